@@ -1,0 +1,102 @@
+"""Reads line.yaml: `${VAR}`, ANDON_* overrides, and one clear line for each mistake."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from andon.errors import ConfigError
+from andon.settings import Settings
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `path` (None: defaults), overridden by ANDON_SECTION__KEY.
+
+    Raises:
+        ConfigError: in one line, what is wrong, at which key, and what was probably meant.
+    """
+    environ = os.environ if environ is None else environ
+    source = str(path) if path else "ANDON_* environment"
+    document = _expand(_read(path), environ, "") if path else {}
+    values = _merge(document, _overrides())
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_complaints(error, source))) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `andon init` writes an example") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines; `andon init` writes an example")
+    return document
+
+
+def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(item, environ, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, environ, f"{where}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def read(match: re.Match[str]) -> str:
+        if match[1] not in environ:
+            raise ConfigError(f"{where}: the environment variable {match[1]} is not set")
+        return environ[match[1]]
+
+    return _VARIABLE.sub(read, value)
+
+
+def _overrides() -> dict[str, Any]:
+    source = EnvSettingsSource(Settings, env_prefix="ANDON_", env_nested_delimiter="__")  # type: ignore[arg-type]
+    return source()
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _complaints(error: ValidationError, source: str) -> list[str]:
+    return [_complaint(item["loc"], item["type"], item["msg"], source) for item in error.errors(include_input=False)]
+
+
+def _complaint(loc: tuple[int | str, ...], kind: str, message: str, source: str) -> str:
+    key = ".".join(str(part) for part in loc)
+    if kind != "extra_forbidden":
+        return f"{source}: {key or 'line'}: {message.removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1)
+    return f"{source}: {key}: no such key" + (f"; did you mean `{near[0]}`?" if near else "")
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `loc`."""
+    section: Any = Settings
+    for part in loc:
+        if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
+            section = _section_type(section.model_fields[str(part)].annotation)
+    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+
+
+def _section_type(annotation: Any) -> Any:
+    """The section inside `tuple[X, ...]` or `dict[str, X]`, or the annotation itself."""
+    arguments = [item for item in getattr(annotation, "__args__", ()) if isinstance(item, type)]
+    inner = [item for item in arguments if issubclass(item, BaseModel)]
+    return inner[0] if inner else annotation

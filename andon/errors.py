@@ -1,0 +1,43 @@
+"""Every error of the line, in one tree: what can be retried, what is poison, what is fatal.
+
+Messages are one line each and say what is wrong, where, and what to do.
+"""
+
+from typing import Literal
+
+QuarantineReason = Literal["undecodable", "too_large", "bad_header", "detector_error"]
+
+
+class AndonError(Exception):
+    """The root; `str(error)` is one line that can be shown to a user."""
+
+
+class RetryableError(AndonError):
+    """Something outside is away or busy: back off, pause, go on."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PoisonError(AndonError):
+    """This record can never be handled: quarantine it and go on."""
+
+    def __init__(self, reason: QuarantineReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: QuarantineReason = reason
+
+
+class DecodeError(PoisonError):
+    """Bytes that are not a valid Andon record (the only error that `wire` raises)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_header", message)
+
+
+class FatalError(AndonError):
+    """The process can't go on: it exits non-zero and its orchestrator restarts it."""
+
+
+class ConfigError(FatalError):
+    """A user's mistake in line.yaml, the environment or on the command line; exits with 2."""

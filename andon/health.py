@@ -1,0 +1,88 @@
+"""/livez, /readyz and /metrics, served by a thread of its own: a hung event loop is told, not hung upon."""
+
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from andon.clock import Clock
+from andon.errors import ConfigError
+from andon.settings import HttpSettings
+
+LIVE_S = 10.0
+"""The loop must have turned within so many seconds."""
+
+
+class Health:
+    """Alive: the loop turned lately. Ready: the role said so. Written by the loop, read by the server's threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._beat = clock.monotonic()
+        self.ready = False
+
+    def beat(self) -> None:
+        self._beat = self._clock.monotonic()
+
+    @property
+    def live(self) -> bool:
+        return self._clock.monotonic() - self._beat < LIVE_S
+
+
+class HealthServer:
+    """Serves while it is entered. Raises ConfigError where the address can't be had."""
+
+    def __init__(self, settings: HttpSettings, health: Health, registry: CollectorRegistry) -> None:
+        app = _app(health, make_wsgi_app(registry))
+        try:
+            self._server = make_server(settings.host, settings.port, app, _Server, _QuietHandler)
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise ConfigError(f"http: can't listen on {where}: {error.strerror}; choose another http.port") from None
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _app(health: Health, metrics: Callable[[Any, Any], Iterable[bytes]]) -> Callable[[Any, Any], Iterable[bytes]]:
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            return metrics(environ, start_response)
+        answers = {"/livez": health.live, "/readyz": health.live and health.ready}
+        ok = answers.get(path)
+        status = "404 Not Found" if ok is None else "200 OK" if ok else "503 Service Unavailable"
+        start_response(status, [("Content-Type", "text/plain")])
+        return [status.encode() + b"\n"]
+
+    return app
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    address_family = WSGIServer.address_family
+
+    def server_bind(self) -> None:
+        # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have
+        self.socket.bind(self.server_address)
+        host, port = self.socket.getsockname()[:2]
+        self.server_address = (host, port)
+        self.server_name, self.server_port = host, port
+        self.setup_environ()
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """A probe each second is nothing to log."""

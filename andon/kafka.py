@@ -1,0 +1,211 @@
+"""The one place that builds Kafka clients and topics: security, sizes and timeouts are decided here."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from andon.errors import ConfigError, FatalError
+from andon.events import Emit, Retrying
+from andon.messages import RecordRef
+from andon.settings import KafkaSettings, Settings
+from andon.wire import Outgoing, Record
+
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
+
+
+class Publisher(Protocol):
+    """Where messages go. Records of one camera are appended in the order in which they were sent."""
+
+    async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+        """Hand over a record; waits only while the client's buffer is full.
+
+        Returns what is done when the broker has acknowledged it, and where it lies. Raises RetryableError from either
+        await when the broker has not taken it within `request_timeout_s`.
+        """
+        ...
+
+
+class KafkaPublisher:
+    """A Publisher over an AIOKafkaProducer that somebody else starts and stops."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+        sent = await self._producer.send(
+            topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
+        )
+        return _acknowledged(sent)
+
+
+async def _acknowledged(sent: asyncio.Future[Any]) -> RecordRef:
+    metadata = await sent
+    return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
+
+
+def producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Not started. `acks=all`; pictures are compressed already, so records are not."""
+    return AIOKafkaProducer(
+        **_connection(settings),
+        acks="all",
+        enable_idempotence=settings.idempotent,
+        max_request_size=settings.max_record_bytes + 100_000,
+        max_batch_size=1_000_000,
+        linger_ms=2,
+        compression_type=None,
+    )
+
+
+def consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsumer:
+    """Not started, not subscribed. Without a committed offset it starts at the earliest; it never commits by itself."""
+    return AIOKafkaConsumer(
+        **_connection(settings),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        max_partition_fetch_bytes=settings.max_record_bytes + 100_000,
+        session_timeout_ms=int(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_s * 300),
+        rebalance_timeout_ms=int(settings.session_timeout_s * 2000),
+    )
+
+
+@asynccontextmanager
+async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> AsyncIterator[Client]:
+    """Build and start a client, trying again while the broker is away, and close it at the end.
+
+    Raises:
+        FatalError: after `start_timeout_s` without a broker, with its address and the client's own reason.
+    """
+    client = await _start(build, settings, emit)
+    try:
+        yield client
+    finally:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+
+
+async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> Client:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.start_timeout_s
+    attempt = 0
+    while True:
+        attempt += 1
+        client = build()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await client.start()
+            return client
+        except (KafkaError, OSError, TimeoutError) as error:
+            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+            pause_s = min(0.2 * 2**attempt, 5.0)
+            if loop.time() + pause_s > deadline:
+                raise FatalError(_unreachable(settings, error)) from None
+            emit(Retrying("kafka start", str(error) or type(error).__name__, attempt, pause_s))
+            await asyncio.sleep(pause_s)
+
+
+def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
+    reason = str(error) or type(error).__name__
+    hint = "is it up, and are kafka.bootstrap_servers right"
+    if settings.security_protocol.startswith("SASL"):
+        hint += " and kafka.sasl_username and kafka.sasl_password accepted there"
+    return f"no Kafka at {settings.bootstrap_servers} after {settings.start_timeout_s:.0f} s ({reason}): {hint}?"
+
+
+async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
+    """Create the line's topics where they are missing; returns the names of those created."""
+    kafka = settings.kafka
+    keyed = {settings.pool_topic(pool): kafka.partitions for pool in settings.pools}
+    keyed |= {kafka.inspections_topic: kafka.partitions, kafka.defects_topic: kafka.partitions}
+    keyed |= {kafka.quarantine_topic: 1, kafka.cameras_topic: 1}
+    async with started(lambda: admin(kafka), kafka, emit) as client:
+        existing = set(await client.list_topics())
+        missing = {name: count for name, count in keyed.items() if name not in existing}
+        if missing:
+            await _create(client, missing, kafka)
+    return sorted(missing)
+
+
+def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    return AIOKafkaAdminClient(**_connection(settings))
+
+
+async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: KafkaSettings) -> None:
+    limits = {
+        "retention.ms": str(int(kafka.retention_minutes * 60_000)),
+        "max.message.bytes": str(kafka.max_record_bytes + 100_000),
+    }
+    new = [
+        NewTopic(name, partitions, kafka.replication, topic_configs=_topic_configs(name, kafka, limits))
+        for name, partitions in topics.items()
+    ]
+    try:
+        await client.create_topics(new)
+    except TopicAlreadyExistsError:
+        pass  # another process was faster
+
+
+def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> dict[str, str]:
+    if name == kafka.cameras_topic:
+        return {"cleanup.policy": "compact"}
+    return limits
+
+
+class RecordReader:
+    """Reads single records back by their reference, apart from every group."""
+
+    def __init__(self, client: AIOKafkaConsumer, timeout_s: float = 5.0) -> None:
+        """`client` is started, in no group, and used by nobody else."""
+        self._client = client
+        self._timeout_s = timeout_s
+        self._turn = asyncio.Lock()
+
+    async def read(self, ref: RecordRef) -> Record | None:
+        """The record at `ref`, or None where retention has passed it (or the log is not the one that it was in).
+
+        Raises TimeoutError or KafkaError while the broker is away.
+        """
+        partition = TopicPartition(ref.topic, ref.partition)
+        async with self._turn, asyncio.timeout(self._timeout_s):
+            self._client.assign([partition])
+            first = (await self._client.beginning_offsets([partition]))[partition]
+            end = (await self._client.end_offsets([partition]))[partition]
+            if not first <= ref.offset < end:
+                return None
+            self._client.seek(partition, ref.offset)
+            raw = await self._client.getone(partition)
+        if raw.offset != ref.offset:
+            return None
+        return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+
+
+def _connection(settings: KafkaSettings) -> dict[str, Any]:
+    connection: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "retry_backoff_ms": 200,
+    }
+    if settings.security_protocol.startswith("SASL"):
+        connection |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.security_protocol.endswith("SSL"):
+        connection["ssl_context"] = _tls(settings)
+    return connection
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.ssl_cafile)
+    except OSError as error:
+        raise ConfigError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error.strerror}") from None

@@ -1,0 +1,205 @@
+"""What travels between the stages; `wire` turns these into Kafka records and back.
+
+Every id is derived from the camera, its session and the frame's number, never random: the same input replayed gives
+the same ids.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from andon.errors import QuarantineReason
+
+ShedReason = Literal["mailbox_full", "stale", "backpressure", "spool_full"]
+Outcome = Literal["inspected", "shed", "quarantined"]
+ClockSource = Literal["camera", "host", "file"]
+CameraState = Literal["connecting", "online", "offline", "stopped"]
+Severity = Literal["minor", "major", "critical"]
+Transition = Literal["opened", "updated", "closed"]
+
+Utc = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+Seq = Annotated[int, Field(ge=0, lt=2**32)]
+"""32 bits because the ledger keeps them in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def frame_id(camera_id: str, session: str, seq: int) -> str:
+    """The frame's identity, `camera/session/seq`."""
+    return f"{camera_id}/{session}/{seq}"
+
+
+def new_session(started_at: datetime) -> str:
+    """A session's name from the moment at which capture started; sorts by time."""
+    return started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+class Frame(Message):
+    """One captured picture. `payload` is the encoded picture itself, as `content_type` says."""
+
+    camera_id: CameraId
+    session: Session
+    seq: Seq
+    captured_at: Utc
+    clock: ClockSource
+    """Whose clock `captured_at` is: the camera's timestamps, the host's at arrival, or the file's own pace."""
+    media_time_s: float | None = None
+    """Seconds since the session's first frame on the stream's own timeline, where it has one."""
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    content_type: str = "image/jpeg"
+    payload: bytes = Field(repr=False)
+    max_age_s: float | None = Field(default=None, gt=0)
+    """A `freshest` camera's limit: an older frame is shed as `stale` before it is decoded. None: never."""
+    corrupt: bool = False
+    """The camera's decoder called this picture corrupt: it is quarantined, never inspected."""
+    part_id: str | None = None
+
+    @property
+    def frame_id(self) -> str:
+        return frame_id(self.camera_id, self.session, self.seq)
+
+
+class Shed(Message):
+    """A range of frames, both ends included, that ingest gave up."""
+
+    camera_id: CameraId
+    session: Session
+    first_seq: Seq
+    last_seq: Seq
+    reason: ShedReason
+    at: Utc
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.last_seq < self.first_seq:
+            raise ValueError("last_seq is below first_seq")
+        return self
+
+
+class CameraStatus(Message):
+    """The camera's state: sent on every change, and each second as a heartbeat."""
+
+    camera_id: CameraId
+    session: Session | None = None
+    """None until the first picture has been captured."""
+    state: CameraState
+    captured: int = Field(default=0, ge=0)
+    """Frames captured in this session so far: sequence numbers 0 to captured - 1."""
+    final: bool = False
+    """The session has ended and every one of its frames stands in the log before this record, as a frame or as shed."""
+    at: Utc
+    fps: float = Field(default=0.0, ge=0)
+    detail: str = ""
+    """One line: why the camera is in this state. Never holds a password."""
+
+
+class Box(Message):
+    """Axis-aligned, in pixels of the published frame, origin top left; x2 and y2 are exclusive."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+class Detection(Message):
+    label: str
+    confidence: float = Field(ge=0, le=1)
+    box: Box
+
+
+class RecordRef(Message):
+    """Where in Kafka a record lies."""
+
+    topic: str
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
+class Timings(Message):
+    """Where a frame's time went in the worker, in seconds."""
+
+    decode_s: float = Field(default=0.0, ge=0)
+    wait_s: float = Field(default=0.0, ge=0)
+    """In the batcher, waiting for its batch to close and for the detector to be free."""
+    infer_s: float = Field(default=0.0, ge=0)
+    """The whole batch's inference."""
+    batch_size: int = Field(default=0, ge=0)
+
+
+class Inspection(Message):
+    """What became of one frame. No detections on an `inspected` frame means that the model saw nothing."""
+
+    camera_id: CameraId
+    session: Session
+    seq: Seq
+    captured_at: Utc
+    media_time_s: float | None = None
+    outcome: Outcome
+    reason: ShedReason | QuarantineReason | None = None
+    """None if and only if the outcome is `inspected`."""
+    detections: tuple[Detection, ...] = ()
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    frame: RecordRef
+    """The frame's own record, so that whoever needs the pixels can read it back."""
+    model: str = ""
+    """sha256 of the model file that inspected it; empty if none did."""
+    runtime: str = ""
+    timings: Timings = Timings()
+    inspected_at: Utc
+    part_id: str | None = None
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if (self.reason is None) != (self.outcome == "inspected"):
+            raise ValueError("a reason stands with every outcome but `inspected`")
+        return self
+
+    @property
+    def frame_id(self) -> str:
+        return frame_id(self.camera_id, self.session, self.seq)
+
+
+class Defect(Message):
+    """One step in the life of one real defect. `event_id` is unique for each step, `defect_id` for each defect."""
+
+    event_id: str
+    defect_id: str
+    """The first frame's id, the label, and a number among those that began on that frame."""
+    transition: Transition
+    camera_id: CameraId
+    session: Session
+    label: str
+    severity: Severity
+    confidence: float = Field(ge=0, le=1)
+    """The highest so far."""
+    box: Box
+    """On `best_frame`."""
+    first_frame: str
+    best_frame: str
+    last_frame: str
+    frames: int = Field(gt=0)
+    """How many frames it was detected in so far."""
+    opened_at: Utc
+    """Capture time of the frame that confirmed it."""
+    at: Utc
+    """Capture time of the frame that caused this event."""
+    evidence: str | None = None
+    """Where its picture is stored (or will be within moments of `opened`)."""
+    part_id: str | None = None
+
+
+class CameraConfig(Message):
+    """That a camera exists (compacted topic). `settings` is its section of line.yaml."""
+
+    camera_id: CameraId
+    settings: dict[str, str | int | float | bool | list[int] | None] | None
+    """None takes the camera away."""
+    at: Utc

@@ -1,0 +1,51 @@
+"""In-flight offsets -> the highest one that may be committed. Pure: no clock, no I/O."""
+
+from collections import deque
+from typing import NamedTuple
+
+
+class Partition(NamedTuple):
+    """Equal to, and hashes as, aiokafka's TopicPartition."""
+
+    topic: str
+    partition: int
+
+
+class OffsetTracker:
+    """What one partition has in flight.
+
+    Offsets are taken in ascending order, with holes where the log has none (compaction, transaction markers), and may
+    be done in any order. What may be committed is the offset after the last one such that it and all before are done.
+    """
+
+    def __init__(self) -> None:
+        self._taken: deque[int] = deque()
+        self._done: set[int] = set()
+        self._next: int | None = None
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._taken) - len(self._done)
+
+    @property
+    def committable(self) -> int | None:
+        """The offset to commit (the next one to read), or None while nothing is done."""
+        return self._next
+
+    def take(self, offset: int) -> None:
+        if self._taken and offset <= self._taken[-1]:
+            raise ValueError(f"offset {offset} was taken after {self._taken[-1]}")
+        self._taken.append(offset)
+
+    def done(self, offset: int) -> None:
+        """Mark one taken offset as done; an offset that is not in flight is a defect of the caller."""
+        if offset in self._done or not self._is_taken(offset):
+            raise ValueError(f"offset {offset} is not in flight")
+        self._done.add(offset)
+        while self._taken and self._taken[0] in self._done:
+            first = self._taken.popleft()
+            self._done.remove(first)
+            self._next = first + 1
+
+    def _is_taken(self, offset: int) -> bool:
+        return bool(self._taken) and self._taken[0] <= offset <= self._taken[-1]

@@ -1,0 +1,319 @@
+"""A Stage reads a group's partitions, bounds what is in flight, and commits only what is done.
+
+Workers and sinks are both a Stage around a Step. The step knows nothing of Kafka: it takes records, and says when each
+one is durable; the stage commits contiguously behind it. A full stage holds its partitions back and keeps polling, so
+it stays a member of its group however long it waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from andon.clock import Clock
+from andon.errors import RetryableError
+from andon.events import (
+    CommitRefused,
+    Emit,
+    OffsetsCommitted,
+    PartitionsAssigned,
+    PartitionsRevoked,
+    Paused,
+    RecordsDone,
+    RecordsReceived,
+    Retrying,
+)
+from andon.offsets import OffsetTracker, Partition
+from andon.wire import Record
+
+NOWHERE = Partition("", -1)
+"""Polling this keeps the membership alive and takes nothing; what was fetched for held partitions stays fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record for a step. `done` is called once, from the event loop, when what follows from it is durable."""
+
+    record: Record
+    done: Callable[[], None]
+
+
+class Step(Protocol):
+    """What a stage does with records."""
+
+    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        """These are ours now. Returns the offset to resume from, where the step knows better than the group."""
+        ...
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        """Take records of one partition, in offset order. Never blocks; the stage bounds how many are in flight."""
+        ...
+
+    async def drain(self, partitions: frozenset[Partition]) -> None:
+        """Return when nothing of these is under way. Cancelled when there is no more time: then forget them."""
+        ...
+
+
+class Consumer(Protocol):
+    """What a stage needs of AIOKafkaConsumer."""
+
+    def subscribe(self, topics: Iterable[str], *, listener: ConsumerRebalanceListener) -> None: ...
+    async def getmany(
+        self, *partitions: Partition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Any, Sequence[Any]]: ...
+    async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
+    def seek(self, partition: Partition, offset: int) -> None: ...
+    def highwater(self, partition: Partition) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_in_flight: int
+    max_in_flight_bytes: int
+    poll_ms: int = 100
+    """How long one poll waits for data."""
+    commit_interval_s: float = 1.0
+    rebalance_drain_s: float = 5.0
+    """How long a revoked partition may finish what it holds; what is left is abandoned uncommitted."""
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One assigned partition's share of the stage."""
+
+    partition: Partition
+    offsets: OffsetTracker = field(default_factory=OffsetTracker)
+    size_bytes: int = 0
+    committed: int | None = None
+    position: int | None = None
+    last_timestamp_ms: int | None = None
+    """Of the record read last: what the lag in seconds is counted from."""
+    held_since: float | None = None
+    revoked: bool = False
+
+
+class Stage:
+    """Runs a step over the partitions of one consumer group. One instance a process; event loop only."""
+
+    def __init__(self, name: str, consumer: Consumer, step: Step, limits: Limits, clock: Clock, emit: Emit) -> None:
+        self.name = name
+        self._consumer = consumer
+        self._step = step
+        self._limits = limits
+        self._clock = clock
+        self._emit = emit
+        self._lanes: dict[Partition, Lane] = {}
+        self._failure: BaseException | None = None
+        self._wake = asyncio.Event()
+        self.joined = asyncio.Event()
+        """Set when the group has assigned partitions (perhaps none) for the first time."""
+
+    @property
+    def lanes(self) -> Mapping[Partition, Lane]:
+        return self._lanes
+
+    @property
+    def in_flight(self) -> int:
+        return sum(lane.offsets.in_flight for lane in self._lanes.values())
+
+    async def run(self, topics: Sequence[str], stop: asyncio.Event) -> None:
+        """Read until `stop` is set, then finish what is in flight and commit it.
+
+        Raises whatever the step raised while partitions were assigned, and the consumer's own fatal errors.
+        """
+        self._consumer.subscribe(topics, listener=_Rebalance(self))
+        waker = asyncio.create_task(self._wake_on(stop), name=f"{self.name}.stop")
+        committer = asyncio.create_task(self._commit_forever(), name=f"{self.name}.commit")
+        try:
+            while not stop.is_set():
+                if self._failure is not None:
+                    raise self._failure
+                if committer.done():
+                    committer.result()
+                await self._poll()
+            await self._step.drain(frozenset(self._lanes))
+            await self.commit()
+        finally:
+            for task in (waker, committer):
+                task.cancel()
+            await asyncio.gather(waker, committer, return_exceptions=True)
+
+    async def commit(self) -> None:
+        """Commit what is done and has not been committed; refusals and absent brokers are told, not raised."""
+        offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values()}
+        ahead = {
+            partition: offset
+            for partition, offset in offsets.items()
+            if offset is not None and offset != self._lanes[partition].committed
+        }
+        if not ahead:
+            return
+        try:
+            await self._consumer.commit(ahead)
+        except (CommitFailedError, IllegalStateError) as error:
+            self._emit(CommitRefused(self.name, type(error).__name__))
+            return
+        except KafkaError as error:
+            self._emit(Retrying("commit", type(error).__name__, 1, self._limits.commit_interval_s))
+            return
+        for partition, offset in ahead.items():
+            if partition in self._lanes:
+                self._lanes[partition].committed = offset
+        self._emit(OffsetsCommitted(self.name, len(ahead)))
+
+    async def take_over(self, partitions: frozenset[Partition]) -> None:
+        """The group assigned these; called by the rebalance listener."""
+        try:
+            resume = await self._step.assigned(partitions)
+        except Exception as error:  # the client would only log it; it must end the process
+            self._failure = error
+            self._wake.set()
+            return
+        for partition, offset in resume.items():
+            self._consumer.seek(partition, offset)
+        self._lanes.update({partition: Lane(partition) for partition in partitions})
+        self.joined.set()
+        self._wake.set()
+        self._emit(PartitionsAssigned(self.name, _listed(partitions)))
+
+    async def give_up(self, partitions: frozenset[Partition]) -> None:
+        """The group takes these away: finish or abandon what they hold; called by the rebalance listener."""
+        if not partitions:
+            return
+        try:
+            async with asyncio.timeout(self._limits.rebalance_drain_s):
+                await self._step.drain(partitions)
+        except TimeoutError:
+            pass  # what is left is counted below, and delivered again to the next owner
+        except RetryableError as error:
+            self._emit(Retrying(f"{self.name} drain", str(error), 1, error.retry_after_s))
+        await self.commit()
+        abandoned = 0
+        for partition in partitions:
+            lane = self._lanes.pop(partition, None)
+            if lane is not None:
+                lane.revoked = True
+                abandoned += lane.offsets.in_flight
+        self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
+
+    async def _poll(self) -> None:
+        taken = 0
+        for lane in self._open_lanes():
+            taken += await self._take(lane, timeout_ms=0)
+        if taken:
+            return
+        open_lanes = [lane.partition for lane in self._open_lanes()]
+        self._wake.clear()
+        if not open_lanes:  # full, or nothing assigned: wait for room, and stay a member
+            await self._consumer.getmany(NOWHERE, timeout_ms=0)
+            await self._wait_for_wake(self._limits.poll_ms / 1000)
+            return
+        held = len(open_lanes) < len(self._lanes)
+        await self._wait_for_data(open_lanes, 20 if held else self._limits.poll_ms)
+
+    async def _wait_for_data(self, partitions: Sequence[Partition], timeout_ms: int) -> None:
+        batches = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
+        for partition, records in batches.items():
+            self._submit(self._lanes.get(partition), records)
+
+    async def _take(self, lane: Lane, timeout_ms: int) -> int:
+        room = self._room(lane)
+        if room < 1 or lane.revoked:
+            return 0
+        batches = await self._consumer.getmany(lane.partition, timeout_ms=timeout_ms, max_records=room)
+        return sum(self._submit(self._lanes.get(partition), records) for partition, records in batches.items())
+
+    def _submit(self, lane: Lane | None, records: Sequence[Any]) -> int:
+        if lane is None or not records:
+            return 0
+        deliveries = [self._delivery(lane, record) for record in records]
+        lane.position = records[-1].offset + 1
+        lane.last_timestamp_ms = records[-1].timestamp
+        self._emit(RecordsReceived(self.name, len(deliveries), sum(_size(item.record) for item in deliveries)))
+        self._step.submit(deliveries)
+        return len(deliveries)
+
+    def _delivery(self, lane: Lane, raw: Any) -> Delivery:
+        record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+        lane.offsets.take(record.offset)
+        lane.size_bytes += _size(record)
+
+        def done() -> None:
+            if lane.revoked:
+                return  # abandoned: its next owner delivers it again
+            lane.offsets.done(record.offset)
+            lane.size_bytes -= _size(record)
+            self._emit(RecordsDone(self.name, 1))
+            self._wake.set()
+
+        return Delivery(record, done)
+
+    def _open_lanes(self) -> list[Lane]:
+        """Those with room, the emptiest first so that no camera fills the stage while others wait."""
+        lanes = sorted(self._lanes.values(), key=lambda lane: lane.offsets.in_flight)
+        rooms = [(lane, self._room(lane)) for lane in lanes]
+        for lane, room in rooms:
+            self._note_hold(lane, held=room < 1)
+        return [lane for lane, room in rooms if room > 0]
+
+    def _room(self, lane: Lane) -> int:
+        """How many more records this lane may take: its fair share among the lanes that have work, within the total."""
+        total = self._limits.max_in_flight - self.in_flight
+        size_bytes = sum(other.size_bytes for other in self._lanes.values())
+        if total < 1 or size_bytes >= self._limits.max_in_flight_bytes:
+            return 0
+        active = sum(1 for other in self._lanes.values() if other.offsets.in_flight or other is lane)
+        share = max(1, self._limits.max_in_flight // active)
+        return max(0, min(total, share - lane.offsets.in_flight))
+
+    def _note_hold(self, lane: Lane, *, held: bool) -> None:
+        now = self._clock.monotonic()
+        if held and lane.held_since is None:
+            lane.held_since = now
+        elif not held and lane.held_since is not None:
+            self._emit(Paused(self.name, lane.partition.partition, now - lane.held_since))
+            lane.held_since = None
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.commit_interval_s)
+            await self.commit()
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _wait_for_wake(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # poll again
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Hands the group's decisions to the stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        await self._stage.give_up(_partitions(revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        await self._stage.take_over(_partitions(assigned))
+
+
+def _partitions(given: Iterable[Any]) -> frozenset[Partition]:
+    return frozenset(Partition(item.topic, item.partition) for item in given)
+
+
+def _listed(partitions: Iterable[Partition]) -> str:
+    return ",".join(f"{topic}/{number}" for topic, number in sorted(partitions))
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"")

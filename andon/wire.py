@@ -1,0 +1,172 @@
+"""Message <-> Kafka record, by the CloudEvents 1.0 Kafka binding in binary mode.
+
+A frame's value is the picture itself and everything else about it stands in headers, so that no stage copies pixels to
+read a number; every other message is JSON. Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from andon.errors import DecodeError
+from andon.messages import CameraConfig, CameraStatus, Defect, Frame, Inspection, Message, Shed
+
+Headers = Sequence[tuple[str, bytes]]
+JSON = "application/json"
+
+_TYPES: dict[str, type[Message]] = {
+    "andon.frame.v1": Frame,
+    "andon.shed.v1": Shed,
+    "andon.camera.v1": CameraStatus,
+    "andon.inspection.v1": Inspection,
+    "andon.defect.v1": Defect,
+    "andon.camera-config.v1": CameraConfig,
+}
+_NAMES = {message: name for name, message in _TYPES.items()}
+_FRAME_HEADERS = {
+    "ce_session": "session",
+    "ce_seq": "seq",
+    "ce_time": "captured_at",
+    "ce_clock": "clock",
+    "ce_mediatime": "media_time_s",
+    "ce_width": "width",
+    "ce_height": "height",
+    "ce_maxage": "max_age_s",
+    "ce_corrupt": "corrupt",
+    "ce_part": "part_id",
+    "content-type": "content_type",
+}
+MAX_HEADERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was read from a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be published; its key is the camera's id, its timestamp when it happened."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp_ms: int
+
+
+class _Envelope(BaseModel):
+    """The attributes that CloudEvents requires of every record."""
+
+    model_config = ConfigDict(frozen=True)
+    ce_specversion: Literal["1.0"]
+    ce_type: str
+    ce_id: str
+    ce_source: str
+
+
+def encode(message: Message) -> Outgoing:
+    """The record of `message`. Raises nothing: a message is valid by construction."""
+    camera_id, event_id, at = _identity(message)
+    envelope = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", _NAMES[type(message)].encode()),
+        ("ce_source", f"/andon/{camera_id}".encode()),
+        ("ce_id", event_id.encode()),
+    ]
+    timestamp_ms = int(at.timestamp() * 1000)
+    if isinstance(message, Frame):
+        headers = envelope + _frame_headers(message)
+        return Outgoing(camera_id.encode(), message.payload, headers, timestamp_ms)
+    headers = [*envelope, ("ce_time", at.isoformat().encode()), ("content-type", JSON.encode())]
+    return Outgoing(camera_id.encode(), message.model_dump_json().encode(), headers, timestamp_ms)
+
+
+def decode(record: Record) -> Message:
+    """The message that `record` holds.
+
+    Raises:
+        DecodeError: it is not a valid Andon record, whatever else it may be. Nothing else is raised.
+    """
+    headers = _header_text(record.headers)
+    try:
+        envelope = _Envelope.model_validate(headers)
+    except ValidationError as error:
+        raise DecodeError(f"{_where(record)}: {_first(error)}") from None
+    kind = _TYPES.get(envelope.ce_type)
+    if kind is None:
+        raise DecodeError(f"{_where(record)}: ce_type {envelope.ce_type[:60]!r} is not known here")
+    try:
+        return _decode_frame(record, headers) if kind is Frame else kind.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        raise DecodeError(f"{_where(record)}: {envelope.ce_type}: {_first(error)}") from None
+
+
+def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:
+    try:
+        camera_id = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        raise DecodeError(f"{_where(record)}: the key is not a camera's id") from None
+    fields: dict[str, object] = {field: headers[name] for name, field in _FRAME_HEADERS.items() if name in headers}
+    return Frame.model_validate({**fields, "camera_id": camera_id, "payload": record.value or b""})
+
+
+def _frame_headers(frame: Frame) -> list[tuple[str, bytes]]:
+    values = {name: getattr(frame, field) for name, field in _FRAME_HEADERS.items()}
+    return [(name, _header_value(value)) for name, value in values.items() if value is not None and value is not False]
+
+
+def _header_value(value: object) -> bytes:
+    if isinstance(value, datetime):
+        return value.isoformat().encode()
+    return ("true" if value is True else str(value)).encode()
+
+
+def _header_text(headers: Headers) -> dict[str, str]:
+    if len(headers) > MAX_HEADERS:
+        raise DecodeError(f"{len(headers)} headers, at most {MAX_HEADERS} are read")
+    try:
+        return {name: value.decode() for name, value in headers if value is not None}
+    except UnicodeDecodeError:
+        raise DecodeError("a header is not UTF-8") from None
+
+
+def _identity(message: Message) -> tuple[str, str, datetime]:
+    """(camera_id, event id, when it happened)"""
+    match message:
+        case Frame():
+            return message.camera_id, message.frame_id, message.captured_at
+        case Inspection():
+            return message.camera_id, f"{message.frame_id}/inspection", message.captured_at
+        case Shed():
+            span = f"{message.camera_id}/{message.session}/{message.first_seq}-{message.last_seq}/shed"
+            return message.camera_id, span, message.at
+        case CameraStatus():
+            moment = message.at.astimezone(UTC).isoformat()
+            return message.camera_id, f"{message.camera_id}/status/{moment}/{message.state}", message.at
+        case Defect():
+            return message.camera_id, message.event_id, message.at
+        case CameraConfig():
+            return message.camera_id, f"{message.camera_id}/config/{message.at.isoformat()}", message.at
+        case _:
+            raise TypeError(f"{type(message).__name__} does not travel")
+
+
+def _where(record: Record) -> str:
+    return f"{record.topic}[{record.partition}]@{record.offset}"
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint, in one line, without the input: it may be a picture or hold a secret."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'value'}: {first['msg']}"
