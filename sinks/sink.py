@@ -12,7 +12,7 @@ Verdict = Literal["pass", "fail", "unknown"]
 """`fail`: a defect class was detected. `unknown`: not inspected. No result is never a pass."""
 
 
-class SinkBusy(RetryableError):
+class SinkBusy(RetryableError):  # noqa: N818  # the name of the field
     """What is outside is away or slow: come again after `retry_after_s`."""
 
 
