@@ -1,9 +1,10 @@
 """`andon`: puts together the commands that the packages register as entry points."""
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from andon import __version__
 from andon.errors import AndonError, ConfigError
 
 GROUP = "andon.commands"
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class _Commands(click.Group):
@@ -49,7 +51,7 @@ def main() -> None:
     """
 
 
-def config_option(*, required: bool = False) -> Any:
+def config_option(*, required: bool = False) -> Callable[[Command], Command]:
     """The option `-c line.yaml`, the same on every command."""
     return click.option(
         "-c",

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from andon.errors import ConfigError, FatalError
 from andon.events import Emit, Retrying
@@ -146,10 +146,11 @@ async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: Ka
         NewTopic(name, partitions, kafka.replication, topic_configs=_topic_configs(name, kafka, limits))
         for name, partitions in topics.items()
     ]
-    try:
-        await client.create_topics(new)
-    except TopicAlreadyExistsError:
-        pass  # another process was faster
+    response = await client.create_topics(new)
+    for name, code, *details in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been faster
+            reason = next((detail for detail in details if detail), for_code(code).__name__)
+            raise FatalError(f"topic {name!r} can't be created at {kafka.bootstrap_servers}: {reason}")
 
 
 def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,40 @@
+"""`andon config`: check line.yaml, and its schema for editors."""
+
+import json
+from pathlib import Path
+
+import click
+
+from andon.cli import config_option
+from andon.config import load
+from andon.settings import Settings
+
+
+@click.group()
+def config() -> None:
+    """The line's configuration."""
+
+
+@config.command()
+@config_option()
+def check(path: Path) -> None:
+    """Say in one line what is wrong with line.yaml, or that nothing is. Exits with 2 if something is.
+
+    \b
+    Example:
+      andon config check -c line.yaml
+    """
+    settings = load(path)
+    cameras = sum(1 for camera in settings.cameras if camera.enabled)
+    click.echo(f"{path}: ok, {cameras} cameras, {len(settings.pools)} pools")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of line.yaml, for an editor's completion.
+
+    \b
+    Example:
+      andon config schema > line.schema.json
+    """
+    click.echo(json.dumps(Settings.model_json_schema(), indent=2))

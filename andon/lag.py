@@ -1,0 +1,75 @@
+"""How far a consumer group is behind, read by clients of its own so that no fetching consumer is asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from andon.clock import Clock, SystemClock
+from andon.errors import FatalError
+from andon.events import silent
+from andon.kafka import RecordReader, admin, consumer, started
+from andon.messages import RecordRef
+from andon.settings import KafkaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """One partition of a group."""
+
+    topic: str
+    partition: int
+    committed: int
+    """The next offset to read; the partition's first one while nothing has been committed."""
+    end: int
+    seconds: float
+    """Age of the record at `committed`, by its capture time; 0 without lag."""
+
+    @property
+    def records(self) -> int:
+        return max(0, self.end - self.committed)
+
+
+async def group_lag(
+    settings: KafkaSettings, group: str, topic: str, *, timeout_s: float = 5.0, clock: Clock | None = None
+) -> list[PartitionLag] | None:
+    """Every partition of `topic`, in order; None where the broker can't be reached or has no such topic."""
+    kafka = settings.model_copy(update={"start_timeout_s": timeout_s})
+    now = (clock or SystemClock()).now
+    try:
+        async with (
+            started(lambda: admin(kafka), kafka, silent) as administrator,
+            started(lambda: consumer(kafka, None), kafka, silent) as client,
+        ):
+            partitions = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
+            if not partitions:
+                return None
+            offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
+            committed = {item: offsets[item].offset for item in partitions if item in offsets}
+            return await _lags(client, partitions, committed, lambda: now().timestamp())
+    except (FatalError, KafkaError, TimeoutError):
+        return None
+
+
+async def _lags(
+    client: AIOKafkaConsumer,
+    partitions: list[TopicPartition],
+    committed: dict[TopicPartition, int],
+    now_s: Callable[[], float],
+) -> list[PartitionLag]:
+    first = await client.beginning_offsets(partitions)
+    end = await client.end_offsets(partitions)
+    reader = RecordReader(client)
+    lags = []
+    for item in partitions:
+        offset = max(first[item], committed.get(item, 0))
+        captured_s = await _captured_s(reader, item, offset) if offset < end[item] else None
+        seconds = 0.0 if captured_s is None else max(0.0, now_s() - captured_s)
+        lags.append(PartitionLag(item.topic, item.partition, offset, end[item], seconds))
+    return lags
+
+
+async def _captured_s(reader: RecordReader, item: TopicPartition, offset: int) -> float | None:
+    record = await reader.read(RecordRef(topic=item.topic, partition=item.partition, offset=offset))
+    return None if record is None else record.timestamp_ms / 1000

@@ -1,0 +1,70 @@
+"""Real servers for tests: started once a session, on loopback and free ports, and always stopped."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.settings import KafkaSettings, RedisSettings
+from deploy.local.broker import EmbeddedBroker
+from deploy.local.redis import EmbeddedRedis
+from tests import kafka_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker")) as server:
+        yield server.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if reason := kafka_server.missing():
+        pytest.skip(reason)
+    with kafka_server.KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
+        yield server.bootstrap_servers
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest) -> KafkaSettings:
+    """A running broker, with topics and groups that no other test uses. The topics are not created yet."""
+    embedded = request.param == "embedded"
+    servers = request.getfixturevalue("embedded_broker" if embedded else "apache_kafka")
+    return kafka_settings(servers, embedded=embedded)
+
+
+def kafka_settings(bootstrap_servers: str, *, embedded: bool) -> KafkaSettings:
+    prefix = f"t{next(_numbers)}"
+    topics = {f"{name}_topic": f"{prefix}.{name}" for name in _TOPICS}
+    return KafkaSettings(
+        bootstrap_servers=bootstrap_servers,
+        idempotent=not embedded,
+        group_prefix=prefix,
+        partitions=4,
+        session_timeout_s=6.0,
+        start_timeout_s=20.0,
+        **topics,  # type: ignore[arg-type]  # every one of them is a str
+    )
+
+
+_TOPICS = ("frames", "inspections", "defects", "quarantine", "cameras")
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def valkey(valkey_url: str) -> RedisSettings:
+    """A running Valkey, with a key prefix that no other test uses."""
+    return RedisSettings(url=valkey_url, prefix=f"t{next(_numbers)}")  # type: ignore[arg-type]  # str -> SecretStr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
