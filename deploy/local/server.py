@@ -1,0 +1,101 @@
+"""What the embedded broker and Redis share: a child process on loopback, at a free port, waited for and always stopped.
+
+Both come as binaries inside Python packages, so that nobody has to install a server to try a line.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from andon.errors import FatalError
+from deploy.local.child import Child
+
+HOST = "127.0.0.1"
+START_S = 10.0
+STOP_S = 5.0
+ATTEMPTS = 3
+"""Between finding a free port and listening on it another process can take it."""
+
+
+class Server:
+    """Starts on entering (blocks until it answers, some 100 ms), stops on leaving. Raises FatalError if it can't."""
+
+    def __init__(self, name: str, log_dir: Path | None) -> None:
+        self._name = name
+        self._log = log_dir / f"{name}.log" if log_dir else None
+        self._child: Child | None = None
+        self.port = 0
+
+    def _command(self, port: int) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        """Whether the server at `self.port` speaks its protocol. Raises OSError while nobody listens."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None, "not started"
+        return self._child.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return self._child.returncode if self._child else None
+
+    def __enter__(self) -> Self:
+        if self._log:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+        said = ""
+        for _ in range(ATTEMPTS):
+            self.port = free_port()
+            self._child = Child(self._name, self._command(self.port), self._log, {"RUST_LOG": "warn"})
+            if _becomes_true(self._is_up, START_S):
+                return self
+            self._child.kill()
+            said = self._child.last_words()
+        raise FatalError(f"the embedded {self._name} did not start: {said or 'it said nothing'}")
+
+    def __exit__(self, *exc: object) -> None:
+        if self._child is not None:
+            self._child.stop(STOP_S)
+
+    def _is_up(self) -> bool | None:
+        """None: it never will be, for it has ended."""
+        assert self._child is not None
+        if self._child.returncode is not None:
+            return None
+        try:
+            return self._answers()
+        except OSError:
+            return False
+
+
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def exchange(port: int, ask: bytes, size: int) -> bytes:
+    """Send `ask`, return the first `size` bytes of the answer. Raises OSError."""
+    with socket.create_connection((HOST, port), timeout=1.0) as connection:
+        connection.sendall(ask)
+        answer = b""
+        while len(answer) < size and (more := connection.recv(size - len(answer))):
+            answer += more
+    return answer
+
+
+def _becomes_true(check: Callable[[], bool | None], timeout_s: float) -> bool:
+    """Whether `check` turned True in time; None from it ends the waiting."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        answer = check()
+        if answer is not False:
+            return bool(answer)
+        time.sleep(0.01)
+    return False
