@@ -87,6 +87,8 @@ class Lane:
     partition: Partition
     offsets: OffsetTracker = field(default_factory=OffsetTracker)
     size_bytes: int = 0
+    largest_bytes: int = 0
+    """The largest record so far: how many more fit into the bound is reckoned by it."""
     committed: int | None = None
     position: int | None = None
     last_timestamp_ms: int | None = None
@@ -240,6 +242,7 @@ class Stage:
         record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
         lane.offsets.take(record.offset)
         lane.size_bytes += _size(record)
+        lane.largest_bytes = max(lane.largest_bytes, _size(record))
 
         def done() -> None:
             if lane.revoked:
@@ -262,12 +265,13 @@ class Stage:
     def _room(self, lane: Lane) -> int:
         """How many more records this lane may take: its fair share among the lanes that have work, within the total."""
         total = self._limits.max_in_flight - self.in_flight
-        size_bytes = sum(other.size_bytes for other in self._lanes.values())
-        if total < 1 or size_bytes >= self._limits.max_in_flight_bytes:
+        spare_bytes = self._limits.max_in_flight_bytes - sum(other.size_bytes for other in self._lanes.values())
+        if total < 1 or spare_bytes <= 0:
             return 0
+        fitting = max(1, spare_bytes // lane.largest_bytes) if lane.largest_bytes else 1
         active = sum(1 for other in self._lanes.values() if other.offsets.in_flight or other is lane)
         share = max(1, self._limits.max_in_flight // active)
-        return max(0, min(total, share - lane.offsets.in_flight))
+        return max(0, min(total, fitting, share - lane.offsets.in_flight))
 
     def _note_hold(self, lane: Lane, *, held: bool) -> None:
         now = self._clock.monotonic()

@@ -1,0 +1,114 @@
+"""Hypothesis strategies for every message that travels."""
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from andon.messages import (
+    Box,
+    CameraConfig,
+    CameraStatus,
+    Defect,
+    Detection,
+    Frame,
+    Inspection,
+    Message,
+    RecordRef,
+    Shed,
+    Timings,
+)
+
+camera_ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+sessions = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
+seqs = st.integers(0, 2**32 - 1)
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+fractions = st.floats(0, 1)
+sizes = st.integers(1, 20_000)
+pixels = st.floats(-1e4, 1e4)
+texts = st.text(max_size=30)
+refs = st.builds(RecordRef, topic=texts, partition=st.integers(0, 999), offset=st.integers(0, 2**62))
+boxes = st.builds(Box, x1=pixels, y1=pixels, x2=pixels, y2=pixels)
+detections = st.builds(Detection, label=texts, confidence=fractions, box=boxes)
+
+frames = st.builds(
+    Frame,
+    camera_id=camera_ids,
+    session=sessions,
+    seq=seqs,
+    captured_at=moments,
+    clock=st.sampled_from(["camera", "host", "file"]),
+    media_time_s=st.none() | st.floats(0, 1e6),
+    width=sizes,
+    height=sizes,
+    content_type=st.sampled_from(["image/jpeg", "image/png"]),
+    payload=st.binary(max_size=100),
+    max_age_s=st.none() | st.floats(0.001, 1e6),
+    corrupt=st.booleans(),
+    part_id=st.none() | texts,
+)
+sheds = st.builds(
+    lambda low, more, **rest: Shed(first_seq=low, last_seq=low + more, **rest),
+    low=st.integers(0, 2**31),
+    more=st.integers(0, 2**20),
+    camera_id=camera_ids,
+    session=sessions,
+    reason=st.sampled_from(["mailbox_full", "stale", "backpressure", "spool_full"]),
+    at=moments,
+)
+statuses = st.builds(
+    CameraStatus,
+    camera_id=camera_ids,
+    session=st.none() | sessions,
+    state=st.sampled_from(["connecting", "online", "offline", "stopped"]),
+    captured=st.integers(0, 2**40),
+    final=st.booleans(),
+    at=moments,
+    fps=st.floats(0, 1000),
+    detail=texts,
+)
+timings = st.builds(Timings, decode_s=fractions, wait_s=fractions, infer_s=fractions, batch_size=st.integers(0, 64))
+inspections = st.builds(
+    lambda verdict, **rest: Inspection(outcome=verdict[0], reason=verdict[1], **rest),
+    verdict=st.sampled_from([("inspected", None), ("shed", "stale"), ("quarantined", "undecodable")]),
+    camera_id=camera_ids,
+    session=sessions,
+    seq=seqs,
+    captured_at=moments,
+    media_time_s=st.none() | st.floats(0, 1e6),
+    detections=st.lists(detections, max_size=4).map(tuple),
+    width=sizes,
+    height=sizes,
+    frame=refs,
+    model=texts,
+    runtime=texts,
+    timings=timings,
+    inspected_at=moments,
+    part_id=st.none() | texts,
+)
+defects = st.builds(
+    Defect,
+    event_id=texts,
+    defect_id=texts,
+    transition=st.sampled_from(["opened", "updated", "closed"]),
+    camera_id=camera_ids,
+    session=sessions,
+    label=texts,
+    severity=st.sampled_from(["minor", "major", "critical"]),
+    confidence=fractions,
+    box=boxes,
+    first_frame=texts,
+    best_frame=texts,
+    last_frame=texts,
+    frames=st.integers(1, 10_000),
+    opened_at=moments,
+    at=moments,
+    evidence=st.none() | texts,
+    part_id=st.none() | texts,
+)
+configs = st.builds(
+    CameraConfig,
+    camera_id=camera_ids,
+    settings=st.none() | st.dictionaries(texts, st.none() | st.booleans() | st.integers(-9, 9) | texts, max_size=4),
+    at=moments,
+)
+messages: st.SearchStrategy[Message] = st.one_of(frames, sheds, statuses, inspections, defects, configs)

@@ -1,0 +1,179 @@
+"""The stage's rules, over a consumer in memory that passes tests/conformance/test_consumer.py."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from andon.errors import FatalError
+from andon.events import CommitRefused, PartitionsRevoked, Paused
+from andon.offsets import Partition
+from andon.stage import Delivery, Limits, Stage
+from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
+
+TOPIC = "andon.frames"
+
+
+class Holding:
+    """A step that holds every delivery until the test lets it go."""
+
+    def __init__(self, resume: Mapping[Partition, int] | None = None) -> None:
+        self.held: list[Delivery] = []
+        self.resume = resume or {}
+        self.drains: list[frozenset[Partition]] = []
+
+    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        return {item: offset for item, offset in self.resume.items() if item in partitions}
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        self.held += deliveries
+
+    async def drain(self, partitions: frozenset[Partition]) -> None:
+        self.drains.append(partitions)
+
+    def finish(self, *offsets: int) -> None:
+        for delivery in [item for item in self.held if item.record.offset in offsets]:
+            self.held.remove(delivery)
+            delivery.done()
+
+
+class Rig:
+    def __init__(self, partitions: int = 1, limit: int = 100, step: Holding | None = None) -> None:
+        self.log = MemoryLog(TOPIC, partitions)
+        self.consumer = MemoryConsumer(self.log, "group")
+        self.step = step or Holding()
+        self.told = Told()
+        self.clock = FakeClock()
+        limits = Limits(max_in_flight=limit, max_in_flight_bytes=10_000, poll_ms=1, commit_interval_s=0.001)
+        self.stage = Stage("test", self.consumer, self.step, limits, self.clock, self.told)
+        self.stop = asyncio.Event()
+
+    async def run_until(self, reached: Callable[[], bool]) -> None:
+        running = asyncio.create_task(self.stage.run([TOPIC], self.stop))
+        try:
+            async with asyncio.timeout(5):
+                while not reached() and not running.done():
+                    await asyncio.sleep(0)
+        finally:
+            self.stop.set()
+            await running
+        assert reached()
+
+
+async def test_what_is_not_done_is_not_committed() -> None:
+    rig = Rig()
+    rig.log.append(0, *[b"x"] * 4)
+    await rig.run_until(lambda: len(rig.step.held) == 4)
+    assert rig.log.committed("group") == {}
+
+
+async def test_a_commit_stops_before_the_first_record_in_flight() -> None:
+    rig = Rig()
+    rig.log.append(0, *[b"x"] * 4)
+    running = asyncio.create_task(rig.run_until(lambda: rig.log.committed("group") == {Partition(TOPIC, 0): 2}))
+    while len(rig.step.held) < 4:
+        await asyncio.sleep(0)
+    rig.step.finish(0, 1, 3)
+    await running
+
+
+async def test_a_full_stage_takes_no_more_until_something_is_done() -> None:
+    rig = Rig(limit=3)
+    rig.log.append(0, *[b"x"] * 10)
+    running = asyncio.create_task(rig.run_until(lambda: len(rig.step.held) == 6))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert len(rig.step.held) == 3
+    assert rig.stage.in_flight == 3
+    rig.clock.advance(2.0)
+    for delivery in list(rig.step.held):
+        delivery.done()
+    await running
+    assert [event.seconds for event in rig.told.of(Paused)] == [2.0]
+
+
+async def test_bytes_in_flight_are_bounded_too() -> None:
+    rig = Rig(limit=100)
+    for _ in range(6):
+        rig.log.append(0, b"x" * 6_000)
+    running = asyncio.create_task(rig.run_until(rig.stop.is_set))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    rig.stop.set()
+    await running
+    assert len(rig.step.held) == 2
+
+
+async def test_no_partition_fills_the_stage_while_others_wait() -> None:
+    rig = Rig(partitions=3, limit=6)
+    rig.log.append(0, *[b"x"] * 50)
+    rig.log.append(1, *[b"x"] * 50)
+    rig.log.append(2, *[b"x"] * 50)
+    running = asyncio.create_task(rig.run_until(rig.stop.is_set))
+    for _ in range(300):
+        await asyncio.sleep(0)
+        for delivery in list(rig.step.held):
+            rig.step.held.remove(delivery)
+            delivery.done()
+    rig.stop.set()
+    await running
+    committed = rig.log.committed("group")
+    assert len(committed) == 3
+    assert max(committed.values()) - min(committed.values()) <= 6
+
+
+async def test_a_step_that_knows_better_decides_where_to_resume() -> None:
+    rig = Rig(step=Holding({Partition(TOPIC, 0): 3}))
+    rig.log.append(0, *[b"x"] * 5)
+    await rig.run_until(lambda: [item.record.offset for item in rig.step.held] == [3, 4])
+
+
+async def test_a_revoked_partition_is_drained_committed_and_forgotten() -> None:
+    rig = Rig(partitions=2)
+    rig.log.append(0, *[b"x"] * 3)
+    running = asyncio.create_task(rig.run_until(rig.stop.is_set))
+    while len(rig.step.held) < 3:
+        await asyncio.sleep(0)
+    rig.step.finish(0)
+    await rig.consumer.rebalance(frozenset({Partition(TOPIC, 1)}))
+    late = list(rig.step.held)
+    for delivery in late:
+        delivery.done()
+    rig.stop.set()
+    await running
+    assert rig.log.committed("group") == {Partition(TOPIC, 0): 1}
+    assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [2]
+
+
+async def test_a_zombies_commit_is_refused_and_told() -> None:
+    rig = Rig()
+    rig.log.append(0, b"x")
+    rig.consumer.zombie = True
+    running = asyncio.create_task(rig.run_until(lambda: bool(rig.told.of(CommitRefused))))
+    while not rig.step.held:
+        await asyncio.sleep(0)
+    rig.step.finish(0)
+    await running
+    assert rig.log.committed("group") == {}
+
+
+async def test_stopping_drains_the_step_and_commits() -> None:
+    class Finishing(Holding):
+        async def drain(self, partitions: frozenset[Partition]) -> None:
+            for delivery in self.held:
+                delivery.done()
+
+    rig = Rig(step=Finishing())
+    rig.log.append(0, *[b"x"] * 4)
+    await rig.run_until(lambda: bool(rig.step.held))
+    assert rig.log.committed("group")[Partition(TOPIC, 0)] >= 1
+
+
+async def test_a_step_that_fails_to_take_over_ends_the_stage() -> None:
+    class Failing(Holding):
+        async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+            raise FatalError("the store is gone")
+
+    rig = Rig(step=Failing())
+    with pytest.raises(FatalError, match="the store is gone"):
+        await asyncio.wait_for(rig.stage.run([TOPIC], rig.stop), 5)

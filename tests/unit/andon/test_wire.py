@@ -1,0 +1,107 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.errors import DecodeError
+from andon.messages import Frame, Message
+from andon.wire import MAX_HEADERS, Outgoing, Record, decode, encode
+from tests.strategies import frames, messages
+
+headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=40)), max_size=8)
+
+
+def record(out: Outgoing, **changes: object) -> Record:
+    fields = {"key": out.key, "value": out.value, "headers": out.headers} | changes
+    return Record("andon.frames", 0, 7, out.timestamp_ms, **fields)  # type: ignore[arg-type]
+
+
+@given(messages)
+def test_every_message_comes_back_as_it_was_sent(message: Message) -> None:
+    assert decode(record(encode(message))) == message
+
+
+@given(st.none() | st.binary(max_size=40), st.none() | st.binary(max_size=200), headers)
+def test_arbitrary_bytes_are_a_decode_error_and_nothing_else(
+    key: bytes | None, value: bytes | None, given_headers: list[tuple[str, bytes]]
+) -> None:
+    with pytest.raises(DecodeError):
+        decode(Record("t", 0, 0, 0, key, value, given_headers))
+
+
+@given(messages, st.data())
+def test_a_message_with_one_damaged_header_or_value_decodes_or_is_a_decode_error(
+    message: Message, data: st.DataObject
+) -> None:
+    out = encode(message)
+    damaged = list(out.headers)
+    at = data.draw(st.integers(0, len(damaged) - 1))
+    damaged[at] = (damaged[at][0], data.draw(st.binary(max_size=20)))
+    cut = out.value[: data.draw(st.integers(0, len(out.value)))]
+    try:
+        decode(record(out, headers=damaged, value=cut))
+    except DecodeError as error:
+        assert error.reason == "bad_header"
+        assert "\n" not in str(error)
+
+
+@given(frames)
+def test_a_record_is_keyed_by_its_camera_and_stamped_with_its_capture_time(frame: Frame) -> None:
+    out = encode(frame)
+    assert out.key == frame.camera_id.encode()
+    assert abs(out.timestamp_ms / 1000 - frame.captured_at.timestamp()) < 0.0011
+
+
+def test_a_frame_is_its_picture_with_cloudevents_headers() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    frame = Frame(
+        camera_id="press-3",
+        session="s1",
+        seq=42,
+        captured_at=at,
+        clock="camera",
+        width=640,
+        height=480,
+        payload=b"JPEG",
+    )
+    out = encode(frame)
+    assert out.value == b"JPEG"
+    assert dict(out.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_type": b"andon.frame.v1",
+        "ce_source": b"/andon/press-3",
+        "ce_id": b"press-3/s1/42",
+        "ce_session": b"s1",
+        "ce_seq": b"42",
+        "ce_time": b"2026-01-02T03:04:05+00:00",
+        "ce_clock": b"camera",
+        "ce_width": b"640",
+        "ce_height": b"480",
+        "content-type": b"image/jpeg",
+    }
+
+
+def test_a_flood_of_headers_is_refused_before_it_is_read() -> None:
+    with pytest.raises(DecodeError, match="headers"):
+        decode(Record("t", 0, 0, 0, b"k", b"", [("x", b"y")] * (MAX_HEADERS + 1)))
+
+
+def test_an_error_never_repeats_the_value_that_was_wrong() -> None:
+    out = encode(
+        Frame(
+            camera_id="c",
+            session="s",
+            seq=1,
+            captured_at=datetime(2026, 1, 1, tzinfo=UTC),
+            clock="host",
+            width=1,
+            height=1,
+            payload=b"",
+        )
+    )
+    spoilt = [(name, b"s3cret" if name == "ce_seq" else value) for name, value in out.headers]
+    with pytest.raises(DecodeError) as caught:
+        decode(record(out, headers=spoilt))
+    assert "s3cret" not in str(caught.value)
+    assert "seq" in str(caught.value)
