@@ -1,0 +1,67 @@
+"""The four clips that stand for four cameras: H.264 files with their truth beside them.
+
+They are encoded as a camera encodes: no B-frames, one slice a picture, a keyframe each second. Each begins and ends
+with an empty belt, so that playing it in a loop shows no part that jumps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from sample_streams.render import Frame, frames
+from sample_streams.spec import LineSpec, Look
+from sample_streams.truth import clip_truth, save
+
+FOLDER = Path(__file__).parent / "clips"
+
+_LINE = LineSpec(n_frames=330)
+CLIPS = {
+    "press-1": replace(_LINE, seed=22),
+    "press-2": replace(_LINE, seed=23, look=Look(metal_grey=152.0, belt_grey=66.0, light_angle_rad=2.4)),
+    "weld-1": replace(_LINE, seed=114, look=Look(metal_grey=175.0, belt_grey=50.0, light_gradient=0.28)),
+    "weld-2": replace(_LINE, seed=4, look=Look(flicker=0.045, noise_grey=3.2, light_angle_rad=4.0)),
+}
+"""Each clip's name and line. The seeds were chosen for four to eight defects of four classes or more."""
+
+_X264 = {
+    "preset": "slow",
+    "tune": "zerolatency",
+    "profile": "baseline",
+    "crf": "27",
+    # One slice a picture and no scene cuts: every packet is a whole picture, keyframes lie exactly a second apart.
+    "x264-params": "threads=1:sliced-threads=0:slices=1:scenecut=0:bframes=0",
+}
+
+
+def write_all(folder: Path = FOLDER) -> list[Path]:
+    """Write every clip and its truth into the folder; returns the paths of the MP4 files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [write(folder / f"{name}.mp4", spec) for name, spec in CLIPS.items()]
+
+
+def write(path: Path, spec: LineSpec) -> Path:
+    """Write one clip, and its truth as `<name>.truth.json` beside it."""
+    encode(path, (image for image, _ in frames(spec)), spec)
+    save(clip_truth(spec), truth_path(path))
+    return path
+
+
+def truth_path(clip: Path) -> Path:
+    """Where a clip's truth lies."""
+    return clip.with_suffix(".truth.json")
+
+
+def encode(path: Path, images: Iterable[Frame], spec: LineSpec) -> None:
+    """Encode BGR uint8 pictures of the spec's size and rate as an H.264 MP4 with its index in front."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=spec.fps, options=_X264)
+        stream.width, stream.height = spec.width_px, spec.height_px
+        stream.pix_fmt, stream.gop_size = "yuv420p", spec.fps
+        for index, image in enumerate(images):
+            picture = av.VideoFrame.from_ndarray(image, format="bgr24")
+            picture.pts, picture.time_base = index, Fraction(1, spec.fps)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))

@@ -1,0 +1,53 @@
+"""The model's card: what the weights are, how they were made, and the digest that tells them from any others."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sample_streams.spec import CLASSES
+
+MODEL = Path(__file__).parent / "models" / "andon-demo.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What only the training knows: how it was run, and what was measured afterwards."""
+
+    facts: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def path_of(weights: Path) -> Path:
+    """Where the card of these weights lies."""
+    return weights.with_suffix(".json")
+
+
+def digest(weights: Path) -> str:
+    """The file's digest as `sha256:<64 hexadecimal digits>`."""
+    return "sha256:" + hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def verify(weights: Path) -> bool:
+    """Whether the file is, byte for byte, the one that its card describes."""
+    card = json.loads(path_of(weights).read_text(encoding="utf-8"))
+    return bool(card["digest"] == digest(weights))
+
+
+def describe(weights: Path, made: Made) -> dict[str, Any]:
+    """The card of the weights, ready to be written as JSON."""
+    return {
+        "name": weights.stem,
+        "file": weights.name,
+        "bytes": weights.stat().st_size,
+        "digest": digest(weights),
+        "digest_note": f"verify with `sha256sum {weights.name}` or sample_streams.model_card.verify(path);"
+        " inspections carry this digest as that of their model",
+        "classes": list(CLASSES),
+        **made.facts,
+        "versions": {name: version(name) for name in ("ultralytics", "torch")},
+        "metrics": made.metrics,
+        "licence": "AGPL-3.0",
+    }

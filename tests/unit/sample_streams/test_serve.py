@@ -1,0 +1,49 @@
+"""How a packet goes from the file to the client: once, or not at all."""
+
+import asyncio
+import threading
+
+import pytest
+
+from sample_streams import serve
+
+
+class CountingQueue(asyncio.Queue[str]):
+    """A queue that remembers how often something was put."""
+
+    puts = 0
+
+    async def put(self, item: str) -> None:
+        self.puts += 1
+        await super().put(item)
+
+
+def session() -> serve.ClipSession:
+    return object.__new__(serve.ClipSession)  # a real one wants a socket, which handing over does not
+
+
+async def test_a_packet_that_waits_for_a_full_queue_is_put_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_POLL_S", 0.0)  # every look finds the queue still full
+    queue, loop = CountingQueue(maxsize=1), asyncio.get_running_loop()
+    queue.put_nowait("before")
+    handed = asyncio.create_task(
+        asyncio.to_thread(session()._threadsafe_queue_put, loop, queue, "packet", threading.Event())
+    )
+    while not queue.puts:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert [await queue.get(), await queue.get()] == ["before", "packet"]
+    assert await handed is True
+    assert queue.puts == 1
+    assert queue.empty()
+
+
+async def test_a_packet_of_a_session_that_ended_is_not_put() -> None:
+    queue, ended = CountingQueue(maxsize=1), threading.Event()
+    queue.put_nowait("before")
+    ended.set()
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(session()._threadsafe_queue_put, loop, queue, "packet", ended) is False
+    assert [queue.get_nowait()] == ["before"]
+    assert queue.empty()

@@ -1,0 +1,60 @@
+"""The truth and its file."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from sample_streams.spec import LineSpec
+from sample_streams.truth import MIN_VISIBLE, clip_truth, load, save
+
+SPEC = LineSpec(seed=9, defect_rate=1.0, second_defect_rate=1.0)
+TRUTH = clip_truth(SPEC)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    save(TRUTH, tmp_path / "a.truth.json")
+    assert load(tmp_path / "a.truth.json") == TRUTH
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.truth.json"
+    save(TRUTH, path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": "other"}))
+    with pytest.raises(ValueError, match="not a truth of format"):
+        load(path)
+
+
+def test_boxes_lie_within_the_picture() -> None:
+    boxes = [label.box for frame in TRUTH.frames for label in frame.labels]
+    assert boxes
+    assert all(0 <= x1 < x2 <= 640 and 0 <= y1 < y2 <= 480 for x1, y1, x2, y2 in boxes)
+
+
+def test_a_defect_less_than_half_in_the_picture_is_not_in_the_labels() -> None:
+    visible = [label.visible for frame in TRUTH.frames for label in frame.labels]
+    assert min(visible) >= MIN_VISIBLE
+    assert any(share < 1.0 for share in visible)
+
+
+def test_a_defect_is_in_the_labels_of_each_frame_from_its_first_to_its_last() -> None:
+    for defect in TRUTH.defects:
+        seen = [f.index for f in TRUTH.frames for label in f.labels if label.defect_id == defect.defect_id]
+        assert defect.first_frame is not None
+        assert defect.last_frame is not None
+        assert seen == list(range(defect.first_frame, defect.last_frame + 1))
+
+
+def test_a_defect_moves_with_the_belt() -> None:
+    spec = replace(SPEC, belt_speed_px_s=150.0)
+    whole = [label for f in clip_truth(spec).frames for label in f.labels if label.visible == 1.0]
+    first = [label.box[0] for label in whole if label.defect_id == whole[0].defect_id]
+    assert [b - a for a, b in pairwise(first)] == pytest.approx([10.0] * (len(first) - 1), abs=0.02)
+
+
+def test_every_label_names_a_defect_of_its_part() -> None:
+    known = {(p.part_id, d.defect_id, d.defect_class) for p in TRUTH.parts for d in p.defects}
+    told = {(one.part_id, one.defect_id, one.defect_class) for f in TRUTH.frames for one in f.labels}
+    assert told == known
