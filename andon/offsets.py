@@ -1,14 +1,18 @@
 """In-flight offsets -> the highest one that may be committed. Pure: no clock, no I/O."""
 
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+if TYPE_CHECKING:
 
-class Partition(NamedTuple):
-    """Equal to, and hashes as, aiokafka's TopicPartition."""
+    class Partition(NamedTuple):
+        """One partition of a topic. At run time it is the client's own type, which the client insists on."""
 
-    topic: str
-    partition: int
+        topic: str
+        partition: int
+
+else:
+    from aiokafka import TopicPartition as Partition  # noqa: F401  # the name above
 
 
 class OffsetTracker:

@@ -7,14 +7,14 @@ it stays a member of its group however long it waits.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from andon.clock import Clock
-from andon.errors import RetryableError
+from andon.errors import FatalError, RetryableError
 from andon.events import (
     CommitRefused,
     Emit,
@@ -26,7 +26,8 @@ from andon.events import (
     RecordsReceived,
     Retrying,
 )
-from andon.offsets import OffsetTracker, Partition
+from andon.lanes import Lane, Lanes
+from andon.offsets import Partition
 from andon.wire import Record
 
 NOWHERE = Partition("", -1)
@@ -76,25 +77,9 @@ class Limits:
     poll_ms: int = 100
     """How long one poll waits for data."""
     commit_interval_s: float = 1.0
+    commit_timeout_s: float = 10.0
     rebalance_drain_s: float = 5.0
     """How long a revoked partition may finish what it holds; what is left is abandoned uncommitted."""
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """One assigned partition's share of the stage."""
-
-    partition: Partition
-    offsets: OffsetTracker = field(default_factory=OffsetTracker)
-    size_bytes: int = 0
-    largest_bytes: int = 0
-    """The largest record so far: how many more fit into the bound is reckoned by it."""
-    committed: int | None = None
-    position: int | None = None
-    last_timestamp_ms: int | None = None
-    """Of the record read last: what the lag in seconds is counted from."""
-    held_since: float | None = None
-    revoked: bool = False
 
 
 class Stage:
@@ -107,7 +92,7 @@ class Stage:
         self._limits = limits
         self._clock = clock
         self._emit = emit
-        self._lanes: dict[Partition, Lane] = {}
+        self._lanes = Lanes(limits.max_in_flight, limits.max_in_flight_bytes)
         self._failure: BaseException | None = None
         self._wake = asyncio.Event()
         self.joined = asyncio.Event()
@@ -115,11 +100,11 @@ class Stage:
 
     @property
     def lanes(self) -> Mapping[Partition, Lane]:
-        return self._lanes
+        return self._lanes.by_partition
 
     @property
     def in_flight(self) -> int:
-        return sum(lane.offsets.in_flight for lane in self._lanes.values())
+        return self._lanes.in_flight
 
     async def run(self, topics: Sequence[str], stop: asyncio.Event) -> None:
         """Read until `stop` is set, then finish what is in flight and commit it.
@@ -135,8 +120,8 @@ class Stage:
                     raise self._failure
                 if committer.done():
                     committer.result()
-                await self._poll()
-            await self._step.drain(frozenset(self._lanes))
+                await self._poll_or_fail()
+            await self._step.drain(frozenset(self.lanes))
             await self.commit()
         finally:
             for task in (waker, committer):
@@ -145,25 +130,19 @@ class Stage:
 
     async def commit(self) -> None:
         """Commit what is done and has not been committed; refusals and absent brokers are told, not raised."""
-        offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values()}
-        ahead = {
-            partition: offset
-            for partition, offset in offsets.items()
-            if offset is not None and offset != self._lanes[partition].committed
-        }
+        ahead = self._lanes.committable()
         if not ahead:
             return
         try:
-            await self._consumer.commit(ahead)
+            async with asyncio.timeout(self._limits.commit_timeout_s):
+                await self._consumer.commit(ahead)
         except (CommitFailedError, IllegalStateError) as error:
             self._emit(CommitRefused(self.name, type(error).__name__))
             return
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             self._emit(Retrying("commit", type(error).__name__, 1, self._limits.commit_interval_s))
             return
-        for partition, offset in ahead.items():
-            if partition in self._lanes:
-                self._lanes[partition].committed = offset
+        self._lanes.committed(ahead)
         self._emit(OffsetsCommitted(self.name, len(ahead)))
 
     async def take_over(self, partitions: frozenset[Partition]) -> None:
@@ -176,7 +155,7 @@ class Stage:
             return
         for partition, offset in resume.items():
             self._consumer.seek(partition, offset)
-        self._lanes.update({partition: Lane(partition) for partition in partitions})
+        self._lanes.open(partitions)
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
@@ -193,13 +172,14 @@ class Stage:
         except RetryableError as error:
             self._emit(Retrying(f"{self.name} drain", str(error), 1, error.retry_after_s))
         await self.commit()
-        abandoned = 0
-        for partition in partitions:
-            lane = self._lanes.pop(partition, None)
-            if lane is not None:
-                lane.revoked = True
-                abandoned += lane.offsets.in_flight
+        abandoned = sum(self._lanes.close(partition) for partition in partitions)
         self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
+
+    async def _poll_or_fail(self) -> None:
+        try:
+            await self._poll()
+        except KafkaError as error:  # what can be retried, the client has retried
+            raise FatalError(f"{self.name} can't read from Kafka: {str(error) or type(error).__name__}") from error
 
     async def _poll(self) -> None:
         taken = 0
@@ -213,65 +193,47 @@ class Stage:
             await self._consumer.getmany(NOWHERE, timeout_ms=0)
             await self._wait_for_wake(self._limits.poll_ms / 1000)
             return
-        held = len(open_lanes) < len(self._lanes)
+        held = len(open_lanes) < len(self.lanes)
         await self._wait_for_data(open_lanes, 20 if held else self._limits.poll_ms)
 
     async def _wait_for_data(self, partitions: Sequence[Partition], timeout_ms: int) -> None:
         batches = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
         for partition, records in batches.items():
-            self._submit(self._lanes.get(partition), records)
+            self._submit(self.lanes.get(partition), records)
 
     async def _take(self, lane: Lane, timeout_ms: int) -> int:
-        room = self._room(lane)
-        if room < 1 or lane.revoked:
+        room = self._lanes.room(lane)
+        if room < 1:
             return 0
         batches = await self._consumer.getmany(lane.partition, timeout_ms=timeout_ms, max_records=room)
-        return sum(self._submit(self._lanes.get(partition), records) for partition, records in batches.items())
+        return sum(self._submit(self.lanes.get(partition), records) for partition, records in batches.items())
 
     def _submit(self, lane: Lane | None, records: Sequence[Any]) -> int:
         if lane is None or not records:
             return 0
         deliveries = [self._delivery(lane, record) for record in records]
-        lane.position = records[-1].offset + 1
-        lane.last_timestamp_ms = records[-1].timestamp
         self._emit(RecordsReceived(self.name, len(deliveries), sum(_size(item.record) for item in deliveries)))
         self._step.submit(deliveries)
         return len(deliveries)
 
     def _delivery(self, lane: Lane, raw: Any) -> Delivery:
         record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
-        lane.offsets.take(record.offset)
-        lane.size_bytes += _size(record)
-        lane.largest_bytes = max(lane.largest_bytes, _size(record))
+        self._lanes.take(lane, record)
 
         def done() -> None:
             if lane.revoked:
                 return  # abandoned: its next owner delivers it again
-            lane.offsets.done(record.offset)
-            lane.size_bytes -= _size(record)
+            self._lanes.done(lane, record)
             self._emit(RecordsDone(self.name, 1))
             self._wake.set()
 
         return Delivery(record, done)
 
     def _open_lanes(self) -> list[Lane]:
-        """Those with room, the emptiest first so that no camera fills the stage while others wait."""
-        lanes = sorted(self._lanes.values(), key=lambda lane: lane.offsets.in_flight)
-        rooms = [(lane, self._room(lane)) for lane in lanes]
+        rooms = self._lanes.rooms()
         for lane, room in rooms:
             self._note_hold(lane, held=room < 1)
         return [lane for lane, room in rooms if room > 0]
-
-    def _room(self, lane: Lane) -> int:
-        """How many more records this lane may take: its fair share among the lanes that have work, within the total."""
-        total = self._limits.max_in_flight - self.in_flight
-        spare_bytes = self._limits.max_in_flight_bytes - sum(other.size_bytes for other in self._lanes.values())
-        if total < 1 or spare_bytes <= 0:
-            return 0
-        fitting = max(1, spare_bytes // lane.largest_bytes) if lane.largest_bytes else 1
-        active = sum(1 for other in self._lanes.values() if other.offsets.in_flight or other is lane)
-        share = max(1, self._limits.max_in_flight // active)
-        return max(0, min(total, fitting, share - lane.offsets.in_flight))
 
     def _note_hold(self, lane: Lane, *, held: bool) -> None:
         now = self._clock.monotonic()

@@ -46,7 +46,7 @@ def kafka_settings(bootstrap_servers: str, *, embedded: bool) -> KafkaSettings:
         partitions=4,
         session_timeout_s=6.0,
         start_timeout_s=20.0,
-        **topics,  # type: ignore[arg-type]  # every one of them is a str
+        **topics,
     )
 
 
@@ -62,7 +62,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def valkey(valkey_url: str) -> RedisSettings:
     """A running Valkey, with a key prefix that no other test uses."""
-    return RedisSettings(url=valkey_url, prefix=f"t{next(_numbers)}")  # type: ignore[arg-type]  # str -> SecretStr
+    return RedisSettings(url=valkey_url, prefix=f"t{next(_numbers)}")
 
 
 @pytest.fixture
