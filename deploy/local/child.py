@@ -10,6 +10,11 @@ from pathlib import Path
 from deploy.local import leash
 
 
+def leashed(command: Sequence[str]) -> list[str]:
+    """`command` (its first word an absolute path) such that it ends with the thread of ours that starts it."""
+    return [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
+
+
 class Child:
     """One running process; its output goes to a file, or nowhere."""
 
@@ -23,10 +28,9 @@ class Child:
         """
         self.name = name
         self.log = log
-        leashed = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
         with (log or Path(os.devnull)).open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - a list, no shell
-                leashed,
+                leashed(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -61,9 +65,14 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def last_words(self, lines: int = 3) -> str:
+    def last_words(self) -> str:
         """The end of its log, in one line."""
-        if self.log is None:
-            return ""
-        text = self.log.read_text(encoding="utf-8", errors="replace").strip()
-        return " | ".join(line.strip() for line in text.splitlines()[-lines:])
+        return last_words(self.log) if self.log else ""
+
+
+def last_words(log: Path, lines: int = 3) -> str:
+    """The end of a log, in one line; empty if there is none."""
+    if not log.exists():
+        return ""
+    text = log.read_text(encoding="utf-8", errors="replace").strip()
+    return " | ".join(line.strip() for line in text.splitlines()[-lines:])

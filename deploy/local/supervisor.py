@@ -1,0 +1,137 @@
+"""Runs a line's stages as child processes and stops them in the order in which frames travel.
+
+Ingest stops first, so that nothing new comes; workers stop when they have no lag, then sinks when they have none: what
+was captured is accounted for before the servers go.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from andon.clock import Clock
+from andon.errors import AndonError, FatalError
+from andon.events import Emit
+from deploy.local.events import StageStopped
+from deploy.local.process import Echo, Role, RoleProcess
+
+PROBE_S = 0.25
+"""Between two looks at a process or at a lag: neither can be waited for, only asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Processes that stop together, once `behind` says 0. `behind` is asked for records; None: it can't tell now."""
+
+    name: str
+    roles: tuple[Role, ...]
+    behind: Callable[[], Awaitable[int | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: for a start (a first start may export a model), for a stage's backlog, for a process to end."""
+
+    ready_s: float = 300.0
+    backlog_s: float = 60.0
+    stop_s: float = 25.0
+
+
+class Supervisor:
+    """`async with Supervisor(...) as supervisor:` keeps processes; whatever still runs at the end is killed."""
+
+    def __init__(self, emit: Emit, clock: Clock, patience: Patience, echo: Echo | None = None) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._patience = patience
+        self._echo = echo
+        self._group = asyncio.TaskGroup()
+        self._stages: dict[str, list[RoleProcess]] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.kill()
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            raise told(group) or group from None
+
+    @property
+    def processes(self) -> list[RoleProcess]:
+        """In the order in which they were started."""
+        return [process for processes in self._stages.values() for process in processes]
+
+    async def start(self, stage: Stage) -> None:
+        """Start a stage's processes and wait until all are ready.
+
+        Raises FatalError when they are not within `ready_s`. A mistake in the settings fails the whole block.
+        """
+        processes = [RoleProcess(role, self._emit, self._echo) for role in stage.roles]
+        self._stages[stage.name] = processes
+        for process in processes:
+            self._group.create_task(process.keep(), name=process.role.name)
+        for process in processes:
+            await self._until_ready(process)
+
+    async def _until_ready(self, process: RoleProcess) -> None:
+        try:
+            async with asyncio.timeout(self._patience.ready_s):
+                await _until(process.ready)
+        except TimeoutError:
+            waited = f"{self._patience.ready_s:.0f} s"
+            raise FatalError(f"{process.role.name} was not ready after {waited}: see {process.role.log}") from None
+
+    async def stop(self, stage: Stage) -> bool:
+        """Wait until the stage has no lag, then stop its processes. Whether both ended well."""
+        began = self._clock.monotonic()
+        left = await self._worked_off(stage)
+        stopping = [process.stop(self._patience.stop_s) for process in self._stages.get(stage.name, [])]
+        codes = await asyncio.gather(*stopping)
+        seconds = self._clock.monotonic() - began
+        self._emit(StageStopped(stage.name, left, ",".join(str(code) for code in codes), seconds))
+        return left == 0 and all(code == 0 for code in codes)
+
+    async def _worked_off(self, stage: Stage) -> int | None:
+        """The lag that is left: 0, unless `backlog_s` passed first."""
+        behind = stage.behind
+        if behind is None:
+            return 0
+        left: int | None = None
+
+        async def worked_off() -> bool:
+            nonlocal left
+            left = await behind()
+            return left == 0
+
+        try:
+            async with asyncio.timeout(self._patience.backlog_s):
+                await _until(worked_off)
+        except TimeoutError:
+            pass  # what is left is told by the caller
+        return left
+
+    async def drain(self, stages: Sequence[Stage]) -> bool:
+        """Stop `stages` one after the other. Whether nothing was left behind."""
+        ended_well = [await self.stop(stage) for stage in stages]
+        return all(ended_well)
+
+
+async def _until(check: Callable[[], Awaitable[bool]]) -> None:
+    while not await check():  # noqa: ASYNC110 - another process' state can only be asked for
+        await asyncio.sleep(PROBE_S)
+
+
+def told(group: BaseExceptionGroup[BaseException]) -> AndonError | None:
+    """The first error that is made to be told to a user, if the group holds no other kind."""
+    ours, rest = group.split(AndonError)
+    first: BaseException | None = None if rest else ours
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, AndonError) else None

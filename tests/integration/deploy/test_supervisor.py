@@ -1,0 +1,171 @@
+"""The supervisor brings dead processes back and stops a line in the order in which frames travel."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from andon.clock import SystemClock
+from andon.errors import FatalError
+from deploy.local.events import RoleDied, StageStopped
+from deploy.local.process import Role
+from deploy.local.server import free_port
+from deploy.local.supervisor import Patience, Stage, Supervisor
+from tests.fakes import Told
+from tests.integration.deploy import fake_role
+
+pytestmark = pytest.mark.integration
+PATIENCE = Patience(ready_s=20.0, backlog_s=20.0, stop_s=20.0)
+
+
+def role(folder: Path, name: str) -> Role:
+    port = free_port()
+    command = (sys.executable, fake_role.__file__, name, str(port), str(folder / "journal"))
+    return Role(name, command, f"http://127.0.0.1:{port}", folder / f"{name}.log")
+
+
+def script(folder: Path, name: str, code: str) -> Role:
+    return Role(name, (sys.executable, "-c", textwrap.dedent(code)), "http://127.0.0.1:1", folder / f"{name}.log")
+
+
+def stage(folder: Path, name: str, behind: Callable[[], Awaitable[int | None]] | None = None) -> Stage:
+    return Stage(name, (role(folder, name),), behind)
+
+
+def supervisor(emit: Told, patience: Patience = PATIENCE) -> Supervisor:
+    return Supervisor(emit, SystemClock(), patience)
+
+
+def journal(folder: Path) -> list[str]:
+    return (folder / "journal").read_text().splitlines()
+
+
+async def test_a_killed_process_is_started_again_and_told(tmp_path: Path) -> None:
+    told = Told()
+    stages = stage(tmp_path, "ingest")
+    async with asyncio.timeout(60), supervisor(told) as running:
+        await running.start(stages)
+        process = running.processes[0]
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        while not (process.starts == 2 and await process.ready()):
+            await asyncio.sleep(0.05)
+        assert await running.drain([stages])
+    (died,) = told.of(RoleDied)
+    assert (died.process, died.code) == ("ingest", -signal.SIGKILL)
+    assert journal(tmp_path) == ["ingest began", "ingest began", "ingest ended"]
+
+
+async def test_each_stage_stops_when_the_one_before_has_and_its_own_lag_is_gone(tmp_path: Path) -> None:
+    lags: dict[str, list[int | None]] = {"workers": [7, None, 0], "sinks": [3, 0]}
+
+    async def behind(name: str) -> int | None:
+        before = "ingest" if name == "workers" else "workers"
+        assert f"{before} ended" in journal(tmp_path)
+        assert f"{name} ended" not in journal(tmp_path)
+        return lags[name].pop(0)
+
+    told = Told()
+    ingest = stage(tmp_path, "ingest")
+    workers = stage(tmp_path, "workers", lambda: behind("workers"))
+    sinks = stage(tmp_path, "sinks", lambda: behind("sinks"))
+    async with asyncio.timeout(60), supervisor(told) as running:
+        for each in (sinks, workers, ingest):
+            await running.start(each)
+        assert await running.drain([ingest, workers, sinks])
+    assert lags == {"workers": [], "sinks": []}
+    assert [line for line in journal(tmp_path) if "ended" in line] == ["ingest ended", "workers ended", "sinks ended"]
+    assert [(event.stage, event.left) for event in told.of(StageStopped)] == [
+        ("ingest", 0),
+        ("workers", 0),
+        ("sinks", 0),
+    ]
+
+
+async def test_a_backlog_that_outlasts_patience_is_told_and_is_no_success(tmp_path: Path) -> None:
+    async def stuck() -> int:
+        return 12
+
+    told = Told()
+    workers = stage(tmp_path, "workers", stuck)
+    async with asyncio.timeout(60), supervisor(told, Patience(backlog_s=0.5)) as running:
+        await running.start(workers)
+        assert not await running.drain([workers])
+    assert [event.left for event in told.of(StageStopped)] == [12]
+    assert journal(tmp_path)[-1] == "workers ended"
+
+
+async def test_a_process_that_ignores_sigterm_is_killed_and_is_no_success(tmp_path: Path) -> None:
+    told = Told()
+    deaf = stage(tmp_path, "ingest")
+    async with asyncio.timeout(60), supervisor(told, Patience(stop_s=0.5)) as running:
+        await running.start(deaf)
+        pid = running.processes[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)  # deafer than any handler
+        assert not await running.drain([deaf])
+    assert told.of(StageStopped)[0].codes == str(-signal.SIGKILL)
+
+
+async def test_a_mistake_in_the_settings_ends_the_start_with_the_roles_own_words(tmp_path: Path) -> None:
+    wrong = script(tmp_path, "worker-1", "import sys; print('line.yaml: no such key'); sys.exit(2)")
+    with pytest.raises(FatalError, match=r"worker-1 can't start: line\.yaml: no such key"):
+        async with supervisor(Told()) as running:
+            await running.start(Stage("workers", (wrong,)))
+
+
+async def test_a_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> None:
+    slow = script(tmp_path, "worker-1", "import sys; sys.stdin.read(); import time; time.sleep(60)")
+    with pytest.raises(FatalError, match=r"worker-1 was not ready after .*worker-1\.log"):
+        async with supervisor(Told(), Patience(ready_s=0.5)) as running:
+            await running.start(Stage("workers", (slow,)))
+
+
+async def test_leaving_the_block_leaves_no_process(tmp_path: Path) -> None:
+    async with supervisor(Told()) as running:
+        await running.start(stage(tmp_path, "ingest"))
+        pid = running.processes[0].pid
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+async def test_what_a_process_writes_is_echoed_line_by_line_and_kept_in_its_log(tmp_path: Path) -> None:
+    lines: list[tuple[str, str]] = []
+    code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(2)"
+    talker = script(tmp_path, "ingest", code)
+    with pytest.raises(FatalError):
+        async with Supervisor(Told(), SystemClock(), PATIENCE, lambda *line: lines.append(line)) as running:
+            await running.start(Stage("ingest", (talker,)))
+    assert sorted(lines) == [("ingest", "one"), ("ingest", "two")]
+    assert sorted(talker.log.read_text().split()) == ["one", "two"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of a killed parent")
+def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
+    code = """
+        import asyncio, sys
+        from pathlib import Path
+        from tests.integration.deploy.test_supervisor import Told, stage, supervisor
+        async def main():
+            async with supervisor(Told()) as running:
+                await running.start(stage(Path(sys.argv[1]), "ingest"))
+                print(running.processes[0].pid, flush=True)
+                await asyncio.Event().wait()
+        asyncio.run(main())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    _, alive = psutil.wait_procs([child], timeout=10)
+    assert not alive
