@@ -328,6 +328,17 @@ class AlertSent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxGivenUp(Event):
+    """What can never leave by its channel, so that it does not block those behind it."""
+
+    name: ClassVar[str] = "outbox.given_up"
+    level: ClassVar[Level] = "error"
+    channel: str
+    event_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceStored(Event):
     name: ClassVar[str] = "evidence.stored"
     defect: str

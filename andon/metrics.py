@@ -79,6 +79,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_sinks_write_failures_total", "counter", "Writes that failed and are retried", ("stage",)),
     Metric("andon_sinks_defects_total", "counter", "Defect events by transition", ("camera", "reason")),
     Metric("andon_sinks_outbox_depth_records", "gauge", "What waits to leave, by channel", ("stage",)),
+    Metric("andon_sinks_outbox_given_up_total", "counter", "What could never leave, by channel", ("stage",)),
     Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest that waits, by channel", ("stage",)),
     Metric(
         "andon_sinks_capture_to_alert_seconds",
@@ -195,6 +196,10 @@ class Metrics:
     @_on.register
     def _(self, event: events.SinkFailed) -> None:
         self._count("andon_sinks_write_failures_total", stage=event.sink)
+
+    @_on.register
+    def _(self, event: events.OutboxGivenUp) -> None:
+        self._count("andon_sinks_outbox_given_up_total", stage=event.channel)
 
     @_on.register
     def _(self, event: events.AlertSent) -> None:

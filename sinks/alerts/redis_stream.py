@@ -1,0 +1,73 @@
+"""Alerts onto a Redis stream, each once: what `andon.alerts.DefectAlerts` reads.
+
+One script looks for the event's id and appends, so that a repetition, even by two senders at a time, adds nothing. It
+appends before it remembers the id: were it the other way round, an append that Redis refuses (no memory left) would
+leave an id behind that makes every further attempt look like a repetition, and the alert would be lost.
+"""
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from andon import redis as away
+from andon.messages import Defect
+from andon.settings import RedisSettings
+from sinks.alerts.payload import defect_of
+from sinks.sink import OutboxItem, SinkBusy
+
+EVENT_TYPE = "andon.defect.v1"
+REFUSED_RETRY_S = 10.0
+
+_APPEND_ONCE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 3))
+redis.call('SET', KEYS[1], id, 'EX', ARGV[1])
+return id
+"""
+
+
+class RedisAlerts:
+    """The channel `redis`. The caller closes the client."""
+
+    def __init__(self, client: Redis, settings: RedisSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._append_once = client.register_script(_APPEND_ONCE)
+
+    @property
+    def name(self) -> str:
+        return "redis"
+
+    async def send(self, item: OutboxItem) -> None:
+        """Append the event to the stream `<prefix>:alerts`, unless it is there already."""
+        defect = defect_of(item)
+        prefix = self._settings.prefix
+        limits = [int(self._settings.dedup_hours * 3600) or 1, self._settings.alerts_maxlen]
+        keys = [f"{prefix}:alert:{defect.event_id}", f"{prefix}:alerts"]
+        try:
+            await self._append_once(keys=keys, args=[*limits, *_fields(defect)])
+        except away.REFUSED as error:
+            raise SinkBusy(self._line(f"refuses us: {away.why(error)}; see redis.url"), REFUSED_RETRY_S) from None
+        except away.AWAY as error:
+            raise SinkBusy(self._line(away.why(error)), 0.0) from None
+        except ResponseError as error:
+            raise SinkBusy(self._line(f"refuses the alert: {away.why(error)}"), REFUSED_RETRY_S) from None
+
+    def _line(self, why: str) -> str:
+        return f"redis {away.address(self._client)}: {why}"
+
+
+def _fields(defect: Defect) -> list[str]:
+    """The event whole, and beside it what a person at redis-cli looks for."""
+    fields = {
+        "type": EVENT_TYPE,
+        "event": defect.model_dump_json(),
+        "event_id": defect.event_id,
+        "defect_id": defect.defect_id,
+        "transition": defect.transition,
+        "camera": defect.camera_id,
+        "label": defect.label,
+        "severity": defect.severity,
+        "at": defect.at.isoformat(),
+        "evidence": defect.evidence or "",
+    }
+    return [text for pair in fields.items() for text in pair]

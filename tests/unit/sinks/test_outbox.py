@@ -1,0 +1,238 @@
+"""What waits leaves in order, whatever is away; nothing is lost, and nothing blocks for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from andon.backoff import Backoff
+from andon.events import AlertSent, OutboxGivenUp, SinkFailed
+from sinks.outbox import Dispatcher, DispatchLimits
+from sinks.sink import Channel, OutboxItem, SinkBusy
+from tests.fakes import FakeClock, Told
+from tests.outbox import MemoryChannel, MemoryOutbox, an_item
+
+ALL = frozenset(range(8))
+
+
+class Pauses:
+    """A pause that takes no time, remembers how long it should have been, and then lets something happen."""
+
+    def __init__(self, then: Callable[[int], None] = lambda count: None) -> None:
+        self.asked_s: list[float] = []
+        self._then = then
+
+    async def __call__(self, delay_s: float) -> None:
+        self.asked_s.append(delay_s)
+        self._then(len(self.asked_s))
+        await asyncio.sleep(0)
+
+
+async def forever(delay_s: float) -> None:
+    await asyncio.Event().wait()
+
+
+def a_dispatcher(
+    store: MemoryOutbox,
+    *channels: Channel,
+    pause: Callable[[float], Awaitable[object]] = forever,
+    told: Told | None = None,
+) -> Dispatcher:
+    limits = DispatchLimits(read_items=3, backoff=Backoff(1.0, 8.0, draw=lambda: 1.0), pause=pause)
+    dispatcher = Dispatcher(store, channels, FakeClock(), told or Told(), limits)
+    dispatcher.own(ALL)
+    return dispatcher
+
+
+async def drained(dispatcher: Dispatcher) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    async with asyncio.timeout(5):
+        await dispatcher.run(stop)
+
+
+class Scripted(MemoryChannel):
+    """A channel that first does what it was told to, call by call."""
+
+    def __init__(self, *script: Callable[[], None]) -> None:
+        super().__init__()
+        self._script = list(script)
+        self.calls: list[int] = []
+
+    async def send(self, item: OutboxItem) -> None:
+        self.calls.append(item.id)
+        if self._script:
+            self._script.pop(0)()
+        await super().send(item)
+
+
+def raises(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def fine() -> None:
+    pass
+
+
+async def test_items_leave_in_order_and_are_marked_as_sent() -> None:
+    items = [an_item(number) for number in range(1, 9)]
+    store, channel = MemoryOutbox(*reversed(items)), MemoryChannel()
+    await drained(a_dispatcher(store, channel))
+    assert channel.received == [item.event_id for item in items]
+    assert store.items == []
+
+
+async def test_an_alert_is_told_with_the_time_since_its_frame() -> None:
+    told, clock = Told(), FakeClock()
+    clock.advance(0.4)
+    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [MemoryChannel()], clock, told)
+    dispatcher.own(ALL)
+    await drained(dispatcher)
+    assert told.of(AlertSent) == [AlertSent("memory", an_item(1).event_id, 0.4)]
+
+
+async def test_a_busy_channel_is_tried_again_with_the_same_item_after_growing_bounded_pauses() -> None:
+    pauses, told = Pauses(), Told()
+    channel = Scripted(fine, *[raises(SinkBusy("away", 0.0))] * 5)
+    store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
+    await drained(a_dispatcher(store, channel, pause=pauses, told=told))
+    assert channel.calls == [1, 2, 2, 2, 2, 2, 2, 3]
+    assert pauses.asked_s == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert [event.retry_after_s for event in told.of(SinkFailed)] == pauses.asked_s
+    assert store.items == []
+
+
+async def test_a_channel_that_names_its_pause_gets_it() -> None:
+    pauses = Pauses()
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), Scripted(raises(SinkBusy("full", 5.0))), pause=pauses))
+    assert pauses.asked_s == [5.0]
+
+
+async def test_the_pauses_begin_anew_after_a_success() -> None:
+    pauses, away = Pauses(), raises(SinkBusy("away", 0.0))
+    store = MemoryOutbox(an_item(1), an_item(2))
+    await drained(a_dispatcher(store, Scripted(away, away, fine, away), pause=pauses))
+    assert pauses.asked_s == [1.0, 2.0, 1.0]
+
+
+async def test_one_channel_that_is_down_delays_no_other() -> None:
+    down, up = MemoryChannel("down"), MemoryChannel("up")
+    down.away = True
+    items = [an_item(1, "down"), an_item(2, "up"), an_item(3, "up")]
+    store = MemoryOutbox(*items)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await drained(a_dispatcher(store, down, up))
+    assert up.received == [items[1].event_id, items[2].event_id]
+    assert [item.id for item in store.items] == [1]
+
+
+async def test_poison_is_given_up_aloud_and_blocks_nobody() -> None:
+    told, channel = Told(), MemoryChannel()
+    poison = OutboxItem(1, "memory", 0, "bad", b"{not a defect", an_item(1).created_at, 0)
+    store = MemoryOutbox(poison, an_item(2))
+    await drained(a_dispatcher(store, channel, told=told))
+    assert channel.received == [an_item(2).event_id]
+    assert store.items == []
+    assert [event.event_id for event in told.of(OutboxGivenUp)] == ["bad"]
+
+
+async def test_what_nobody_foresaw_is_tried_again_and_given_up_at_last() -> None:
+    told, channel = Told(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
+    store = MemoryOutbox(an_item(1), an_item(2))
+    await drained(a_dispatcher(store, channel, pause=Pauses(), told=told))
+    assert channel.calls == [1] * 10 + [2]
+    assert [event.error for event in told.of(OutboxGivenUp)] == ["ZeroDivisionError: a bug"]
+
+
+async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> None:
+    class Silent(MemoryChannel):
+        silent = True
+
+        async def send(self, item: OutboxItem) -> None:
+            if self.silent:
+                await asyncio.Event().wait()
+            await super().send(item)
+
+    channel, told = Silent(), Told()
+
+    def answer(_: int) -> None:
+        channel.silent = False
+
+    limits = DispatchLimits(send_timeout_s=0.0, pause=Pauses(answer))
+    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [channel], FakeClock(), told, limits)
+    dispatcher.own(ALL)
+    await drained(dispatcher)
+    assert channel.received == [an_item(1).event_id]
+    assert "no acknowledgement" in told.of(SinkFailed)[0].error
+
+
+async def test_items_of_partitions_that_others_own_stay() -> None:
+    store, channel = MemoryOutbox(an_item(1, partition=3), an_item(2, partition=4)), MemoryChannel()
+    dispatcher = a_dispatcher(store, channel)
+    dispatcher.own(frozenset({4}))
+    await drained(dispatcher)
+    assert channel.received == [an_item(2).event_id]
+    assert [item.id for item in store.items] == [1]
+
+
+async def test_a_partition_that_moves_between_two_items_is_left_to_its_new_owner() -> None:
+    store = MemoryOutbox(an_item(1, partition=3), an_item(2, partition=3))
+    channel = Scripted(lambda: dispatcher.own(frozenset()))
+    dispatcher = a_dispatcher(store, channel)
+    await drained(dispatcher)
+    assert channel.calls == [1]
+    assert [item.id for item in store.items] == [2]
+
+
+async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
+    arrived = asyncio.Event()
+    store, channel, stop = MemoryOutbox(), Scripted(arrived.set), asyncio.Event()
+    dispatcher = a_dispatcher(store, channel)
+    running = asyncio.create_task(dispatcher.run(stop))
+    await asyncio.sleep(0)  # let it find nothing
+    store.items.append(an_item(1))
+    dispatcher.wake()
+    async with asyncio.timeout(5):
+        await arrived.wait()
+        stop.set()
+        await running
+    assert store.items == []
+
+
+async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> None:
+    channel, store = Scripted(), MemoryOutbox(an_item(1), an_item(2))
+    store.busy = 3
+    await drained(a_dispatcher(store, channel, pause=Pauses()))
+    assert channel.calls == [1, 2]
+    assert store.items == []
+
+
+async def test_what_is_cut_off_by_the_drain_deadline_stays_and_what_had_left_is_marked() -> None:
+    store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
+    channel = Scripted(fine, raises(SinkBusy("away", 0.0)))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await drained(a_dispatcher(store, channel))  # its pause lasts for ever
+    assert [item.id for item in store.items] == [2, 3]
+
+
+async def test_depth_and_age_are_told_by_channel() -> None:
+    clock, channel = FakeClock(), MemoryChannel()
+    channel.away = True
+    dispatcher = Dispatcher(
+        MemoryOutbox(an_item(1), an_item(2)), [channel], clock, Told(), DispatchLimits(pause=forever)
+    )
+    dispatcher.own(ALL)
+    running = asyncio.create_task(dispatcher.run(asyncio.Event()))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    clock.advance(timedelta(minutes=1).total_seconds())
+    assert dispatcher.depths() == [(("memory",), 2.0)]
+    assert dispatcher.ages() == [(("memory",), 60.0)]
+    running.cancel()
+    await asyncio.wait({running})
