@@ -36,7 +36,8 @@ class EventLog:
             return
         if repeats:
             values["repeated"] = repeats
-        self._log.log(_LEVELS[event.level], event.name, **{key: _short(value) for key, value in values.items()})
+        write = getattr(self._log, event.level)
+        write(event.name, **{key: _short(value) for key, value in values.items()})
 
     def _repeats(self, event: Event, values: dict[str, Any]) -> int | None:
         """How many like this one went unsaid since the last; None: leave this one unsaid, too."""
