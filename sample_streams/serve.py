@@ -2,7 +2,8 @@
 
 `rtsp://127.0.0.1:PORT/NAME.mp4?play_count=0` plays the clip in a loop for ever, from its first frame for each client
 that connects; without `play_count` it plays once. Over TCP every frame comes, in order, once: the number of a frame
-received since the connection, modulo the clip's length, is its number in the clip's truth.
+received since the connection, modulo the clip's length, is its number in the clip's truth. So is its timestamp in
+seconds times the clip's rate, which holds for a client that missed some, too (FFmpeg gives the first frame none).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from aio_rtsp_toolkit.server_session import RtspServerSession
 
 HOST = "127.0.0.1"
 _POLL_S = 0.05
+_FIRST_TIMESTAMP_S = 1 / 90_000
 
 
 def run(folder: Path, port: int) -> None:
@@ -69,6 +71,14 @@ class ClipServer(RtspServer):  # type: ignore[misc] # the toolkit has no types
 
 class ClipSession(RtspServerSession):  # type: ignore[misc] # the toolkit has no types
     """One client's session."""
+
+    async def _send_video_packet(self, state: Any, data: bytes, media_time: float, *rest: Any) -> None:
+        """Send one picture, stamped one tick of the RTP clock late.
+
+        A stream's timestamps begin anywhere (RFC 3550, 5.1), the toolkit's at 0, which FFmpeg takes for not known yet:
+        it would count from the second frame on, and every timestamp be one frame short.
+        """
+        await super()._send_video_packet(state, data, media_time + _FIRST_TIMESTAMP_S, *rest)
 
     def _threadsafe_queue_put(
         self, loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Any], item: object, stop_event: threading.Event

@@ -47,3 +47,15 @@ async def test_a_packet_of_a_session_that_ended_is_not_put() -> None:
     assert await asyncio.to_thread(session()._threadsafe_queue_put, loop, queue, "packet", ended) is False
     assert [queue.get_nowait()] == ["before"]
     assert queue.empty()
+
+
+async def test_a_stream_s_first_timestamp_is_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[float] = []
+
+    async def record(self: object, state: object, data: bytes, media_time: float, *rest: object) -> None:
+        sent.append(media_time)
+
+    monkeypatch.setattr(serve.RtspServerSession, "_send_video_packet", record)
+    for media_time in (0.0, 1 / 15):
+        await session()._send_video_packet(None, b"", media_time, 1 / 15, True)
+    assert [round(at * 90_000) for at in sent] == [1, 6001]
