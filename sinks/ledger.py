@@ -1,0 +1,213 @@
+"""The account of one capture session: every captured frame in exactly one outcome. Pure.
+
+Numbers are kept in roaring bitmaps, one an outcome: a redelivery changes nothing, and hours of frames without a gap
+weigh some tens of bytes. A camera's records stay in order, so a number missing below the highest one accounted for is
+lost; above it, it is on its way until the session is over.
+"""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pyroaring import BitMap
+
+from andon.messages import Outcome
+
+Ended = Literal["final", "superseded"]
+LostReason = Literal["missing", "ingester_died", "log_lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A session's numbers. `captured` is the sum of all others but `redelivered`, `conflicts` and `duplicates`."""
+
+    captured: int
+    inspected: int
+    shed: Mapping[str, int]
+    """By reason, as are the next two."""
+    quarantined: Mapping[str, int]
+    lost: Mapping[LostReason, int]
+    in_flight: int
+    redelivered: int
+    """Records seen before with the same outcome; they changed nothing."""
+    conflicts: int
+    """Frames that came again with another outcome; the first one stands."""
+    duplicates: int
+    """Frames that stand under more than one outcome in what is stored: 0, or the store is broken."""
+
+    @property
+    def balanced(self) -> bool:
+        ends = self.inspected + sum(self.shed.values()) + sum(self.quarantined.values())
+        return self.duplicates == 0 and self.captured == ends + sum(self.lost.values()) + self.in_flight
+
+    def count(self, outcome: Outcome) -> int:
+        if outcome == "inspected":
+            return self.inspected
+        return sum((self.shed if outcome == "shed" else self.quarantined).values())
+
+
+class SessionLedger:
+    """One session's account. Changed in place; numbers are 32 bits, as `messages.Seq` says."""
+
+    def __init__(self) -> None:
+        self._sets: dict[str, BitMap] = {}
+        self._all = BitMap()
+        self._captured = 0
+        self._log_floor = 0
+        self._redelivered = 0
+        self._conflicts = 0
+        self.ended: Ended | None = None
+
+    @property
+    def captured(self) -> int:
+        """The most that was said or seen: numbers 0 to captured - 1."""
+        return max(self._captured, self._next)
+
+    @property
+    def _next(self) -> int:
+        return int(self._all.max()) + 1 if self._all else 0
+
+    def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
+        """Account for a range of numbers, both ends included. Returns how many of them are new."""
+        key = outcome if reason is None else f"{outcome}/{reason}"
+        own = self._sets.get(key, BitMap())
+        new = BitMap()
+        new.add_range(first_seq, last_seq + 1)
+        again = new & self._all
+        if again:
+            same = len(again & own)
+            self._redelivered += same
+            self._conflicts += len(again) - same
+            new -= again
+        if new:
+            self._sets[key] = own | new
+            self._all |= new
+        return len(new)
+
+    def saw_captured(self, captured: int) -> None:
+        """A status said how many frames the camera has delivered in this session."""
+        self._captured = max(self._captured, captured)
+
+    def end(self, how: Ended) -> None:
+        """The session is over. A final status outweighs a successor: it says that all frames stand in the log."""
+        if self.ended != "final":
+            self.ended = how
+
+    def lose_log(self) -> None:
+        """The log that held what is not yet accounted for is gone."""
+        self._log_floor = self.captured
+
+    def tally(self) -> Tally:
+        counts = {key: len(numbers) for key, numbers in self._sets.items()}
+        return Tally(
+            captured=self.captured,
+            inspected=counts.pop("inspected", 0),
+            shed=_by_reason(counts, "shed"),
+            quarantined=_by_reason(counts, "quarantined"),
+            lost=self._lost(),
+            in_flight=self._tail if self.ended is None else 0,
+            redelivered=self._redelivered,
+            conflicts=self._conflicts,
+            duplicates=sum(len(numbers) for numbers in self._sets.values()) - len(self._all),
+        )
+
+    @property
+    def _tail(self) -> int:
+        """Numbers above everything accounted for, and above what went with the log."""
+        return self.captured - max(self._next, self._log_floor)
+
+    def _lost(self) -> dict[LostReason, int]:
+        end = max(self._next, self._log_floor)
+        with_log = self._log_floor - self._all.range_cardinality(0, self._log_floor)
+        missing = (end - self._log_floor) - self._all.range_cardinality(self._log_floor, end)
+        lost: dict[LostReason, int] = {"log_lost": with_log, "missing": missing}
+        if self.ended == "final":
+            lost["missing"] += self._tail
+        elif self.ended == "superseded":
+            lost["ingester_died"] = self._tail
+        return {reason: count for reason, count in lost.items() if count}
+
+    def to_bytes(self) -> bytes:
+        """What `from_bytes` reads; the same account gives the same bytes."""
+        return json.dumps(
+            {
+                "captured": self._captured,
+                "log_floor": self._log_floor,
+                "redelivered": self._redelivered,
+                "conflicts": self._conflicts,
+                "ended": self.ended,
+                "sets": {key: _packed(numbers) for key, numbers in sorted(self._sets.items())},
+            },
+            separators=(",", ":"),
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Self:
+        ledger = cls()
+        values = json.loads(stored)
+        ledger._captured = values["captured"]
+        ledger._log_floor = values["log_floor"]
+        ledger._redelivered = values["redelivered"]
+        ledger._conflicts = values["conflicts"]
+        ledger.ended = values["ended"]
+        for key, packed in values["sets"].items():
+            ledger._sets[key] = BitMap.deserialize(base64.b85decode(packed))
+            ledger._all |= ledger._sets[key]
+        return ledger
+
+    @classmethod
+    def joined(cls, parts: Iterable["SessionLedger"]) -> Self:
+        """One account of a session whose camera moved between partitions; each part knows only its own records."""
+        whole = cls()
+        for part in parts:
+            whole._captured = max(whole._captured, part._captured)
+            whole._log_floor = max(whole._log_floor, part._log_floor)
+            whole._redelivered += part._redelivered
+            whole._conflicts += part._conflicts
+            if part.ended is not None:
+                whole.end(part.ended)
+            for key, numbers in part._sets.items():
+                whole._sets[key] = whole._sets.get(key, BitMap()) | numbers
+            whole._all |= part._all
+        return whole
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """The sum of many sessions'."""
+    shed: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
+    lost: Counter[LostReason] = Counter()
+    plain: Counter[str] = Counter()
+    for tally in tallies:
+        shed.update(tally.shed)
+        quarantined.update(tally.quarantined)
+        lost.update(tally.lost)
+        for name in ("captured", "inspected", "in_flight", "redelivered", "conflicts", "duplicates"):
+            plain[name] += getattr(tally, name)
+    return Tally(
+        captured=plain["captured"],
+        inspected=plain["inspected"],
+        shed=dict(shed),
+        quarantined=dict(quarantined),
+        lost=dict(lost),
+        in_flight=plain["in_flight"],
+        redelivered=plain["redelivered"],
+        conflicts=plain["conflicts"],
+        duplicates=plain["duplicates"],
+    )
+
+
+def _by_reason(counts: Mapping[str, int], outcome: Outcome) -> dict[str, int]:
+    prefix = f"{outcome}/"
+    return {
+        key.removeprefix(prefix): count for key, count in sorted(counts.items()) if key.startswith(prefix) and count
+    }
+
+
+def _packed(numbers: BitMap) -> str:
+    compact = BitMap(numbers)
+    compact.run_optimize()
+    return base64.b85encode(compact.serialize()).decode()

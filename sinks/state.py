@@ -1,0 +1,282 @@
+"""All that is known of one camera, and the step that a record takes it on by. Pure: a function of the log alone.
+
+    step(state, record) -> what follows
+
+`state` is changed in place: whoever calls either stores it with the offset after the record, or throws it away. The
+ledgers of sessions are stored in rows of their own, so that what a batch writes stays small however old a camera is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import hypot
+
+from pydantic import TypeAdapter
+
+from andon.messages import CameraState as Condition
+from andon.messages import CameraStatus, Inspection, Outcome, Shed
+from sinks import spans
+from sinks.defects import Case, Judgement, Rules, close_all, judge
+from sinks.ledger import Ended, SessionLedger, Tally
+from sinks.sink import CameraSnapshot, Verdict
+from sinks.spans import Span, Watch
+from sinks.tracker import Sight, Tracks, advance, forget
+
+Known = Inspection | Shed | CameraStatus
+"""The messages that a camera's account is made of."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Of all sessions, brought forward by what each record changed."""
+
+    captured: int = 0
+    lost: int = 0
+    inspected: int = 0
+    shed: int = 0
+    quarantined: int = 0
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+
+@dataclass(slots=True)
+class Face:
+    """What the camera shows."""
+
+    state: Condition | None = None
+    state_since: datetime | None = None
+    detail: str = ""
+    fps: float = 0.0
+    status_at: datetime | None = None
+    """When the last status was sent, by the ingester's clock."""
+    status_captured: int = 0
+    last_frame: str | None = None
+    last_frame_at: datetime | None = None
+    last_verdict: Verdict = "unknown"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is stored of a camera with every batch."""
+
+    session: str | None = None
+    """The one under way, or the last one."""
+    totals: Totals = field(default_factory=Totals)
+    face: Face = field(default_factory=Face)
+    tracks: Tracks = field(default_factory=Tracks)
+    cases: dict[str, Case] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+
+
+@dataclass(slots=True)
+class CameraState:
+    """One camera. `sessions` must hold every stored session that a record given to `step` names."""
+
+    camera_id: str
+    memory: Memory = field(default_factory=Memory)
+    sessions: dict[str, SessionLedger] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    """The sessions whose ledgers are not yet stored as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decide what follows from a record."""
+
+    rules: Rules
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What follows from one record."""
+
+    fresh: bool = True
+    """False: it had been accounted for before, and has changed nothing but the count of redeliveries."""
+    judgement: Judgement = field(default_factory=Judgement)
+    spans: tuple[Span, ...] = ()
+
+
+_MEMORY = TypeAdapter(Memory)
+
+
+def to_bytes(memory: Memory) -> bytes:
+    return _MEMORY.dump_json(memory)
+
+
+def from_bytes(stored: bytes) -> Memory:
+    return _MEMORY.validate_json(stored)
+
+
+def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
+    """Take `state` on by one record of its camera, in the order of the log."""
+    closed = _enter(state, message, policy)
+    match message:
+        case Inspection():
+            outcomes = _inspected(state, message, policy)
+        case Shed():
+            outcomes = _shed(state, message)
+        case CameraStatus():
+            outcomes = _status(state, message, policy)
+    judgement = Judgement(closed.events + outcomes.judgement.events, closed.orders + outcomes.judgement.orders)
+    return Outcomes(outcomes.fresh, judgement, outcomes.spans)
+
+
+def lose_log(state: CameraState) -> None:
+    """The log is gone: what its current session had not yet accounted for went with it."""
+    memory = state.memory
+    ledger = state.sessions.get(memory.session or "")
+    if ledger is None or memory.session is None:
+        return
+    before = ledger.tally()
+    ledger.lose_log()
+    _carry(state, memory.session, before)
+    spans.lost_log(memory.watch)
+
+
+def snapshot(state: CameraState) -> CameraSnapshot:
+    memory = state.memory
+    totals, face = memory.totals, memory.face
+    counts: Mapping[Outcome, int] = {
+        "inspected": totals.inspected,
+        "shed": totals.shed,
+        "quarantined": totals.quarantined,
+    }
+    return CameraSnapshot(
+        camera_id=state.camera_id,
+        state=face.state or "unknown",
+        state_since=face.state_since,
+        detail=face.detail,
+        session=memory.session,
+        captured=totals.captured,
+        counts=counts,
+        lost=totals.lost,
+        last_frame=face.last_frame,
+        last_frame_at=face.last_frame_at,
+        last_verdict=face.last_verdict if face.state in ("online", None) else "unknown",
+        verdicts={"pass": totals.passed, "fail": totals.failed, "unknown": totals.unknown},
+        fps=face.fps,
+        open_defects=sum(1 for case in memory.cases.values() if case.opened_at is not None),
+    )
+
+
+def _enter(state: CameraState, message: Known, policy: Policy) -> Judgement:
+    """A session that was never heard of ends the one before: its ingester is gone, or has begun anew."""
+    memory, session = state.memory, message.session
+    if session in state.sessions:
+        return Judgement()
+    if session is None:
+        assert isinstance(message, CameraStatus)
+        begun_anew = memory.face.status_at is not None and message.at > memory.face.status_at
+        return _end(state, "superseded", policy) if begun_anew else Judgement()
+    closed = _end(state, "superseded", policy)
+    state.sessions[session] = SessionLedger()
+    memory.session, memory.face.status_captured = session, 0
+    return closed
+
+
+def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:
+    """The current session is over, if there is one and it is not over yet."""
+    memory = state.memory
+    ledger = state.sessions.get(memory.session or "")
+    if ledger is None or memory.session is None or ledger.ended is not None:
+        return Judgement()
+    before = ledger.tally()
+    ledger.end(how)
+    _carry(state, memory.session, before)
+    spans.ended_without_word(memory.watch, how)
+    forget(memory.tracks)
+    return close_all(memory.cases, policy.rules)
+
+
+def _inspected(state: CameraState, seen: Inspection, policy: Policy) -> Outcomes:
+    memory = state.memory
+    if not _add(state, seen.session, (seen.seq, seen.seq), seen.outcome, seen.reason):
+        return Outcomes(fresh=False)
+    detections = tuple(item for item in seen.detections if policy.rules.counts(item))
+    _verdict(memory, seen, "unknown" if seen.outcome != "inspected" else "fail" if detections else "pass")
+    in_order = seen.session == memory.session and (memory.watch.session != seen.session or seen.seq > memory.watch.seq)
+    if not in_order:  # a late frame of a session that is over: it counts, and no more
+        return Outcomes()
+    memory.face.last_frame, memory.face.last_frame_at = seen.frame_id, seen.captured_at
+    span = spans.saw_frame(memory.watch, state.camera_id, (seen.session, seen.seq, seen.captured_at), policy.silence_s)
+    ended = state.sessions[seen.session].ended is not None
+    if seen.outcome != "inspected" or ended:
+        return Outcomes(spans=(span,) if span else ())
+    settings = policy.rules.settings
+    sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, hypot(seen.width, seen.height), detections)
+    matches = advance(memory.tracks, sight, settings.max_move, settings.close_after_frames, settings.confirm_window)
+    return Outcomes(True, judge(memory.cases, matches, seen, policy.rules), (span,) if span else ())
+
+
+def _verdict(memory: Memory, seen: Inspection, verdict: Verdict) -> None:
+    totals = memory.totals
+    if verdict == "pass":
+        totals.passed += 1
+    elif verdict == "fail":
+        totals.failed += 1
+    else:
+        totals.unknown += 1
+    if seen.session == memory.session:
+        memory.face.last_verdict = verdict
+
+
+def _shed(state: CameraState, shed: Shed) -> Outcomes:
+    memory = state.memory
+    fresh = _add(state, shed.session, (shed.first_seq, shed.last_seq), "shed", shed.reason)
+    if not fresh:
+        return Outcomes(fresh=False)
+    memory.totals.unknown += fresh
+    if shed.session == memory.session:
+        memory.face.last_verdict = "unknown"
+        spans.saw_shed(memory.watch, shed.at)
+    return Outcomes()
+
+
+def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcomes:
+    memory, face = state.memory, state.memory.face
+    _count_captured(state, status)
+    current = status.session == memory.session
+    closed = _end(state, "final", policy) if status.final and current else Judgement()
+    grew = current and status.captured > face.status_captured
+    newer = face.status_at is None or status.at > face.status_at
+    if not (current or status.session is None) or not (newer or grew):
+        return Outcomes(fresh=False, judgement=closed)  # of a session that is over, or delivered again
+    if face.state != status.state:
+        face.state, face.state_since = status.state, status.at
+    face.detail, face.fps, face.status_at = status.detail, status.fps, status.at
+    if grew:
+        face.status_captured = status.captured
+    spans.saw_status(memory.watch, status, grew=grew)
+    return Outcomes(judgement=closed)
+
+
+def _count_captured(state: CameraState, status: CameraStatus) -> None:
+    if status.session is None:
+        return
+    ledger = state.sessions[status.session]
+    before = ledger.tally()
+    ledger.saw_captured(status.captured)
+    if status.final and ledger.ended is not None:  # taken for dead, it has finished its account after all
+        ledger.end("final")
+    _carry(state, status.session, before)
+
+
+def _add(state: CameraState, session: str, numbers: tuple[int, int], outcome: Outcome, reason: str | None) -> int:
+    ledger = state.sessions[session]
+    before = ledger.tally()
+    fresh = ledger.add(*numbers, outcome, reason)
+    _carry(state, session, before)
+    return fresh
+
+
+def _carry(state: CameraState, session: str, before: Tally) -> None:
+    """Bring the totals forward by what has changed in one session's ledger."""
+    state.changed.add(session)
+    after, totals = state.sessions[session].tally(), state.memory.totals
+    totals.captured += after.captured - before.captured
+    totals.lost += sum(after.lost.values()) - sum(before.lost.values())
+    totals.inspected += after.inspected - before.inspected
+    totals.shed += after.count("shed") - before.count("shed")
+    totals.quarantined += after.count("quarantined") - before.count("quarantined")

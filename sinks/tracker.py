@@ -1,0 +1,214 @@
+"""Detections -> tracks: which of this frame's boxes is which of the defects seen before. Pure; its state is data.
+
+Constant velocity suits a belt: everything on it moves alike, so a new track starts with the belt's own velocity, and a
+small fast box (a 20 px scratch that moves 16 px a frame) is looked for where the belt has carried it. Each class is
+assigned for itself by the Hungarian method on squared distances, which prefers that all move alike over one that stands
+still. Positions and sizes are in pixels of the published frame, velocities in px/s.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from andon.messages import Box, Detection
+
+GAIN = 0.7
+"""How much of the distance between where a box was expected and where it is goes into the position, and below into the
+velocity: an alpha-beta filter's two gains, high because a detector's boxes are good to a few pixels."""
+VELOCITY_GAIN = 0.3
+FIRST_VELOCITY_GAIN = 0.5
+"""On a track's second sighting, where the belt gave a first guess."""
+BELT_GAIN = 0.1
+SETTLED_HITS = 4
+"""From so many sightings on a track tells the belt's velocity."""
+SAME_BOX_IOU = 0.7
+"""Two boxes of one class that overlap more are one thing detected twice."""
+FAR = 1e6
+"""The cost of a pair that may not be matched."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One thing seen on one frame or more. `x`, `y` is its centre, carried on to the last inspected frame."""
+
+    track_id: str
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    vx: float
+    vy: float
+    hits: int = 1
+    unseen: int = 0
+    """Inspected frames since it was seen last, and below the seconds."""
+    unseen_s: float = 0.0
+    window: int = 1
+    """The last inspected frames, newest in bit 0: 1 where it was seen."""
+
+
+@dataclass(slots=True)
+class Tracks:
+    """A camera's tracks, as they stand after the last inspected frame."""
+
+    alive: list[Track] = field(default_factory=list)
+    belt: tuple[float, float] | None = None
+    """The velocity of what settled tracks showed last; outlives a session, since the belt does."""
+    captured_at: datetime | None = None
+    media_time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One inspected frame."""
+
+    frame_id: str
+    captured_at: datetime
+    media_time_s: float | None
+    diagonal_px: float
+    detections: Sequence[Detection]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A track and where this frame shows it, or None where it does not. `gone`: it has been forgotten just now."""
+
+    track: Track
+    detection: Detection | None
+    gone: bool = False
+
+
+def advance(tracks: Tracks, sight: Sight, max_move: float, forget_after: int, window: int) -> list[Match]:
+    """Carry `tracks` (in place) on to this frame and say which detection belongs to which.
+
+    `max_move` is the farthest that a box may lie from where it is expected, as a fraction of the diagonal; a track is
+    forgotten when unseen for `forget_after` inspected frames; `window` is how many frames `Track.window` remembers.
+    """
+    step_s = _step_s(tracks, sight)
+    gate_px = max_move * sight.diagonal_px
+    tracks.captured_at, tracks.media_time_s = sight.captured_at, sight.media_time_s
+    for track in tracks.alive:
+        track.x += track.vx * step_s
+        track.y += track.vy * step_s
+        track.window = (track.window << 1) & ((1 << window) - 1)
+        track.unseen += 1
+        track.unseen_s += step_s
+    detections = _distinct(sight.detections)
+    matches: list[Match] = []
+    for label in sorted({track.label for track in tracks.alive} | {item.label for item in detections}):
+        old = [track for track in tracks.alive if track.label == label]
+        seen = [item for item in detections if item.label == label]
+        matches += _match(tracks, old, seen, gate_px)
+        taken = {id(match.detection) for match in matches}
+        new = [item for item in seen if id(item) not in taken]
+        matches += _begin(tracks, new, f"{sight.frame_id}/{label}")
+    matches = [_judged(match, forget_after) for match in matches]
+    tracks.alive = [match.track for match in matches if not match.gone]
+    return matches
+
+
+def forget(tracks: Tracks) -> None:
+    """The session is over: nothing that comes is what was there, but the belt stays."""
+    tracks.alive = []
+    tracks.captured_at = tracks.media_time_s = None
+
+
+def _step_s(tracks: Tracks, sight: Sight) -> float:
+    """Time since the last inspected frame: the stream's own where it has one, never negative."""
+    if tracks.captured_at is None:
+        return 0.0
+    if tracks.media_time_s is not None and sight.media_time_s is not None:
+        return max(0.0, sight.media_time_s - tracks.media_time_s)
+    return max(0.0, (sight.captured_at - tracks.captured_at).total_seconds())
+
+
+def _match(tracks: Tracks, old: list[Track], seen: list[Detection], gate_px: float) -> list[Match]:
+    """Every old track with its detection or without."""
+    found: dict[int, Detection] = {}
+    if old and seen:
+        costs = np.array([[_cost(track, item.box, gate_px) for item in seen] for track in old])
+        for row, column in zip(*linear_sum_assignment(costs), strict=True):
+            if costs[row, column] < FAR:
+                found[int(row)] = seen[int(column)]
+    for row, detection in found.items():
+        _correct(tracks, old[row], detection.box)
+    return [Match(track, found.get(row)) for row, track in enumerate(old)]
+
+
+def _cost(track: Track, box: Box, gate_px: float) -> float:
+    x, y = _centre(box)
+    distance = math.hypot(x - track.x, y - track.y) / gate_px
+    if distance > 1:
+        return FAR
+    half_width, half_height = track.width / 2, track.height / 2
+    expected = Box(x1=track.x - half_width, y1=track.y - half_height, x2=track.x + half_width, y2=track.y + half_height)
+    return distance**2 + 0.1 * (1 - _iou(expected, box))
+
+
+def _correct(tracks: Tracks, track: Track, box: Box) -> None:
+    x, y = _centre(box)
+    off_x, off_y = x - track.x, y - track.y
+    track.x += GAIN * off_x
+    track.y += GAIN * off_y
+    track.width, track.height = box.x2 - box.x1, box.y2 - box.y1
+    first = track.hits == 1
+    if first:
+        track.x, track.y = x, y
+    if track.unseen_s > 0:
+        gain = VELOCITY_GAIN if not first else FIRST_VELOCITY_GAIN if tracks.belt is not None else 1.0
+        track.vx += gain * off_x / track.unseen_s
+        track.vy += gain * off_y / track.unseen_s
+    track.hits += 1
+    track.unseen, track.unseen_s = 0, 0.0
+    track.window |= 1
+    if track.hits >= SETTLED_HITS:
+        tracks.belt = _blend(tracks.belt, (track.vx, track.vy))
+
+
+def _blend(belt: tuple[float, float] | None, seen: tuple[float, float]) -> tuple[float, float]:
+    if belt is None:
+        return seen
+    return belt[0] + BELT_GAIN * (seen[0] - belt[0]), belt[1] + BELT_GAIN * (seen[1] - belt[1])
+
+
+def _begin(tracks: Tracks, new: list[Detection], stem: str) -> list[Match]:
+    vx, vy = tracks.belt or (0.0, 0.0)
+    matches = []
+    for number, detection in enumerate(new, start=1):
+        box = detection.box
+        x, y = _centre(box)
+        track = Track(f"{stem}-{number}", detection.label, x, y, box.x2 - box.x1, box.y2 - box.y1, vx, vy)
+        matches.append(Match(track, detection))
+    return matches
+
+
+def _judged(match: Match, forget_after: int) -> Match:
+    return Match(match.track, match.detection, gone=match.track.unseen >= forget_after)
+
+
+def _distinct(detections: Sequence[Detection]) -> list[Detection]:
+    """Without the weaker of two boxes of one class on the same thing."""
+    kept: list[Detection] = []
+    for item in sorted(detections, key=lambda item: -item.confidence):
+        if all(item.label != other.label or _iou(item.box, other.box) < SAME_BOX_IOU for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+
+
+def _iou(one: Box, other: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    width = min(one.x2, other.x2) - max(one.x1, other.x1)
+    height = min(one.y2, other.y2) - max(one.y1, other.y1)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = (one.x2 - one.x1) * (one.y2 - one.y1) + (other.x2 - other.x1) * (other.y2 - other.y1)
+    return shared / (areas - shared)
