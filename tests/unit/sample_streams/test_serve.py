@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from aio_rtsp_toolkit.server_session import RtspServerSession
 
 from sample_streams import serve
 
@@ -55,7 +56,7 @@ async def test_a_stream_s_first_timestamp_is_not_zero(monkeypatch: pytest.Monkey
     async def record(self: object, state: object, data: bytes, media_time: float, *rest: object) -> None:
         sent.append(media_time)
 
-    monkeypatch.setattr(serve.RtspServerSession, "_send_video_packet", record)
+    monkeypatch.setattr(RtspServerSession, "_send_video_packet", record)
     for media_time in (0.0, 1 / 15):
         await session()._send_video_packet(None, b"", media_time, 1 / 15, True)
     assert [round(at * 90_000) for at in sent] == [1, 6001]
