@@ -1,0 +1,134 @@
+"""A line whose roles are real processes over a given broker and Redis; every one of them is ended, whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from andon.settings import KafkaSettings, RedisSettings
+from tests.kafka_server import free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CLIPS = REPOSITORY / "sample_streams" / "clips"
+MODEL = REPOSITORY / "sample_streams" / "models" / "andon-demo.pt"
+READY_S = 90.0
+"""The first worker exports the model."""
+
+
+class Line:
+    """`start` and `kill` roles by a name of the test's choice; `audit` and `wait_for` look at what they did."""
+
+    def __init__(self, folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path) -> None:
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ports: dict[str, int] = {}
+        self.config = folder / "line.yaml"
+        self.document: dict[str, Any] = {
+            "kafka": kafka.model_dump(mode="json", exclude_defaults=True),
+            "redis": {"url": redis.url.get_secret_value(), "prefix": redis.prefix},
+            "pools": {"default": {"model": {"weights": str(MODEL), "cache": str(cache)}}},
+            "sinks": {
+                "store": f"sqlite:///{folder / 'andon.db'}",
+                "evidence": {"url": str(folder / "evidence")},
+            },
+            "cameras": [],
+        }
+
+    def write(self, cameras: Sequence[dict[str, Any]] = ()) -> None:
+        """Write line.yaml and create its topics."""
+        self.document["cameras"] = list(cameras)
+        self.config.write_text(yaml.safe_dump(self.document))
+        self.run("topics", "create")
+
+    def run(self, *command: str, code: int | None = 0) -> str:
+        """Run a command to its end and return what it printed; `code` None takes any exit code."""
+        done = subprocess.run(
+            self._command(*command), check=False, capture_output=True, text=True, timeout=60, cwd=self._folder
+        )
+        if code is not None and done.returncode != code:
+            raise AssertionError(f"andon {' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self, name: str, *command: str, ready: bool = True) -> None:
+        port = free_port()
+        log = (self._folder / f"{name}.log").open("ab")
+        environ = os.environ | {"ANDON_HTTP__PORT": str(port)}
+        self._processes[name] = subprocess.Popen(
+            self._command(*command), stdout=log, stderr=log, env=environ, cwd=self._folder
+        )
+        log.close()
+        self._ports[name] = port
+        if ready:
+            self.wait_for(lambda: self._get(name, "readyz") == 200, READY_S, f"{name} to be ready")
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        self._processes[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """As a power cut would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def finish(self, name: str, timeout_s: float = 60) -> int:
+        """Wait for a process to end by itself; returns its exit code."""
+        return self._processes.pop(name).wait(timeout_s)
+
+    def stop(self, name: str) -> int:
+        """As an orchestrator does; returns the exit code."""
+        self.signal(name, signal.SIGTERM)
+        return self.finish(name)
+
+    def audit(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(self.run("audit", "--json", code=None))
+        return report
+
+    def metrics(self, name: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def wait_for(self, reached: Callable[[], bool], timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not reached():
+            for name, process in self._processes.items():
+                if process.poll() is not None and process.returncode != 0:
+                    raise AssertionError(f"{name} ended with {process.returncode}: {self.log(name)}")
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"--- {name}\n{self.log(name)}" for name in self._ports)
+                raise AssertionError(f"waited {timeout_s:.0f} s for {what}\n{logs}")
+            time.sleep(0.2)
+
+    def log(self, name: str) -> str:
+        return (self._folder / f"{name}.log").read_text()[-3000:]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            process.wait()
+
+    def _command(self, *command: str) -> list[str]:
+        return [sys.executable, "-m", "andon", *command, "-c", str(self.config)]
+
+    def _get(self, name: str, path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        except OSError:
+            return 0

@@ -1,0 +1,31 @@
+"""An ingester is killed: what it held is told as lost, bounded by its mailbox, and the gap in time shows."""
+
+import time
+
+import pytest
+
+from tests.e2e.line import CLIPS, Line
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+MAILBOX = 64
+
+
+def test_a_killed_ingester_loses_at_most_its_mailbox_and_the_gap_shows(line: Line) -> None:
+    url = str(CLIPS / "press-1.mp4")
+    line.write([{"id": "press-1", "url": url, "loop": True, "mailbox_frames": MAILBOX}])
+    line.start("sink", "sink")
+    line.start("worker", "work")
+    line.start("ingest", "ingest")
+    line.wait_for(lambda: line.audit()["ledger"]["inspected"] > 30, 60, "inspections")
+    line.kill("ingest")
+    time.sleep(4)  # longer than sinks.silence_s
+    line.start("ingest", "ingest")
+    before = line.audit()["ledger"]["inspected"]
+    line.wait_for(lambda: line.audit()["ledger"]["inspected"] > before + 30, 60, "inspections after the restart")
+    assert line.stop("ingest") == 0
+    line.wait_for(lambda: line.audit()["ledger"]["in_flight"] == 0, 60, "everything to be accounted for")
+    report = line.audit()
+    assert report["balanced"]
+    assert report["ledger"]["lost"] <= MAILBOX
+    assert set(report["cameras"][0]["lost"]) <= {"ingester_died"}
+    assert any(span["camera"] == "press-1" and span["seconds"] >= 3 for span in report["spans"])
