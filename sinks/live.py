@@ -55,7 +55,8 @@ class RedisLive:
         self._dirty: set[str] = set()
         """Cameras whose latest snapshot has not reached Redis."""
         self._inspections: deque[Inspection] = deque()
-        self._left_out = 0
+        self.left_out = 0
+        """Inspections that the stream lacks, since the last failure was told."""
         self._news = asyncio.Event()
 
     async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
@@ -66,7 +67,7 @@ class RedisLive:
         self._inspections.extend(inspections)
         while len(self._inspections) > self._limits.waiting_inspections:
             self._inspections.popleft()
-            self._left_out += 1
+            self.left_out += 1
         self._news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -74,8 +75,8 @@ class RedisLive:
         stopping = asyncio.create_task(self._wake_at(stop), name="live.stop")
         failures = 0
         try:
-            while not (stop.is_set() and (failures or not self._waiting)):
-                if not self._waiting:
+            while not (stop.is_set() and (failures or not any(self.waiting))):
+                if not any(self.waiting):
                     self._news.clear()
                     await self._news.wait()
                     continue
@@ -84,8 +85,9 @@ class RedisLive:
             stopping.cancel()
 
     @property
-    def _waiting(self) -> bool:
-        return bool(self._dirty or self._inspections)
+    def waiting(self) -> tuple[int, int]:
+        """How many cameras' states and how many inspections have yet to be written."""
+        return len(self._dirty), len(self._inspections)
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -106,7 +108,7 @@ class RedisLive:
         return True
 
     def _line(self, error: BaseException) -> str:
-        left_out, self._left_out = self._left_out, 0
+        left_out, self.left_out = self.left_out, 0
         more = f"; {left_out} inspections left out of its stream" if left_out else ""
         return f"redis {away.address(self._client)}: {away.why(error)}{more}"
 
