@@ -71,7 +71,7 @@ def final() -> CameraStatus:
 
 
 def expected_ids() -> list[str]:
-    first, second = "press-1/s1/10/scratch-0", "press-1/s1/65/scratch-0"
+    first, second = "press-1/s1/10/scratch-1", "press-1/s1/65/scratch-1"
     return [f"{first}/opened", f"{first}/closed", f"{second}/opened", f"{second}/closed"]
 
 

@@ -1,10 +1,12 @@
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from andon.events import BatchInferred, FramesShed
 from andon.metrics import METRICS, Metrics
+from andon.metrics_table import table
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -33,3 +35,8 @@ def test_a_gauge_is_read_when_it_is_scraped() -> None:
     Metrics(registry).watch("andon_ingest_mailbox_depth_frames", lambda: [(("press-3",), depths[0])])
     depths[0] = 5.0
     assert 'andon_ingest_mailbox_depth_frames{camera="press-3"} 5.0' in generate_latest(registry).decode()
+
+
+def test_the_page_of_metrics_is_what_the_code_says() -> None:
+    page = Path(__file__).parents[3] / "docs" / "metrics.md"
+    assert page.read_text() == table(), "run: python -m andon.metrics_table > docs/metrics.md"
