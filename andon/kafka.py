@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from andon.errors import ConfigError, FatalError
+from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import Emit, Retrying
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings, Settings
@@ -38,15 +38,25 @@ class KafkaPublisher:
         self._producer = producer
 
     async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
-        sent = await self._producer.send(
-            topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
-        )
-        return _acknowledged(sent)
+        try:
+            sent = await self._producer.send(
+                topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
+            )
+        except KafkaError as error:
+            raise _not_taken(topic, error) from error
+        return _acknowledged(topic, sent)
 
 
-async def _acknowledged(sent: asyncio.Future[Any]) -> RecordRef:
-    metadata = await sent
+async def _acknowledged(topic: str, sent: asyncio.Future[Any]) -> RecordRef:
+    try:
+        metadata = await sent
+    except KafkaError as error:
+        raise _not_taken(topic, error) from error
     return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
+
+
+def _not_taken(topic: str, error: KafkaError) -> RetryableError:
+    return RetryableError(f"{topic}: the broker has not taken a record: {str(error) or type(error).__name__}")
 
 
 def producer(settings: KafkaSettings) -> AIOKafkaProducer:
