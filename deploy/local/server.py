@@ -24,7 +24,7 @@ class Server:
 
     def __init__(self, name: str, log_dir: Path | None) -> None:
         self._name = name
-        self._log = log_dir / f"{name}.log" if log_dir else None
+        self.log = log_dir / f"{name}.log" if log_dir else None
         self._child: Child | None = None
         self.port = 0
 
@@ -46,12 +46,12 @@ class Server:
         return self._child.returncode if self._child else None
 
     def __enter__(self) -> Self:
-        if self._log:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
         said = ""
         for _ in range(ATTEMPTS):
             self.port = free_port()
-            self._child = Child(self._name, self._command(self.port), self._log, {"RUST_LOG": "warn"})
+            self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
             if _becomes_true(self._is_up, START_S):
                 return self
             self._child.kill()

@@ -89,10 +89,12 @@ class Supervisor:
             raise FatalError(f"{process.role.name} was not ready after {waited}: see {process.role.log}") from None
 
     async def stop(self, stage: Stage) -> bool:
-        """Wait until the stage has no lag, then stop its processes. Whether both ended well."""
+        """Wait until the stage has no lag, then stop its processes. Whether both ended well; one not started has."""
+        if stage.name not in self._stages:
+            return True
         began = self._clock.monotonic()
         left = await self._worked_off(stage)
-        stopping = [process.stop(self._patience.stop_s) for process in self._stages.get(stage.name, [])]
+        stopping = [process.stop(self._patience.stop_s) for process in self._stages[stage.name]]
         codes = await asyncio.gather(*stopping)
         seconds = self._clock.monotonic() - began
         self._emit(StageStopped(stage.name, left, ",".join(str(code) for code in codes), seconds))

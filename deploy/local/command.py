@@ -1,0 +1,108 @@
+"""`andon up`: a whole line on this machine."""
+
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from andon.cli import config_option
+from andon.clock import SystemClock
+from andon.config import load
+from andon.errors import ConfigError
+from andon.log import EventLog
+from deploy.local.interrupt import Interrupt, run
+from deploy.local.line import Line, Plan, line
+from deploy.local.server import HOST, Server
+
+
+@click.command()
+@config_option()
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes for each pool.")
+@click.option("--partitions", type=click.IntRange(1), help="Of topics that are created: the most workers that share.")
+@click.option("--backlog-s", type=float, default=60.0, show_default=True, help="Ctrl-C: wait so long for a backlog.")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="andon-data",
+    show_default=True,
+    help="For logs and the embedded Redis' file.",
+)
+def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, folder: Path) -> None:
+    """Run a whole line on this machine: servers, cameras, workers, sinks.
+
+    A broker and a Redis are started, too, unless the file names kafka.bootstrap_servers or redis.url. Ctrl-C drains:
+    cameras stop, then what was captured is inspected and accounted for. A second Ctrl-C stops at once.
+
+    \b
+    Example:
+      andon up -c line.yaml --workers 2
+    """
+    settings = load(path)
+    if partitions is not None:
+        settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": partitions})})
+    plan = Plan(path, settings, folder, workers, backlog_s)
+    with _alone_in(folder):
+        sys.exit(run(_up(plan)))
+
+
+async def _up(plan: Plan) -> int:
+    clock, console = SystemClock(), Console()
+    emit = EventLog(plan.settings.run.log_level, plan.settings.run.log_format, "up", clock)
+
+    def told() -> None:
+        console.print("draining; Ctrl-C again stops at once")
+
+    def echo(process: str, text: str) -> None:
+        sys.stderr.write(f"{process:>10} | {text}\n")
+
+    with Interrupt(told) as interrupt:
+        async with line(plan, emit, clock, echo) as running:
+            if await interrupt.before(_start(running)):
+                console.print(_table(running, plan))
+                await interrupt.before(running.fails())
+            return 0 if await running.drain() else 1
+
+
+async def _start(running: Line) -> None:
+    await running.start_inspecting()
+    await running.start_capture()
+
+
+def _table(running: Line, plan: Plan) -> Table:
+    own, settings = running.at.own, running.at.settings
+    named = f"named in {plan.config}"
+    table = Table("process", "address", "log", title=f"{settings.line} is up; /metrics, /livez and /readyz of each:")
+    table.add_row("broker", settings.kafka.bootstrap_servers, _log_of(own.get("broker")) or named)
+    # the address of a Redis that is not ours may hold a password
+    redis = own.get("redis")
+    table.add_row("redis", f"{HOST}:{redis.port}" if redis else "", _log_of(redis) or named)
+    stages = running.stages
+    for role in (*stages.ingest.roles, *stages.workers.roles, *stages.sinks.roles):
+        table.add_row(role.name, role.url, str(role.log))
+    return table
+
+
+def _log_of(server: Server | None) -> str:
+    return f"embedded: {server.log}" if server else ""
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two lines in one folder would write one another's Redis file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"--dir {folder}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"--dir {folder}: another line runs there; choose another folder") from None
+        yield

@@ -1,0 +1,128 @@
+"""A whole line on one machine: which processes there are, and in which order they start and stop."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from andon.clock import Clock
+from andon.errors import FatalError
+from andon.events import Emit
+from andon.kafka import ensure_topics
+from andon.lag import group_lag
+from andon.settings import KafkaSettings, Settings
+from deploy.local.places import Places, places
+from deploy.local.process import Echo, Role
+from deploy.local.server import HOST, free_port
+from deploy.local.supervisor import Patience, Stage, Supervisor
+
+WATCH_S = 1.0
+STOP_MARGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`folder` takes logs and Redis' file; `settings` are those of the file at `config`."""
+
+    config: Path
+    settings: Settings
+    folder: Path
+    workers: int = 1
+    """For each pool."""
+    backlog_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    ingest: Stage
+    workers: Stage
+    sinks: Stage
+
+
+class Line:
+    """Starts against the stream and stops with it, so that no frame ever waits for a stage that is not there."""
+
+    def __init__(self, stages: Stages, at: Places, supervisor: Supervisor, emit: Emit) -> None:
+        self.stages = stages
+        self.at = at
+        self._supervisor = supervisor
+        self._emit = emit
+
+    async def start_inspecting(self) -> None:
+        """Topics, sinks and workers; returns when all are ready, models loaded and warm. Raises FatalError."""
+        await ensure_topics(self.at.settings, self._emit)
+        async with asyncio.TaskGroup() as group:
+            for stage in (self.stages.sinks, self.stages.workers):
+                group.create_task(self._supervisor.start(stage), name=f"start.{stage.name}")
+
+    async def start_capture(self) -> None:
+        """Ingest; returns when it runs, whether or not every camera answers."""
+        await self._supervisor.start(self.stages.ingest)
+
+    async def fails(self) -> None:
+        """Never returns. Raises FatalError when a server of ours has ended: what its memory held is gone."""
+        while True:
+            for name, server in self.at.own.items():
+                if server.returncode is not None:
+                    raise FatalError(f"the embedded {name} ended with {server.returncode}: see {server.log}")
+            await asyncio.sleep(WATCH_S)
+
+    async def drain(self) -> bool:
+        """Ingest, workers, sinks. Whether nothing was left behind."""
+        return await self._supervisor.drain([self.stages.ingest, self.stages.workers, self.stages.sinks])
+
+
+@asynccontextmanager
+async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
+    """Servers up, nothing else started yet; at the end whatever runs is killed, then the servers stop."""
+    patience = Patience(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
+    with places(plan.settings, plan.folder) as at:
+        async with Supervisor(emit, clock, patience, echo) as supervisor:
+            yield Line(_stages(plan, at), at, supervisor, emit)
+
+
+def _stages(plan: Plan, at: Places) -> Stages:
+    settings, kafka = at.settings, at.settings.kafka
+    pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
+    # On a broker of its own the line has to work off everything. A shared one keeps it, and others go on producing.
+    workers_lag = _lag(kafka, pools) if at.own_broker else None
+    sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if at.own_broker else None
+    workers = [
+        _role(plan, at, _name("worker", pool, number), "work", "--pool", pool)
+        for pool in settings.pools
+        for number in range(1, plan.workers + 1)
+    ]
+    return Stages(
+        ingest=Stage("ingest", (_role(plan, at, "ingest", "ingest"),)),
+        workers=Stage("workers", tuple(workers), workers_lag),
+        sinks=Stage("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
+    )
+
+
+def _name(kind: str, pool: str, number: int) -> str:
+    return f"{kind}-{number}" if pool == "default" else f"{kind}-{pool}-{number}"
+
+
+def _role(plan: Plan, at: Places, name: str, *command: str) -> Role:
+    port = free_port()
+    # -P: a file redis.py in the user's folder is not our redis
+    andon = (sys.executable, "-P", "-m", "andon", command[0], "-c", str(plan.config), *command[1:])
+    env = {**at.env, "ANDON_HTTP__HOST": HOST, "ANDON_HTTP__PORT": str(port)}
+    return Role(name, andon, f"http://{HOST}:{port}", plan.folder / "logs" / f"{name}.log", env)
+
+
+def _lag(kafka: KafkaSettings, topics: dict[str, str]) -> Callable[[], Awaitable[int | None]]:
+    """How many records the groups (group -> topic) are behind, all together."""
+
+    async def behind() -> int | None:
+        total = 0
+        for group, topic in topics.items():
+            lags = await group_lag(kafka, group, topic)
+            if lags is None:
+                return None
+            total += sum(lag.records for lag in lags)
+        return total
+
+    return behind
