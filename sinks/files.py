@@ -1,0 +1,70 @@
+"""Files at any fsspec URL, written whole or not at all. Blocks: for a thread of its own."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from andon.errors import ConfigError, RetryableError
+
+
+class FilesBusy(RetryableError):  # noqa: N818  # like SinkBusy
+    """Full, read-only, unreachable: the same write may succeed later."""
+
+
+class Files:
+    """What lies below one URL."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigError for a URL that fsspec can't open; touches nothing yet."""
+        try:
+            filesystem, root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise ConfigError(f"sinks.evidence.url: {type(error).__name__}: {_scheme(url)} can't be opened") from None
+        self._filesystem: Any = filesystem
+        self._root = str(root).rstrip("/")
+        self._local = isinstance(filesystem, LocalFileSystem)
+
+    def exists(self, path: str) -> bool:
+        try:
+            return bool(self._filesystem.exists(f"{self._root}/{path}"))
+        except Exception as error:  # fsspec passes on whatever the storage's own client raises
+            raise self._busy("look into", error) from error
+
+    def write(self, path: str, content: bytes) -> None:
+        """Whoever looks at `path` sees nothing, or all of `content`. Raises FilesBusy."""
+        target = f"{self._root}/{path}"
+        try:
+            if self._local:
+                _write_local(Path(target), content)
+            else:
+                self._filesystem.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+                self._filesystem.pipe_file(target, content)  # object stores show an object only when it is whole
+        except Exception as error:  # fsspec passes on whatever the storage's own client raises
+            raise self._busy("write to", error) from error
+
+    def _busy(self, what: str, error: Exception) -> FilesBusy:
+        why = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        return FilesBusy(f"can't {what} {self._root or '/'}: {why}")
+
+
+def _write_local(target: Path, content: bytes) -> None:
+    """Durable before it is seen: flushed to the disk under another name, then moved."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _scheme(url: str) -> str:
+    """As much of the URL as can hold no password."""
+    return f"{url.partition('://')[0]}://..." if "://" in url else url
