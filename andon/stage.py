@@ -89,7 +89,7 @@ class Stage:
         self.name = name
         self._consumer = consumer
         self._step = step
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._emit = emit
         self._lanes = Lanes(limits.max_in_flight, limits.max_in_flight_bytes)
@@ -134,13 +134,13 @@ class Stage:
         if not ahead:
             return
         try:
-            async with asyncio.timeout(self._limits.commit_timeout_s):
+            async with asyncio.timeout(self.limits.commit_timeout_s):
                 await self._consumer.commit(ahead)
         except (CommitFailedError, IllegalStateError) as error:
             self._emit(CommitRefused(self.name, type(error).__name__))
             return
         except (KafkaError, TimeoutError) as error:
-            self._emit(Retrying("commit", type(error).__name__, 1, self._limits.commit_interval_s))
+            self._emit(Retrying("commit", type(error).__name__, 1, self.limits.commit_interval_s))
             return
         self._lanes.committed(ahead)
         self._emit(OffsetsCommitted(self.name, len(ahead)))
@@ -165,7 +165,7 @@ class Stage:
         if not partitions:
             return
         try:
-            async with asyncio.timeout(self._limits.rebalance_drain_s):
+            async with asyncio.timeout(self.limits.rebalance_drain_s):
                 await self._step.drain(partitions)
         except TimeoutError:
             pass  # what is left is counted below, and delivered again to the next owner
@@ -191,10 +191,10 @@ class Stage:
         self._wake.clear()
         if not open_lanes:  # full, or nothing assigned: wait for room, and stay a member
             await self._consumer.getmany(NOWHERE, timeout_ms=0)
-            await self._wait_for_wake(self._limits.poll_ms / 1000)
+            await self._wait_for_wake(self.limits.poll_ms / 1000)
             return
         held = len(open_lanes) < len(self.lanes)
-        await self._wait_for_data(open_lanes, 20 if held else self._limits.poll_ms)
+        await self._wait_for_data(open_lanes, 20 if held else self.limits.poll_ms)
 
     async def _wait_for_data(self, partitions: Sequence[Partition], timeout_ms: int) -> None:
         batches = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=1)
@@ -245,7 +245,7 @@ class Stage:
 
     async def _commit_forever(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.commit_interval_s)
+            await asyncio.sleep(self.limits.commit_interval_s)
             await self.commit()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
