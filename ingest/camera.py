@@ -1,0 +1,141 @@
+"""One camera's life: connect, a session of frames, its last word, and again, for ever."""
+
+import asyncio
+from collections import deque
+
+from andon.backoff import Backoff
+from andon.events import CameraChanged
+from andon.messages import CameraState, CameraStatus
+from andon.settings import CameraSettings
+from ingest.capture import Capture, Tools
+from ingest.handoff import Handoff
+from ingest.mailbox import Bounds, Mailbox
+from ingest.publisher import CameraPublisher, Route
+from ingest.threads import either, on_thread
+from ingest.urls import SourceError
+
+HEARTBEAT_S = 1.0
+FPS_WINDOW = 5
+"""Heartbeats over which the frame rate is taken."""
+STOP_S = 1.0
+"""How long a stopping camera waits for its thread; one that is caught in a silent connection is left behind."""
+MAX_SESSIONS = 16
+"""Ended sessions that may wait for the broker before a camera is connected again."""
+
+
+class Camera:
+    """Owns the capture thread, the mailbox and the publisher of one camera. Event loop only."""
+
+    def __init__(self, settings: CameraSettings, route: Route, tools: Tools) -> None:
+        self.settings = settings
+        self.state: CameraState = "connecting"
+        self.fps = 0.0
+        self._tools = tools
+        max_age_s = settings.max_age_s if settings.policy == "freshest" else None
+        self._mailbox = Mailbox(Bounds(settings.mailbox_frames, settings.mailbox_bytes, max_age_s))
+        self._handoff = Handoff(self._mailbox, tools.clock)
+        self._publisher = CameraPublisher(route, self._handoff, tools.clock, tools.emit)
+        self._detail = ""
+        self._told = False
+        self._counts: deque[tuple[float, int]] = deque(maxlen=FPS_WINDOW + 1)
+
+    @property
+    def depth(self) -> int:
+        """Frames in the mailbox."""
+        return self._mailbox.depth
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until a finite source has ended or `stop` is set; returns when the broker has acknowledged everything."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publisher.run(), name=f"camera.{self.settings.id}.publish")
+            beat = group.create_task(self._beat(), name=f"camera.{self.settings.id}.beat")
+            why = ""
+            try:
+                why = await self._watch(stop)
+            finally:
+                beat.cancel()
+                self._end("stopped", why, self._handoff.close())
+
+    async def _watch(self, stop: asyncio.Event) -> str:
+        """Returns why it is over."""
+        backoff = Backoff(first_s=0.25, most_s=self.settings.reconnect_max_s)
+        failures = 0
+        self._turn("connecting", "")
+        while not stop.is_set():
+            began_s = self._tools.clock.monotonic()
+            lost = await self._session(stop)
+            if lost is None:
+                break
+            self._end("offline", lost, self._handoff.seal())
+            steady = self._tools.clock.monotonic() - began_s > self.settings.reconnect_max_s
+            failures = 1 if steady else failures + 1
+            await either(stop.wait(), self._pause(backoff.delay_s(failures)))
+        return "told to stop" if stop.is_set() else "the end of the file"
+
+    async def _session(self, stop: asyncio.Event) -> str | None:
+        """Connect and capture. Returns why the camera was lost; None: it has come to its end, or was stopped."""
+        loop = asyncio.get_running_loop()
+
+        def begun(session: str) -> None:
+            loop.call_soon_threadsafe(self._online, session)
+
+        capture = Capture(self.settings, self._handoff, self._tools, begun)
+        running = on_thread(capture.run, f"camera.{self.settings.id}")
+        try:
+            await either(stop.wait(), asyncio.shield(running))
+            capture.stop()
+            if stop.is_set():
+                await asyncio.wait({running}, timeout=STOP_S)
+                return None
+            finite = running.result()
+        except SourceError as error:
+            return str(error)
+        finally:
+            capture.stop()
+        return None if finite else "the stream ended"
+
+    async def _pause(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        await self._handoff.few_sessions(MAX_SESSIONS)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._measure()
+            self._handoff.tell(self._status())
+
+    def _measure(self) -> None:
+        self._counts.append((self._tools.clock.monotonic(), self._handoff.total))
+        (then_s, before), (now_s, after) = self._counts[0], self._counts[-1]
+        self.fps = (after - before) / (now_s - then_s) if now_s > then_s else 0.0
+
+    def _online(self, session: str) -> None:
+        if self._handoff.session == session:  # else it has ended before the loop heard of its beginning
+            self._turn("online", "")
+
+    def _end(self, state: CameraState, detail: str, ended: tuple[str, int] | None) -> None:
+        """The session's last word stays behind its frames; the camera's new state is told at once."""
+        if ended is not None and ended[1] > 0:
+            session, captured = ended
+            last = self._status().model_copy(update={"state": state, "detail": detail})
+            self._handoff.end(last.model_copy(update={"session": session, "captured": captured, "final": True}))
+        self._turn(state, detail)
+
+    def _turn(self, state: CameraState, detail: str) -> None:
+        if (state, detail) == (self.state, self._detail) and self._told:
+            return
+        self.state, self._detail, self._told = state, detail, True
+        self._tools.emit(CameraChanged(self.settings.id, state, self._handoff.session or "", detail))
+        self._handoff.tell(self._status())
+
+    def _status(self) -> CameraStatus:
+        session, captured = self._handoff.progress
+        return CameraStatus(
+            camera_id=self.settings.id,
+            session=session,
+            state=self.state,
+            captured=captured,
+            at=self._tools.clock.now(),
+            fps=self.fps if self.state == "online" else 0.0,
+            detail=self._detail,
+        )

@@ -1,0 +1,65 @@
+"""BGR uint8 (H, W, 3) -> JPEG: which pictures are taken, what part of them, how large, how good."""
+
+from dataclasses import dataclass
+
+import cv2
+
+from andon.settings import CameraSettings
+from ingest.source import Bgr
+from ingest.urls import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    payload: bytes
+    width: int
+    height: int
+
+
+class FpsLimit:
+    """Takes at most `fps` pictures a second, on average; pure."""
+
+    def __init__(self, fps: float | None) -> None:
+        self._interval_s = 1 / fps if fps else 0.0
+        self._due_s: float | None = None
+
+    def takes(self, at_s: float) -> bool:
+        """Whether the picture of this moment is taken. `at_s` never goes back."""
+        if self._due_s is None:
+            self._due_s = at_s
+        # Half an interval early will do: a camera's own jitter must not cost every second picture at its own rate.
+        if at_s < self._due_s - self._interval_s / 2:
+            return False
+        self._due_s = max(self._due_s, at_s - self._interval_s) + self._interval_s
+        return True
+
+
+def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
+    """Crop, shrink and encode. `bgr` is left as it is.
+
+    Raises:
+        SourceError: the camera's roi lies outside its picture.
+    """
+    part = _shrunk(_cropped(bgr, camera.roi), camera.longest_side)
+    encoded, payload = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
+    assert encoded  # OpenCV raises instead on anything that a valid array can cause
+    return Encoded(payload.tobytes(), part.shape[1], part.shape[0])
+
+
+def _cropped(bgr: Bgr, roi: tuple[int, int, int, int] | None) -> Bgr:
+    if roi is None:
+        return bgr
+    x, y, width, height = roi
+    rows, columns = bgr.shape[:2]
+    if x + width > columns or y + height > rows:
+        raise SourceError(f"roi {list(roi)} lies outside the picture of {columns}x{rows}: correct the camera's roi")
+    return bgr[y : y + height, x : x + width]
+
+
+def _shrunk(bgr: Bgr, longest_side: int | None) -> Bgr:
+    height, width = bgr.shape[:2]
+    if longest_side is None or max(height, width) <= longest_side:
+        return bgr
+    scale = longest_side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)

@@ -1,0 +1,151 @@
+"""Takes from a camera's mailbox in order and sends, keyed by the camera, until the broker has acknowledged everything.
+
+While the broker is away it tries again for ever; the mailbox's policy decides what is given up meanwhile.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from andon import wire
+from andon.backoff import Backoff
+from andon.clock import Clock
+from andon.errors import RetryableError
+from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
+from andon.kafka import Publisher
+from andon.messages import Frame, RecordRef, Shed
+from ingest.handoff import Handoff
+from ingest.mailbox import Message
+
+WINDOW = 32
+"""Records under way at once: enough for the broker's round trip, and few to send again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flight:
+    taken: Message
+    """As the mailbox handed it out."""
+    sent: Message
+    taken_s: float
+    ack: asyncio.Future[RecordRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a camera's records go."""
+
+    camera_id: str
+    topic: str
+    publisher: Publisher
+    told_after_s: float
+    """So long without an acknowledgement is said."""
+
+
+class CameraPublisher:
+    """One camera's records, in the order in which its mailbox hands them out."""
+
+    def __init__(self, route: Route, handoff: Handoff, clock: Clock, emit: Emit) -> None:
+        self._route = route
+        self._handoff = handoff
+        self._clock = clock
+        self._emit = emit
+        self._backoff = Backoff(first_s=0.2, most_s=5.0)
+        self._flights: deque[_Flight] = deque()
+
+    async def run(self) -> None:
+        """Returns when the hand-off is closed and everything in it is acknowledged."""
+        try:
+            while self._flights or not self._handoff.drained:
+                self._handoff.changed.clear()
+                while len(self._flights) < WINDOW and (message := self._handoff.take()) is not None:
+                    await self._send(message)
+                if self._flights or not self._handoff.drained:
+                    await self._news()
+                    await self._settle()
+        finally:
+            for flight in self._flights:
+                flight.ack.cancel()
+
+    async def _send(self, message: Message) -> None:
+        if isinstance(message, Shed) and message.reason == "stale":
+            count = message.last_seq - message.first_seq + 1
+            self._emit(FramesShed(message.camera_id, "stale", count))
+        self._flights.append(await self._launch(message, message, self._clock.monotonic()))
+
+    async def _launch(self, taken: Message, sent: Message, taken_s: float) -> _Flight:
+        """Hand it to the client. What the client refuses at once becomes a flight that has failed."""
+        ack: asyncio.Future[RecordRef]
+        try:
+            ack = asyncio.ensure_future(await self._route.publisher.send(self._route.topic, wire.encode(sent)))
+        except (KafkaError, RetryableError) as error:
+            ack = asyncio.get_running_loop().create_future()
+            ack.set_exception(error)
+        return _Flight(taken, sent, taken_s, ack)
+
+    async def _news(self) -> None:
+        """Wait until there is something to take, and room for it, or the oldest flight has landed."""
+        changed = asyncio.ensure_future(self._handoff.changed.wait())
+        waits: list[asyncio.Future[Any]] = [changed] if len(self._flights) < WINDOW else []
+        waits += [self._flights[0].ack] if self._flights else []
+        try:
+            timeout_s = self._route.told_after_s if self._flights else None
+            landed, _ = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+        if not landed:
+            self._say(f"no acknowledgement for {self._route.told_after_s:g} s", 1, self._route.told_after_s)
+
+    async def _settle(self) -> None:
+        """Let go what has been acknowledged, in order; at the first failure, send again what failed, in order."""
+        while self._flights and self._flights[0].ack.done():
+            if self._flights[0].ack.exception() is not None:
+                await self._recover()
+                return
+            self._land(self._flights.popleft())
+
+    async def _recover(self) -> None:
+        attempt = 0
+        while failed := await self._failed():
+            attempt += 1
+            delay_s = self._backoff.delay_s(attempt)
+            self._say(_reason(failed[0]), attempt, delay_s)
+            await asyncio.sleep(delay_s)
+            for flight in failed:
+                self._flights.append(await self._launch(flight.taken, self._mended(flight), flight.taken_s))
+
+    async def _failed(self) -> list[_Flight]:
+        """Wait for all flights, let go those that have landed, and return the others. Raises what is no refusal."""
+        flights = list(self._flights)
+        self._flights.clear()
+        await asyncio.wait([flight.ack for flight in flights])
+        failed = [flight for flight in flights if flight.ack.exception() is not None]
+        for flight in flights:
+            if flight not in failed:
+                self._land(flight)
+            elif not isinstance(flight.ack.exception(), (KafkaError, RetryableError)):
+                flight.ack.result()
+        return failed
+
+    def _mended(self, flight: _Flight) -> Message:
+        """A picture that the broker finds too large goes without its pixels: it is quarantined, and not in the way."""
+        message = flight.sent
+        if not isinstance(message, Frame) or not isinstance(flight.ack.exception(), MessageSizeTooLargeError):
+            return message
+        self._emit(FrameCorrupt(message.camera_id, message.frame_id))
+        return message.model_copy(update={"payload": b"", "corrupt": True})
+
+    def _land(self, flight: _Flight) -> None:
+        self._handoff.settled(flight.taken)
+        if isinstance(flight.taken, Frame):
+            self._emit(FramePublished(self._route.camera_id, self._clock.monotonic() - flight.taken_s))
+
+    def _say(self, reason: str, attempt: int, delay_s: float) -> None:
+        self._emit(Retrying(f"publish {self._route.camera_id}", reason, attempt, delay_s))
+
+
+def _reason(flight: _Flight) -> str:
+    error = flight.ack.exception()
+    return str(error) or type(error).__name__

@@ -1,0 +1,90 @@
+"""The ingest process: its cameras side by side, one producer, its gauges."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+import cv2
+from aiokafka import AIOKafkaProducer
+
+from andon.errors import ConfigError, FatalError
+from andon.kafka import KafkaPublisher, Publisher, admin, producer, started
+from andon.lifecycle import Life
+from andon.metrics import Reading
+from andon.settings import CameraSettings, Settings
+from ingest.camera import Camera
+from ingest.capture import Tools
+from ingest.publisher import Route
+from ingest.sources.choice import open_source
+
+
+async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: bool = False) -> None:
+    """Run the line's cameras (those named in `only`; all if it is empty) until told to stop.
+
+    `once`: return when every camera has come to its end, which only files and folders do.
+
+    Raises:
+        FatalError: no broker, or its topics are missing.
+        ConfigError: a camera is named that the line does not have.
+    """
+    chosen = choose(life.settings, only)
+    cv2.setNumThreads(1)  # the cameras side by side are the parallelism
+    await _topics_exist(life, chosen)
+    async with _producer(life) as client:
+        publisher = KafkaPublisher(client)
+        cameras = [_camera(settings, life, publisher) for settings in chosen]
+        _watch(life, cameras)
+        async with asyncio.TaskGroup() as group:
+            for camera in cameras:
+                group.create_task(camera.run(life.stop), name=f"camera.{camera.settings.id}")
+            life.ready()
+        if not once:
+            await life.stop.wait()
+
+
+def choose(settings: Settings, only: frozenset[str]) -> list[CameraSettings]:
+    """The cameras to run. A disabled one runs only where it is named."""
+    known = {camera.id for camera in settings.cameras}
+    if unknown := only - known:
+        names = ", ".join(sorted(known)) or "none"
+        raise ConfigError(f"no camera {', '.join(sorted(unknown))!r} in this line; it has: {names}")
+    chosen = [camera for camera in settings.cameras if (camera.id in only if only else camera.enabled)]
+    if not chosen:
+        raise ConfigError("cameras: there is none to watch; `andon init` writes an example")
+    return chosen
+
+
+def _producer(life: Life) -> AbstractAsyncContextManager[AIOKafkaProducer]:
+    kafka = life.settings.kafka
+    return started(lambda: producer(kafka), kafka, life.emit)
+
+
+async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:
+    kafka = life.settings.kafka
+    async with started(lambda: admin(kafka), kafka, life.emit) as client:
+        existing = set(await client.list_topics())
+    missing = sorted({life.settings.pool_topic(camera.pool) for camera in chosen} - existing)
+    if missing:
+        raise FatalError(
+            f"the topic {', '.join(missing)} is missing at {kafka.bootstrap_servers}: `andon topics create` makes it"
+        )
+
+
+def _camera(settings: CameraSettings, life: Life, publisher: Publisher) -> Camera:
+    kafka = life.settings.kafka
+    route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
+    return Camera(settings, route, Tools(open_source, life.clock, life.emit, kafka.max_record_bytes))
+
+
+def _watch(life: Life, cameras: Sequence[Camera]) -> None:
+    def labelled(values: Sequence[float]) -> list[Reading]:
+        return [((camera.settings.id,), value) for camera, value in zip(cameras, values, strict=True)]
+
+    watch = life.metrics.watch
+    watch("andon_ingest_mailbox_depth_frames", lambda: labelled([camera.depth for camera in cameras]))
+    watch(
+        "andon_ingest_mailbox_capacity_frames",
+        lambda: labelled([camera.settings.mailbox_frames for camera in cameras]),
+    )
+    watch("andon_ingest_camera_online", lambda: labelled([camera.state == "online" for camera in cameras]))
+    watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))

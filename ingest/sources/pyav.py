@@ -1,0 +1,147 @@
+"""RTSP cameras and video files, through PyAV: the stream's own timestamps, timeouts, corrupt pictures told.
+
+FFmpeg's error texts hold the whole url, password and all: none is passed on; see `ingest.sources.ffmpeg_errors`.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from andon.clock import Clock
+from andon.settings import CameraSettings
+from ingest.source import Bgr, Picture, SourceInfo
+from ingest.sources.ffmpeg_errors import explain
+from ingest.urls import Address, SourceError
+
+PIXELS_A_THREAD = 1920 * 1088
+"""One core decodes 1080p at about 100 frames a second; only larger pictures need more, for a frame's delay each."""
+
+
+class PyavSource:
+    """One open stream. Its pictures come in the order in which they are shown."""
+
+    def __init__(self, address: Address, camera: CameraSettings, clock: Clock) -> None:
+        """Raises SourceError: in one line, why it can't be opened."""
+        self._address = address
+        self._clock = clock
+        self._silence_s = camera.read_timeout_s if address.kind == "rtsp" else None
+        self._container = _open(address, camera, clock)
+        try:
+            self._stream = _video(self._container, address)
+            self._info = _info(self._stream, address)
+            self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
+        except BaseException:
+            self._container.close()
+            raise
+        self._ready: deque[Picture] = deque()
+        self._begun = False
+        self._silent = False
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    def read(self) -> Picture | None:
+        began = self._clock.monotonic()
+        while not self._ready:
+            packet = self._packet(began)
+            if packet is None:
+                return None
+            self._ready.extend(self._decode(packet))
+        return self._ready.popleft()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _packet(self, began: float) -> "Packet[VideoStream] | None":
+        if self._silent:
+            raise self._silence()
+        try:
+            packet = next(self._packets, None)
+        except av.FFmpegError as error:
+            raise SourceError(explain(error, self._address, reading=True)) from None
+        if self._silence_s is not None and self._clock.monotonic() - began >= self._silence_s:
+            # FFmpeg hands out what its parser holds at the first timeout, and waits as long again for more.
+            if packet is None or self._begun is False:
+                raise self._silence()
+            self._silent = True
+        return packet
+
+    def _silence(self) -> SourceError:
+        return SourceError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
+
+    def _decode(self, packet: "Packet[VideoStream]") -> list[Picture]:
+        try:
+            frames = self._stream.decode(packet)
+        except av.InvalidDataError:
+            # Before the first keyframe there is nothing to be damaged; after it, a picture was sent and is no more.
+            return [Picture(None, None, corrupt=True)] if self._begun else []
+        except av.FFmpegError as error:
+            raise SourceError(explain(error, self._address, reading=True)) from None
+        self._begun = self._begun or bool(frames)
+        return [_picture(frame) for frame in frames]
+
+
+def _picture(frame: VideoFrame) -> Picture:
+    def bgr() -> Bgr:
+        return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)  # uint8 already: no copy
+
+    return Picture(frame.time, bgr, frame.is_corrupt)
+
+
+def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContainer:
+    began = clock.monotonic()
+    live = address.kind == "rtsp"
+    limits = (camera.open_timeout_s, camera.read_timeout_s) if live else None
+    try:
+        return av.open(address.target, options=_options(camera) if live else {}, timeout=limits)
+    except av.FFmpegError as error:
+        # FFmpeg tells some of its timeouts as invalid data: the clock tells them apart.
+        timed_out = live and clock.monotonic() - began >= camera.open_timeout_s
+        if timed_out:
+            raise SourceError(f"{address.shown}: no answer within {camera.open_timeout_s:g} s") from None
+        raise SourceError(explain(error, address, reading=False)) from None
+
+
+def _options(camera: CameraSettings) -> dict[str, str]:
+    """Half a second of analysis instead of five. Not `nobuffer`: it throws away what the analysis has read, and so
+    everything up to the next keyframe."""
+    return {
+        "rtsp_transport": camera.transport,
+        "allowed_media_types": "video",
+        "analyzeduration": "500000",
+        "probesize": "1000000",
+    }
+
+
+def _video(container: InputContainer, address: Address) -> VideoStream:
+    if not container.streams.video:
+        raise SourceError(f"{address.shown}: there is no video in it")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    threads = _threads(context.width, context.height)
+    context.thread_type = "FRAME" if threads > 1 else "NONE"
+    context.thread_count = threads
+    context.flags |= Flags.output_corrupt  # else damaged pictures vanish uncounted
+    return stream
+
+
+def _threads(width: int, height: int) -> int:
+    """Cameras side by side are the parallelism: one thread each, as long as one suffices."""
+    wanted = -(-width * height // PIXELS_A_THREAD)
+    return max(1, min(wanted, 4, os.cpu_count() or 1))
+
+
+def _info(stream: VideoStream, address: Address) -> SourceInfo:
+    rate = stream.average_rate or stream.guessed_rate
+    context = stream.codec_context
+    fps = float(rate) if rate else None
+    return SourceInfo(context.name, context.width, context.height, fps, "camera" if address.kind == "rtsp" else "file")

@@ -1,0 +1,50 @@
+"""A dedicated thread for what blocks, its result awaited: neither the loop nor its pool ever waits for a camera."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def on_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
+    """Run `work` on a new thread. The thread can't be cancelled; it may be left behind, and ends with the process."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    future.add_done_callback(_looked_at)
+
+    def tell(settle: Callable[[Any], None], value: object) -> None:
+        if not future.done():
+            settle(value)
+
+    def run() -> None:
+        try:
+            settle: tuple[Callable[[Any], None], object] = (future.set_result, work())
+        except BaseException as error:  # it is raised where the future is awaited
+            settle = (future.set_exception, error)
+        with suppress(RuntimeError):  # the loop has ended before this thread
+            loop.call_soon_threadsafe(tell, *settle)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+async def either(*ways: "Coroutine[Any, Any, object] | asyncio.Future[Any]") -> None:
+    """Return when the first of these is done, and give up the others. Raises what the first one raised."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    failures = [error for task in done if (error := task.exception()) is not None]
+    if failures:
+        raise failures[0]
+
+
+def _looked_at(future: "asyncio.Future[Any]") -> None:
+    """A thread that was left behind may fail unheard; asyncio would write its traceback."""
+    if not future.cancelled():
+        future.exception()

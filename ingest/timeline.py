@@ -1,0 +1,116 @@
+"""When a picture was taken: the stream's own time made to run on, and placed on the host's clock (pure)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from andon.messages import ClockSource
+
+USUAL_FPS = 25.0
+"""Assumed between two pictures where neither the stream's header nor its timestamps say more."""
+DRIFT_S = 1.0
+"""A camera whose pictures come later than their timestamps say by more than this ..."""
+DRIFT_FOR_S = 3.0
+"""... for so long has a slow clock; for less, the network was slow and the timestamps are right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    captured_at: datetime
+    clock: ClockSource
+    media_time_s: float | None
+
+
+class MediaTime:
+    """A stream's timestamps, run on: it starts at 0 and goes forward, whatever the stream's own numbers do."""
+
+    def __init__(self, fps: float | None) -> None:
+        self._interval_s = 1 / (fps or USUAL_FPS)
+        self._last_pts_s: float | None = None
+        self._media_s: float | None = None
+
+    def at(self, pts_s: float | None, most_s: float | None = None) -> float:
+        """The media time of the next picture. A jump back (a loop's new round, a clock that was set) and a jump beyond
+        `most_s` count as one picture's interval; so does a picture without a timestamp."""
+        media_s = self._next(pts_s)
+        if most_s is not None and media_s > most_s and self._media_s is not None:
+            media_s = self._media_s + self._interval_s
+        self._last_pts_s, self._media_s = pts_s, media_s
+        return media_s
+
+    def _next(self, pts_s: float | None) -> float:
+        if self._media_s is None:
+            return 0.0
+        if pts_s is None or self._last_pts_s is None or pts_s <= self._last_pts_s:
+            return self._media_s + self._interval_s
+        return self._media_s + pts_s - self._last_pts_s
+
+
+class FileTimeline:
+    """A file's own pace: the session's start and its timestamps; played fast, the host's clock and its timestamps."""
+
+    def __init__(self, fps: float | None, *, paced: bool) -> None:
+        self._media = MediaTime(fps)
+        self._paced = paced
+        self._start: datetime | None = None
+
+    def place(self, pts_s: float | None, now: datetime) -> Stamp:
+        media_s = self._media.at(pts_s)
+        self._start = now if self._start is None else self._start
+        return Stamp(self._start + timedelta(seconds=media_s) if self._paced else now, "file", media_s)
+
+
+class HostTimeline:
+    """The camera says nothing of time: the host's clock at arrival."""
+
+    def place(self, pts_s: float | None, now: datetime) -> Stamp:
+        return Stamp(now, "host", None)
+
+
+class CameraTimeline:
+    """The camera's timestamps, anchored to the host's clock at the arrival of the picture that came through fastest.
+
+    So a picture that the network held up keeps the time at which it was taken, and none is of the future.
+    """
+
+    def __init__(self, fps: float | None) -> None:
+        self._media = MediaTime(fps)
+        self._anchor: datetime | None = None
+        self._late_since_s: float | None = None
+
+    def place(self, pts_s: float | None, now: datetime) -> Stamp:
+        media_s = self._media.at(pts_s, self._most_s(now))
+        taken_at = now if self._anchor is None else self._anchor + timedelta(seconds=media_s)
+        late_s = (now - taken_at).total_seconds()
+        if late_s < 0 or self._anchor is None or self._drifted(late_s, media_s):
+            taken_at = now
+            self._anchor = now - timedelta(seconds=media_s)
+        return Stamp(taken_at, "camera", media_s)
+
+    def _most_s(self, now: datetime) -> float | None:
+        """No picture is of the future: timestamps further ahead than the drift have jumped."""
+        return None if self._anchor is None else (now - self._anchor).total_seconds() + DRIFT_S
+
+    def _drifted(self, late_s: float, media_s: float) -> bool:
+        if late_s <= DRIFT_S:
+            self._late_since_s = None
+            return False
+        if self._late_since_s is None:
+            self._late_since_s = media_s
+        if media_s - self._late_since_s < DRIFT_FOR_S:
+            return False
+        self._late_since_s = None
+        return True
+
+
+Timeline = FileTimeline | HostTimeline | CameraTimeline
+
+
+def timeline(clock: ClockSource, fps: float | None, *, paced: bool) -> Timeline:
+    """The timeline of a source whose pictures carry this clock's time."""
+    match clock:
+        case "file":
+            return FileTimeline(fps, paced=paced)
+        case "host":
+            return HostTimeline()
+        case "camera":
+            return CameraTimeline(fps)
