@@ -1,0 +1,141 @@
+"""Encoded picture -> BGR uint8 (H, W, 3), within limits that are checked before anything is allocated.
+
+The decoder is chosen by the record's content type. The true size is read from the picture's own header: what the
+record's headers say is whatever its producer wrote. A damaged picture is told, never guessed at: a grey lower half has
+no scratch in it.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from andon.errors import PoisonError
+from workers.detector import Picture
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Markers that carry a frame's size: SOF0-15 without DHT (C4), JPG (C8) and DAC (CC). ITU-T T.81, table B.1.
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""Markers that no segment follows: TEM and RST0-7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_bytes: int
+    max_pixels: int
+
+
+def decode(payload: bytes, content_type: str, limits: Limits) -> Picture:
+    """The picture, owned by the caller. Blocks, for milliseconds; safe on several threads at once.
+
+    Raises:
+        PoisonError: `too_large`, before anything was allocated; `undecodable` for all else.
+    """
+    if content_type not in _DECODERS:
+        raise PoisonError("undecodable", f"content type {content_type[:60]!r} has no decoder here")
+    if not payload:
+        raise PoisonError("undecodable", "the picture is empty")
+    if len(payload) > limits.max_bytes:
+        raise PoisonError("too_large", f"{len(payload)} bytes, worker.max_frame_bytes is {limits.max_bytes}")
+    size, read = _DECODERS[content_type]
+    width, height = size(payload)
+    if width < 1 or height < 1:
+        raise PoisonError("undecodable", f"{width}x{height} pixels")
+    if width * height > limits.max_pixels:
+        raise PoisonError("too_large", f"{width}x{height} pixels, worker.max_frame_pixels is {limits.max_pixels}")
+    return read(payload)
+
+
+def decode_threads(count: int) -> ThreadPoolExecutor:
+    """The decoders' own threads: the default pool is for whatever else blocks."""
+    return ThreadPoolExecutor(count, thread_name_prefix="decode")
+
+
+def jpeg_size(payload: bytes) -> tuple[int, int]:
+    """Width and height of a JPEG. Raises PoisonError where its header can't be followed to a frame."""
+    if payload[:2] != b"\xff\xd8":
+        raise PoisonError("undecodable", "not a JPEG")
+    at = 2
+    while at + 4 <= len(payload):
+        if payload[at] != 0xFF:
+            raise PoisonError("undecodable", f"a JPEG whose marker is missing at byte {at}")
+        marker = payload[at + 1]
+        if marker == 0xFF or marker in JPEG_ALONE:  # fill bytes may stand before a marker
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker in JPEG_FRAMES:
+            return _frame_size(payload, at)
+        length = int.from_bytes(payload[at + 2 : at + 4])
+        if marker in (0xD9, 0xDA) or length < 2:
+            break
+        at += 2 + length
+    raise PoisonError("undecodable", "a JPEG without a frame header")
+
+
+def png_size(payload: bytes) -> tuple[int, int]:
+    """Width and height of a PNG. Raises PoisonError unless it begins as one."""
+    if payload[:8] != PNG_SIGNATURE or payload[12:16] != b"IHDR" or len(payload) < 24:
+        raise PoisonError("undecodable", "not a PNG")
+    width, height = struct.unpack(">II", payload[16:24])
+    return width, height
+
+
+def _frame_size(payload: bytes, at: int) -> tuple[int, int]:
+    """At a SOF marker: length (2), precision (1), height (2), width (2)."""
+    if at + 9 > len(payload):
+        raise PoisonError("undecodable", "a JPEG that ends in its frame header")
+    height, width = struct.unpack(">HH", payload[at + 5 : at + 9])
+    return width, height
+
+
+def _read_jpeg(payload: bytes) -> Picture:
+    """libjpeg-turbo itself and not cv2.imdecode, which fills what is missing with grey and says nothing."""
+    try:
+        picture: Picture = simplejpeg.decode_jpeg(payload, "BGR", strict=True)
+    except ValueError as error:
+        raise PoisonError("undecodable", f"a damaged JPEG: {error}") from None
+    return picture
+
+
+def _read_png(payload: bytes) -> Picture:
+    _check_png(payload)
+    try:
+        picture = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise PoisonError("undecodable", f"a damaged PNG: {error.err}") from None
+    if picture is None:
+        raise PoisonError("undecodable", "a damaged PNG")
+    return np.asarray(picture, np.uint8)
+
+
+def _check_png(payload: bytes) -> None:
+    """Every chunk whole up to IEND: cv2 pads what is missing with black."""
+    for kind, body, crc in _png_chunks(payload):
+        if zlib.crc32(body, zlib.crc32(kind)) != crc:
+            raise PoisonError("undecodable", "a damaged PNG: a checksum is wrong")
+        if kind == b"IEND":
+            return
+    raise PoisonError("undecodable", "a truncated PNG")
+
+
+def _png_chunks(payload: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    at = len(PNG_SIGNATURE)
+    while at + 12 <= len(payload):
+        length = int.from_bytes(payload[at : at + 4])
+        end = at + 8 + length
+        if end + 4 > len(payload):
+            return
+        yield payload[at + 4 : at + 8], payload[at + 8 : end], int.from_bytes(payload[end : end + 4])
+        at = end + 4
+
+
+_DECODERS: dict[str, tuple[Callable[[bytes], tuple[int, int]], Callable[[bytes], Picture]]] = {
+    "image/jpeg": (jpeg_size, _read_jpeg),
+    "image/png": (png_size, _read_png),
+}

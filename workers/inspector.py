@@ -1,0 +1,216 @@
+"""A frame's way through a worker: decode, batch, detect, publish, done. Reads top to bottom as the frame travels."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from andon.clock import Clock
+from andon.errors import DecodeError, PoisonError, QuarantineReason
+from andon.events import Emit, FrameInspected, FramesShed, RecordQuarantined
+from andon.messages import (
+    Box,
+    CameraStatus,
+    Detection,
+    Frame,
+    Inspection,
+    Outcome,
+    RecordRef,
+    Shed,
+    ShedReason,
+)
+from andon.offsets import Partition
+from andon.stage import Delivery
+from andon.wire import Outgoing, Record
+from andon.wire import decode as read_record
+from andon.wire import encode as write_record
+from workers import decode
+from workers.detecting import Detecting, Seen
+from workers.detector import Found, ModelInfo, Picture
+from workers.ordered import OrderedPublishing, Result, Spawn
+from workers.quarantine import QuarantineLimit, quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where results go and what pictures may be."""
+
+    inspections_topic: str
+    quarantine_topic: str
+    max_record_bytes: int
+    picture: decode.Limits
+    decode_ahead: int
+    """Pictures decoded and not yet inspected: what bounds the worker's memory, 6 MB each at 1080p."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the inspector works with."""
+
+    detecting: Detecting
+    decoders: Executor
+    publishing: OrderedPublishing
+    limit: QuarantineLimit
+    spawn: Spawn
+
+
+class Inspector:
+    """The workers' step: each record of `andon.frames` becomes one of `andon.inspections`, in its partition's order."""
+
+    def __init__(self, model: ModelInfo, bench: Bench, route: Route, clock: Clock, emit: Emit) -> None:
+        self._model = model
+        self._bench = bench
+        self._route = route
+        self._clock = clock
+        self._emit = emit
+        self._ahead = asyncio.Semaphore(route.decode_ahead)
+
+    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        return {}  # the group's committed offsets are right: an inspection comes before its commit
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            record = delivery.record
+            task = self._bench.spawn(self._inspect(delivery), f"worker.inspect.{record.partition}.{record.offset}")
+            self._bench.publishing.add(Partition(record.topic, record.partition), task)
+
+    async def drain(self, partitions: frozenset[Partition]) -> None:
+        await self._bench.publishing.drain(partitions)
+
+    async def _inspect(self, delivery: Delivery) -> Result:
+        """What comes of one record. Raises FatalError past the quarantine limit."""
+        try:
+            message = read_record(delivery.record)
+        except DecodeError as error:
+            return self._unreadable(delivery, error)
+        match message:
+            case Frame():
+                return await self._inspect_frame(delivery, message)
+            case Shed() | CameraStatus():
+                return self._passed_on(delivery, message)
+            case _:
+                return self._unreadable(delivery, DecodeError(f"{type(message).__name__} does not belong here"))
+
+    async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Result:
+        if frame.corrupt:
+            error = PoisonError("undecodable", "the camera's decoder called it corrupt")
+            return self._quarantined(delivery, frame, error)
+        async with self._ahead:
+            if self._is_stale(frame):
+                return self._stale(delivery, frame)
+            try:
+                picture, decode_s = await self._decode(frame)
+                seen = await self._bench.detecting.detect(frame.camera_id, picture)
+            except PoisonError as error:
+                self._bench.limit.admit(error, self._clock.monotonic())
+                return self._quarantined(delivery, frame, error)
+        return self._inspected(delivery, frame, picture, seen, decode_s)
+
+    async def _decode(self, frame: Frame) -> tuple[Picture, float]:
+        def timed() -> tuple[Picture, float]:
+            since = self._clock.monotonic()
+            picture = decode.decode(frame.payload, frame.content_type, self._route.picture)
+            return picture, max(0.0, self._clock.monotonic() - since)
+
+        return await asyncio.get_running_loop().run_in_executor(self._bench.decoders, timed)
+
+    def _is_stale(self, frame: Frame) -> bool:
+        return frame.max_age_s is not None and self._age_s(frame) > frame.max_age_s
+
+    def _age_s(self, frame: Frame) -> float:
+        return max(0.0, (self._clock.now() - frame.captured_at).total_seconds())
+
+    # ---- the ways that a record can end
+
+    def _inspected(self, delivery: Delivery, frame: Frame, picture: Picture, seen: Seen, decode_s: float) -> Result:
+        detections = _detections(seen.found, self._model.classes)
+        height, width = picture.shape[:2]
+        inspection = self._inspection(delivery.record, frame, "inspected").model_copy(
+            update={
+                "detections": detections,
+                "width": width,
+                "height": height,
+                "model": self._model.digest,
+                "runtime": self._model.runtime,
+                "timings": seen.timings.model_copy(update={"decode_s": decode_s}),
+            }
+        )
+
+        def settled() -> None:
+            delivery.done()
+            self._emit(FrameInspected(frame.camera_id, len(detections), decode_s, self._age_s(frame)))
+
+        return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
+
+    def _stale(self, delivery: Delivery, frame: Frame) -> Result:
+        inspection = self._inspection(delivery.record, frame, "shed", "stale")
+
+        def settled() -> None:
+            delivery.done()
+            self._emit(FramesShed(frame.camera_id, "stale", 1, by_worker=True))
+
+        return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
+
+    def _passed_on(self, delivery: Delivery, message: Shed | CameraStatus) -> Result:
+        """As it came, so that one log for each camera carries the whole account."""
+        record = delivery.record
+        headers = [(name, content or b"") for name, content in record.headers]
+        same = Outgoing(message.camera_id.encode(), record.value or b"", headers, max(0, record.timestamp_ms))
+        return Result(((self._route.inspections_topic, same),), delivery.done)
+
+    def _quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError) -> Result:
+        inspection = self._inspection(delivery.record, frame, "quarantined", error.reason)
+        sends = (self._to_quarantine(delivery.record, error), (self._route.inspections_topic, write_record(inspection)))
+        return Result(sends, self._told(delivery, frame.camera_id, error))
+
+    def _unreadable(self, delivery: Delivery, error: DecodeError) -> Result:
+        """Whose frame it is, if it is one, can't be known: it stands in no account but the quarantine's own."""
+        self._bench.limit.admit(error, self._clock.monotonic())
+        return Result((self._to_quarantine(delivery.record, error),), self._told(delivery, "unknown", error))
+
+    def _to_quarantine(self, record: Record, error: PoisonError) -> tuple[str, Outgoing]:
+        return self._route.quarantine_topic, quarantined(record, error, self._route.max_record_bytes)
+
+    def _told(self, delivery: Delivery, camera_id: str, error: PoisonError) -> "_Told":
+        record = delivery.record
+        where = f"{record.topic}[{record.partition}]@{record.offset}"
+        return _Told(delivery, RecordQuarantined(camera_id, error.reason, where, str(error)), self._emit)
+
+    def _inspection(
+        self, record: Record, frame: Frame, outcome: Outcome, reason: ShedReason | QuarantineReason | None = None
+    ) -> Inspection:
+        return Inspection(
+            camera_id=frame.camera_id,
+            session=frame.session,
+            seq=frame.seq,
+            captured_at=frame.captured_at,
+            media_time_s=frame.media_time_s,
+            outcome=outcome,
+            reason=reason,
+            width=frame.width,
+            height=frame.height,
+            frame=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
+            inspected_at=self._clock.now(),
+            part_id=frame.part_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Ends a quarantined record: done, and said."""
+
+    delivery: Delivery
+    event: RecordQuarantined
+    emit: Emit
+
+    def __call__(self) -> None:
+        self.delivery.done()
+        self.emit(self.event)
+
+
+def _detections(found: Found, classes: Sequence[str]) -> tuple[Detection, ...]:
+    rows = zip(found.boxes.tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
+    return tuple(
+        Detection(label=classes[index], confidence=confidence, box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
+        for (x1, y1, x2, y2), confidence, index in rows
+    )

@@ -1,0 +1,118 @@
+"""`andon work`: one model, one member of its pool's group. Puts the worker together and sees it through its life."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import Executor
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+
+from andon.errors import ConfigError, FatalError
+from andon.events import ModelLoaded, Retrying
+from andon.kafka import KafkaPublisher, consumer, producer, started
+from andon.lag_gauges import watch_stage
+from andon.lifecycle import Life
+from andon.settings import PoolSettings, Settings
+from andon.stage import Limits, Stage
+from workers import decode
+from workers.batcher import Batcher
+from workers.detecting import Detecting, detector_thread
+from workers.detector import Detector
+from workers.inspector import Bench, Inspector, Route
+from workers.ordered import OrderedPublishing
+from workers.quarantine import QuarantineLimit
+from workers.runtimes.choice import load
+
+STAGE = "workers"
+TOPIC_POLL_S = 1.0
+
+
+async def work(life: Life, pool_name: str) -> None:
+    """Inspect the frames of the pool until told to stop; then finish, commit and leave the group.
+
+    Raises ConfigError or FatalError, one line each, for a model, a topic or a broker that is not as it should be.
+    """
+    pool = life.settings.pools.get(pool_name)
+    if pool is None:
+        known = ", ".join(life.settings.pools)
+        raise ConfigError(f"--pool {pool_name}: no such pool; the pools are: {known}")
+    with detector_thread() as thread, decode.decode_threads(life.settings.worker.decode_threads) as decoders:
+        detector = await _warm(life, pool, pool_name, thread)
+        if not life.stop.is_set():
+            await _inspect(life, pool_name, detector, thread, decoders)
+
+
+async def _warm(life: Life, pool: PoolSettings, pool_name: str, thread: Executor) -> Detector:
+    """The model, before the group is joined: partitions never wait for it."""
+
+    def loaded() -> tuple[Detector, float]:
+        detector = load(pool, pool_name)
+        since = life.clock.monotonic()
+        detector.warm_up()
+        return detector, life.clock.monotonic() - since
+
+    detector, warm_up_s = await asyncio.get_running_loop().run_in_executor(thread, loaded)
+    info = detector.info
+    counted = len(info.classes)
+    life.emit(ModelLoaded(pool.model.weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s))
+    return detector
+
+
+async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Executor, decoders: Executor) -> None:
+    settings, kafka = life.settings, life.settings.kafka
+    topic, group = settings.pool_topic(pool_name), settings.worker_group(pool_name)
+    async with (
+        started(lambda: producer(kafka), kafka, life.emit) as sending,
+        started(lambda: consumer(kafka, group), kafka, life.emit) as reading,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await _topic_there(life, reading, topic)
+
+        def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+            return tasks.create_task(work, name=name)
+
+        batch = settings.pools[pool_name].batch
+        detecting = Detecting(detector, thread, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
+        bench = Bench(
+            detecting,
+            decoders,
+            OrderedPublishing(KafkaPublisher(sending), spawn, life.emit),
+            QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
+            spawn,
+        )
+        inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
+        limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
+        stage = Stage(STAGE, reading, inspector, limits, life.clock, life.emit)
+        watch_stage(life.metrics, stage, reading, life.clock)
+        helpers = [spawn(detecting.run(), "worker.detect"), spawn(_ready(life, stage), "worker.ready")]
+        await stage.run([topic], life.stop)
+        for helper in helpers:
+            helper.cancel()
+
+
+def _route(settings: Settings, batch_size: int) -> Route:
+    return Route(
+        settings.kafka.inspections_topic,
+        settings.kafka.quarantine_topic,
+        settings.kafka.max_record_bytes,
+        decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
+        # one batch inferring, one behind it, one gathering
+        3 * batch_size + settings.worker.decode_threads,
+    )
+
+
+async def _topic_there(life: Life, reading: AIOKafkaConsumer, topic: str) -> None:
+    """Wait for the topic: a member that subscribed before it existed would learn of it only minutes later."""
+    deadline = life.clock.monotonic() + life.settings.kafka.start_timeout_s
+    attempt = 0
+    while topic not in await reading.topics():
+        if life.clock.monotonic() >= deadline:
+            raise FatalError(f"Kafka has no topic {topic}: `andon topics create` makes it")
+        attempt += 1
+        life.emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
+        await asyncio.sleep(TOPIC_POLL_S)
+
+
+async def _ready(life: Life, stage: Stage) -> None:
+    await stage.joined.wait()
+    life.ready()

@@ -1,0 +1,118 @@
+"""Exports a .pt to OpenVINO and checks the export against its source. Run as a process of its own by `cached_export`.
+
+A process of its own, so that the worker that serves the export carries neither torch nor ultralytics: less memory, and
+the code in a .pt runs only here.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from andon.errors import ConfigError, FatalError
+from workers.detector import Found, LetterboxDetector, ModelInfo, Picture
+from workers.runtimes.openvino import OpenVinoNetwork, read_export
+from workers.runtimes.pytorch import TorchNetwork, device_named
+from workers.runtimes.ultralytics_model import Opened, open_weights
+
+SAMPLE_CONFIDENCE = 1e-6
+"""Even an untrained model has something to compare."""
+CERTAIN = 0.3
+"""Detections this confident must be there in both, in the same place."""
+MAX_SCORE_GAP = 0.1
+"""bf16 keeps 8 bits of a number: the exports that were measured differed by less than a hundredth."""
+MIN_IOU = 0.8
+
+
+def export(weights: Path, target: Path, cache: Path, where: str) -> None:
+    """Write the OpenVINO folder `target`, checked. Raises ConfigError (not a model) or FatalError (export differs)."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
+        copy = Path(room) / "model.pt"  # ultralytics exports beside its source, which may be read-only
+        shutil.copyfile(weights, copy)
+        opened = open_weights(copy, cache, where)
+        folder = Path(
+            opened.yolo.export(format="openvino", dynamic=True, nms=_nms_argument(opened), imgsz=opened.imgsz)
+        )
+        check(open_weights(copy, cache, where), folder, where)
+        folder.rename(target)
+
+
+def check(opened: Opened, folder: Path, where: str) -> None:
+    """Raises FatalError unless the export in `folder` sees what its source `opened` sees."""
+    exported = read_export(folder, where)
+    info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes)
+    source = TorchNetwork(opened, device_named("cpu", where), SAMPLE_CONFIDENCE)
+    served = OpenVinoNetwork(exported, "CPU", SAMPLE_CONFIDENCE)
+    pictures = sample_pictures()
+    pairs = zip(
+        LetterboxDetector(source, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
+        LetterboxDetector(served, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        complaint = disagreement(ours, theirs)
+        if complaint:
+            raise FatalError(f"{where}: the OpenVINO export differs from its source ({complaint}): use runtime: torch")
+
+
+def disagreement(source: Found, served: Found) -> str:
+    """What `served` saw otherwise than `source`, in a few words; empty if they agree within bf16's precision."""
+    count = min(len(source.confidences), len(served.confidences), 20)
+    gaps = np.abs(source.confidences[:count] - served.confidences[:count])
+    if count and gaps.max() > MAX_SCORE_GAP:
+        return f"confidences by {gaps.max():.2f}"
+    for one, other in ((source, served), (served, source)):
+        for index in np.flatnonzero(one.confidences > CERTAIN + MAX_SCORE_GAP):
+            same = other.classes == one.classes[index]
+            overlaps = _iou(one.boxes[index], other.boxes[same])
+            if not len(overlaps) or overlaps.max() < MIN_IOU:
+                return f"a box of class {one.classes[index]} at {one.confidences[index]:.2f} is only in one"
+    return ""
+
+
+def sample_pictures() -> list[Picture]:
+    """Two shapes of the same on every machine: noise, and plates with marks on them for a trained model to see."""
+    random = np.random.default_rng(7)
+    pictures: list[Picture] = []
+    for height, width in ((480, 640), (480, 640), (640, 480)):
+        picture = random.normal(120, 12, (height, width, 3)).clip(0, 255).astype(np.uint8)
+        cv2.rectangle(picture, (90, 110), (390, 370), (170, 172, 176), -1)
+        for _ in range(6):
+            start, end = random.integers(100, 360, 2), random.integers(100, 360, 2)
+            cv2.line(picture, tuple(map(int, start)), tuple(map(int, end)), (60, 62, 66), int(random.integers(1, 6)))
+            cv2.circle(picture, tuple(map(int, start)), int(random.integers(4, 24)), (40, 44, 52), -1)
+        pictures.append(picture)
+    return pictures
+
+
+def _nms_argument(opened: Opened) -> bool | None:
+    """ultralytics: False exports the NMS-free head, None leaves the suppression to whoever serves the export."""
+    return False if opened.nms_free else None
+
+
+def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(4,) against (n, 4), corners -> (n,)"""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    result: np.ndarray = shared / (np.prod(box[2:] - box[:2]) + areas - shared)
+    return result
+
+
+def main(arguments: Sequence[str]) -> int:
+    """weights, target, cache, where. The last line on stderr says what is wrong: 2 a mistake in the settings."""
+    weights, target, cache, where = arguments
+    try:
+        export(Path(weights), Path(target), Path(cache), where)
+    except FatalError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""Serves an OpenVINO model, the fastest that a CPU has. Needs neither torch nor ultralytics."""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import openvino as ov
+import yaml
+from numpy.typing import NDArray
+
+from andon.errors import ConfigError
+
+NMS_IOU = 0.7
+MAX_DETECTIONS = 300
+CHUNK = 4
+"""Frames in one call: on a CPU more bring nothing, and each size is a model compiled by itself."""
+MAX_COMPILED = 32
+"""Shapes kept compiled, some 20 MB each; past that the one longest unused goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an exported folder says of itself."""
+
+    xml: Path
+    classes: tuple[str, ...]
+    imgsz: int
+    nms_free: bool
+    fixed: tuple[int, int, int] | None
+    """Batch, height and width, where the export knows only one shape."""
+
+
+def read_export(folder: Path, where: str) -> Exported:
+    """Raises ConfigError where `folder` is not a YOLO detection model that ultralytics exported."""
+    models = sorted(folder.glob("*.xml"))
+    card = folder / "metadata.yaml"
+    if len(models) != 1 or not card.is_file():
+        raise ConfigError(f"{where}: {folder}: not an OpenVINO export (one .xml, its .bin and metadata.yaml)")
+    try:
+        said = yaml.safe_load(card.read_text(encoding="utf-8"))
+        names, task = said["names"], said["task"]
+        imgsz = [int(side) for side in said["imgsz"]]
+        fixed = None if said.get("args", {}).get("dynamic") else (int(said.get("batch", 1)), imgsz[0], imgsz[1])
+        classes = tuple(str(names[index]) for index in sorted(names))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise ConfigError(f"{where}: {card}: not what ultralytics writes ({type(error).__name__})") from None
+    if task != "detect":
+        raise ConfigError(f"{where}: {folder}: a {task} model; a YOLO detection model is needed")
+    return Exported(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed)
+
+
+def export_digest(exported: Exported) -> str:
+    """sha256 of the .xml followed by the .bin."""
+    digest = hashlib.sha256()
+    for path in (exported.xml, exported.xml.with_suffix(".bin")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class OpenVinoNetwork:
+    """A Network over an exported model, compiled for each shape that comes (0.3 s each, the common ones at warm-up)."""
+
+    def __init__(self, exported: Exported, device: str, confidence: float) -> None:
+        """Raises ConfigError where the model can't be read or the device is not there."""
+        self._core = ov.Core()
+        self._exported = exported
+        self.device = device
+        self._confidence = confidence
+        self._requests: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
+
+    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        rows: list[NDArray[np.float32]] = []
+        while len(rows) < len(canvases):
+            part = canvases[len(rows) : len(rows) + self._chunk(len(canvases) - len(rows))]
+            rows += self._call(part)
+        return rows
+
+    def _chunk(self, left: int) -> int:
+        if self._exported.fixed is not None:
+            return self._exported.fixed[0]
+        return CHUNK if left >= CHUNK else 1
+
+    def _call(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        count = len(canvases)
+        if self._exported.fixed is not None and count < self._exported.fixed[0]:
+            blank = np.zeros((self._exported.fixed[0] - count, *canvases.shape[1:]), np.uint8)
+            canvases = np.concatenate([canvases, blank])
+        request = self._request((canvases.shape[0], canvases.shape[1], canvases.shape[2]))
+        request.infer({0: canvases}, share_inputs=True)
+        output: NDArray[np.float32] = request.get_output_tensor(0).data[:count]
+        if self._exported.nms_free:
+            return list(output.copy())
+        return [suppress(predicted, self._confidence) for predicted in output]
+
+    def _request(self, shape: tuple[int, int, int]) -> Any:
+        request = self._requests.pop(shape, None) or self._compile(shape).create_infer_request()
+        self._requests[shape] = request
+        if len(self._requests) > MAX_COMPILED:
+            self._requests.popitem(last=False)
+        return request
+
+    def _compile(self, shape: tuple[int, int, int]) -> Any:
+        """For uint8 NHWC BGR canvases of `shape`; conversion and scaling become part of the model."""
+        model = self._core.read_model(self._exported.xml)
+        if self._exported.fixed is None:
+            model.reshape([shape[0], 3, shape[1], shape[2]])
+        steps = ov.preprocess.PrePostProcessor(model)
+        tensor = steps.input().tensor()
+        tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        tensor.set_color_format(ov.preprocess.ColorFormat.BGR)
+        convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
+        convert.convert_color(ov.preprocess.ColorFormat.RGB).scale(255.0)
+        steps.input().model().set_layout(ov.Layout("NCHW"))
+        return self._core.compile_model(steps.build(), self.device, {"PERFORMANCE_HINT": "LATENCY"})
+
+
+def suppress(predicted: NDArray[np.float32], confidence: float) -> NDArray[np.float32]:
+    """(4 + classes, anchors) of centre x, centre y, width, height and class scores -> (k, 6) without duplicates."""
+    scores = predicted[4:].max(axis=0)
+    kept = scores > confidence
+    predicted, scores = predicted[:, kept], scores[kept]
+    classes = predicted[4:].argmax(axis=0)
+    centres, sizes = predicted[:2].T, predicted[2:4].T
+    corners = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
+    lefts_and_sizes = np.concatenate([corners[:, :2], sizes], axis=1)
+    chosen = cv2.dnn.NMSBoxesBatched(lefts_and_sizes, scores, classes, confidence, NMS_IOU)  # type: ignore[arg-type]  # takes arrays
+    index = np.asarray(chosen, dtype=np.int64).reshape(-1)[:MAX_DETECTIONS]
+    rows: NDArray[np.float32] = np.column_stack([corners[index], scores[index], classes[index]]).astype(np.float32)
+    return rows

@@ -1,0 +1,66 @@
+"""Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32."""
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from andon.errors import ConfigError
+from workers.runtimes.ultralytics_model import Opened
+
+NMS_IOU = 0.7
+"""Of two boxes of one class that overlap by more, the weaker goes: ultralytics' default for predict and val."""
+MAX_DETECTIONS = 300
+
+
+def cuda_available() -> bool:
+    return torch.cuda.is_available()
+
+
+def device_named(name: str, where: str) -> torch.device:
+    """`auto` is the first GPU, else the CPU. Raises ConfigError for what this machine lacks."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{where}.device: {name!r} is not to be had here: {reason}") from None
+    return device
+
+
+class TorchNetwork:
+    """A Network over a DetectionModel."""
+
+    def __init__(self, opened: Opened, device: torch.device, confidence: float) -> None:
+        self._device = device
+        self._half = device.type == "cuda"
+        self._nms_free = opened.nms_free
+        self._confidence = confidence
+        self._class_count = len(opened.classes)
+        model = opened.model.fuse().to(device, memory_format=torch.channels_last)
+        self._model: Any = model.half() if self._half else model
+        if device.type == "cpu":
+            torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one thread on a small machine
+
+    @torch.inference_mode()
+    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        pixels = torch.from_numpy(canvases).to(self._device)
+        # (n, H, W, BGR) seen as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
+        pixels = pixels.permute(0, 3, 1, 2).flip(1)
+        inputs = (pixels.half() if self._half else pixels.float()).mul_(1 / 255)
+        output = self._model(inputs.contiguous(memory_format=torch.channels_last))
+        predicted = output[0] if isinstance(output, (tuple, list)) else output
+        rows = predicted.float() if self._nms_free else self._suppressed(predicted.float())
+        return [row.cpu().numpy() for row in rows]
+
+    def _suppressed(self, predicted: torch.Tensor) -> list[torch.Tensor]:
+        from ultralytics.utils.nms import non_max_suppression  # noqa: PLC0415 - after import_ultralytics
+
+        kept: list[torch.Tensor] = non_max_suppression(
+            predicted, self._confidence, NMS_IOU, max_det=MAX_DETECTIONS, nc=self._class_count
+        )
+        return kept

@@ -1,0 +1,77 @@
+"""Opens a .pt with ultralytics, without the network and without what a line does not need of it."""
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from andon.errors import ConfigError
+from workers.runtimes.torchvision_shim import ensure_torchvision
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A YOLO detection model on the CPU, in fp32, its NMS-free head switched on where it has one."""
+
+    model: Any
+    """An ultralytics DetectionModel, in eval mode."""
+    yolo: Any
+    """The same model as ultralytics' own front door, which exports it."""
+    classes: tuple[str, ...]
+    imgsz: int
+    """What it was trained at."""
+    nms_free: bool
+
+
+def import_ultralytics(cache: Path) -> Any:
+    """The module, made to keep off the network; its own settings lie below `cache`.
+
+    By default it looks up hosts at import, posts analytics, installs packages and downloads weights: a line has no
+    internet, and what runs there is what was deployed.
+    """
+    home = cache / "ultralytics"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(home))
+    threads = torch.get_num_threads()
+    with FileLock(home / "lock"):  # its settings file is written at import, by every worker that starts
+        ensure_torchvision()
+        ultralytics: Any = importlib.import_module("ultralytics")  # after the environment says offline
+
+        ultralytics.settings.update({"sync": False})
+    torch.set_num_threads(threads)
+    return ultralytics
+
+
+def open_weights(weights: Path, cache: Path, where: str) -> Opened:
+    """Load `weights`, which runs the code in it: check its digest first.
+
+    Raises:
+        ConfigError: it is not a YOLO detection model; `where` is the key that names it.
+    """
+    ultralytics = import_ultralytics(cache)
+    try:
+        yolo = ultralytics.YOLO(str(weights))
+        model, names = yolo.model, yolo.names
+    except Exception as error:  # whatever a pickle may raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ConfigError(f"{where}: {weights}: not a YOLO model that ultralytics opens: {reason}") from None
+    head = model.model[-1] if hasattr(model, "model") else None
+    if yolo.task != "detect" or not isinstance(head, ultralytics.nn.modules.Detect):
+        kind = f"{yolo.task} ({type(head).__name__})"
+        raise ConfigError(f"{where}: {weights}: a {kind} model; a YOLO detection model is needed")
+    model = model.float().eval()
+    nms_free = getattr(head, "one2one_cv2", None) is not None
+    if nms_free:
+        model.end2end = True
+    classes = tuple(str(names[index]) for index in sorted(names))
+    return Opened(model, yolo, classes, _trained_imgsz(yolo), nms_free)
+
+
+def _trained_imgsz(yolo: Any) -> int:
+    saved = (yolo.ckpt or {}).get("train_args", {}).get("imgsz", 640)
+    return max(saved) if isinstance(saved, (list, tuple)) else int(saved)
