@@ -39,7 +39,7 @@ def annotated(picture: bytes, defect: Defect, jpeg_quality: int) -> bytes:
         at = (size_px // 2, image.height + size_px // 2 + number * (size_px + size_px // 4))
         draw.text(at, line, fill=colour, font=_fitting(line, size_px, image.width - size_px))
     out = BytesIO()
-    canvas.save(out, "JPEG", quality=jpeg_quality)
+    canvas.save(out, "JPEG", quality=jpeg_quality, subsampling=0)  # halved chroma would smear thin lines
     return out.getvalue()
 
 
