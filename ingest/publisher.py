@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 
 from andon import wire
 from andon.backoff import Backoff
@@ -80,7 +80,7 @@ class CameraPublisher:
         ack: asyncio.Future[RecordRef]
         try:
             ack = asyncio.ensure_future(await self._route.publisher.send(self._route.topic, wire.encode(sent)))
-        except (KafkaError, RetryableError) as error:
+        except RetryableError as error:
             ack = asyncio.get_running_loop().create_future()
             ack.set_exception(error)
         return _Flight(taken, sent, taken_s, ack)
@@ -125,14 +125,16 @@ class CameraPublisher:
         for flight in flights:
             if flight not in failed:
                 self._land(flight)
-            elif not isinstance(flight.ack.exception(), (KafkaError, RetryableError)):
+            elif not isinstance(flight.ack.exception(), RetryableError):
                 flight.ack.result()
         return failed
 
     def _mended(self, flight: _Flight) -> Message:
         """A picture that the broker finds too large goes without its pixels: it is quarantined, and not in the way."""
         message = flight.sent
-        if not isinstance(message, Frame) or not isinstance(flight.ack.exception(), MessageSizeTooLargeError):
+        refusal = flight.ack.exception()
+        too_large = refusal is not None and isinstance(refusal.__cause__, MessageSizeTooLargeError)
+        if not too_large or not isinstance(message, Frame):
             return message
         self._emit(FrameCorrupt(message.camera_id, message.frame_id))
         return message.model_copy(update={"payload": b"", "corrupt": True})

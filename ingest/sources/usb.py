@@ -48,5 +48,6 @@ class UsbSource:
 
 
 def _capture(number: int) -> Device:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would warn at each attempt; the error tells
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(number, backend)
