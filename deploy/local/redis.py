@@ -12,8 +12,8 @@ from deploy.local.server import HOST, Server, exchange
 class EmbeddedRedis(Server):
     """`with EmbeddedRedis(log_dir, data_dir) as redis:` a Redis at `redis.url`; without `data_dir` in memory only."""
 
-    def __init__(self, log_dir: Path | None = None, data_dir: Path | None = None) -> None:
-        super().__init__("redis", log_dir)
+    def __init__(self, log_dir: Path | None = None, data_dir: Path | None = None, port: int | None = None) -> None:
+        super().__init__("redis", log_dir, port)
         try:
             self._binary = str(get_binary_path())
         except ValkeyServerError as error:

@@ -22,8 +22,10 @@ ATTEMPTS = 3
 class Server:
     """Starts on entering (blocks until it answers, some 100 ms), stops on leaving. Raises FatalError if it can't."""
 
-    def __init__(self, name: str, log_dir: Path | None) -> None:
+    def __init__(self, name: str, log_dir: Path | None, port: int | None) -> None:
+        """`port`: taken if it is free, else another one is."""
         self._name = name
+        self._preferred = port
         self.log = log_dir / f"{name}.log" if log_dir else None
         self._child: Child | None = None
         self.port = 0
@@ -49,8 +51,8 @@ class Server:
         if self.log:
             self.log.parent.mkdir(parents=True, exist_ok=True)
         said = ""
-        for _ in range(ATTEMPTS):
-            self.port = free_port()
+        for attempt in range(ATTEMPTS):
+            self.port = free_port(0 if attempt else self._preferred or 0)
             self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
             if _becomes_true(self._is_up, START_S):
                 return self
@@ -73,10 +75,16 @@ class Server:
             return False
 
 
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
+def free_port(preferred: int = 0) -> int:
+    """A TCP port on loopback that was free a moment ago: `preferred` if that is one."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # what lingers of a server that ended is no hindrance
+        try:
+            probe.bind((HOST, preferred))
+        except OSError:
+            probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 

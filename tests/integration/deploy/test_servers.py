@@ -74,10 +74,19 @@ def test_a_port_that_was_taken_meanwhile_is_given_up_for_another(monkeypatch: py
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
         ports = [taken.getsockname()[1], free_port()]
-        monkeypatch.setattr(server, "free_port", lambda: ports.pop(0))
+        monkeypatch.setattr(server, "free_port", lambda preferred: ports.pop(0))
         with EmbeddedRedis() as redis, Redis.from_url(redis.url) as client:
             assert client.ping()
         assert ports == []
+
+
+def test_a_preferred_port_is_taken_if_it_is_free_and_another_if_not() -> None:
+    port = free_port()
+    with EmbeddedRedis(port=port) as first, EmbeddedRedis(port=port) as second:
+        assert first.port == port
+        assert second.port != port
+    with EmbeddedRedis(port=port) as again:
+        assert again.port == port
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of a killed parent")
