@@ -14,6 +14,9 @@ from andon.settings import DefectClass, DefectSettings
 from sinks.sink import EvidenceOrder
 from sinks.tracker import Match
 
+MAX_NAME = 150
+"""Characters of a picture's name, well below what file systems take."""
+
 
 @dataclass(slots=True)
 class Case:
@@ -94,10 +97,11 @@ def close_all(cases: dict[str, Case], rules: Rules) -> Judgement:
 
 
 def evidence_path(case: Case) -> str:
-    """camera/date/name.jpg, made of nothing but letters, digits, dots, dashes and underscores."""
+    """camera/date/name.jpg, the name made of nothing but letters, digits, dots, dashes and underscores."""
     camera_id, rest = case.defect_id.split("/", 1)
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", rest.replace("/", "-"))
-    if name != rest.replace("/", "-"):  # two labels may look alike now: tell them apart
+    plain = rest.replace("/", "-")
+    name = re.sub(r"[^A-Za-z0-9._-]|^[.]", "_", plain)[:MAX_NAME]
+    if name != plain:  # two ids may look alike now: tell them apart
         name += "-" + hashlib.sha256(rest.encode()).hexdigest()[:8]
     opened_at = case.opened_at or case.last_at
     return f"{camera_id}/{opened_at:%Y-%m-%d}/{name}.jpg"

@@ -29,7 +29,8 @@ class Tally:
     shed: Mapping[str, int]
     """By reason, as are the next two."""
     quarantined: Mapping[str, int]
-    lost: Mapping[LostReason, int]
+    lost: Mapping[str, int]
+    """By LostReason."""
     in_flight: int
     redelivered: int
     """Records seen before with the same outcome; they changed nothing."""
@@ -119,7 +120,7 @@ class SessionLedger:
         """Numbers above everything accounted for, and above what went with the log."""
         return self.captured - max(self._next, self._log_floor)
 
-    def _lost(self) -> dict[LostReason, int]:
+    def _lost(self) -> dict[str, int]:
         end = max(self._next, self._log_floor)
         with_log = self._log_floor - self._all.range_cardinality(0, self._log_floor)
         missing = (end - self._log_floor) - self._all.range_cardinality(self._log_floor, end)
@@ -179,7 +180,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
     """The sum of many sessions'."""
     shed: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
-    lost: Counter[LostReason] = Counter()
+    lost: Counter[str] = Counter()
     plain: Counter[str] = Counter()
     for tally in tallies:
         shed.update(tally.shed)

@@ -1,0 +1,122 @@
+"""The line's account, for people: what became of everything captured, and when was nobody watching? Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sinks.ledger import SessionLedger, Tally, total
+from sinks.spans import Span, open_span
+from sinks.state import Memory
+from sinks.stored import Stored
+
+LIVE_S = 10.0
+"""A camera whose ingester sent its last heartbeat within so many seconds is live: ten heartbeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the store itself does not know."""
+
+    now: datetime
+    lag: int | None
+    """Records that workers and sinks have yet to read; None where the broker can't be asked."""
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    cameras: Mapping[str, Tally]
+    spans: tuple[Span, ...]
+    at: datetime
+
+    @property
+    def total(self) -> Tally:
+        return total(self.cameras.values())
+
+    @property
+    def balanced(self) -> bool:
+        return all(tally.balanced for tally in self.cameras.values())
+
+    @property
+    def fault(self) -> str | None:
+        """In one line, what is wrong; None if nothing is."""
+        if not self.balanced:
+            names = ", ".join(name for name, tally in self.cameras.items() if not tally.balanced)
+            return f"the account does not balance: {names}"
+        lost = [_lost_line(name, tally) for name, tally in self.cameras.items() if tally.lost]
+        return f"lost: {'; '.join(lost)}" if lost else None
+
+    def as_json(self) -> dict[str, Any]:
+        whole = self.total
+        ledger = {name: getattr(whole, name) for name in ("captured", "inspected", "in_flight", "duplicates")}
+        ledger |= {name: sum(getattr(whole, name).values()) for name in ("shed", "quarantined", "lost")}
+        return {
+            "ledger": ledger,
+            "cameras": [
+                {"camera": name, **asdict(tally), "balanced": tally.balanced} for name, tally in self.cameras.items()
+            ],
+            "spans": [self._span(span) for span in self.spans],
+            "balanced": self.balanced,
+        }
+
+    def _span(self, span: Span) -> dict[str, Any]:
+        return {
+            "camera": span.camera_id,
+            "from": span.started_at.isoformat(),
+            "to": span.ended_at.isoformat() if span.ended_at else None,
+            "seconds": round(self.seconds(span), 3),
+            "reason": span.reason,
+            "watched": span.watched,
+        }
+
+    def seconds(self, span: Span) -> float:
+        """How long it was, or has been so far."""
+        return ((span.ended_at or self.at) - span.started_at).total_seconds()
+
+
+def audited(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
+    """The account of all cameras, or of one."""
+    names = sorted({name for name, _ in stored.memories} | {name for name, _ in stored.ledgers})
+    names = [name for name in names if camera in (None, name)]
+    memories = {name: _latest(memory for of, memory in stored.memories if of == name) for name in names}
+    cameras = {}
+    for name in names:
+        sessions = {session: ledger for (of, session), ledger in stored.ledgers.items() if of == name}
+        tallies = [_tally(ledger, session, memories[name], circumstances) for session, ledger in sessions.items()]
+        cameras[name] = total(tallies)
+    closed = [span for span in stored.spans if span.camera_id in cameras]
+    still = [_open(name, memory, circumstances) for name, memory in memories.items()]
+    return Audit(cameras, tuple(closed + [span for span in still if span]), circumstances.now)
+
+
+def _latest(memories: Iterable[Memory]) -> Memory:
+    """Of the partitions that the camera has been in, the one that heard of it last."""
+    return max(memories, key=lambda memory: memory.face.status_at.timestamp() if memory.face.status_at else 0.0)
+
+
+def _tally(ledger: SessionLedger, session: str, memory: Memory, circumstances: Circumstances) -> Tally:
+    """An open session's tail is on its way as long as anything moves, or nobody can say that nothing does."""
+    live = session == memory.session and _live(memory, circumstances.now)
+    if ledger.ended is None and not live and circumstances.lag == 0:
+        ledger.end("superseded")
+    return ledger.tally()
+
+
+def _live(memory: Memory, now: datetime) -> bool:
+    status_at = memory.face.status_at
+    return status_at is not None and now - status_at <= timedelta(seconds=LIVE_S)
+
+
+def _open(name: str, memory: Memory, circumstances: Circumstances) -> Span | None:
+    """A silence that lasts. While there is lag the store knows the camera only up to its last status."""
+    now = circumstances.now
+    until = memory.face.status_at or now if circumstances.lag else now
+    span = open_span(memory.watch, name, until, circumstances.silence_s)
+    if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(memory, now):
+        return Span(name, span.started_at, None, "ingester_died", span.watched)
+    return span
+
+
+def _lost_line(name: str, tally: Tally) -> str:
+    return f"{name} " + ", ".join(f"{count} {reason}" for reason, count in tally.lost.items())

@@ -1,0 +1,98 @@
+"""Some records of one partition, decoded and stepped through: what one transaction will hold. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from andon.errors import DecodeError
+from andon.events import Emit, RecordQuarantined
+from andon.messages import CameraStatus, Defect, Inspection, Shed
+from andon.offsets import Partition
+from andon.stage import Delivery
+from andon.wire import Record, decode
+from sinks.sink import EvidenceOrder
+from sinks.spans import Span
+from sinks.state import CameraState, Known, Policy, step
+from sinks.stored import Batch, Leaving, Position
+
+EVIDENCE = "evidence"
+"""The channel of evidence orders."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A batch while it is being made. `deliveries` holds those that were accounted for before, too."""
+
+    deliveries: Sequence[Delivery]
+    messages: Sequence[Known]
+    batch: Batch
+    touched: list[CameraState] = field(default_factory=list)
+    inspections: list[Inspection] = field(default_factory=list)
+    """Those that are new."""
+    redelivered: int = 0
+
+    @property
+    def after(self) -> Position:
+        return replace(self.batch.expected, next_offset=self.batch.next_offset)
+
+    def unknown_sessions(self, cameras: Mapping[str, CameraState]) -> list[tuple[str, str]]:
+        """(camera, session) that known cameras' records name and whose ledgers, if there are any, are not in memory."""
+        named = {(item.camera_id, item.session) for item in self.messages if item.session is not None}
+        return sorted(
+            (name, session) for name, session in named if name in cameras and session not in cameras[name].sessions
+        )
+
+    def step(self, cameras: dict[str, CameraState], policy: Policy, alerts: Sequence[str]) -> None:
+        """Take `cameras` (in place) through the messages and fill the batch."""
+        touched: dict[str, CameraState] = {}
+        events: list[Defect] = []
+        leaving: list[Leaving] = []
+        spans: list[Span] = []
+        for message in self.messages:
+            state = cameras.setdefault(message.camera_id, CameraState(message.camera_id))
+            touched[message.camera_id] = state
+            outcomes = step(state, message, policy)
+            self._count(message, fresh=outcomes.fresh)
+            events += outcomes.judgement.events
+            leaving += [_alert(channel, event) for event in outcomes.judgement.events for channel in alerts]
+            leaving += [_order(order) for order in outcomes.judgement.orders]
+            spans += outcomes.spans
+        self.touched = list(touched.values())
+        self.batch = replace(
+            self.batch, states=tuple(self.touched), events=tuple(events), leaving=tuple(leaving), spans=tuple(spans)
+        )
+
+    def _count(self, message: Known, *, fresh: bool) -> None:
+        if isinstance(message, Inspection) and fresh:
+            self.inspections.append(message)
+        if not isinstance(message, CameraStatus) and not fresh:
+            self.redelivered += 1
+
+
+def gather(partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit) -> Work:
+    """A batch of these records from `position` on: what lies before was accounted for. What is no message is told."""
+    new = [item.record for item in deliveries if item.record.offset >= position.next_offset]
+    messages = [message for record in new if (message := _message(record, emit)) is not None]
+    next_offset = new[-1].offset + 1 if new else position.next_offset
+    return Work(deliveries, messages, Batch(partition, position, next_offset, at))
+
+
+def _message(record: Record, emit: Emit) -> Known | None:
+    where = f"{record.topic}/{record.partition}@{record.offset}"
+    try:
+        message = decode(record)
+    except DecodeError as error:
+        emit(RecordQuarantined("unknown", error.reason, where, str(error)))
+        return None
+    if isinstance(message, Inspection | Shed | CameraStatus):
+        return message
+    emit(RecordQuarantined("unknown", "bad_header", where, f"{type(message).__name__} does not belong here"))
+    return None
+
+
+def _alert(channel: str, event: Defect) -> Leaving:
+    return Leaving(channel, event.event_id, event.model_dump_json().encode())
+
+
+def _order(order: EvidenceOrder) -> Leaving:
+    return Leaving(EVIDENCE, f"{order.defect.defect_id}/{EVIDENCE}", order.model_dump_json().encode())

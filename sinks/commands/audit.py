@@ -1,0 +1,120 @@
+"""`andon audit`: is every captured frame accounted for, and when was nobody watching?"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from andon.cli import config_option
+from andon.clock import SystemClock
+from andon.config import load
+from andon.errors import ConfigError, FatalError, RetryableError
+from andon.lag import group_lag
+from andon.settings import Settings
+from sinks.audit import Audit, Circumstances, audited
+from sinks.database import sqlite_file
+from sinks.ledger import Tally
+from sinks.store import Store
+
+BROKER_S = 3.0
+"""How long the broker may take to say how far the groups are: a stopped line is audited without it."""
+
+
+@click.command()
+@config_option()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--camera", help="Only this camera.")
+def audit(path: Path, *, as_json: bool, camera: str | None) -> None:
+    """Show what became of every captured frame. Exits 1 if one is lost or the account does not balance.
+
+    \b
+    Example:
+      andon audit -c line.yaml
+      andon audit --json | jq .ledger
+    """
+    report = asyncio.run(_audit(load(path), camera))
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        _print(report)
+    if report.fault is not None:
+        sys.stderr.write(f"andon audit: {report.fault}\n")
+        sys.exit(1)
+
+
+async def _audit(settings: Settings, camera: str | None) -> Audit:
+    url = settings.sinks.store.get_secret_value()
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise ConfigError(
+            f"sinks.store: {file} is not there: has `andon sink` run with this line.yaml, in this folder?"
+        )
+    lag = await _lag(settings)
+    store = await Store.open(url)
+    try:
+        stored = await store.everything()
+    except RetryableError as error:
+        raise FatalError(str(error)) from None
+    finally:
+        await store.close()
+    report = audited(stored, Circumstances(SystemClock().now(), lag, settings.sinks.silence_s), camera)
+    if camera is not None and not report.cameras:
+        raise ConfigError(f"--camera {camera}: nothing was ever heard of it")
+    return report
+
+
+async def _lag(settings: Settings) -> int | None:
+    """Records that workers and sinks have yet to read; read before the store, so that it is never too low."""
+    groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
+    groups.append((settings.sink_group, settings.kafka.inspections_topic))
+    asked = [group_lag(settings.kafka, group, topic, timeout_s=BROKER_S) for group, topic in groups]
+    records = 0
+    for lags in await asyncio.gather(*asked):
+        if lags is None:
+            return None
+        records += sum(item.records for item in lags)
+    return records
+
+
+def _print(report: Audit) -> None:
+    console = Console()
+    table = Table("camera", title="Every captured frame", title_justify="left")
+    headings = ("captured", "inspected", "shed", "quarantined", "lost", "in flight", "redelivered", "duplicates")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    table.add_column("balanced")
+    for name, tally in report.cameras.items():
+        table.add_row(name, *_cells(tally))
+    table.add_section()
+    table.add_row("total", *_cells(report.total))
+    console.print(table)
+    if report.spans:
+        console.print(_spans(report))
+
+
+def _cells(tally: Tally) -> list[str]:
+    reasons = [_reasons(tally.shed), _reasons(tally.quarantined), _reasons(tally.lost)]
+    numbers = [str(tally.in_flight), str(tally.redelivered), str(tally.duplicates)]
+    return [str(tally.captured), str(tally.inspected), *reasons, *numbers, "yes" if tally.balanced else "NO"]
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return "\n".join(f"{count} {reason}" for reason, count in counts.items()) or "0"
+
+
+def _spans(report: Audit) -> Table:
+    table = Table("camera", "from", "to", title="Time without frames", title_justify="left")
+    table.add_column("seconds", justify="right")
+    table.add_column("reason")
+    for span in report.spans:
+        ended_at = f"{span.ended_at:%H:%M:%S}" if span.ended_at else "still"
+        reason = span.reason if span.watched else f"{span.reason} (not watched)"
+        table.add_row(
+            span.camera_id, f"{span.started_at:%Y-%m-%d %H:%M:%S}", ended_at, f"{report.seconds(span):.1f}", reason
+        )
+    return table

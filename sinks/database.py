@@ -1,0 +1,177 @@
+"""Opens the SQL database: one connection on one thread of its own, time limits, schema, and errors in one line.
+
+SQLite serves one machine, PostgreSQL a line. The driver blocks, so everything runs on a dedicated thread; limits in the
+driver bound each wait, for a thread can't be cancelled. A password never reaches a message: what the user wrote as URL
+is shown without it, and of a driver's error only the first line.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from andon.errors import ConfigError, RetryableError
+
+T = TypeVar("T")
+LOCK_S = 10
+"""How long a statement waits for another process's lock."""
+STATEMENT_S = 20
+CONNECT_S = 5
+CALL_S = 60.0
+"""How long a call is awaited in all, behind whatever the thread does before it."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout)
+MIGRATION_LOCK = 0x616E646F6E  # "andon": any number that no other program on the server is likely to lock
+
+
+class Database:
+    """Runs functions in transactions, one after the other, on its thread. Open it with `opened`."""
+
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._thread = thread
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """`work` in a transaction of its own; committed when this returns.
+
+        Raises RetryableError while the database is locked, full or away: nothing of it happened, or (when the
+        connection broke in the commit) all of it did. A cancelled call may still be carried out.
+        """
+
+        def transact() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        try:
+            async with asyncio.timeout(CALL_S):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, transact)
+        except AWAY as error:
+            raise RetryableError(f"the store can't be used now: {_first_line(error)}") from None
+        except TimeoutError:
+            raise RetryableError(f"the store has not answered for {CALL_S:.0f} s") from None
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown(wait=True)
+
+
+async def opened(url: str) -> Database:
+    """The database at `url`, its schema brought up to date.
+
+    Raises ConfigError, in one line and without the password: no such driver, folder, server, user or right, or a
+    schema newer than this program.
+    """
+    place = _place(url)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="andon-store")
+    try:
+        engine = _engine(place)
+        await asyncio.get_running_loop().run_in_executor(thread, _prepare, engine)
+    except BaseException:
+        thread.shutdown(wait=False)
+        raise
+    return Database(engine, thread)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database, or one in memory. Raises ConfigError for what is no URL."""
+    place = _place(url)
+    if place.get_backend_name() != "sqlite" or place.database in (None, "", ":memory:"):
+        return None
+    return Path(str(place.database))
+
+
+def _place(url: str) -> URL:
+    try:
+        place = make_url(url)
+        place.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError, ImportError):
+        raise ConfigError(
+            "sinks.store: not a database URL that can be used; expected sqlite:///FOLDER/FILE.db or"
+            " postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if place.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigError(f"sinks.store: {place.get_backend_name()}: only sqlite and postgresql+psycopg are supported")
+    return place
+
+
+def _engine(place: URL) -> Engine:
+    if place.get_backend_name() == "sqlite":
+        _make_folder(place)
+        engine = create_engine(
+            place, pool_size=1, max_overflow=0, connect_args={"timeout": LOCK_S, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    limits = f"-c statement_timeout={STATEMENT_S}s -c lock_timeout={LOCK_S}s -c timezone=UTC"
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_S,
+        "options": limits,
+        "tcp_user_timeout": STATEMENT_S * 1000,
+    }
+    arguments = {key: value for key, value in arguments.items() if key not in place.query}
+    return create_engine(place, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
+
+
+def _make_folder(place: URL) -> None:
+    folder = Path(place.database or "").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"sinks.store: {folder}: {error.strerror}") from None
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+    connection.execute("PRAGMA journal_mode=WAL")
+    # WAL with NORMAL: a power cut may take the last transactions, but each one wholly, with its offset
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: waiting for it in the middle of a transaction fails at once instead."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare(engine: Engine) -> None:
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        with engine.begin() as connection:
+            _migrate(connection)
+    except DBAPIError as error:
+        raise ConfigError(f"sinks.store: {shown}: {_first_line(error)}") from None
+    except CommandError as error:
+        raise ConfigError(f"sinks.store: {shown}: {error}") from None
+
+
+def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # several sinks may start at once
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    _refuse_newer(connection, ScriptDirectory.from_config(config))
+    command.upgrade(config, "head")
+
+
+def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    unknown = set(MigrationContext.configure(connection).get_current_heads()) - known
+    if unknown:
+        raise CommandError(f"written by a newer Andon (schema {', '.join(sorted(unknown))}); upgrade this one")
+
+
+def _first_line(error: BaseException) -> str:
+    reason = str(getattr(error, "orig", None) or error).strip()
+    return " ".join(reason.splitlines()[0].split())[:300] if reason else type(error).__name__

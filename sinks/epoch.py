@@ -1,0 +1,24 @@
+"""Is the log that the broker has the one that the store knows? Pure."""
+
+from sinks.log_ends import Ends
+from sinks.stored import Position
+
+
+def another_log(stored: Position | None, log: str, ends: Ends) -> tuple[Position, str] | None:
+    """Where the account begins anew, and why; None if the stored position can be resumed from.
+
+    `log` is the name that the settings give the log. A broker that came back empty is known by its end, unless it has
+    grown past the stored offset meanwhile: that is what the name is for.
+    """
+    first, end = ends
+    if stored is None:
+        return Position(1, log, first), "the first"
+    anew = Position(stored.epoch + 1, log, first)
+    at = stored.next_offset
+    if stored.log != log:
+        return anew, f"the log is {log or 'unnamed'}, it was {stored.log or 'unnamed'}"
+    if end < at:
+        return anew, f"the log ends at {end}, and {at} records of it are accounted for: the broker came back empty"
+    if first > at:
+        return anew, f"records {at} to {first - 1} expired before they were accounted for"
+    return None

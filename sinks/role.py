@@ -1,0 +1,143 @@
+"""`andon sink`: one member of the sinks' group. Puts account, outbox and live state together and sees them through."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer
+from redis.asyncio import Redis
+
+from andon import redis
+from andon.errors import FatalError
+from andon.events import Retrying
+from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, started
+from andon.lag_gauges import watch_stage
+from andon.lifecycle import Life
+from andon.settings import Settings
+from andon.stage import Limits, Stage
+from sinks.account import Account, AccountRules, Outlets
+from sinks.alerts.kafka_topic import KafkaAlerts
+from sinks.alerts.redis_stream import RedisAlerts
+from sinks.defects import Rules
+from sinks.evidence import EvidenceChannel
+from sinks.live import RedisLive
+from sinks.log_ends import KafkaLogEnds
+from sinks.outbox import Dispatcher
+from sinks.sink import Channel
+from sinks.state import Policy
+from sinks.store import Store
+
+STAGE = "sinks"
+TOPIC_POLL_S = 1.0
+MAX_IN_FLIGHT_BYTES = 64_000_000
+"""Inspections are small: the bound in records is the one that holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What a sink talks through, all started; closed after everything that uses them."""
+
+    store: Store
+    reading: AIOKafkaConsumer
+    """The group's member."""
+    asking: AIOKafkaConsumer
+    """For the log's ends alone."""
+    publisher: KafkaPublisher
+    frames: RecordReader
+    redis: Redis
+
+
+async def sink(life: Life) -> None:
+    """Account until told to stop; then store what was read, send what can be sent, commit and leave the group.
+
+    Raises ConfigError or FatalError, one line each, for a store, a topic or a broker that is not as it should be.
+    """
+    async with _clients(life) as clients:
+        await _topic_there(life, clients.reading)
+        evidence = EvidenceChannel(clients.frames, life.settings.sinks.evidence, life.emit)
+        try:
+            await _run(life, clients, [*_alerts(life.settings, clients), evidence])
+        finally:
+            evidence.close()
+
+
+async def _run(life: Life, clients: Clients, channels: list[Channel]) -> None:
+    settings = life.settings
+    live = RedisLive(clients.redis, settings.redis, life.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, channels, life.clock, life.emit)
+    account = Account(
+        clients.store,
+        KafkaLogEnds(clients.asking),
+        Outlets(live, dispatcher),
+        rules_of(settings),
+        life.clock,
+        life.emit,
+    )
+    limits = Limits(settings.sinks.max_in_flight, MAX_IN_FLIGHT_BYTES)
+    stage = Stage(STAGE, clients.reading, account, limits, life.clock, life.emit)
+    watch_stage(life.metrics, stage, clients.reading, life.clock)
+    life.metrics.watch("andon_sinks_outbox_depth_records", dispatcher.depths)
+    life.metrics.watch("andon_sinks_outbox_age_seconds", dispatcher.ages)
+    accounted = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(account.run(life.stop), name="sink.account")
+        tasks.create_task(dispatcher.run(accounted), name="sink.outbox")
+        tasks.create_task(live.run(accounted), name="sink.live")
+        ready = tasks.create_task(_ready(life, stage), name="sink.ready")
+        await stage.run([settings.kafka.inspections_topic], life.stop)
+        accounted.set()
+        ready.cancel()
+
+
+def rules_of(settings: Settings) -> AccountRules:
+    """What the settings say of the account."""
+    return AccountRules(
+        policy=Policy(Rules(settings.defects, settings.sinks.evidence.url), settings.sinks.silence_s),
+        alerts=tuple(settings.sinks.alerts),
+        log=settings.kafka.epoch,
+        batch_s=settings.sinks.batch_ms / 1000,
+    )
+
+
+def _alerts(settings: Settings, clients: Clients) -> list[Channel]:
+    channels: dict[str, Channel] = {
+        "redis": RedisAlerts(clients.redis, settings.redis),
+        "kafka": KafkaAlerts(clients.publisher, settings.kafka.defects_topic),
+    }
+    return [channels[name] for name in settings.sinks.alerts]
+
+
+@asynccontextmanager
+async def _clients(life: Life) -> AsyncIterator[Clients]:
+    settings, kafka = life.settings, life.settings.kafka
+    async with AsyncExitStack() as stack:
+        store = await Store.open(settings.sinks.store.get_secret_value())
+        stack.push_async_callback(store.close)
+        remote = redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
+        stack.push_async_callback(remote.aclose)
+        sending = await stack.enter_async_context(started(lambda: producer(kafka), kafka, life.emit))
+        asking = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
+        reader = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
+        reading = await stack.enter_async_context(
+            started(lambda: consumer(kafka, settings.sink_group), kafka, life.emit)
+        )
+        yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(reader), remote)
+
+
+async def _topic_there(life: Life, reading: AIOKafkaConsumer) -> None:
+    """Wait for the topic: a member that subscribed before it existed would learn of it only minutes later."""
+    topic = life.settings.kafka.inspections_topic
+    deadline = life.clock.monotonic() + life.settings.kafka.start_timeout_s
+    attempt = 0
+    while topic not in await reading.topics():
+        if life.clock.monotonic() >= deadline:
+            raise FatalError(f"Kafka has no topic {topic}: `andon topics create` makes it")
+        attempt += 1
+        life.emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
+        await asyncio.sleep(TOPIC_POLL_S)
+
+
+async def _ready(life: Life, stage: Stage) -> None:
+    await stage.joined.wait()
+    life.ready()

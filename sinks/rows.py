@@ -1,0 +1,231 @@
+"""The SQL behind `store`: each function is, or is part of, one transaction on the store's thread."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from andon.messages import Defect
+from andon.offsets import Partition
+from sinks import tables
+from sinks.ledger import SessionLedger
+from sinks.sink import OutboxItem
+from sinks.spans import Span
+from sinks.state import CameraState, from_bytes, to_bytes
+from sinks.stored import Batch, Leaving, Opening, Position, Stored
+
+
+class RefusedError(Exception):
+    """The stored offset is not the one that the batch began at. Rolls the transaction back."""
+
+    def __init__(self, partition: Partition) -> None:
+        super().__init__(partition)
+        self.partition = partition
+
+
+def position(connection: Connection, partition: Partition) -> Position | None:
+    table = tables.partitions
+    row = connection.execute(
+        select(table.c.epoch, table.c.log, table.c.next_offset).where(
+            table.c.topic == partition.topic, table.c.partition == partition.partition
+        )
+    ).one_or_none()
+    return None if row is None else Position(row.epoch, row.log, row.next_offset)
+
+
+def begin(connection: Connection, partition: Partition, position: Position, opening: Opening) -> None:
+    table = tables.partitions
+    values = {"epoch": position.epoch, "log": position.log, "next_offset": position.next_offset}
+    where = {"topic": partition.topic, "partition": partition.partition}
+    opened_now = connection.execute(
+        _insert(connection, table)
+        .values(where | values)
+        .on_conflict_do_update(index_elements=list(where), set_=values, where=table.c.epoch < position.epoch)
+    )
+    if opened_now.rowcount != 1:
+        return
+    said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
+    add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])
+    _write_states(connection, partition.partition, opening.states)
+
+
+def cameras(connection: Connection, partition: int) -> dict[str, CameraState]:
+    table = tables.cameras
+    rows = connection.execute(select(table.c.camera_id, table.c.state).where(table.c.partition == partition)).all()
+    states = {row.camera_id: CameraState(row.camera_id, from_bytes(row.state)) for row in rows}
+    current = [(name, state.memory.session) for name, state in states.items() if state.memory.session is not None]
+    for (name, session), ledger in ledgers(connection, partition, current).items():
+        states[name].sessions[session] = ledger
+    return states
+
+
+def ledgers(
+    connection: Connection, partition: int, sessions: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], SessionLedger]:
+    table = tables.sessions
+    found = {}
+    for name, session in sessions:
+        here = (table.c.camera_id == name, table.c.session == session, table.c.partition == partition)
+        stored = connection.execute(select(table.c.ledger).where(*here)).scalar_one_or_none()
+        if stored is not None:
+            found[name, session] = SessionLedger.from_bytes(stored)
+    return found
+
+
+def everything(connection: Connection) -> Stored:
+    camera, session, span = tables.cameras, tables.sessions, tables.spans
+    parts: dict[tuple[str, str], list[SessionLedger]] = {}
+    for row in connection.execute(select(session).order_by(session.c.camera_id, session.c.session)):
+        parts.setdefault((row.camera_id, row.session), []).append(SessionLedger.from_bytes(row.ledger))
+    memories = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
+    spans = connection.execute(select(span).order_by(span.c.started_at, span.c.camera_id)).mappings()
+    return Stored(
+        [(row.camera_id, from_bytes(row.state)) for row in memories],
+        {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
+        [Span(**row) for row in spans],
+    )
+
+
+def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        _write(connection, batch)
+
+
+def _write(connection: Connection, batch: Batch) -> None:
+    _advance(connection, batch)
+    _write_states(connection, batch.partition.partition, batch.states)
+    upsert(connection, tables.defects, _latest(batch.events))
+    add_missing(connection, tables.defect_events, [_event_row(event) for event in batch.events])
+    add_missing(connection, tables.spans, [_span_row(span) for span in batch.spans if span.ended_at is not None])
+    add_missing(connection, tables.outbox, [_outbox_row(item, batch) for item in batch.leaving])
+
+
+def _write_states(connection: Connection, partition: int, states: Sequence[CameraState]) -> None:
+    memories = [
+        {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)} for state in states
+    ]
+    ledgers = [
+        {"camera_id": state.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
+        for state in states
+        for name, ledger in state.sessions.items()
+        if name in state.changed
+    ]
+    upsert(connection, tables.cameras, memories)
+    upsert(connection, tables.sessions, ledgers)
+
+
+def _advance(connection: Connection, batch: Batch) -> None:
+    table, expected = tables.partitions, batch.expected
+    moved = connection.execute(
+        update(table)
+        .where(
+            table.c.topic == batch.partition.topic,
+            table.c.partition == batch.partition.partition,
+            table.c.epoch == expected.epoch,
+            table.c.next_offset == expected.next_offset,
+        )
+        .values(next_offset=batch.next_offset)
+    )
+    if moved.rowcount != 1:
+        raise RefusedError(batch.partition)
+
+
+def _latest(events: Sequence[Defect]) -> list[dict[str, Any]]:
+    """One row for each defect, by its last event."""
+    return list({event.defect_id: _defect_row(event) for event in events}.values())
+
+
+def _defect_row(event: Defect) -> dict[str, Any]:
+    return {
+        "defect_id": event.defect_id,
+        "camera_id": event.camera_id,
+        "session": event.session,
+        "label": event.label,
+        "severity": event.severity,
+        "transition": event.transition,
+        "confidence": event.confidence,
+        "opened_at": event.opened_at,
+        "changed_at": event.at,
+        "evidence": event.evidence,
+        "latest": event.model_dump_json(),
+    }
+
+
+def _event_row(event: Defect) -> dict[str, Any]:
+    body = event.model_dump_json()
+    return {"event_id": event.event_id, "defect_id": event.defect_id, "at": event.at, "event": body}
+
+
+def _span_row(span: Span) -> dict[str, Any]:
+    return {
+        "camera_id": span.camera_id,
+        "started_at": span.started_at,
+        "ended_at": span.ended_at,
+        "reason": span.reason,
+        "watched": span.watched,
+    }
+
+
+def _outbox_row(item: Leaving, batch: Batch) -> dict[str, Any]:
+    return {
+        "channel": item.channel,
+        "partition": batch.partition.partition,
+        "event_id": item.event_id,
+        "payload": item.payload,
+        "created_at": batch.at,
+        "attempts": 0,
+    }
+
+
+def waiting(connection: Connection, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
+    table = tables.outbox
+    rows = connection.execute(
+        select(table)
+        .where(table.c.channel == channel, table.c.partition.in_(sorted(partitions)))
+        .order_by(table.c.id)
+        .limit(limit)
+    ).mappings()
+    return [OutboxItem(**row) for row in rows]
+
+
+def sent(connection: Connection, ids: Sequence[int]) -> None:
+    connection.execute(delete(tables.outbox).where(tables.outbox.c.id.in_(list(ids))))
+
+
+def failed(connection: Connection, ids: Sequence[int]) -> None:
+    attempts = tables.outbox.c.attempts
+    counted = update(tables.outbox).where(tables.outbox.c.id.in_(list(ids))).values(attempts=attempts + 1)
+    connection.execute(counted)
+
+
+def depth(connection: Connection, partitions: frozenset[int]) -> dict[str, tuple[int, datetime | None]]:
+    table = tables.outbox
+    rows = connection.execute(
+        select(table.c.channel, func.count(table.c.id), func.min(table.c.created_at))
+        .where(table.c.partition.in_(sorted(partitions)))
+        .group_by(table.c.channel)
+    )
+    return {channel: (count, oldest) for channel, count, oldest in rows}
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace what stands under their keys."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), list(rows))
+
+
+def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those whose key is there already change nothing."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    """Both dialects' `insert ... on conflict` are written alike."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)

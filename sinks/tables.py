@@ -1,0 +1,134 @@
+"""The SQL tables. `migrations/` makes them; a test holds the two together."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment with its time zone, on databases that keep none (SQLite), too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts rows up by itself only in a column of type INTEGER."""
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("topic", String(249), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("log", String(200), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+"""Up to where each partition has been accounted for. `log` names the log that the offset is of, where it has a name."""
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("topic", String(249), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("opened_at", Utc, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+cameras = Table(
+    "cameras",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("state", LargeBinary, nullable=False),
+)
+"""A camera's memory, by partition: one that moves (partitions were added) starts anew in the other partition."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("session", String(40), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("ledger", LargeBinary, nullable=False),
+)
+
+defects = Table(
+    "defects",
+    metadata,
+    Column("defect_id", Text, primary_key=True),
+    Column("camera_id", String(63), nullable=False),
+    Column("session", String(40), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("transition", String(20), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("opened_at", Utc, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("evidence", Text),
+    Column("latest", Text, nullable=False),
+    Index("ix_defects_camera_opened", "camera_id", "opened_at"),
+)
+"""Each real defect as it stands. `latest` is the JSON of its last event."""
+
+defect_events = Table(
+    "defect_events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("defect_id", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("event", Text, nullable=False),
+    Index("ix_defect_events_defect", "defect_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("channel", String(40), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("channel", "event_id", name="uq_outbox_channel_event"),
+    Index("ix_outbox_channel_partition", "channel", "partition", "id"),
+)
+"""What must still leave; a row is deleted when it has left."""
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("started_at", Utc, primary_key=True),
+    Column("ended_at", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("watched", Boolean, nullable=False),
+)
