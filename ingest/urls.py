@@ -67,5 +67,7 @@ def _network(url: str) -> Address:
 
 def _shown(parts: SplitResult, host: str, port: int | None) -> str:
     """Scheme, host and port: many cameras take the password in the path or the query as well."""
+    if "@" not in parts.netloc and "@" in parts.geturl():
+        return f"{parts.scheme}://..."  # a password with a slash in it: what looks like the host may be half of it
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}" + (f":{port}" if port else "")

@@ -1,0 +1,96 @@
+"""The mailbox between two threads."""
+
+import asyncio
+import threading
+
+from ingest.handoff import Handoff
+from ingest.mailbox import Bounds, Mailbox
+from tests.fakes import FakeClock
+from tests.unit.ingest.fakes import frame, status
+
+
+def handoff(frames: int = 1) -> Handoff:
+    box = Handoff(Mailbox(Bounds(frames, 1000)), FakeClock())
+    box.open("s")
+    return box
+
+
+async def blocked_put(box: Handoff) -> "asyncio.Future[int | None]":
+    """A put that waits for room, on a thread."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[int | None] = loop.create_future()
+    started = threading.Event()
+
+    def put() -> None:
+        started.set()
+        given_up = box.put(frame(1), wait=True)
+        loop.call_soon_threadsafe(result.set_result, given_up)
+
+    threading.Thread(target=put, daemon=True).start()
+    started.wait()
+    return result
+
+
+async def test_a_source_that_can_be_slowed_waits_for_room_and_sheds_nothing() -> None:
+    box = handoff()
+    assert box.put(frame(0), wait=True) == 0
+    waiting = await blocked_put(box)
+    first = box.take()
+    assert first == frame(0)
+    assert not waiting.done()
+    box.settled(first)
+    assert await waiting == 0
+    assert box.take() == frame(1)
+
+
+async def test_sealing_lets_a_waiting_capture_go_and_its_frame_does_not_count() -> None:
+    box = handoff()
+    box.put(frame(0), wait=True)
+    waiting = await blocked_put(box)
+    assert box.seal() == ("s", 1)
+    assert await waiting is None
+
+
+async def test_a_live_camera_is_never_held_up() -> None:
+    box = handoff()
+    assert [box.put(frame(seq), wait=False) for seq in range(3)] == [0, 1, 1]
+    assert box.progress == ("s", 3)
+    assert box.total == 3
+
+
+async def test_after_the_end_no_session_is_opened() -> None:
+    box = handoff()
+    assert box.close() == ("s", 0)
+    box.open("t")
+    assert box.put(frame(0, session="t"), wait=False) is None
+    assert box.drained
+
+
+async def test_it_is_not_drained_while_the_last_word_waits() -> None:
+    box = handoff()
+    box.close()
+    box.end(status(final=True))
+    assert not box.drained
+    box.take()
+    assert box.drained
+
+
+async def test_a_put_wakes_who_takes_out() -> None:
+    box = handoff()
+    box.changed.clear()
+    thread = threading.Thread(target=lambda: box.put(frame(0), wait=False))
+    thread.start()
+    await box.changed.wait()
+    thread.join()
+    assert box.take() == frame(0)
+
+
+async def test_a_camera_waits_while_too_many_ended_sessions_wait_for_the_broker() -> None:
+    box = handoff()
+    box.end(status("s", final=True))
+    box.end(status("t", final=True))
+    waiting = asyncio.ensure_future(box.few_sessions(2))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    box.take()
+    await waiting
