@@ -5,6 +5,7 @@ batch of 64 makes too few steps to learn anything), AdamW, no mosaic (parts neve
 A run that was broken off goes on from its last epoch when it is started again.
 """
 
+import csv
 import importlib
 import json
 import os
@@ -35,9 +36,11 @@ def train(run: Training) -> dict[str, Any]:
     """Train, write `run.out` (stripped, fp16) and its model card beside it, and return the card. Blocks for long."""
     _stay_offline(run.work)
     data = dataset.build(run.work / "dataset", run.train_images, run.val_images)
-    _fit(run, data)
-    run.out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_checkpoints(run) / "best.pt", run.out)
+    trained = run.work / "trained.pt"
+    if not trained.exists():  # a finished run can't be resumed, only measured again
+        _fit(run, data)
+        shutil.copyfile(_checkpoints(run) / "best.pt", trained)
+    _release(trained, run.out)
     return validate(run)
 
 
@@ -82,6 +85,18 @@ def _fit(run: Training, data: Path) -> None:
         model.train(data=str(data), **_recipe(run))
 
 
+def _release(trained: Path, out: Path) -> None:
+    """Write the weights without what the training noted about its machine: paths, repository, every setting."""
+    import torch  # noqa: PLC0415 - not before the environment is set
+
+    checkpoint: dict[str, Any] = torch.load(trained, map_location="cpu", weights_only=False)
+    kept = {key: checkpoint[key] for key in ("model", "epoch", "version", "license", "docs")}
+    kept["train_args"] = {key: checkpoint["train_args"][key] for key in ("task", "model", "imgsz")}
+    kept["model"].args = kept["train_args"]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(kept, out)
+
+
 def _quicken(trainer: Any, threads: int) -> None:
     import torch  # noqa: PLC0415 - not before the environment is set
 
@@ -117,6 +132,12 @@ def _measure(run: Training, data: Path) -> dict[str, Any]:
     return {"head": "NMS-free", "overall": {key: round(value, 4) for key, value in overall.items()}, "class": by_class}
 
 
+def _duration_s(run: Training) -> int:
+    """How long the epochs took, by ultralytics' own table; of a run that was broken off, since it went on."""
+    with (run.work / "run" / "results.csv").open(encoding="utf-8", newline="") as table:
+        return round(float([row["time"] for row in csv.DictReader(table, skipinitialspace=True)][-1]))
+
+
 def _facts(run: Training) -> dict[str, Any]:
     return {
         "command": f"python -m sample_streams train --epochs {run.epochs}"
@@ -125,6 +146,7 @@ def _facts(run: Training) -> dict[str, Any]:
         "imgsz": run.imgsz,
         "epochs": run.epochs,
         "seed": run.seed,
+        "training_s": _duration_s(run),
         "data": {
             "train": {"first_seed": dataset.TRAIN_SEED, "images": run.train_images},
             "val": {"first_seed": dataset.VAL_SEED, "images": run.val_images},
