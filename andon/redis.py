@@ -3,6 +3,11 @@
 The client's own retries are off: whoever calls knows whether to wait, to drop or to tell.
 """
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -13,12 +18,17 @@ from redis.exceptions import (
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
+    ResponseError,
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from andon.errors import ConfigError
+from andon.backoff import Backoff
+from andon.errors import ConfigError, FatalError
+
+T = TypeVar("T")
+_log = logging.getLogger("andon.redis")
 
 AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, TryAgainError, TimeoutError, OSError)
 """Gone, slow, loading, full, or a replica for the moment: the same command may succeed later."""
@@ -58,3 +68,27 @@ def why(error: BaseException) -> str:
         return "no answer in time"
     text = " ".join(str(error).split()) if isinstance(error, RedisError | OSError) else ""
     return text.rstrip(".") or type(error).__name__
+
+
+async def patiently(redis: Redis, ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer to `ask`, tried again for as long as Redis is away; told once when it goes and once when it is back.
+
+    Raises FatalError, in one line, where Redis refuses us or what is asked of it.
+    """
+    backoff, failures = Backoff(first_s=0.1, most_s=5.0), 0
+    while True:
+        try:
+            answer = await ask()
+        except REFUSED as error:
+            raise FatalError(f"redis at {address(redis)} refuses us: {why(error)}; check user and password") from None
+        except AWAY as error:
+            failures += 1
+            if failures == 1:
+                _log.warning("redis at %s is away (%s); trying until it is back", address(redis), why(error))
+            await asyncio.sleep(backoff.delay_s(failures))
+        except ResponseError as error:
+            raise FatalError(f"redis at {address(redis)}: {why(error)}") from None
+        else:
+            if failures:
+                _log.warning("redis at %s is back", address(redis))
+            return answer

@@ -1,0 +1,108 @@
+"""`andon alerts follow`: the line's alerts, one line each, as they come."""
+
+import asyncio
+import logging
+import sys
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from andon.alerts import DefectAlerts, Start, tail
+from andon.cli import config_option
+from andon.config import load
+from andon.messages import Defect
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    url: str
+    prefix: str
+    start: Start
+
+
+@click.group()
+def alerts() -> None:
+    """Follow the line's alerts."""
+
+
+@alerts.command()
+@config_option()
+@click.option("--redis", "url", help="A Redis URL, instead of the configuration's.")
+@click.option("--group", help="Read as this consumer group, acknowledging what is printed. Without: only look on.")
+@click.option(
+    "--from-start", is_flag=True, help="Begin with the oldest alert that Redis holds (a group: if it is new)."
+)
+@click.option("--count", type=click.IntRange(min=1), help="End after so many alerts.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+def follow(
+    path: Path, *, url: str | None, group: str | None, from_start: bool, count: int | None, as_json: bool
+) -> None:
+    """Print alerts as they come, until Ctrl-C: time, camera, severity, label, transition, defect, evidence.
+
+    \b
+    Example:
+      andon alerts follow -c line.yaml
+      andon alerts follow --redis redis://127.0.0.1:6379/0 --from-start --json | jq .label
+      andon alerts follow --group shift-log >> alerts.txt
+    """
+    start: Start = "beginning" if from_start else "new"
+    source = _Source(url, "andon", start) if url else _configured(path, start)
+    printer = _Printer(count, as_json=as_json)
+    _tell_troubles()
+    try:
+        asyncio.run(_take_part(source, group, printer) if group else _look_on(source, printer))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _configured(path: Path, start: Start) -> _Source:
+    redis = load(path).redis
+    return _Source(redis.url.get_secret_value(), redis.prefix, start)
+
+
+class _Printer:
+    """Prints events, until `count` of them."""
+
+    def __init__(self, count: int | None, *, as_json: bool) -> None:
+        self._left = count
+        self._as_json = as_json
+
+    def print(self, defect: Defect) -> bool:
+        """Whether that was the last one."""
+        click.echo(defect.model_dump_json() if self._as_json else _line(defect))
+        if self._left is not None:
+            self._left -= 1
+        return self._left == 0
+
+
+async def _look_on(source: _Source, printer: _Printer) -> None:
+    async with aclosing(tail(source.url, start=source.start, prefix=source.prefix)) as defects:
+        async for defect in defects:
+            if printer.print(defect):
+                return
+
+
+async def _take_part(source: _Source, group: str, printer: _Printer) -> None:
+    """Each alert is acknowledged after it was printed."""
+    async with DefectAlerts(source.url, group=group, start=source.start, prefix=source.prefix) as handed_out:
+        async for alert in handed_out:
+            last = printer.print(alert.defect)
+            await alert.ack()
+            if last:
+                return
+
+
+def _line(defect: Defect) -> str:
+    at = defect.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    columns = (at, defect.camera_id, f"{defect.severity:<8}", defect.label, f"{defect.transition:<7}", defect.defect_id)
+    return "  ".join((*columns, defect.evidence or "-"))
+
+
+def _tell_troubles() -> None:
+    """What the client has to say (Redis is away, an entry is no event) goes to stderr, in one line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("andon: %(message)s"))
+    for name in ("andon.alerts", "andon.redis"):
+        logging.getLogger(name).handlers = [handler]

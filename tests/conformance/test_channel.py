@@ -1,0 +1,153 @@
+"""What holds for every alert channel: in memory, on a Redis stream, on a Kafka topic."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from andon import redis as andon_redis
+from andon.alert_stream import defect_in
+from andon.events import silent
+from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
+from andon.messages import Defect
+from andon.settings import KafkaSettings, Settings
+from andon.wire import Record, decode
+from deploy.local.broker import EmbeddedBroker
+from sinks.alerts.kafka_topic import KafkaAlerts
+from sinks.alerts.redis_stream import RedisAlerts
+from sinks.sink import Channel, OutboxItem, SinkBusy
+from tests.conftest import kafka_settings
+from tests.fakes import START
+from tests.outbox import MemoryChannel, a_defect, an_item
+from tests.redis_server import MortalRedis, ask
+
+Received = list[tuple[str, Defect | None]]
+"""Event ids as a consumer sees them that knows each id once, and the events where the channel carries them."""
+
+
+@dataclass
+class Rig:
+    channel: Channel
+    received: Callable[[], Awaitable[Received]]
+    go_away: Callable[[], None]
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.integration),
+        pytest.param("embedded", marks=pytest.mark.integration),
+        pytest.param("apache", marks=pytest.mark.integration),
+    ]
+)
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    if request.param == "memory":
+        yield _memory()
+    elif request.param == "redis":
+        with MortalRedis() as server:
+            async for rig in _redis(server):
+                yield rig
+    elif request.param == "embedded":
+        with EmbeddedBroker(tmp_path) as broker:
+            async for rig in _kafka(kafka_settings(broker.bootstrap_servers, embedded=True), lambda: _end(broker)):
+                yield rig
+    else:
+        servers = request.getfixturevalue("apache_kafka")
+        async for rig in _kafka(kafka_settings(servers, embedded=False), lambda: pytest.skip("others use this broker")):
+            yield rig
+
+
+def _memory() -> Rig:
+    channel = MemoryChannel()
+
+    async def received() -> Received:
+        return [(event_id, None) for event_id in channel.received]
+
+    def go_away() -> None:
+        channel.away = True
+
+    return Rig(channel, received, go_away)
+
+
+async def _redis(server: MortalRedis) -> AsyncIterator[Rig]:
+    client = andon_redis.client(server.url, 0.5)
+
+    async def received() -> Received:
+        entries = await ask(client, "XRANGE", "t:alerts", "-", "+")
+        return [(defect.event_id, defect) for defect in map(defect_in, entries)]
+
+    yield Rig(RedisAlerts(client, server.settings), received, server.kill)
+    await client.aclose()
+
+
+async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncIterator[Rig]:
+    settings = settings.model_copy(update={"request_timeout_s": 2.0, "partitions": 1})
+    await ensure_topics(Settings(kafka=settings), silent)
+    async with started(lambda: producer(settings), settings, silent) as client:
+        channel = KafkaAlerts(KafkaPublisher(client), settings.defects_topic)
+        yield Rig(channel, lambda: _distinct(settings), go_away)
+
+
+async def _distinct(settings: KafkaSettings) -> Received:
+    """The topic's events, as a consumer reads them that passes over a `ce_id` it has seen."""
+    seen: dict[str, Defect] = {}
+    async with started(lambda: consumer(settings, None), settings, silent) as client:
+        client.subscribe([settings.defects_topic])
+        while batch := await client.getmany(timeout_ms=1500):
+            for raw in (raw for records in batch.values() for raw in records):
+                record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+                defect = decode(record)
+                assert isinstance(defect, Defect)
+                assert raw.key == defect.camera_id.encode()
+                seen.setdefault(dict(raw.headers)["ce_id"].decode(), defect)
+    return list(seen.items())
+
+
+def _end(broker: EmbeddedBroker) -> None:
+    broker.__exit__()
+
+
+async def test_events_arrive_in_the_order_in_which_they_were_sent(rig: Rig) -> None:
+    sent = [a_defect(number, evidence=None, part_id=f"Teil {number} ß") for number in range(1, 21)]
+    for number, defect in enumerate(sent):
+        await rig.channel.send(an_item(number, defect=defect))
+    received = await rig.received()
+    assert [event_id for event_id, _ in received] == [defect.event_id for defect in sent]
+    assert all(defect in (None, sent[number]) for number, (_, defect) in enumerate(received))
+
+
+async def test_an_event_that_is_sent_again_has_the_effect_of_once(rig: Rig) -> None:
+    first, second = an_item(1), an_item(2)
+    for item in (first, second, replace(first, attempts=1), second):
+        await rig.channel.send(item)
+    assert [event_id for event_id, _ in await rig.received()] == [first.event_id, second.event_id]
+
+
+async def test_the_steps_of_one_defect_are_different_events(rig: Rig) -> None:
+    steps = [a_defect(1, transition=transition) for transition in ("opened", "updated", "closed")]
+    for number, defect in enumerate(steps):
+        await rig.channel.send(an_item(number, defect=defect))
+    assert [event_id for event_id, _ in await rig.received()] == [defect.event_id for defect in steps]
+
+
+async def test_two_senders_of_the_same_event_at_a_time_have_the_effect_of_one(rig: Rig) -> None:
+    await asyncio.gather(*(rig.channel.send(an_item(number % 3)) for number in range(30)))
+    assert sorted(event_id for event_id, _ in await rig.received()) == sorted(an_item(n).event_id for n in range(3))
+
+
+async def test_what_is_no_event_is_refused_as_poison(rig: Rig) -> None:
+    with pytest.raises(Exception, match="no Defect") as error:
+        await rig.channel.send(OutboxItem(1, rig.channel.name, 0, "e", b"\xff{", START, 0))
+    assert type(error.value).__name__ == "DecodeError"
+    assert await rig.received() == []
+
+
+async def test_what_is_away_means_later_within_bounded_time(rig: Rig) -> None:
+    await rig.channel.send(an_item(1))
+    rig.go_away()
+    async with asyncio.timeout(30):
+        with pytest.raises(SinkBusy) as busy:
+            await rig.channel.send(an_item(2))
+    assert "\n" not in str(busy.value)
