@@ -26,11 +26,12 @@ MAX_SESSIONS = 16
 class Camera:
     """Owns the capture thread, the mailbox and the publisher of one camera. Event loop only."""
 
-    def __init__(self, settings: CameraSettings, route: Route, tools: Tools) -> None:
+    def __init__(self, settings: CameraSettings, route: Route, tools: Tools, heartbeat_s: float = HEARTBEAT_S) -> None:
         self.settings = settings
         self.state: CameraState = "connecting"
         self.fps = 0.0
         self._tools = tools
+        self._heartbeat_s = heartbeat_s
         max_age_s = settings.max_age_s if settings.policy == "freshest" else None
         self._mailbox = Mailbox(Bounds(settings.mailbox_frames, settings.mailbox_bytes, max_age_s))
         self._handoff = Handoff(self._mailbox, tools.clock)
@@ -100,7 +101,7 @@ class Camera:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self._heartbeat_s)
             self._measure()
             self._handoff.tell(self._status())
 

@@ -5,7 +5,7 @@ While the broker is away it tries again for ever; the mailbox's policy decides w
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.errors import MessageSizeTooLargeError
@@ -42,6 +42,8 @@ class Route:
     publisher: Publisher
     told_after_s: float
     """So long without an acknowledgement is said."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
+    """Between attempts at a broker that is away."""
 
 
 class CameraPublisher:
@@ -52,7 +54,6 @@ class CameraPublisher:
         self._handoff = handoff
         self._clock = clock
         self._emit = emit
-        self._backoff = Backoff(first_s=0.2, most_s=5.0)
         self._flights: deque[_Flight] = deque()
 
     async def run(self) -> None:
@@ -110,7 +111,7 @@ class CameraPublisher:
         attempt = 0
         while failed := await self._failed():
             attempt += 1
-            delay_s = self._backoff.delay_s(attempt)
+            delay_s = self._route.backoff.delay_s(attempt)
             self._say(_reason(failed[0]), attempt, delay_s)
             await asyncio.sleep(delay_s)
             for flight in failed:

@@ -32,8 +32,10 @@ def status(session: str | None = "s", *, final: bool = False, captured: int = 0,
     )
 
 
-def camera_settings(url: str = "clip.mp4", **values: object) -> CameraSettings:
-    return CameraSettings.model_validate({"id": "c", "url": url, "pace": "fast", "reconnect_max_s": 0.01, **values})
+def camera_settings(**values: object) -> CameraSettings:
+    return CameraSettings.model_validate(
+        {"id": "c", "url": "clip.mp4", "pace": "fast", "reconnect_max_s": 0.01, **values}
+    )
 
 
 def bgr(width: int = 64, height: int = 48, value: int = 90) -> Bgr:

@@ -41,14 +41,16 @@ def test_a_paced_file_runs_by_its_own_timestamps_from_the_sessions_start() -> No
     line = FileTimeline(25, paced=True)
     line.place(5.0, START)
     stamp = line.place(5.04, START + seconds(3))
-    assert (stamp.captured_at, stamp.clock, stamp.media_time_s) == (START + seconds(0.04), "file", pytest.approx(0.04))
+    assert (stamp.captured_at, stamp.clock) == (START + seconds(0.04), "file")
+    assert stamp.media_time_s == pytest.approx(0.04)
 
 
 def test_a_fast_file_carries_the_hosts_time_and_its_own_media_time() -> None:
     line = FileTimeline(25, paced=False)
     line.place(0.0, START)
     stamp = line.place(0.04, START + seconds(3))
-    assert (stamp.captured_at, stamp.media_time_s) == (START + seconds(3), pytest.approx(0.04))
+    assert stamp.captured_at == START + seconds(3)
+    assert stamp.media_time_s == pytest.approx(0.04)
 
 
 def test_a_camera_without_timestamps_has_no_media_time() -> None:

@@ -1,0 +1,144 @@
+"""Frames to the broker: in order, acknowledged, tried again for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+
+from andon.backoff import Backoff
+from andon.errors import RetryableError
+from andon.events import FrameCorrupt, FramePublished, FramesShed, Retrying
+from andon.messages import CameraStatus, Frame, Message, RecordRef
+from andon.wire import Outgoing, decode
+from ingest.handoff import Handoff
+from ingest.mailbox import Bounds, Mailbox
+from ingest.publisher import WINDOW, CameraPublisher, Route
+from tests.fakes import FakeClock, MemoryPublisher, Told
+from tests.unit.ingest.fakes import frame, status
+
+
+class Refusing(MemoryPublisher):
+    """Takes records, and refuses to acknowledge those that `refuses` picks, each only as often as it says so."""
+
+    def __init__(self, refuses: Callable[[Outgoing], Exception | None]) -> None:
+        super().__init__()
+        self._refuses = refuses
+
+    async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+        refusal = self._refuses(record)
+        return await super().send(topic, record) if refusal is None else _refused(refusal)
+
+
+async def _refused(error: Exception) -> RecordRef:
+    raise error
+
+
+class Rig:
+    def __init__(self, publisher: MemoryPublisher, frames: int = 100, max_age_s: float | None = None) -> None:
+        self.clock, self.told, self.memory = FakeClock(), Told(), publisher
+        self.mailbox = Mailbox(Bounds(frames, 100_000, max_age_s))
+        self.handoff = Handoff(self.mailbox, self.clock)
+        self.handoff.open("s")
+        route = Route("c", "t", publisher, 5.0, Backoff(0.0001, 0.0001))
+        self.publisher = CameraPublisher(route, self.handoff, self.clock, self.told)
+
+    def put(self, *frames: Frame) -> None:
+        for item in frames:
+            self.handoff.put(item, wait=False)
+
+    async def drain(self) -> list[Message]:
+        self.handoff.close()
+        await self.publisher.run()
+        return [decode(record) for record in self.memory.topics.get("t", [])]
+
+
+def seqs(messages: list[Message]) -> list[int]:
+    return [item.seq for item in messages if isinstance(item, Frame)]
+
+
+async def test_frames_arrive_in_order_and_the_mailbox_is_empty_afterwards() -> None:
+    rig = Rig(MemoryPublisher())
+    rig.put(*(frame(seq) for seq in range(WINDOW * 2)))
+    rig.handoff.end(status(final=True, captured=WINDOW * 2))
+    sent = await rig.drain()
+    assert seqs(sent) == list(range(WINDOW * 2))
+    assert isinstance(sent[-1], CameraStatus)
+    assert rig.mailbox.depth == 0
+    assert len(rig.told.of(FramePublished)) == WINDOW * 2
+
+
+async def test_what_the_broker_did_not_take_is_sent_again_in_order() -> None:
+    refusals = [RetryableError("away")] * 3
+
+    def refuses(record: Outgoing) -> Exception | None:
+        return refusals.pop() if refusals else None
+
+    rig = Rig(Refusing(refuses))
+    rig.put(*(frame(seq) for seq in range(3)))
+    assert seqs(await rig.drain()) == [0, 1, 2]
+    assert [event.what for event in rig.told.of(Retrying)] == ["publish c"]
+    assert rig.mailbox.depth == 0
+
+
+async def test_while_the_broker_is_away_it_tries_again_until_it_is_back() -> None:
+    rig = Rig(MemoryPublisher())
+    rig.memory.away = True
+    rig.put(*(frame(seq) for seq in range(3)))
+    draining = asyncio.ensure_future(rig.drain())
+    while len(rig.told.of(Retrying)) < 3:
+        await asyncio.sleep(0)
+    assert rig.mailbox.depth == 3
+    rig.memory.away = False
+    assert seqs(await draining) == [0, 1, 2]
+
+
+async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels() -> None:
+    def refuses(record: Outgoing) -> Exception | None:
+        if len(record.value) < 500:
+            return None
+        error = RetryableError("too large")
+        error.__cause__ = MessageSizeTooLargeError()
+        return error
+
+    rig = Rig(Refusing(refuses))
+    rig.put(frame(0), frame(1, size_bytes=600), frame(2))
+    sent = await rig.drain()
+    mended = [item for item in sent if isinstance(item, Frame) and item.seq == 1]
+    assert [(item.corrupt, item.payload) for item in mended] == [(True, b"")]
+    assert rig.mailbox.size_bytes == 0
+    assert [event.frame for event in rig.told.of(FrameCorrupt)] == ["c/s/1"]
+
+
+async def test_stale_frames_are_told_as_shed_when_they_are_taken_out() -> None:
+    rig = Rig(MemoryPublisher(), max_age_s=1.0)
+    rig.put(frame(0, age_s=9), frame(1, age_s=9), frame(2))
+    assert [type(item).__name__ for item in await rig.drain()] == ["Shed", "Frame"]
+    assert [(event.reason, event.count) for event in rig.told.of(FramesShed)] == [("stale", 2)]
+
+
+async def test_a_mistake_in_the_program_is_no_reason_to_try_again() -> None:
+    rig = Rig(Refusing(lambda record: ZeroDivisionError()))
+    rig.put(frame(0))
+    with pytest.raises(ZeroDivisionError):
+        await rig.drain()
+
+
+async def test_no_more_than_a_window_is_under_way() -> None:
+    never: asyncio.Future[RecordRef] = asyncio.get_running_loop().create_future()
+    sent: list[Outgoing] = []
+
+    class Silent(MemoryPublisher):
+        async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+            sent.append(record)
+            return asyncio.shield(never)
+
+    rig = Rig(Silent(), frames=WINDOW * 2)
+    rig.put(*(frame(seq) for seq in range(WINDOW * 2)))
+    running = asyncio.ensure_future(rig.publisher.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(sent) == WINDOW
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
