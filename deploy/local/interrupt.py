@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -50,6 +51,16 @@ class Interrupt:
             doing.cancel()
             asked.cancel()
             await asyncio.gather(doing, asked, return_exceptions=True)
+
+
+@asynccontextmanager
+async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do `work` while the block runs, and cancel it at the block's end. What fails there fails the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in work]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:

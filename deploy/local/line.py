@@ -19,6 +19,7 @@ from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import Patience, Stage, Supervisor
 
 WATCH_S = 1.0
+LAG_S = 2.0
 STOP_MARGIN_S = 5.0
 
 
@@ -75,6 +76,21 @@ class Line:
         return await self._supervisor.drain([self.stages.ingest, self.stages.workers, self.stages.sinks])
 
 
+class Lag:
+    """How far a stage is behind, read every LAG_S: each reading opens connections of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.records: int | None = None
+        """None where it is not known."""
+
+    async def keep(self) -> None:
+        """Go on reading until cancelled."""
+        while self._stage.behind is not None:
+            self.records = await self._stage.behind()
+            await asyncio.sleep(LAG_S)
+
+
 @asynccontextmanager
 async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
     """Servers up, nothing else started yet; at the end whatever runs is killed, then the servers stop."""
@@ -108,10 +124,14 @@ def _name(kind: str, pool: str, number: int) -> str:
 
 def _role(plan: Plan, at: Places, name: str, *command: str) -> Role:
     port = free_port()
-    # -P: a file redis.py in the user's folder is not our redis
-    andon = (sys.executable, "-P", "-m", "andon", command[0], "-c", str(plan.config), *command[1:])
+    arguments = andon(command[0], "-c", str(plan.config), *command[1:])
     env = {**at.env, "ANDON_HTTP__HOST": HOST, "ANDON_HTTP__PORT": str(port)}
-    return Role(name, andon, f"http://{HOST}:{port}", plan.folder / "logs" / f"{name}.log", env)
+    return Role(name, arguments, f"http://{HOST}:{port}", plan.folder / "logs" / f"{name}.log", env)
+
+
+def andon(*arguments: str) -> tuple[str, ...]:
+    """The command line of `andon ...` in this Python. -P: a file redis.py in the user's folder is not our redis."""
+    return (sys.executable, "-P", "-m", "andon", *arguments)
 
 
 def _lag(kafka: KafkaSettings, topics: dict[str, str]) -> Callable[[], Awaitable[int | None]]:

@@ -78,9 +78,8 @@ class Server:
 def free_port(preferred: int = 0) -> int:
     """A TCP port on loopback that was free a moment ago: `preferred` if that is one."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # what lingers of a server that ended is no hindrance
+        # what lingers of a server that ended is no hindrance
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, preferred))
         except OSError:
@@ -107,3 +106,12 @@ def _becomes_true(check: Callable[[], bool | None], timeout_s: float) -> bool:
             return bool(answer)
         time.sleep(0.01)
     return False
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((HOST, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""`andon demo`: a synthetic line, inspected by the same processes as a real one, and held against its truth."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from andon.clock import Clock, SystemClock
+from andon.config import load
+from andon.errors import ConfigError, FatalError
+from andon.events import Event, silent
+from deploy.local.demo import scene, watch
+from deploy.local.demo.report import Report, report, show
+from deploy.local.demo.table import Picture
+from deploy.local.demo.table import show as keep_showing
+from deploy.local.demo.tally import Tally
+from deploy.local.demo.truth import score
+from deploy.local.interrupt import FORCED, Interrupt, alongside, run
+from deploy.local.line import Lag, Line, Plan, andon, line
+from deploy.local.server import free_port
+
+FIRST_FRAME_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    plan: Plan
+    port: int
+    """Of the RTSP server."""
+    seconds: float
+    tally: Tally
+    clock: Clock
+    console: Console
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="For how long to watch.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result there.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="A new folder to run in.")
+def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | None) -> None:
+    """Watch a synthetic line with four live cameras, then say what became of every frame and every defect.
+
+    Everything runs on this machine: RTSP cameras, broker, Redis, ingest, workers, sinks, an alert consumer. The first
+    start exports the model for this machine, which takes a minute. Exits 1 if the account does not balance, nothing was
+    inspected or no true defect was found.
+
+    \b
+    Example:
+      andon demo --seconds 30 --json out.json
+    """
+    demo = _prepared(_fresh(folder), seconds, workers)
+    sys.exit(run(_demo(demo, json_file)))
+
+
+def _fresh(folder: Path | None) -> Path:
+    folder = folder or Path("andon-data") / f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = any(folder.iterdir())
+    except OSError as error:
+        raise ConfigError(f"--dir {folder}: {error.strerror}") from None
+    if used:
+        raise ConfigError(f"--dir {folder} is not empty: its account would be mixed with that of another run")
+    return folder.resolve()
+
+
+def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
+    port = free_port()
+    config = folder / "line.yaml"
+    scene.write(scene.document(folder, port), config)
+    settings = load(config)
+    tally = Tally([camera.id for camera in settings.cameras])
+    plan = Plan(config, settings, folder, workers)
+    return Demo(plan, port, seconds, tally, SystemClock(), Console())
+
+
+async def _demo(demo: Demo, json_file: Path | None) -> int:
+    with Interrupt(lambda: demo.console.print("draining; Ctrl-C again stops at once")) as interrupt:
+        result = await _perform(demo, interrupt)
+    if result is None:
+        return FORCED
+    show(result, demo.plan.folder, demo.console)
+    if json_file:
+        _save(result, json_file)
+    return 1 if result.failures else 0
+
+
+def _save(result: Report, path: Path) -> None:
+    try:
+        path.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--json {path}: {error.strerror}") from None
+
+
+async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
+    """None: it was stopped before anything was to be seen."""
+    console, plan = demo.console, demo.plan
+    async with line(plan, partial(_tell, console), demo.clock) as running:
+        scene.write(scene.settled(scene.document(plan.folder, demo.port), running.at), plan.config)
+        console.print(f"four cameras, in {plan.folder}", highlight=False, soft_wrap=True)
+        console.print("starting; the first time the model is exported for this machine: a minute")
+        if not await interrupt.before(running.start_inspecting()):
+            return None
+        await _watched(demo, running, interrupt)
+        return await _result(demo)
+
+
+def _tell(console: Console, event: Event) -> None:
+    if event.level in ("warning", "error"):
+        words = " ".join(f"{key}={value}" for key, value in asdict(event).items())
+        console.print(f"{event.name} {words}", highlight=False, markup=False)
+
+
+async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
+    """Cameras on, watch, cameras off, drain; the watchers go on until the last alert has come."""
+    settings, tally = running.at.settings, demo.tally
+    lag = Lag(running.stages.workers)
+    showing = keep_showing(Picture(tally, lambda: lag.records), demo.console)
+    watching = (watch.inspections(settings, tally, silent), watch.alerts(settings, tally, demo.clock))
+    with scene.cameras(demo.port, demo.plan.folder / "logs" / "cameras.log"):
+        async with alongside(*watching):
+            async with alongside(showing, lag.keep(), running.fails()):
+                await running.start_capture()
+                await interrupt.before(_until_seen(demo))
+                await running.drain()
+            await watch.until_quiet(lambda: tally.inspected + len(tally.alerts))
+
+
+async def _until_seen(demo: Demo) -> None:
+    """Return `seconds` after the first inspection: connecting is not what is shown."""
+    try:
+        async with asyncio.timeout(FIRST_FRAME_S):
+            await watch.first_frame(demo.tally)
+    except TimeoutError:
+        logs = demo.plan.folder / "logs"
+        raise FatalError(f"no frame was inspected within {FIRST_FRAME_S:.0f} s: see {logs}") from None
+    await asyncio.sleep(demo.seconds)
+
+
+async def _result(demo: Demo) -> Report:
+    tally = demo.tally
+    found = score(scene.truths(), tally.watched, tally.raised)
+    return report(await _audit(demo.plan.config), tally, found, demo.plan.folder / "evidence")
+
+
+async def _audit(config: Path) -> dict[str, Any]:
+    """What `andon audit --json` says, as anybody could ask."""
+    process = await asyncio.create_subprocess_exec(
+        *andon("audit", "-c", str(config), "--json"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    try:
+        account: dict[str, Any] = json.loads(out)
+    except ValueError:
+        raise FatalError(f"andon audit: {err.decode(errors='replace').strip()[-500:]}") from None
+    return account

@@ -1,0 +1,72 @@
+"""The demo's own line: four clips as four live cameras, and the line.yaml that watches them."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from andon.errors import FatalError
+from deploy.local.child import Child
+from deploy.local.places import Places
+from deploy.local.server import answers
+from sample_streams import clips, model_card, serve
+from sample_streams.truth import ClipTruth, load
+
+START_S = 20.0
+STOP_S = 5.0
+SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
+
+
+def truths() -> dict[str, ClipTruth]:
+    """What is to be seen, by camera: a camera has the name of its clip."""
+    return {name: load(clips.truth_path(_clip(name))) for name in clips.CLIPS}
+
+
+def document(folder: Path, port: int) -> dict[str, Any]:
+    """The line.yaml of a demo in `folder` (absolute) whose cameras are served at `port`."""
+    return {
+        "line": "demo",
+        "cameras": [{"id": name, "url": serve.url(port, _clip(name))} for name in clips.CLIPS],
+        "pools": {"default": {"model": {"weights": str(model_card.MODEL), "digest": _digest()}}},
+        "defects": {"classes": {name: {"severity": severity} for name, severity in SEVERITIES.items()}},
+        "sinks": {"store": f"sqlite:///{folder / 'andon.db'}", "evidence": {"url": str(folder / "evidence")}},
+    }
+
+
+def settled(scene: dict[str, Any], at: Places) -> dict[str, Any]:
+    """The same with the servers' addresses: other commands find this line while it runs, and its account after."""
+    kafka, redis = at.settings.kafka, at.settings.redis
+    where = {key: getattr(kafka, key) for key in ("bootstrap_servers", "idempotent", "epoch")}
+    return {**scene, "kafka": where, "redis": {"url": redis.url.get_secret_value()}}
+
+
+def write(scene: dict[str, Any], path: Path) -> None:
+    path.write_text(yaml.safe_dump(scene, sort_keys=False), encoding="utf-8")
+
+
+@contextmanager
+def cameras(port: int, log: Path) -> Iterator[None]:
+    """Serve the clips at `port`. Blocks until they answer; raises FatalError if they don't."""
+    command = [sys.executable, "-P", "-m", "sample_streams", "serve", "--port", str(port)]
+    child = Child("cameras", command, log)
+    try:
+        deadline = time.monotonic() + START_S
+        while not answers(port):
+            if child.returncode is not None or time.monotonic() > deadline:
+                raise FatalError(f"the cameras did not start: {child.last_words()}")
+            time.sleep(0.05)
+        yield
+    finally:
+        child.stop(STOP_S)
+
+
+def _clip(name: str) -> Path:
+    return clips.FOLDER / f"{name}.mp4"
+
+
+def _digest() -> str:
+    return model_card.digest(model_card.MODEL).removeprefix("sha256:")

@@ -1,0 +1,134 @@
+"""What the demo saw with its own eyes: every inspection and every alert, counted apart from the line's own account."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+
+from andon.messages import CameraStatus, Defect, Inspection, Message
+from deploy.local.demo.truth import Watched
+
+FPS_SPAN = 45
+"""Frames over which a camera's rate is measured: three seconds of a clip."""
+
+
+@dataclass(slots=True)
+class CameraTally:
+    """One camera. `recent` are the capture times of its last frames."""
+
+    state: str = "waiting"
+    inspected: int = 0
+    other: int = 0
+    """Shed or quarantined."""
+    behind_s: float = 0.0
+    """From capture to inspection, of the last frame."""
+    batch: int = 0
+    verdict: str = ""
+    """What the model saw on the last frame."""
+    recent: deque[datetime] = field(default_factory=lambda: deque(maxlen=FPS_SPAN))
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, by their capture times."""
+        if len(self.recent) < 2:
+            return 0.0
+        span_s = (self.recent[-1] - self.recent[0]).total_seconds()
+        return (len(self.recent) - 1) / span_s if span_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    defect: Defect
+    at: datetime
+
+
+class Tally:
+    """Fed with messages as they come; read by the table and the report."""
+
+    def __init__(self, cameras: Sequence[str]) -> None:
+        self.cameras = {camera: CameraTally() for camera in cameras}
+        self.alerts: list[Received] = []
+        self.latencies_s: list[float] = []
+        """Capture to inspection, of every inspected frame."""
+        self._outcomes: dict[tuple[str, str, int], set[str]] = {}
+        self._last: dict[tuple[str, str], int] = {}
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+
+    def see(self, message: Message) -> None:
+        """Take one record of the inspections topic."""
+        if isinstance(message, Inspection):
+            self._see_inspection(message)
+        elif isinstance(message, CameraStatus):
+            self.cameras[message.camera_id].state = message.state
+
+    def hear(self, defect: Defect, at: datetime) -> None:
+        """Take one alert, received at `at`."""
+        self.alerts.append(Received(defect, at))
+
+    def _see_inspection(self, frame: Inspection) -> None:
+        key = (frame.camera_id, frame.session, frame.seq)
+        again = key in self._outcomes
+        self._outcomes.setdefault(key, set()).add(frame.outcome)
+        if again:
+            return
+        camera = self.cameras[frame.camera_id]
+        if frame.outcome != "inspected":
+            camera.other += 1
+            camera.verdict = "unknown"  # no result is never a pass
+            return
+        camera.inspected += 1
+        camera.behind_s = (frame.inspected_at - frame.captured_at).total_seconds()
+        camera.batch = frame.timings.batch_size
+        camera.verdict = ", ".join(sorted({item.label for item in frame.detections})) or "ok"
+        camera.recent.append(frame.captured_at)
+        self.latencies_s.append(camera.behind_s)
+        session = (frame.camera_id, frame.session)
+        self._last[session] = max(frame.seq, self._last.get(session, 0))
+        self._first_at = min(frame.captured_at, self._first_at or frame.captured_at)
+        self._last_at = max(frame.captured_at, self._last_at or frame.captured_at)
+
+    @property
+    def inspected(self) -> int:
+        return len(self.latencies_s)
+
+    @property
+    def seconds(self) -> float:
+        """From the first inspected frame's capture to the last one's."""
+        if self._first_at is None or self._last_at is None:
+            return 0.0
+        return (self._last_at - self._first_at).total_seconds()
+
+    @property
+    def watched(self) -> list[Watched]:
+        """Each session and how far it was inspected."""
+        return [Watched(camera, session, seq) for (camera, session), seq in self._last.items()]
+
+    @property
+    def conflicts(self) -> int:
+        """Frames that stand under more than one outcome."""
+        return sum(len(outcomes) > 1 for outcomes in self._outcomes.values())
+
+    @property
+    def repeated_alerts(self) -> int:
+        """Alerts that came again under the same event id."""
+        return len(self.alerts) - len({alert.defect.event_id for alert in self.alerts})
+
+    @property
+    def raised(self) -> list[Defect]:
+        """Each defect once, as it was told last."""
+        return list({alert.defect.defect_id: alert.defect for alert in self.alerts}.values())
+
+    @property
+    def alert_latencies_s(self) -> list[float]:
+        """Capture of the frame that confirmed a defect, to its alert in a consumer's hands."""
+        opened = [alert for alert in self.alerts if alert.defect.transition == "opened"]
+        return [(alert.at - alert.defect.at).total_seconds() for alert in opened]
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """The value that `percent` of all values do not exceed (nearest rank); None of none."""
+    if not values:
+        return None
+    return sorted(values)[max(0, ceil(len(values) * percent / 100) - 1)]
