@@ -17,6 +17,8 @@ from typing import Any
 from sample_streams import dataset, model_card
 from sample_streams.spec import CLASSES
 
+_ARCHITECTURE = "yolo26n.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -77,7 +79,7 @@ def _checkpoints(run: Training) -> Path:
 
 def _fit(run: Training, data: Path) -> None:
     last = _checkpoints(run) / "last.pt"
-    model = _yolo(str(last) if last.exists() else "yolo26n.yaml")
+    model = _yolo(str(last) if last.exists() else _ARCHITECTURE)
     model.add_callback("on_train_start", lambda trainer: _quicken(trainer, run.threads))
     if last.exists():
         model.train(resume=True)
@@ -91,7 +93,7 @@ def _release(trained: Path, out: Path) -> None:
 
     checkpoint: dict[str, Any] = torch.load(trained, map_location="cpu", weights_only=False)
     kept = {key: checkpoint[key] for key in ("model", "epoch", "version", "license", "docs")}
-    kept["train_args"] = {key: checkpoint["train_args"][key] for key in ("task", "model", "imgsz")}
+    kept["train_args"] = {"task": "detect", "model": _ARCHITECTURE, "imgsz": checkpoint["train_args"]["imgsz"]}
     kept["model"].args = kept["train_args"]
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(kept, out)
