@@ -1,0 +1,109 @@
+"""An inspector with everything around it in memory: a fake detector, a publisher of lists, records to submit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import cv2
+
+from andon.backoff import Backoff
+from andon.messages import Frame, Inspection, Message
+from andon.offsets import Partition
+from andon.stage import Delivery
+from andon.wire import Record
+from andon.wire import decode as read_record
+from andon.wire import encode as write_record
+from tests.detectors import FakeDetector, grey
+from tests.fakes import START, FakeClock, MemoryPublisher, Told
+from workers.batcher import Batcher
+from workers.decode import Limits, decode_threads
+from workers.detecting import Detecting, detector_thread
+from workers.inspector import Bench, Inspector, Route
+from workers.ordered import OrderedPublishing
+from workers.quarantine import QuarantineLimit
+
+FRAMES = "andon.frames"
+LANE = Partition(FRAMES, 0)
+NO_WAIT = Backoff(0.0, 0.0)
+SECOND = timedelta(seconds=1)
+
+
+def jpeg(level: int = 100) -> bytes:
+    """A grey picture that the fake detector finds `level / 255` sure."""
+    return cv2.imencode(".jpg", grey(level))[1].tobytes()
+
+
+def frame(seq: int, camera_id: str = "cam", **fields: Any) -> Frame:
+    given: dict[str, Any] = {"payload": jpeg(), "captured_at": START, "width": 64, "height": 48} | fields
+    return Frame(camera_id=camera_id, session="s", seq=seq, clock="host", **given)
+
+
+def record_of(message: Message, offset: int, partition: int = 0) -> Record:
+    sent = write_record(message)
+    return Record(FRAMES, partition, offset, sent.timestamp_ms, sent.key, sent.value, sent.headers)
+
+
+@dataclass
+class Worker:
+    inspector: Inspector
+    publisher: MemoryPublisher
+    clock: FakeClock
+    told: Told
+    done: list[int] = field(default_factory=list)
+    """Offsets, in the order in which they were done."""
+
+    def submit(self, *messages: Message | Record, partition: int = 0) -> None:
+        records = [
+            item if isinstance(item, Record) else record_of(item, offset, partition)
+            for offset, item in enumerate(messages)
+        ]
+        self.inspector.submit([Delivery(item, partial(self.done.append, item.offset)) for item in records])
+
+    async def finish(self, *partitions: Partition) -> None:
+        async with asyncio.timeout(20):
+            await self.inspector.drain(frozenset(partitions or (LANE,)))
+
+    @property
+    def published(self) -> list[Message]:
+        return [read_record(item) for item in self.publisher.topics.get("andon.inspections", [])]
+
+    @property
+    def inspections(self) -> list[Inspection]:
+        return [message for message in self.published if isinstance(message, Inspection)]
+
+    @property
+    def quarantine(self) -> Sequence[Record]:
+        return self.publisher.topics.get("andon.quarantine", [])
+
+    def later(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+@asynccontextmanager
+async def worker(
+    detector: FakeDetector | None = None,
+    *,
+    batch_size: int = 4,
+    limit: int = 100,
+    publisher: MemoryPublisher | None = None,
+) -> AsyncIterator[Worker]:
+    """A running worker. What fails in it leaves as an ExceptionGroup, as in the real role."""
+    clock, told, memory = FakeClock(), Told(), publisher or MemoryPublisher()
+    with detector_thread() as thread, decode_threads(2) as decoders:
+        async with asyncio.TaskGroup() as tasks:
+
+            def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+                return tasks.create_task(work, name=name)
+
+            looking = detector or FakeDetector()
+            detecting = Detecting(looking, thread, Batcher(batch_size, 0.0), clock, told)
+            publishing = OrderedPublishing(memory, spawn, told, NO_WAIT)
+            bench = Bench(detecting, decoders, publishing, QuarantineLimit(limit, 60.0), spawn)
+            route = Route("andon.inspections", "andon.quarantine", 1_000_000, Limits(100_000, 100_000), 16)
+            running = spawn(detecting.run(), "worker.detect")
+            yield Worker(Inspector(looking.info, bench, route, clock, told), memory, clock, told)
+            running.cancel()

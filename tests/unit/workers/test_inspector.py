@@ -1,0 +1,233 @@
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from andon.errors import FatalError
+from andon.events import BatchInferred, FrameInspected, FramesShed, RecordQuarantined, Retrying
+from andon.messages import CameraStatus, Inspection, RecordRef, Shed
+from andon.offsets import Partition
+from andon.wire import Record
+from tests.detectors import FAKE_INFO, FakeDetector, brightness
+from tests.fakes import START
+from tests.unit.workers.bench import FRAMES, LANE, SECOND, frame, jpeg, record_of, worker
+from workers.detector import Picture
+
+
+def outcomes(inspections: Sequence[Inspection]) -> list[tuple[int, str, str | None]]:
+    return [(item.seq, item.outcome, item.reason) for item in inspections]
+
+
+def fails_above(level: int) -> FakeDetector:
+    def before(pictures: Sequence[Picture]) -> None:
+        if any(brightness(picture) > level for picture in pictures):
+            raise RuntimeError("first line\nout of memory")
+
+    return FakeDetector(before)
+
+
+async def test_a_frame_becomes_an_inspection_that_says_what_the_model_saw_and_where_the_frame_lies() -> None:
+    async with worker() as running:
+        running.submit(frame(0, payload=jpeg(200), width=1, height=1, part_id="p7", media_time_s=0.5))
+        await running.finish()
+    (inspection,) = running.inspections
+    (detection,) = inspection.detections
+    assert (inspection.outcome, inspection.model, inspection.runtime) == ("inspected", FAKE_INFO.digest, "fake")
+    assert (inspection.width, inspection.height) == (64, 48), "the picture's own size, not what the record says"
+    assert (detection.label, round(detection.confidence * 255)) == ("bright", 200)
+    assert (detection.box.x2, detection.box.y2) == (64, 48)
+    assert inspection.frame == RecordRef(topic=FRAMES, partition=0, offset=0)
+    assert (inspection.part_id, inspection.media_time_s, inspection.timings.batch_size) == ("p7", 0.5, 1)
+    assert running.done == [0]
+
+
+async def test_inspections_are_published_in_the_order_of_the_frames() -> None:
+    async with worker() as running:
+        running.submit(*(frame(seq, payload=jpeg(seq * 4)) for seq in range(40)))
+        await running.finish()
+    assert [item.seq for item in running.inspections] == list(range(40))
+    levels = [item.detections[0].confidence * 255 for item in running.inspections]
+    assert levels == pytest.approx([seq * 4 for seq in range(40)], abs=1.5)
+    assert running.done == list(range(40))
+
+
+async def test_sheds_and_camera_records_pass_on_unchanged_in_their_place() -> None:
+    shed = Shed(camera_id="cam", session="s", first_seq=1, last_seq=3, reason="mailbox_full", at=START)
+    status = CameraStatus(camera_id="cam", session="s", state="online", captured=6, at=START)
+    async with worker() as running:
+        running.submit(frame(0), shed, frame(4), status, frame(5))
+        await running.finish()
+    kinds = [type(message).__name__ for message in running.published]
+    assert kinds == ["Inspection", "Shed", "Inspection", "CameraStatus", "Inspection"]
+    assert running.published[1] == shed
+    sent, original = running.publisher.topics["andon.inspections"][3], record_of(status, 3)
+    assert (sent.key, sent.value, tuple(sent.headers)) == (original.key, original.value, tuple(original.headers))
+
+
+async def test_what_needs_no_detector_does_not_overtake_what_does() -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    def before(pictures: Sequence[Picture]) -> None:
+        entered.set()
+        wait(released)
+
+    async with worker(FakeDetector(before)) as running:
+        running.submit(frame(0), frame(1, payload=b""), frame(2, corrupt=True), frame(3))
+        await asyncio.to_thread(wait, entered)
+        assert running.publisher.topics == {}
+        released.set()
+        await running.finish()
+    assert outcomes(running.inspections) == [
+        (0, "inspected", None),
+        (1, "quarantined", "undecodable"),
+        (2, "quarantined", "undecodable"),
+        (3, "inspected", None),
+    ]
+
+
+def wait(event: threading.Event) -> None:
+    assert event.wait(20)
+
+
+async def test_a_frame_that_cannot_be_decoded_is_kept_and_told_and_the_line_goes_on() -> None:
+    bad = {1: jpeg()[:-20], 2: b"", 3: b"not a picture", 4: bytes(100_001)}
+    async with worker() as running:
+        running.submit(*(frame(seq, payload=bad.get(seq, jpeg())) for seq in range(6)))
+        await running.finish()
+    reasons = [item.reason for item in running.inspections]
+    assert reasons == [None, "undecodable", "undecodable", "undecodable", "too_large", None]
+    assert [record.value for record in running.quarantine] == list(bad.values())
+    assert [event.reason for event in running.told.of(RecordQuarantined)] == reasons[1:5]
+    assert running.done == list(range(6))
+
+
+async def test_a_record_with_foreign_headers_stands_only_in_quarantine() -> None:
+    foreign = Record(FRAMES, 0, 1, 5, b"\xff\xfe", b"{}", (("who", b"knows"),))
+    inspection = Record(FRAMES, 0, 2, *_parts(await one_inspection()))
+    async with worker() as running:
+        running.submit(record_of(frame(0), 0), foreign, inspection, record_of(frame(1), 3))
+        await running.finish()
+    assert [item.seq for item in running.inspections] == [0, 1]
+    assert [record.value for record in running.quarantine] == [b"{}", inspection.value]
+    assert [event.camera for event in running.told.of(RecordQuarantined)] == ["unknown", "unknown"]
+    assert running.done == [0, 1, 2, 3]
+
+
+async def one_inspection() -> Record:
+    async with worker() as running:
+        running.submit(frame(0))
+        await running.finish()
+    return running.publisher.topics["andon.inspections"][0]
+
+
+def _parts(record: Record) -> tuple[int, bytes | None, bytes | None, Sequence[tuple[str, bytes]]]:
+    return record.timestamp_ms, record.key, record.value, record.headers
+
+
+async def test_only_the_frame_that_the_detector_fails_on_is_quarantined() -> None:
+    async with worker(fails_above(200), batch_size=4) as running:
+        running.submit(*(frame(seq, payload=jpeg(250 if seq == 2 else 50)) for seq in range(4)))
+        await running.finish()
+    assert outcomes(running.inspections) == [
+        (0, "inspected", None),
+        (1, "inspected", None),
+        (2, "quarantined", "detector_error"),
+        (3, "inspected", None),
+    ]
+    (told,) = running.told.of(RecordQuarantined)
+    assert told.error == "RuntimeError: out of memory"
+
+
+async def test_a_detector_that_fails_on_everything_stops_the_worker_and_nothing_past_the_limit_is_done() -> None:
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 - the worker stops while it drains
+        async with worker(fails_above(-1), limit=5) as running:
+            running.submit(*(frame(seq) for seq in range(20)))
+            await running.finish()
+            await asyncio.Event().wait()
+    fatal, rest = caught.value.split(FatalError)
+    assert fatal is not None
+    assert rest is None
+    assert "worker.quarantine_limit is 5" in str(_leaf(fatal))
+    assert len(running.done) <= 5
+
+
+async def test_pictures_that_the_camera_delivered_broken_do_not_count_towards_the_limit() -> None:
+    async with worker(limit=1) as running:
+        running.submit(*(frame(seq, corrupt=True) for seq in range(9)))
+        await running.finish()
+    assert {item.reason for item in running.inspections} == {"undecodable"}
+    assert len(running.quarantine) == 9
+
+
+async def test_a_stale_frame_is_shed_before_it_is_decoded() -> None:
+    async with worker() as running:
+        running.later(3.0)
+        late = frame(0, max_age_s=2.0, payload=b"never looked at")
+        running.submit(late, frame(1, max_age_s=2.0, captured_at=START + 2 * SECOND), frame(2))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "shed", "stale"), (1, "inspected", None), (2, "inspected", None)]
+    assert running.told.of(FramesShed) == [FramesShed("cam", "stale", 1, by_worker=True)]
+
+
+async def test_a_frame_is_done_only_after_the_broker_has_acknowledged_its_inspection() -> None:
+    async with worker() as running:
+        running.publisher.away = True
+        running.submit(frame(0), frame(1, payload=b""), frame(2))
+        while len(running.told.of(Retrying)) < 3:
+            await asyncio.sleep(0)
+        assert running.done == []
+        assert running.told.of(FrameInspected) == []
+        running.publisher.away = False
+        await running.finish()
+    assert [item.seq for item in running.inspections] == [0, 1, 2]
+    assert running.done == [0, 1, 2]
+
+
+async def test_latency_runs_from_capture_to_the_acknowledgement() -> None:
+    async with worker() as running:
+        running.publisher.away = True
+        running.submit(frame(0))
+        while not running.told.of(Retrying):
+            await asyncio.sleep(0)
+        running.later(7.0)
+        running.publisher.away = False
+        await running.finish()
+    (event,) = running.told.of(FrameInspected)
+    assert (event.camera, event.detections, event.latency_s) == ("cam", 1, 7.0)
+
+
+async def test_a_drain_that_is_cut_short_forgets_its_partition_and_leaves_the_others_alone() -> None:
+    blocked = threading.Event()
+    other = Partition(FRAMES, 1)
+    async with worker(FakeDetector(lambda pictures: wait(blocked))) as running:
+        running.submit(*(frame(seq) for seq in range(6)))
+        running.submit(*(frame(seq, "other") for seq in range(2)), partition=1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await running.inspector.drain(frozenset({LANE}))
+        blocked.set()
+        await running.finish(other)
+        await running.finish()
+    assert [(item.camera_id, item.seq) for item in running.inspections] == [("other", 0), ("other", 1)]
+    assert running.done == [0, 1]
+
+
+async def test_draining_what_holds_nothing_returns_at_once() -> None:
+    async with worker() as running:
+        await running.finish(Partition("andon.frames", 9))
+
+
+async def test_a_batch_is_told_with_its_size() -> None:
+    detector = FakeDetector()
+    async with worker(detector, batch_size=8) as running:
+        running.submit(*(frame(seq) for seq in range(16)))
+        await running.finish()
+    assert sum(event.size for event in running.told.of(BatchInferred)) == 16
+    assert max(detector.batches) <= 8
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
