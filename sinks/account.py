@@ -232,6 +232,6 @@ class Account:
 
 def _forget_old_sessions(state: CameraState) -> None:
     state.changed.clear()
-    past = [name for name in state.sessions if name != state.memory.session]
+    past = [name for name in state.sessions if name not in state.open_sessions]
     for name in past[: max(0, len(past) - KEPT_SESSIONS)]:
         del state.sessions[name]

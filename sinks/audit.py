@@ -13,6 +13,9 @@ from sinks.stored import Stored
 LIVE_S = 10.0
 """A camera whose ingester sent its last heartbeat within so many seconds is live: ten heartbeats."""
 
+HELD_S = 60.0
+"""A live ingester that names a session no more has sent that session's frames after so many seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -82,8 +85,8 @@ def audited(stored: Stored, circumstances: Circumstances, camera: str | None = N
     memories = {name: _latest(memory for of, memory in stored.memories if of == name) for name in names}
     cameras = {}
     for name in names:
-        sessions = {session: ledger for (of, session), ledger in stored.ledgers.items() if of == name}
-        tallies = [_tally(ledger, session, memories[name], circumstances) for session, ledger in sessions.items()]
+        ledgers = [ledger for (of, _), ledger in stored.ledgers.items() if of == name]
+        tallies = [_tally(ledger, memories[name], circumstances) for ledger in ledgers]
         cameras[name] = total(tallies)
     closed = [span for span in stored.spans if span.camera_id in cameras]
     still = [_open(name, memory, circumstances) for name, memory in memories.items()]
@@ -95,12 +98,17 @@ def _latest(memories: Iterable[Memory]) -> Memory:
     return max(memories, key=lambda memory: memory.face.status_at.timestamp() if memory.face.status_at else 0.0)
 
 
-def _tally(ledger: SessionLedger, session: str, memory: Memory, circumstances: Circumstances) -> Tally:
+def _tally(ledger: SessionLedger, memory: Memory, circumstances: Circumstances) -> Tally:
     """An open session's tail is on its way as long as anything moves, or nobody can say that nothing does."""
-    live = session == memory.session and _live(memory, circumstances.now)
-    if ledger.ended is None and not live and circumstances.lag == 0:
+    if ledger.ended is None and circumstances.lag == 0 and not _held(memory, circumstances.now):
         ledger.end("superseded")
     return ledger.tally()
+
+
+def _held(memory: Memory, now: datetime) -> bool:
+    """Whether an ingester may still hold frames of a session that has not ended."""
+    named_at = memory.face.session_at
+    return _live(memory, now) and named_at is not None and now - named_at <= timedelta(seconds=HELD_S)
 
 
 def _live(memory: Memory, now: datetime) -> bool:

@@ -55,8 +55,8 @@ def cameras(connection: Connection, partition: int) -> dict[str, CameraState]:
     table = tables.cameras
     rows = connection.execute(select(table.c.camera_id, table.c.state).where(table.c.partition == partition)).all()
     states = {row.camera_id: CameraState(row.camera_id, from_bytes(row.state)) for row in rows}
-    current = [(name, state.memory.session) for name, state in states.items() if state.memory.session is not None]
-    for (name, session), ledger in ledgers(connection, partition, current).items():
+    needed = [(name, session) for name, state in states.items() for session in state.open_sessions]
+    for (name, session), ledger in ledgers(connection, partition, needed).items():
         states[name].sessions[session] = ledger
     return states
 
@@ -106,14 +106,14 @@ def _write_states(connection: Connection, partition: int, states: Sequence[Camer
     memories = [
         {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)} for state in states
     ]
-    ledgers = [
+    accounts = [
         {"camera_id": state.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
         for state in states
         for name, ledger in state.sessions.items()
         if name in state.changed
     ]
     upsert(connection, tables.cameras, memories)
-    upsert(connection, tables.sessions, ledgers)
+    upsert(connection, tables.sessions, accounts)
 
 
 def _advance(connection: Connection, batch: Batch) -> None:

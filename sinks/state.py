@@ -50,7 +50,10 @@ class Face:
     fps: float = 0.0
     status_at: datetime | None = None
     """When the last status was sent, by the ingester's clock."""
-    status_captured: int = 0
+    session: str | None = None
+    """The last one that a status named, when that was, and what it said of the number captured."""
+    session_at: datetime | None = None
+    captured: int = 0
     last_frame: str | None = None
     last_frame_at: datetime | None = None
     last_verdict: Verdict = "unknown"
@@ -61,7 +64,9 @@ class Memory:
     """What is stored of a camera with every batch."""
 
     session: str | None = None
-    """The one under way, or the last one."""
+    """The one whose frames are arriving, or arrived last."""
+    announced: list[str] = field(default_factory=list)
+    """Sessions of which only statuses were heard: these overtake the frames that wait before the broker."""
     totals: Totals = field(default_factory=Totals)
     face: Face = field(default_factory=Face)
     tracks: Tracks = field(default_factory=Tracks)
@@ -71,13 +76,19 @@ class Memory:
 
 @dataclass(slots=True)
 class CameraState:
-    """One camera. `sessions` must hold every stored session that a record given to `step` names."""
+    """One camera. `sessions` must hold the open ones, and every stored one that a record given to `step` names."""
 
     camera_id: str
     memory: Memory = field(default_factory=Memory)
     sessions: dict[str, SessionLedger] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     """The sessions whose ledgers are not yet stored as they are."""
+
+    @property
+    def open_sessions(self) -> list[str]:
+        """Those that the next record may change although it names another."""
+        current = [] if self.memory.session is None else [self.memory.session]
+        return current + self.memory.announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +135,12 @@ def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
 
 
 def lose_log(state: CameraState) -> None:
-    """The log is gone: what its current session had not yet accounted for went with it."""
-    memory = state.memory
-    ledger = state.sessions.get(memory.session or "")
-    if ledger is None or memory.session is None:
-        return
-    before = ledger.tally()
-    ledger.lose_log()
-    _carry(state, memory.session, before)
-    spans.lost_log(memory.watch)
+    """The log is gone: what the open sessions had not yet accounted for went with it."""
+    for session in state.open_sessions:
+        before = state.sessions[session].tally()
+        state.sessions[session].lose_log()
+        _carry(state, session, before)
+    spans.lost_log(state.memory.watch)
 
 
 def snapshot(state: CameraState) -> CameraSnapshot:
@@ -162,32 +170,43 @@ def snapshot(state: CameraState) -> CameraSnapshot:
 
 
 def _enter(state: CameraState, message: Known, policy: Policy) -> Judgement:
-    """A session that was never heard of ends the one before: its ingester is gone, or has begun anew."""
+    """The first frame of a session ends the one before: its ingester is gone, or has begun anew."""
     memory, session = state.memory, message.session
-    if session in state.sessions:
+    if session is None or session == memory.session:
         return Judgement()
-    if session is None:
-        assert isinstance(message, CameraStatus)
-        begun_anew = memory.face.status_at is not None and message.at > memory.face.status_at
-        return _end(state, "superseded", policy) if begun_anew else Judgement()
+    ledger = state.sessions.setdefault(session, SessionLedger())
+    if ledger.ended is not None:
+        return Judgement()
+    if isinstance(message, CameraStatus):
+        if session not in memory.announced:
+            memory.announced.append(session)
+        return Judgement()
     closed = _end(state, "superseded", policy)
-    state.sessions[session] = SessionLedger()
-    memory.session, memory.face.status_captured = session, 0
+    if session in memory.announced:
+        for earlier in memory.announced[: memory.announced.index(session)]:
+            _end_ledger(state, earlier, "superseded")
+        del memory.announced[: memory.announced.index(session) + 1]
+    memory.session = session
     return closed
 
 
 def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:
-    """The current session is over, if there is one and it is not over yet."""
+    """The session under way is over, if there is one and it is not over yet."""
     memory = state.memory
-    ledger = state.sessions.get(memory.session or "")
-    if ledger is None or memory.session is None or ledger.ended is not None:
+    if memory.session is None or state.sessions[memory.session].ended is not None:
         return Judgement()
-    before = ledger.tally()
-    ledger.end(how)
-    _carry(state, memory.session, before)
+    _end_ledger(state, memory.session, how)
     spans.ended_without_word(memory.watch, how)
     forget(memory.tracks)
     return close_all(memory.cases, policy.rules)
+
+
+def _end_ledger(state: CameraState, session: str, how: Ended) -> None:
+    ledger = state.sessions.get(session)
+    if ledger is not None:
+        before = ledger.tally()
+        ledger.end(how)
+        _carry(state, session, before)
 
 
 def _inspected(state: CameraState, seen: Inspection, policy: Policy) -> Outcomes:
@@ -236,31 +255,37 @@ def _shed(state: CameraState, shed: Shed) -> Outcomes:
 
 def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcomes:
     memory, face = state.memory, state.memory.face
-    _count_captured(state, status)
-    current = status.session == memory.session
-    closed = _end(state, "final", policy) if status.final and current else Judgement()
-    grew = current and status.captured > face.status_captured
+    closed = Judgement()
+    if status.session is not None:
+        before = state.sessions[status.session].tally()
+        state.sessions[status.session].saw_captured(status.captured)
+        _carry(state, status.session, before)
+        closed = _final(state, status, policy) if status.final else closed
+    grew = status.captured > (face.captured if status.session == face.session else 0)
     newer = face.status_at is None or status.at > face.status_at
-    if not (current or status.session is None) or not (newer or grew):
-        return Outcomes(fresh=False, judgement=closed)  # of a session that is over, or delivered again
+    if not newer and not (grew and status.session == face.session):
+        return Outcomes(fresh=False, judgement=closed)  # delivered again, or overtaken
     if face.state != status.state:
         face.state, face.state_since = status.state, status.at
     face.detail, face.fps, face.status_at = status.detail, status.fps, status.at
-    if grew:
-        face.status_captured = status.captured
+    if status.session is not None:
+        face.session, face.session_at, face.captured = status.session, status.at, status.captured
     spans.saw_status(memory.watch, status, grew=grew)
     return Outcomes(judgement=closed)
 
 
-def _count_captured(state: CameraState, status: CameraStatus) -> None:
-    if status.session is None:
-        return
-    ledger = state.sessions[status.session]
-    before = ledger.tally()
-    ledger.saw_captured(status.captured)
-    if status.final and ledger.ended is not None:  # taken for dead, it has finished its account after all
-        ledger.end("final")
-    _carry(state, status.session, before)
+def _final(state: CameraState, status: CameraStatus, policy: Policy) -> Judgement:
+    """The session's last word: it stands behind its frames, though the state that it tells may be known by now."""
+    memory, session = state.memory, status.session
+    assert session is not None
+    if session == memory.session and state.sessions[session].ended is None:
+        closed = _end(state, "final", policy)
+        spans.saw_status(memory.watch, status, grew=False)
+        return closed
+    _end_ledger(state, session, "final")  # taken for dead, it has finished its account after all
+    if session in memory.announced:
+        memory.announced.remove(session)
+    return Judgement()
 
 
 def _add(state: CameraState, session: str, numbers: tuple[int, int], outcome: Outcome, reason: str | None) -> int:
