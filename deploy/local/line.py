@@ -97,10 +97,10 @@ async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -
     patience = Patience(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
     with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, patience, echo) as supervisor:
-            yield Line(_stages(plan, at), at, supervisor, emit)
+            yield Line(stages(plan, at), at, supervisor, emit)
 
 
-def _stages(plan: Plan, at: Places) -> Stages:
+def stages(plan: Plan, at: Places) -> Stages:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
     # On a broker of its own the line has to work off everything. A shared one keeps it, and others go on producing.

@@ -18,6 +18,8 @@ from sample_streams.truth import ClipTruth, load
 
 START_S = 20.0
 STOP_S = 5.0
+PARTITIONS = 17
+"""By their names' hashes the four cameras share themselves out evenly among two workers, and well among three."""
 SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
 
 
@@ -30,6 +32,7 @@ def document(folder: Path, port: int) -> dict[str, Any]:
     """The line.yaml of a demo in `folder` (absolute) whose cameras are served at `port`."""
     return {
         "line": "demo",
+        "kafka": {"partitions": PARTITIONS},
         "cameras": [{"id": name, "url": serve.url(port, _clip(name))} for name in clips.CLIPS],
         "pools": {"default": {"model": {"weights": str(model_card.MODEL), "digest": _digest()}}},
         "defects": {"classes": {name: {"severity": severity} for name, severity in SEVERITIES.items()}},
@@ -41,7 +44,7 @@ def settled(scene: dict[str, Any], at: Places) -> dict[str, Any]:
     """The same with the servers' addresses: other commands find this line while it runs, and its account after."""
     kafka, redis = at.settings.kafka, at.settings.redis
     where = {key: getattr(kafka, key) for key in ("bootstrap_servers", "idempotent", "epoch")}
-    return {**scene, "kafka": where, "redis": {"url": redis.url.get_secret_value()}}
+    return {**scene, "kafka": {**scene["kafka"], **where}, "redis": {"url": redis.url.get_secret_value()}}
 
 
 def write(scene: dict[str, Any], path: Path) -> None:

@@ -1,0 +1,89 @@
+"""`andon up` runs a whole line, drains at Ctrl-C, and starts again on what it left."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sample_streams import clips, model_card
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "line.yaml"
+    camera = {"id": "press-1", "url": str(clips.FOLDER / "press-1.mp4"), "loop": True}
+    pool = {"model": {"weights": str(model_card.MODEL)}}
+    path.write_text(yaml.safe_dump({"cameras": [camera], "pools": {"default": pool}}))
+    return path
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "andon", *arguments]
+
+
+@contextmanager
+def up(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with (config.parent / "up.log").open("ab") as log:
+        process = subprocess.Popen(command("up", "-c", str(config)), cwd=config.parent, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def audit(config: Path) -> dict[str, Any] | None:
+    """None before there is an account."""
+    asked = command("audit", "-c", str(config), "--json")
+    done = subprocess.run(asked, cwd=config.parent, capture_output=True, text=True, check=False)
+    account: dict[str, Any] | None = json.loads(done.stdout) if done.stdout else None
+    return account
+
+
+def wait_for_inspections(config: Path, count: int) -> None:
+    deadline = time.monotonic() + 90
+    while (account := audit(config)) is None or account["ledger"]["inspected"] < count:
+        assert time.monotonic() < deadline, (config.parent / "up.log").read_text()[-5000:]
+        time.sleep(0.5)
+
+
+def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
+    with up(config) as process:
+        wait_for_inspections(config, 30)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, (config.parent / "up.log").read_text()[-5000:]
+    first = audit(config)
+    assert first is not None
+    assert first["balanced"]
+    assert (first["ledger"]["lost"], first["ledger"]["in_flight"]) == (0, 0)
+    with up(config) as process:
+        wait_for_inspections(config, first["ledger"]["inspected"] + 30)
+        second = subprocess.run(command("up", "-c", str(config)), cwd=config.parent, capture_output=True, check=False)
+        assert second.returncode == 2
+        assert b"another line runs there" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, (config.parent / "up.log").read_text()[-5000:]
+    account = audit(config)
+    assert account is not None
+    assert account["balanced"]
+    assert account["ledger"]["captured"] > first["ledger"]["captured"]
+
+
+def test_a_missing_model_is_told_in_one_line(config: Path) -> None:
+    config.write_text(config.read_text().replace(str(model_card.MODEL), "nowhere.pt"))
+    done = subprocess.run(
+        command("up", "-c", str(config)), cwd=config.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "nowhere.pt" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,39 @@
+"""Which processes a line has, and whose servers it uses."""
+
+from pathlib import Path
+
+from andon.settings import PoolSettings, Settings
+from deploy.local.line import Plan, stages
+from deploy.local.places import ANY, Places, places
+
+NAMED = Settings.model_validate(
+    {"kafka": {"bootstrap_servers": "kafka:9092"}, "redis": {"url": "redis://:secret@redis:6379/0"}}
+)
+
+
+def at(settings: Settings) -> Places:
+    return Places(settings, {"ANDON_KAFKA__EPOCH": "e"}, {})
+
+
+def test_servers_that_line_yaml_names_are_used_and_none_started(tmp_path: Path) -> None:
+    with places(NAMED, tmp_path, ANY) as found:
+        assert found.settings == NAMED
+        assert (dict(found.env), dict(found.own)) == ({}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp_path: Path) -> None:
+    settings = NAMED.model_copy(update={"pools": {"default": PoolSettings(), "heavy": PoolSettings()}})
+    found = stages(Plan(Path("line.yaml"), settings, tmp_path, workers=2), at(settings))
+    assert [role.name for role in found.workers.roles] == ["worker-1", "worker-2", "worker-heavy-1", "worker-heavy-2"]
+    assert found.workers.roles[2].command[-2:] == ("--pool", "heavy")
+    roles = (*found.ingest.roles, *found.workers.roles, *found.sinks.roles)
+    assert len({role.url for role in roles}) == len({role.log for role in roles}) == 6
+    assert all(role.env["ANDON_HTTP__HOST"] == "127.0.0.1" for role in roles)
+    assert all(role.env["ANDON_KAFKA__EPOCH"] == "e" for role in roles)
+
+
+def test_a_shared_brokers_backlog_is_not_waited_for_as_others_go_on_producing(tmp_path: Path) -> None:
+    found = stages(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
+    assert found.workers.behind is None
+    assert found.sinks.behind is None
