@@ -153,6 +153,8 @@ def _prepare(engine: Engine) -> None:
         raise ConfigError(f"sinks.store: {shown}: {_first_line(error)}") from None
     except CommandError as error:
         raise ConfigError(f"sinks.store: {shown}: {error}") from None
+    finally:
+        engine.dispose()
 
 
 def _migrate(connection: Connection) -> None:

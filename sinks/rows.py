@@ -43,8 +43,9 @@ def begin(connection: Connection, partition: Partition, position: Position, open
         _insert(connection, table)
         .values(where | values)
         .on_conflict_do_update(index_elements=list(where), set_=values, where=table.c.epoch < position.epoch)
+        .returning(table.c.epoch)
     )
-    if opened_now.rowcount != 1:
+    if opened_now.one_or_none() is None:
         return
     said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
     add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])

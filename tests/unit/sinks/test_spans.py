@@ -41,7 +41,7 @@ def test_frames_that_were_shed_or_lost_in_between_were_delivered() -> None:
 
 
 def test_an_outage_tells_what_the_camera_said() -> None:
-    records = [
+    records: list[Known] = [
         *(inspected(seq) for seq in range(15)),
         status(15, None, "offline", at_s=2, detail="connection refused"),
         status(15, "s1", "offline", final=True, at_s=1.9, detail="connection refused"),

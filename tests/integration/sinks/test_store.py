@@ -1,0 +1,239 @@
+"""The store on SQLite and on PostgreSQL: a batch wholly or not at all, and never a zombie's."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from andon.errors import ConfigError, RetryableError
+from andon.offsets import Partition
+from sinks import tables
+from sinks.database import Database, opened, sqlite_file
+from sinks.sink import OutboxItem
+from sinks.store import Store
+from sinks.stored import Batch, Leaving, Opening, Position
+from tests.fakes import START
+from tests.postgres_server import PASSWORD, PostgresServer
+from tests.unit.sinks.frames import Told, crossing, inspected
+
+pytestmark = pytest.mark.integration
+HERE = Partition("andon.inspections", 3)
+OPENING = Opening(START, "the first")
+BEGIN = Position(1, "", 0)
+
+
+def a_batch(first: int = 0, last: int = 10) -> Batch:
+    """The account after records `first` to `last` - 1, each at the offset of its number."""
+    told = Told().take(crossing(range(last)))
+    leaving = [Leaving("redis", event.event_id, event.model_dump_json().encode()) for event in told.events]
+    return Batch(
+        HERE,
+        replace(BEGIN, next_offset=first),
+        last,
+        START,
+        states=(told.state,),
+        events=told.events,
+        leaving=leaving,
+        spans=told.spans,
+    )
+
+
+async def waiting(store: Store, channel: str = "redis") -> list[OutboxItem]:
+    return list(await store.waiting(channel, frozenset({3}), 100))
+
+
+async def test_nothing_is_known_of_a_new_partition(store: Store) -> None:
+    assert await store.position(HERE) is None
+    assert await store.cameras(3) == {}
+    assert (await store.everything()).ledgers == {}
+
+
+async def test_what_a_batch_holds_is_read_back(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    batch = a_batch()
+    assert await store.write([batch]) == frozenset()
+    assert await store.position(HERE) == Position(1, "", 10)
+    state = (await store.cameras(3))["press-1"]
+    assert state.memory == batch.states[0].memory
+    assert state.sessions["s1"].tally() == batch.states[0].sessions["s1"].tally()
+    (item,) = await waiting(store)
+    assert (item.event_id, item.partition, item.created_at) == ("press-1/s1/0/scratch-1/opened", 3, START)
+    assert (await store.ledgers(3, [("press-1", "s1"), ("press-1", "s9")])).keys() == {("press-1", "s1")}
+
+
+async def test_a_batch_that_begins_elsewhere_is_refused_and_changes_nothing(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    await store.write([a_batch()])
+    before = await store.everything()
+    for late in (a_batch(0, 12), replace(a_batch(10, 12), expected=Position(2, "", 10))):
+        assert await store.write([late]) == {HERE}
+    after = await store.everything()
+    assert after.memories == before.memories
+    assert await store.position(HERE) == Position(1, "", 10)
+    assert len(await waiting(store)) == 1
+
+
+async def test_one_refused_batch_does_not_hold_up_the_others(store: Store) -> None:
+    other = Partition("andon.inspections", 4)
+    for partition in (HERE, other):
+        await store.begin(partition, BEGIN, OPENING)
+    zombies = replace(a_batch(), expected=replace(BEGIN, next_offset=7))
+    assert await store.write([zombies, Batch(other, BEGIN, 5, START)]) == {HERE}
+    assert await store.position(other) == Position(1, "", 5)
+    assert await store.position(HERE) == BEGIN
+
+
+async def test_what_is_in_the_outbox_already_is_not_put_there_again(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    await store.write([a_batch()])
+    await store.write([a_batch(10, 11)])
+    assert len(await waiting(store)) == 1
+
+
+async def test_the_outbox_gives_in_order_counts_attempts_and_forgets_what_was_sent(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    leaving = [Leaving(channel, f"e{n}", b"{}") for n in range(5) for channel in ("redis", "kafka")]
+    await store.write([Batch(HERE, BEGIN, 1, START, leaving=leaving)])
+    items = await waiting(store)
+    assert [item.event_id for item in items] == ["e0", "e1", "e2", "e3", "e4"]
+    await store.failed([items[0].id])
+    await store.sent([items[1].id, items[2].id])
+    assert [(item.event_id, item.attempts) for item in await waiting(store)] == [("e0", 1), ("e3", 0), ("e4", 0)]
+    assert await store.waiting("redis", frozenset({4}), 100) == []
+    assert await store.depth(frozenset({3})) == {"kafka": (5, START), "redis": (3, START)}
+    assert await store.depth(frozenset()) == {}
+
+
+async def test_an_epoch_is_opened_once(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    await store.write([a_batch()])
+    anew = Position(2, "another", 0)
+    await store.begin(HERE, anew, Opening(START, "the broker came back empty"))
+    await store.write([Batch(HERE, anew, 4, START)])
+    await store.begin(HERE, anew, Opening(START, "said by a second sink at the same time"))
+    assert await store.position(HERE) == Position(2, "another", 4)
+
+
+async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    told = Told().take(crossing(range(5)))
+    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.state,)))
+    assert (await store.cameras(3)).keys() == {"press-1"}
+
+
+async def test_the_account_of_a_camera_that_moved_is_one(store: Store) -> None:
+    other = Partition("andon.inspections", 4)
+    for partition in (HERE, other):
+        await store.begin(partition, BEGIN, OPENING)
+    moved = Told().take([inspected(seq) for seq in range(10, 15)])
+    await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.state,))])
+    tally = (await store.everything()).ledgers["press-1", "s1"].tally()
+    assert (tally.inspected, tally.lost) == (15, {})
+
+
+async def test_migrations_from_nothing_and_again_make_the_tables_of_the_code(store_url: str) -> None:
+    for _ in range(2):
+        database = await opened(store_url)
+        assert await database.run(_differences) == []
+        version = await database.run(lambda c: c.execute(text("select version_num from alembic_version")).scalar_one())
+        await database.close()
+        assert version == "0001"
+
+
+def _differences(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
+
+
+async def test_two_sinks_may_make_the_tables_at_once(store_url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(store_url) for _ in range(3)))
+    for store in stores:
+        assert await store.position(HERE) is None
+        await store.close()
+
+
+async def test_a_newer_schema_is_told_in_one_line_without_the_password(store_url: str) -> None:
+    database = await opened(store_url)
+    await database.run(lambda connection: connection.execute(text("update alembic_version set version_num = '9999'")))
+    await database.close()
+    with pytest.raises(ConfigError, match="newer Andon") as error:
+        await opened(store_url)
+    assert PASSWORD not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql+psycopg://andon:{PASSWORD}@127.0.0.1:1/andon",
+        f"mysql://andon:{PASSWORD}@127.0.0.1/andon",
+        f"not a url {PASSWORD}",
+        f"nosuch+driver://andon:{PASSWORD}@127.0.0.1/andon",
+        "sqlite:////proc/nowhere/andon.db",
+    ],
+)
+async def test_a_store_that_cannot_be_opened_is_told_in_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"sinks\.store") as error:
+        await opened(url)
+    assert PASSWORD not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+async def test_a_wrong_password_is_told(postgres: PostgresServer) -> None:
+    with pytest.raises(ConfigError, match="password authentication failed") as error:
+        await opened(postgres.url.replace(PASSWORD, "wr0ng"))
+    assert "wr0ng" not in str(error.value)
+
+
+@pytest_asyncio.fixture
+async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    monkeypatch.setattr("sinks.database.LOCK_S", 0.05)
+    database = await opened(f"sqlite:///{tmp_path}/andon.db")
+    yield database
+    await database.close()
+
+
+async def test_a_locked_database_can_be_tried_again(impatient: Database, tmp_path: Path) -> None:
+    store = Store(impatient)
+    await store.begin(HERE, BEGIN, OPENING)
+    with sqlite3.connect(tmp_path / "andon.db") as other:
+        other.execute("begin immediate")
+        with pytest.raises(RetryableError, match="locked"):
+            await store.write([a_batch()])
+        other.rollback()
+    other.close()
+    assert await store.write([a_batch()]) == frozenset()
+
+
+async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: PostgresServer) -> None:
+    store = await Store.open(postgres.url)
+    await store.begin(HERE, BEGIN, OPENING)
+    await asyncio.to_thread(postgres.stop)
+    with pytest.raises(RetryableError) as error:
+        await store.write([a_batch()])
+    assert PASSWORD not in str(error.value)
+    await asyncio.to_thread(postgres.start)
+    assert await store.write([a_batch()]) == frozenset()
+    await store.close()
+
+
+async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    told = Told().take([inspected(0), inspected(1, late_s=10)])
+    await store.write([Batch(HERE, BEGIN, 1, START, spans=told.spans)])
+    (span,) = (await store.everything()).spans
+    assert span == told.spans[0]
+    assert span.started_at.utcoffset() == timedelta(0)
+
+
+def test_the_file_of_a_url_is_known() -> None:
+    assert sqlite_file("sqlite:///andon-data/andon.db") == Path("andon-data/andon.db")
+    assert sqlite_file("sqlite://") is None
+    assert sqlite_file("postgresql://host/name") is None
