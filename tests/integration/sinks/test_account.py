@@ -1,0 +1,388 @@
+"""The account over a real store: crashes, zombies, redelivery and lost logs end in the same events, once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pytest
+import pytest_asyncio
+
+from andon.errors import FatalError, RetryableError
+from andon.events import BatchAccounted, DefectChanged, EpochOpened, RecordQuarantined, Retrying, WriteRefused
+from andon.messages import Inspection
+from andon.offsets import Partition
+from andon.stage import Delivery
+from andon.wire import Outgoing, Record, encode
+from sinks.account import Account, AccountRules, Outlets
+from sinks.ledger import Tally
+from sinks.log_ends import Ends
+from sinks.sink import CameraSnapshot
+from sinks.state import Known
+from sinks.store import Store
+from sinks.stored import Batch, Position
+from tests.fakes import FakeClock, Told
+from tests.unit.sinks.frames import POLICY, crossing, inspected, status
+
+pytestmark = pytest.mark.integration
+HERE = Partition("andon.inspections", 0)
+LOG: list[Known] = [
+    *crossing(range(20)),
+    status(20),
+    *(inspected(seq) for seq in range(20, 40)),
+    *crossing(range(40, 60), first=40),
+    status(60, final=True),
+]
+IDS = [
+    "press-1/s1/0/scratch-1/opened",
+    "press-1/s1/0/scratch-1/closed",
+    "press-1/s1/40/scratch-1/opened",
+    "press-1/s1/40/scratch-1/closed",
+]
+
+
+@dataclass
+class Shown:
+    """A Live and the dispatcher's side of the outbox, in memory."""
+
+    snapshots: dict[str, CameraSnapshot] = field(default_factory=dict)
+    inspections: list[Inspection] = field(default_factory=list)
+    owned: frozenset[int] = frozenset()
+    woken: int = 0
+
+    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+        self.snapshots |= {item.camera_id: item for item in snapshots}
+        self.inspections += inspections
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def own(self, partitions: frozenset[int]) -> None:
+        self.owned = partitions
+
+
+@dataclass
+class MemoryLog:
+    """One partition's records, what of them has been handed out, and what has been done."""
+
+    records: list[Record] = field(default_factory=list)
+    first: int = 0
+    done: list[int] = field(default_factory=list)
+    away: int = 0
+    _given: int = 0
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def append(self, messages: Iterable[Known]) -> "MemoryLog":
+        for message in messages:
+            self.append_raw(partial(_record, sent=encode(message)))
+        return self
+
+    def append_raw(self, make: Callable[[int], Record]) -> None:
+        self.records.append(make(len(self.records)))
+
+    async def read(self, partitions: Iterable[Partition]) -> Mapping[Partition, Ends]:
+        if self.away:
+            self.away -= 1
+            raise RetryableError("the broker is away")
+        return dict.fromkeys(partitions, (self.first, len(self.records)))
+
+    def deliver(self, account: Account, first: int, last: int) -> None:
+        """Records `first` to `last` - 1."""
+        chosen = self.records[first:last]
+        self._given += len(chosen)
+        self._settled.clear()
+        account.submit([Delivery(record, partial(self._do, record.offset)) for record in chosen])
+
+    def _do(self, offset: int) -> None:
+        self.done.append(offset)
+        if len(self.done) == self._given:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(20):
+            await self._settled.wait()
+
+
+def _record(offset: int, sent: Outgoing) -> Record:
+    return Record(HERE.topic, HERE.partition, offset, sent.timestamp_ms, sent.key, sent.value, sent.headers)
+
+
+async def at_once(_seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+RULES = AccountRules(POLICY, ("redis", "kafka"), pause=at_once)
+
+
+class Sink:
+    """An account on a store, told to nobody but this test."""
+
+    def __init__(self, store: Store, log: MemoryLog, rules: AccountRules = RULES) -> None:
+        self.shown = Shown()
+        self.told = Told()
+        self.log = log
+        outlets = Outlets(self.shown, self.shown)
+        self.account = Account(store, log, outlets, rules, FakeClock(), self.told)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        """Gives the offset to resume from. At the end everything is abandoned, as a kill would do."""
+        task = asyncio.create_task(self.account.run(asyncio.Event()))
+        try:
+            yield (await self.account.assigned(frozenset({HERE})))[HERE]
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def log() -> MemoryLog:
+    return MemoryLog().append(LOG)
+
+
+async def outbox(store: Store, channel: str = "kafka") -> list[str]:
+    return [item.event_id for item in await store.waiting(channel, frozenset({0}), 1000)]
+
+
+async def tally(store: Store, session: str = "s1") -> Tally:
+    return (await store.everything()).ledgers["press-1", session].tally()
+
+
+async def test_a_batch_is_stored_shown_told_and_done(store: Store, log: MemoryLog) -> None:
+    sink = Sink(store, log)
+    async with sink.running() as resume:
+        assert resume == 0
+        assert sink.shown.owned == {0}
+        log.deliver(sink.account, 0, len(LOG))
+        await log.settled()
+    assert log.done == list(range(len(LOG)))
+    assert await outbox(store) == await outbox(store, "redis") == IDS
+    assert await outbox(store, "evidence") == [f"press-1/s1/{seq}/scratch-1/evidence" for seq in (0, 40)]
+    assert [event.transition for event in sink.told.of(DefectChanged)] == ["opened", "closed"] * 2
+    assert sum(event.records for event in sink.told.of(BatchAccounted)) == len(LOG)
+    assert sink.shown.snapshots["press-1"].counts["inspected"] == 60
+    assert len(sink.shown.inspections) == 60
+    assert sink.shown.woken
+    assert (await tally(store)).in_flight == 0
+
+
+@pytest.mark.parametrize("stride", [1, 7])
+async def test_a_crash_after_any_batch_gives_the_same_events_with_the_same_ids(
+    store: Store, log: MemoryLog, stride: int
+) -> None:
+    """Each owner is killed after `stride` records; the next one resumes behind them."""
+    done = 0
+    while done < len(LOG):
+        sink = Sink(store, log, replace(RULES, batch_records=stride))
+        async with sink.running() as resume:
+            assert resume == done
+            log.deliver(sink.account, resume, resume + stride)
+            await log.settled()
+            done = min(resume + stride, len(LOG))
+    assert await outbox(store) == IDS
+    assert (await tally(store)).inspected == 60
+    assert (await tally(store)).redelivered == 0
+
+
+async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_events(store: Store) -> None:
+    log = MemoryLog().append([*LOG[:30], *LOG[:30], *LOG[10:], *LOG])
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, len(log.records))
+        await log.settled()
+    whole = await tally(store)
+    assert (whole.captured, whole.inspected, whole.lost, whole.duplicates) == (60, 60, {}, 0)
+    assert await outbox(store) == IDS
+    assert sink.shown.snapshots["press-1"].verdicts == {"pass": 20, "fail": 40, "unknown": 0}
+    assert sum(event.redelivered for event in sink.told.of(BatchAccounted)) == whole.redelivered == 108
+    assert len(sink.shown.inspections) == 60
+
+
+async def test_records_before_the_stored_offset_are_done_without_being_counted_again(
+    store: Store, log: MemoryLog
+) -> None:
+    first, second = Sink(store, log), Sink(store, log)
+    async with first.running():
+        log.deliver(first.account, 0, 30)
+        await log.settled()
+    async with second.running() as resume:
+        assert resume == 30
+        log.deliver(second.account, 0, len(LOG))  # the group's committed offset lags behind
+        await log.settled()
+    assert await outbox(store) == IDS
+    assert (await tally(store)).redelivered == 0
+
+
+async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: str, log: MemoryLog) -> None:
+    store, other = await Store.open(store_url), await Store.open(store_url)
+    zombie, owner = Sink(store, log), Sink(other, log)
+    async with zombie.running():
+        log.deliver(zombie.account, 0, 15)
+        await log.settled()
+        async with owner.running() as resume:
+            log.deliver(owner.account, resume, 45)
+            await log.settled()
+            log.deliver(zombie.account, 15, 50)  # it wakes up and goes on where it was
+            await log.settled()
+            assert [event.expected for event in zombie.told.of(WriteRefused)] == [15]
+            log.deliver(owner.account, 45, len(LOG))
+            await log.settled()
+    assert await outbox(store) == IDS
+    assert (await tally(store)).inspected == 60
+    assert (await tally(store)).redelivered == 0
+    await store.close()
+    await other.close()
+
+
+async def test_a_store_that_went_back_ends_the_process(store: Store, log: MemoryLog) -> None:
+    sink = Sink(store, log)
+    await sink.account.assigned(frozenset({HERE}))
+    log.deliver(sink.account, 0, 30)
+    await store.write([Batch(HERE, Position(1, "", 0), 5, FakeClock().now())])
+    running = asyncio.create_task(sink.account.run(asyncio.Event()))
+    await log.settled()
+    log.deliver(sink.account, 30, 40)
+    await store.write([Batch(HERE, Position(1, "", 30), 2, FakeClock().now())])
+    with pytest.raises(FatalError, match="resumes there when restarted"):
+        await running
+
+
+async def test_a_store_that_is_busy_is_tried_again_and_nothing_is_lost(
+    store: Store, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, failures = store.write, iter(range(3))
+
+    async def busy(batches: Sequence[Batch]) -> frozenset[Partition]:
+        if next(failures, None) is not None:
+            raise RetryableError("the store can't be used now: database is locked")
+        return await write(batches)
+
+    monkeypatch.setattr(store, "write", busy)
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, len(LOG))
+        await log.settled()
+    assert [event.attempt for event in sink.told.of(Retrying)] == [1, 2, 3]
+    assert await outbox(store) == IDS
+
+
+async def test_a_broker_that_is_away_at_the_start_is_waited_for(store: Store, log: MemoryLog) -> None:
+    log.away = 2
+    sink = Sink(store, log)
+    async with sink.running() as resume:
+        assert resume == 0
+    assert len(sink.told.of(Retrying)) == 2
+
+
+@pytest.mark.parametrize("cause", ["empty", "another", "expired"])
+async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(store: Store, cause: str) -> None:
+    log = MemoryLog().append([*crossing(range(20)), status(25)])
+    before = Sink(store, log)
+    async with before.running():
+        log.deliver(before.account, 0, 21)
+        await log.settled()
+    anew = MemoryLog().append([status(30), *crossing(range(30, 35))])
+    rules = replace(RULES, log="the second") if cause == "another" else RULES
+    if cause == "expired":
+        anew.records = [replace(record, offset=record.offset + 50) for record in anew.records]
+        anew.first = 50
+        anew.records = [*log.records, *[log.records[0]] * 29, *anew.records]
+    after = Sink(store, anew, rules)
+    async with after.running() as resume:
+        assert resume == anew.first
+        (opened,) = after.told.of(EpochOpened)
+        assert opened.epoch == 2
+        assert (await tally(store)).lost == {"log_lost": 5}
+        anew.deliver(after.account, resume, len(anew.records))
+        await anew.settled()
+    whole = await tally(store)
+    assert (whole.captured, whole.inspected, whole.lost) == (35, 25, {"log_lost": 5, "missing": 5})
+    again = Sink(store, anew, rules)
+    async with again.running() as resume:
+        assert resume == len(anew.records)
+    assert again.told.of(EpochOpened) == []
+
+
+async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store) -> None:
+    log = MemoryLog().append(LOG[:5])
+    log.append_raw(lambda offset: Record(HERE.topic, 0, offset, 0, b"press-1", b"\xff\x00", []))
+    log.append_raw(lambda offset: Record(HERE.topic, 0, offset, 0, None, None, [("ce_type", b"andon.frame.v1")]))
+    log.append(LOG[5:])
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, len(log.records))
+        await log.settled()
+    assert [event.where for event in sink.told.of(RecordQuarantined)] == [f"{HERE.topic}/0@{n}" for n in (5, 6)]
+    assert await outbox(store) == IDS
+    position = await store.position(HERE)
+    assert position is not None
+    assert position.next_offset == len(log.records)
+
+
+async def test_a_partition_that_is_taken_away_is_stored_first_and_no_longer_ours(store: Store, log: MemoryLog) -> None:
+    sink = Sink(store, log)
+    await sink.account.assigned(frozenset({HERE}))
+    log.deliver(sink.account, 0, len(LOG))
+    await sink.account.drain(frozenset({HERE}))
+    assert len(log.done) == len(LOG)
+    assert sink.shown.owned == frozenset()
+
+
+async def test_a_stopping_process_keeps_its_partitions_so_that_the_outbox_can_leave(
+    store: Store, log: MemoryLog
+) -> None:
+    sink, stop = Sink(store, log), asyncio.Event()
+    await sink.account.assigned(frozenset({HERE}))
+    stop.set()
+    await sink.account.run(stop)
+    log.deliver(sink.account, 0, len(LOG))
+    await sink.account.drain(frozenset({HERE}))
+    assert len(log.done) == len(LOG)
+    assert sink.shown.owned == {0}
+
+
+async def test_a_drain_that_is_cut_off_forgets_what_it_holds(
+    store: Store, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_batches: Sequence[Batch]) -> frozenset[Partition]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    sink = Sink(store, log)
+    await sink.account.assigned(frozenset({HERE}))
+    log.deliver(sink.account, 0, 10)
+    monkeypatch.setattr(store, "write", never)
+    draining = asyncio.create_task(sink.account.drain(frozenset({HERE})))
+    await asyncio.sleep(0)
+    draining.cancel()
+    await asyncio.gather(draining, return_exceptions=True)
+    monkeypatch.undo()
+    assert sink.shown.owned == frozenset()
+    assert log.done == []
+    async with Sink(store, MemoryLog(log.records)).running() as resume:
+        assert resume == 0
+
+
+async def test_known_cameras_are_shown_as_soon_as_they_are_ours(store: Store, log: MemoryLog) -> None:
+    first, second = Sink(store, log), Sink(store, log)
+    async with first.running():
+        log.deliver(first.account, 0, 30)
+        await log.settled()
+    async with second.running():
+        assert second.shown.snapshots["press-1"].captured == first.shown.snapshots["press-1"].captured
+
+
+async def test_a_record_of_a_session_long_over_is_known_again(store: Store) -> None:
+    """Ledgers of past sessions leave memory; what is delivered again of them must not begin a new session."""
+    sessions = [[inspected(n, session=f"s{number:02}", late_s=number) for n in range(3)] for number in range(12)]
+    log = MemoryLog().append([item for session in sessions for item in session] + sessions[0])
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, 36)
+        await log.settled()
+        log.deliver(sink.account, 36, 39)
+        await log.settled()
+    assert sink.shown.snapshots["press-1"].session == "s11"
+    assert (await tally(store, "s00")).redelivered == 3
+    assert sink.shown.snapshots["press-1"].captured == 36
