@@ -98,7 +98,7 @@ async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Em
     try:
         yield client
     finally:
-        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        await _close(client)
 
 
 async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> Client:
@@ -113,12 +113,18 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
                 await client.start()
             return client
         except (KafkaError, OSError, TimeoutError) as error:
-            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+            await _close(client)
             pause_s = min(0.2 * 2**attempt, 5.0)
             if loop.time() + pause_s > deadline:
                 raise FatalError(_unreachable(settings, error)) from None
             emit(Retrying("kafka start", str(error) or type(error).__name__, attempt, pause_s))
             await asyncio.sleep(pause_s)
+
+
+async def _close(client: Client) -> None:
+    # aiokafka 0.14 raises CancelledError from stop() where a task of its own has not yet had its first turn
+    await asyncio.sleep(0)
+    await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
 def _unreachable(settings: KafkaSettings, error: BaseException) -> str:

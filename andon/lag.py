@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.clock import Clock, SystemClock
@@ -42,7 +43,7 @@ async def group_lag(
             started(lambda: admin(kafka), kafka, silent) as administrator,
             started(lambda: consumer(kafka, None), kafka, silent) as client,
         ):
-            partitions = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
+            partitions = await _partitions(administrator, topic)
             if not partitions:
                 return None
             offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
@@ -50,6 +51,14 @@ async def group_lag(
             return await _lags(client, partitions, committed, lambda: now().timestamp())
     except (FatalError, KafkaError, TimeoutError):
         return None
+
+
+async def _partitions(administrator: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+    """In order; empty where there is no such topic."""
+    if topic not in await administrator.list_topics():  # asking for one by name may create it
+        return []
+    (described,) = await administrator.describe_topics([topic])
+    return [TopicPartition(topic, number) for number in sorted(item["partition"] for item in described["partitions"])]
 
 
 async def _lags(
