@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from andon.clock import Clock
 from andon.settings import CameraSettings
 from ingest.source import Bgr, Picture, SourceInfo
+from ingest.sources.damage import Damage
 from ingest.sources.ffmpeg_errors import explain
 from ingest.urls import Address, SourceError
 
@@ -42,6 +43,7 @@ class PyavSource:
             self._container.close()
             raise
         self._ready: deque[Picture] = deque()
+        self._damage = Damage()
         self._begun = False
         self._silent = False
 
@@ -79,22 +81,26 @@ class PyavSource:
         return SourceError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
 
     def _decode(self, packet: "Packet[VideoStream]") -> list[Picture]:
+        if packet.size:  # the last one has none: it empties the decoder
+            self._damage.fed(keyframe=packet.is_keyframe)
         try:
             frames = self._stream.decode(packet)
         except av.InvalidDataError:
-            # Before the first keyframe there is nothing to be damaged; after it, a picture was sent and is no more.
-            return [Picture(None, None, corrupt=True)] if self._begun else []
+            self._damage.refused()
+            frames = []
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
         self._begun = self._begun or bool(frames)
-        return [_picture(frame) for frame in frames]
+        pictures = [picture for frame in frames if (picture := self._picture(frame)) is not None]
+        return pictures + [Picture(None, None, corrupt=True)] * self._damage.missing()
 
+    def _picture(self, frame: VideoFrame) -> Picture | None:
+        corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt)
 
-def _picture(frame: VideoFrame) -> Picture:
-    def bgr() -> Bgr:
-        return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)  # uint8 already: no copy
+        def bgr() -> Bgr:
+            return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)  # uint8 already: no copy
 
-    return Picture(frame.time, bgr, frame.is_corrupt)
+        return None if corrupt is None else Picture(frame.time, bgr, corrupt)
 
 
 def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContainer:

@@ -1,0 +1,49 @@
+"""Which of a stream's pictures can be trusted after damage, and how many the decoder left out without a word (pure).
+
+A picture leans on those before it, back to the last keyframe, and decoders say little: after a packet that it refused,
+FFmpeg's H.264 decoder leaves pictures out or repeats the one before, and calls neither corrupt.
+"""
+
+
+class Damage:
+    """One stream's account of packets that went into its decoder and pictures that came out."""
+
+    def __init__(self) -> None:
+        self._owed = 0
+        """Packets whose pictures have not come out yet."""
+        self._delay = 0
+        """How many the decoder owed before the damage: it holds so many back to put them in order."""
+        self._suspect = False
+        self._keyed = False
+        self._begun = False
+
+    def fed(self, *, keyframe: bool) -> None:
+        """A packet goes in. Those before the first keyframe hold no picture that could be shown."""
+        if keyframe and not self._keyed:
+            self._keyed, self._owed = True, 0
+        self._owed += 1
+
+    def refused(self) -> None:
+        """The decoder raised at the packet that was fed last."""
+        if not self._begun:
+            self._keyed = False
+        elif not self._suspect:
+            self._suspect, self._delay = True, self._owed - 1
+
+    def delivered(self, *, keyframe: bool, corrupt: bool) -> bool | None:
+        """A picture came out: whether it is corrupt. None: it has been counted as missing already; leave it out."""
+        if self._owed <= 0:
+            return None
+        self._begun = True
+        self._owed -= 1
+        if corrupt and not self._suspect:
+            self._suspect, self._delay = True, self._owed
+        elif keyframe and not corrupt:
+            self._suspect = False
+        return self._suspect
+
+    def missing(self) -> int:
+        """How many pictures should have come out by now and did not; each is told once."""
+        missing = max(0, self._owed - self._delay) if self._suspect else 0
+        self._owed -= missing
+        return missing

@@ -1,0 +1,66 @@
+"""`andon camera test` and the choice of `andon ingest`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from andon.cli import main
+from andon.errors import ConfigError
+from andon.settings import Settings
+from ingest.role import choose
+from tests.videos import make_video
+
+
+def line(*cameras: dict[str, object]) -> Settings:
+    return Settings.model_validate({"cameras": cameras})
+
+
+A: dict[str, object] = {"id": "a", "url": "a.mp4"}
+B: dict[str, object] = {"id": "b", "url": "b.mp4", "enabled": False}
+
+
+def test_a_camera_that_works_is_described_and_its_snapshot_saved(tmp_path: Path) -> None:
+    clip, snapshot = make_video(tmp_path / "clip.mp4"), tmp_path / "snapshot.jpg"
+    done = CliRunner().invoke(main, ["camera", "test", str(clip), "--json", "--snapshot", str(snapshot)])
+    assert done.exit_code == 0
+    facts = json.loads(done.stdout)
+    assert (facts["width"], facts["height"], facts["codec"], facts["fps"]) == (160, 120, "h264", 25.0)
+    assert snapshot.read_bytes().startswith(b"\xff\xd8")
+
+
+def test_without_json_it_is_a_table(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["camera", "test", str(make_video(tmp_path / "clip.mp4"))])
+    assert "160x120 h264" in done.stdout
+
+
+@pytest.mark.parametrize("url", ["none.mp4", "rtsp://u:gEh31m@127.0.0.1:99999/x", "ftp://u:gEh31m@h/x"])
+def test_a_camera_that_does_not_is_told_in_one_line_and_exits_1(url: str) -> None:
+    done = CliRunner().invoke(main, ["camera", "test", url])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "gEh31m" not in done.stderr
+
+
+def test_a_snapshot_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", 5)
+    done = CliRunner().invoke(main, ["camera", "test", str(clip), "--snapshot", str(tmp_path / "no" / "a.jpg")])
+    assert done.exit_code == 1
+    assert "No such file or directory" in done.stderr
+
+
+def test_all_enabled_cameras_run_unless_some_are_named() -> None:
+    assert [camera.id for camera in choose(line(A, B), frozenset())] == ["a"]
+    assert [camera.id for camera in choose(line(A, B), frozenset({"b"}))] == ["b"]
+
+
+def test_an_unknown_camera_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="no camera 'x' in this line; it has: a, b"):
+        choose(line(A, B), frozenset({"x"}))
+
+
+def test_a_line_without_cameras_says_so() -> None:
+    with pytest.raises(ConfigError, match="there is none to watch"):
+        choose(line(), frozenset())
