@@ -86,9 +86,13 @@ class Lag:
 
     async def keep(self) -> None:
         """Go on reading until cancelled."""
-        while self._stage.behind is not None:
-            self.records = await self._stage.behind()
+        while True:
+            await self.read()
             await asyncio.sleep(LAG_S)
+
+    async def read(self) -> None:
+        if self._stage.behind is not None:
+            self.records = await self._stage.behind()
 
 
 @asynccontextmanager

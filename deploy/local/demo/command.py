@@ -131,6 +131,7 @@ async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
                 await running.start_capture()
                 await interrupt.before(_until_seen(demo))
                 await running.drain()
+                await lag.read()
             await watch.until_quiet(lambda: tally.inspected + len(tally.alerts))
 
 

@@ -49,7 +49,7 @@ class Picture:
         lines = []
         for alert in self._tally.alerts[-ALERTS:]:
             defect = alert.defect
-            words = f"{alert.at:%H:%M:%S} {defect.camera_id} {defect.label} {defect.transition} ({defect.severity})"
+            words = f"{alert.at.astimezone():%H:%M:%S} {defect.camera_id} {defect.label} {defect.transition} ({defect.severity})"
             lines.append(Text(words, style="bold red" if defect.transition == "opened" else "dim"))
         return lines
 
@@ -67,10 +67,17 @@ async def show(picture: Picture, console: Console) -> None:
     """Keep showing it until cancelled."""
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     block: AbstractContextManager[object] = live or nullcontext()
+
+    def draw() -> None:
+        if live:
+            live.update(picture.table(), refresh=True)
+        else:
+            console.print(picture.line(), highlight=False, soft_wrap=True)
+
     with block:
-        while True:
-            if live:
-                live.update(picture.table(), refresh=True)
-            else:
-                console.print(picture.line(), highlight=False, soft_wrap=True)
-            await asyncio.sleep(REFRESH_S if live else LINE_S)
+        try:
+            while True:
+                draw()
+                await asyncio.sleep(REFRESH_S if live else LINE_S)
+        finally:
+            draw()
