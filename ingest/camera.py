@@ -45,6 +45,11 @@ class Camera:
         """Frames in the mailbox."""
         return self._mailbox.depth
 
+    @property
+    def captured(self) -> int:
+        """Frames captured so far, in all sessions."""
+        return self._handoff.total
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until a finite source has ended or `stop` is set; returns when the broker has acknowledged everything."""
         async with asyncio.TaskGroup() as group:

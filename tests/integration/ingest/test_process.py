@@ -1,0 +1,112 @@
+"""`andon ingest` as a process: how it ends, what it says, what it never says."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from andon.events import silent
+from andon.kafka import ensure_topics
+from andon.messages import CameraStatus, Frame
+from andon.settings import KafkaSettings, Settings
+from tests.conftest import kafka_settings
+from tests.integration.ingest.line import FakeCamera, Ingester, log, numbers, raw_log, until
+from tests.kafka_server import KafkaServer, missing
+from tests.videos import make_video
+
+pytestmark = pytest.mark.integration
+SECRET = "gEh31m"
+
+
+async def test_sigterm_drains_the_mailbox_and_says_a_last_word(broker: KafkaSettings, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", 20)
+    await ensure_topics(Settings(kafka=broker), silent)
+    with Ingester(tmp_path, broker, {"id": "a", "url": str(clip), "loop": True}) as ingester:
+        await until(lambda: "state=online" in ingester.said, 20)
+        await asyncio.sleep(0.5)
+        ingester.process.send_signal(signal.SIGTERM)
+        assert await ingester.ended() == 0
+    messages = await log(broker, "a")
+    last = messages[-1]
+    assert isinstance(last, CameraStatus)
+    assert (last.final, last.state) == (True, "stopped")
+    assert numbers(messages, last.session) == list(range(last.captured))
+    assert last.captured > 0
+
+
+async def test_once_ends_with_the_last_camera(broker: KafkaSettings, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", 20)
+    await ensure_topics(Settings(kafka=broker), silent)
+    cameras = [{"id": name, "url": str(clip), "pace": "fast"} for name in ("a", "b")]
+    with Ingester(tmp_path, broker, *cameras, once=True) as ingester:
+        assert await ingester.ended() == 0
+    for name in ("a", "b"):
+        assert len([item for item in await log(broker, name) if isinstance(item, Frame)]) == 20
+
+
+async def test_a_refused_login_never_shows_the_password(embedded_broker: str, tmp_path: Path) -> None:
+    kafka = kafka_settings(embedded_broker, embedded=True)
+    await ensure_topics(Settings(kafka=kafka), silent)
+    with FakeCamera("401 Unauthorized") as refusing, FakeCamera("200 OK") as nonsense:
+        urls = [f"rtsp://admin:{SECRET}@127.0.0.1:{server.port}/x?pw={SECRET}" for server in (refusing, nonsense)]
+        urls += [f"rtsp://admin:{SECRET}@127.0.0.1:1/x", f"rtsp://admin:{SECRET}@127.0.0.1:99999/x"]
+        cameras = [{"id": f"c{number}", "url": url} for number, url in enumerate(urls)]
+        with Ingester(tmp_path, kafka, *cameras) as ingester:
+            await until(lambda: ingester.said.count("state=offline") == len(cameras), 20)
+            ingester.process.send_signal(signal.SIGTERM)
+            assert await ingester.ended() == 0
+    assert "refused the login (401)" in ingester.said
+    assert SECRET not in ingester.said
+    records = await raw_log(kafka)
+    assert len(records) >= 3 * len(cameras)
+    assert not any(SECRET.encode() in (record.value or b"") + repr(record.headers).encode() for record in records)
+
+
+async def test_missing_topics_are_told_in_one_line(embedded_broker: str, tmp_path: Path) -> None:
+    kafka = kafka_settings(embedded_broker, embedded=True)
+    with Ingester(tmp_path, kafka, {"id": "a", "url": "clip.mp4"}) as ingester:
+        assert await ingester.ended() == 1
+    assert f"the topic {kafka.frames_topic} is missing" in ingester.said
+    assert "andon topics create" in ingester.said
+    assert "Traceback" not in ingester.said
+
+
+async def test_a_broker_that_dies_and_comes_back_costs_no_frame_and_no_order(tmp_path: Path) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    clip = make_video(tmp_path / "clip.mp4", 50)
+    with KafkaServer(tmp_path / "kafka") as server:
+        kafka = kafka_settings(server.bootstrap_servers, embedded=False)
+        await ensure_topics(Settings(kafka=kafka), silent)
+        camera = {"id": "a", "url": str(clip), "loop": True, "mailbox_frames": 5000}
+        with Ingester(tmp_path, kafka, camera) as ingester:
+            await until(lambda: "state=online" in ingester.said, 20)
+            await asyncio.sleep(1)
+            server.stop(signal.SIGKILL)
+            await asyncio.sleep(1)
+            server.start()
+            await asyncio.sleep(2)
+            ingester.process.send_signal(signal.SIGTERM)
+            assert await ingester.ended() == 0
+        messages = await log(kafka, "a")
+    last = messages[-1]
+    assert isinstance(last, CameraStatus)
+    assert last.final
+    assert numbers(messages, last.session) == list(range(last.captured))
+
+
+async def test_a_stop_while_the_broker_is_away_ends_at_the_drain_deadline(tmp_path: Path) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    clip = make_video(tmp_path / "clip.mp4", 50)
+    with KafkaServer(tmp_path / "kafka") as server:
+        kafka = kafka_settings(server.bootstrap_servers, embedded=False)
+        await ensure_topics(Settings(kafka=kafka), silent)
+        camera = {"id": "a", "url": str(clip), "loop": True}
+        with Ingester(tmp_path, kafka, camera, drain_s=2.0) as ingester:
+            await until(lambda: "state=online" in ingester.said, 20)
+            server.stop(signal.SIGKILL)
+            ingester.process.send_signal(signal.SIGTERM)
+            assert await ingester.ended(30) == 1
+    assert "drained=false" in ingester.said.lower()
