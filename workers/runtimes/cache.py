@@ -16,8 +16,10 @@ EXPORT_S = 600.0
 LIBRARIES = ("openvino", "torch", "ultralytics")
 
 
-def cached_export(weights: Path, digest: str, cache: Path, where: str) -> Path:
+def cached_export(weights: Path, digest: str, cache: Path, named: str) -> Path:
     """The OpenVINO folder of `weights`, exported now if this machine never did. Blocks, for seconds to minutes.
+
+    `named` begins each message: the key and the file of the user's.
 
     Raises:
         ConfigError: the weights are not a YOLO detection model, or the cache can't be written.
@@ -28,26 +30,28 @@ def cached_export(weights: Path, digest: str, cache: Path, where: str) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{target.name}.lock", timeout=EXPORT_S):
             if not target.is_dir():  # it is there whole or not at all: it was renamed to its place
-                _export(weights, target, cache, where)
+                _export(weights, target, cache, named)
     except Timeout:
-        raise FatalError(f"{where}: another process has been exporting {weights} for {EXPORT_S:.0f} s") from None
+        raise FatalError(f"{named}: another process has been exporting it for {EXPORT_S:.0f} s") from None
     except OSError as error:
-        raise ConfigError(f"{where.rsplit('.', 1)[0]}.cache: {cache}: {error.strerror}") from None
+        raise ConfigError(
+            f"{named}: its export can't be kept in {cache}: {error.strerror}; choose another model.cache"
+        ) from None
     return target
 
 
-def _export(weights: Path, target: Path, cache: Path, where: str) -> None:
-    command = [sys.executable, "-m", "workers.runtimes.export", str(weights), str(target), str(cache), where]
+def _export(weights: Path, target: Path, cache: Path, named: str) -> None:
+    command = [sys.executable, "-m", "workers.runtimes.export", str(weights), str(target), str(cache), named]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and this package
             command, capture_output=True, text=True, timeout=EXPORT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise FatalError(f"{where}: exporting {weights} took longer than {EXPORT_S:.0f} s") from None
+        raise FatalError(f"{named}: exporting it took longer than {EXPORT_S:.0f} s") from None
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         kind = ConfigError if done.returncode == 2 else FatalError
-        raise kind(last if last.startswith(where) else f"{where}: exporting {weights} failed: {last}")
+        raise kind(last if last.startswith(named) else f"{named}: exporting it failed: {last}")
 
 
 def _machine() -> str:

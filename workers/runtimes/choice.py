@@ -20,8 +20,8 @@ class _Source:
 
     path: Path
     digest: str
-    where: str
-    """The key in line.yaml that names it."""
+    named: str
+    """The key in line.yaml and the path, with which messages begin."""
 
 
 def load(pool: PoolSettings, name: str) -> Detector:
@@ -47,7 +47,7 @@ def _source(pool: PoolSettings, where: str) -> _Source:
     digest = _folder_digest(path, key) if path.is_dir() else _file_digest(path, key)
     if pool.model.digest not in (None, digest):
         raise ConfigError(f"{key}: {path}: sha256 is {digest}, {where}.digest says {pool.model.digest}")
-    return _Source(path, digest, key)
+    return _Source(path, digest, f"{key}: {path}")
 
 
 def _file_digest(path: Path, key: str) -> str:
@@ -94,7 +94,7 @@ def _torch(pool: PoolSettings, source: _Source, where: str) -> Detector:
     from workers.runtimes.pytorch import TorchNetwork, device_named  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.ultralytics_model import open_weights  # noqa: PLC0415 - a worker loads only its runtime
 
-    opened = open_weights(source.path, _cache(pool), source.where)
+    opened = open_weights(source.path, _cache(pool), source.named)
     device = device_named(pool.model.device, where)
     network = TorchNetwork(opened, device, pool.model.confidence)
     imgsz = pool.model.imgsz or opened.imgsz
@@ -103,15 +103,15 @@ def _torch(pool: PoolSettings, source: _Source, where: str) -> Detector:
 
 
 def _openvino(pool: PoolSettings, source: _Source) -> Detector:
-    _need_openvino(source.where)
+    _need_openvino(source.named)
     from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - a worker loads only its runtime
 
     folder = source.path
     if not folder.is_dir():
-        folder = cached_export(source.path, source.digest, _cache(pool), source.where)
-    exported = read_export(folder, source.where)
-    network = OpenVinoNetwork(exported, _openvino_device(pool.model.device), pool.model.confidence)
+        folder = cached_export(source.path, source.digest, _cache(pool), source.named)
+    exported = read_export(folder, source.named)
+    network = OpenVinoNetwork(exported, _openvino_device(pool.model.device), pool.model.confidence, source.named)
     canvas = exported.fixed[1:] if exported.fixed else None
     imgsz = max(canvas) if canvas else pool.model.imgsz or exported.imgsz
     info = ModelInfo(source.digest, "openvino", network.device, imgsz, exported.classes, canvas)

@@ -15,7 +15,7 @@ import numpy as np
 
 from andon.errors import ConfigError, FatalError
 from workers.detector import Found, LetterboxDetector, ModelInfo, Picture
-from workers.runtimes.openvino import OpenVinoNetwork, read_export
+from workers.runtimes.openvino import OpenVinoNetwork, import_openvino, read_export
 from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import Opened, open_weights
 
@@ -28,25 +28,26 @@ MAX_SCORE_GAP = 0.1
 MIN_IOU = 0.8
 
 
-def export(weights: Path, target: Path, cache: Path, where: str) -> None:
+def export(weights: Path, target: Path, cache: Path, named: str) -> None:
     """Write the OpenVINO folder `target`, checked. Raises ConfigError (not a model) or FatalError (export differs)."""
+    import_openvino()  # before ultralytics does
     with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
         copy = Path(room) / "model.pt"  # ultralytics exports beside its source, which may be read-only
         shutil.copyfile(weights, copy)
-        opened = open_weights(copy, cache, where)
+        opened = open_weights(copy, cache, named)
         folder = Path(
             opened.yolo.export(format="openvino", dynamic=True, nms=_nms_argument(opened), imgsz=opened.imgsz)
         )
-        check(open_weights(copy, cache, where), folder, where)
+        check(open_weights(copy, cache, named), folder, named)
         folder.rename(target)
 
 
-def check(opened: Opened, folder: Path, where: str) -> None:
+def check(opened: Opened, folder: Path, named: str) -> None:
     """Raises FatalError unless the export in `folder` sees what its source `opened` sees."""
-    exported = read_export(folder, where)
+    exported = read_export(folder, named)
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes)
-    source = TorchNetwork(opened, device_named("cpu", where), SAMPLE_CONFIDENCE)
-    served = OpenVinoNetwork(exported, "CPU", SAMPLE_CONFIDENCE)
+    source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
+    served = OpenVinoNetwork(exported, "CPU", SAMPLE_CONFIDENCE, named)
     pictures = sample_pictures()
     pairs = zip(
         LetterboxDetector(source, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
@@ -56,7 +57,7 @@ def check(opened: Opened, folder: Path, where: str) -> None:
     for ours, theirs in pairs:
         complaint = disagreement(ours, theirs)
         if complaint:
-            raise FatalError(f"{where}: the OpenVINO export differs from its source ({complaint}): use runtime: torch")
+            raise FatalError(f"{named}: the OpenVINO export differs from its source ({complaint}): use runtime: torch")
 
 
 def disagreement(source: Found, served: Found) -> str:
@@ -104,10 +105,10 @@ def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """weights, target, cache, where. The last line on stderr says what is wrong: 2 a mistake in the settings."""
-    weights, target, cache, where = arguments
+    """weights, target, cache, named. The last line on stderr says what is wrong: 2 a mistake in the settings."""
+    weights, target, cache, named = arguments
     try:
-        export(Path(weights), Path(target), Path(cache), where)
+        export(Path(weights), Path(target), Path(cache), named)
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

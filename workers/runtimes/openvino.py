@@ -1,6 +1,8 @@
 """Serves an OpenVINO model, the fastest that a CPU has. Needs neither torch nor ultralytics."""
 
 import hashlib
+import importlib
+import sys
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import openvino as ov
 import yaml
 from numpy.typing import NDArray
 
@@ -61,12 +62,28 @@ def export_digest(exported: Exported) -> str:
     return digest.hexdigest()
 
 
+def import_openvino() -> Any:
+    """The module without its telemetry, which would send what it converts to an analytics service.
+
+    Where `openvino_telemetry` can't be imported, OpenVINO uses a stub of its own.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes its import fail
+    return importlib.import_module("openvino")
+
+
 class OpenVinoNetwork:
     """A Network over an exported model, compiled for each shape that comes (0.3 s each, the common ones at warm-up)."""
 
-    def __init__(self, exported: Exported, device: str, confidence: float) -> None:
-        """Raises ConfigError where the model can't be read or the device is not there."""
-        self._core = ov.Core()
+    def __init__(self, exported: Exported, device: str, confidence: float, named: str) -> None:
+        """Raises ConfigError where the model can't be read or the device is not there; `named` begins the message."""
+        self._ov = import_openvino()
+        self._core = self._ov.Core()
+        try:
+            self._core.get_property(device, "FULL_DEVICE_NAME")
+            self._core.read_model(exported.xml)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[-200:]
+            raise ConfigError(f"{named}: OpenVINO can't serve it on {device}: {reason}") from None
         self._exported = exported
         self.device = device
         self._confidence = confidence
@@ -105,6 +122,7 @@ class OpenVinoNetwork:
 
     def _compile(self, shape: tuple[int, int, int]) -> Any:
         """For uint8 NHWC BGR canvases of `shape`; conversion and scaling become part of the model."""
+        ov = self._ov
         model = self._core.read_model(self._exported.xml)
         if self._exported.fixed is None:
             model.reshape([shape[0], 3, shape[1], shape[2]])

@@ -47,11 +47,11 @@ def import_ultralytics(cache: Path) -> Any:
     return ultralytics
 
 
-def open_weights(weights: Path, cache: Path, where: str) -> Opened:
+def open_weights(weights: Path, cache: Path, named: str) -> Opened:
     """Load `weights`, which runs the code in it: check its digest first.
 
     Raises:
-        ConfigError: it is not a YOLO detection model; `where` is the key that names it.
+        ConfigError: it is not a YOLO detection model. `named` begins the message: the key and the file of the user's.
     """
     ultralytics = import_ultralytics(cache)
     try:
@@ -59,11 +59,11 @@ def open_weights(weights: Path, cache: Path, where: str) -> Opened:
         model, names = yolo.model, yolo.names
     except Exception as error:  # whatever a pickle may raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ConfigError(f"{where}: {weights}: not a YOLO model that ultralytics opens: {reason}") from None
+        raise ConfigError(f"{named}: not a YOLO model that ultralytics opens: {reason}") from None
     head = model.model[-1] if hasattr(model, "model") else None
     if yolo.task != "detect" or not isinstance(head, ultralytics.nn.modules.Detect):
         kind = f"{yolo.task} ({type(head).__name__})"
-        raise ConfigError(f"{where}: {weights}: a {kind} model; a YOLO detection model is needed")
+        raise ConfigError(f"{named}: a {kind} model; a YOLO detection model is needed")
     model = model.float().eval()
     nms_free = getattr(head, "one2one_cv2", None) is not None
     if nms_free:

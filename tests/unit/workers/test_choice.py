@@ -68,6 +68,16 @@ def test_an_export_of_another_task(tmp_path: Path) -> None:
     assert "a segment model" in complaint(weights=str(exported(tmp_path / "m", card)))
 
 
+def test_an_export_that_openvino_cannot_read(tmp_path: Path) -> None:
+    card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
+    assert "OpenVINO can't serve it on CPU" in complaint(weights=str(exported(tmp_path / "m", card)))
+
+
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
+    assert "on NPU" in complaint(weights=str(exported(tmp_path / "m", card)), device="npu")
+
+
 def test_torch_cannot_serve_an_openvino_folder(tmp_path: Path) -> None:
     card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
     message = complaint(weights=str(exported(tmp_path / "m", card)), runtime="torch")

@@ -1,0 +1,238 @@
+"""Every detector keeps the same promises: the fake one, torch and OpenVINO, with and without an NMS-free head."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from andon.errors import ConfigError, FatalError
+from andon.settings import PoolSettings
+from sample_streams.dataset import sample
+from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey
+from workers.detector import Detector, Found, Picture
+from workers.runtimes.choice import load
+from workers.runtimes.export import check, disagreement
+from workers.runtimes.openvino import import_openvino
+from workers.runtimes.ultralytics_model import import_ultralytics, open_weights
+
+MARKED = range(900, 912)
+"""Seeds of pictures that the demo model was not trained on; it sees flaws in some of them."""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def older_weights(cache: Path) -> Path:
+    """The demo model without its NMS-free head: what YOLO weights looked like before YOLO26."""
+    yolo = import_ultralytics(cache).YOLO(str(DEMO_WEIGHTS))
+    head = yolo.model.model[-1]
+    head.end2end = False
+    for branch in ("one2one_cv2", "one2one_cv3"):
+        delattr(head, branch)
+    path = cache / "older.pt"
+    yolo.save(str(path))
+    return path
+
+
+def real(runtime: str, weights: Path, cache: Path, batch: int = 4) -> Detector:
+    model = {"weights": str(weights), "runtime": runtime, "cache": str(cache), "device": "cpu"}
+    return load(PoolSettings.model_validate({"model": model, "batch": {"size": batch}}), "default")
+
+
+@pytest.fixture(scope="module", params=["fake", "torch", "openvino", "torch-older", "openvino-older"])
+def detector(request: pytest.FixtureRequest, cache: Path) -> Detector:
+    runtime, _, older = str(request.param).partition("-")
+    if runtime == "fake":
+        return FakeDetector()
+    weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
+    return real(runtime, weights, cache)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Picture]:
+    """Of four sizes, in no order."""
+    drawn = [sample(seed)[0] for seed in MARKED]
+    drawn[1] = np.ascontiguousarray(np.rot90(drawn[1]))
+    drawn[4] = np.ascontiguousarray(drawn[4][:333, :517])
+    drawn[7] = np.ascontiguousarray(drawn[7][::2, ::2])
+    drawn.append(grey(0, (1080, 1920)))
+    return drawn
+
+
+def same(one: Found, other: Found) -> bool:
+    return disagreement(one, other) == ""
+
+
+def test_a_warm_up_comes_before_the_first_batch_and_says_what_was_loaded(detector: Detector) -> None:
+    detector.warm_up()
+    assert len(detector.info.digest) == 64
+    assert detector.info.classes
+    assert detector.info.imgsz > 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 9])
+def test_there_are_as_many_results_as_pictures(detector: Detector, pictures: list[Picture], count: int) -> None:
+    assert len(detector.detect(pictures[:count])) == count
+
+
+def test_results_come_in_the_order_of_the_pictures(detector: Detector, pictures: list[Picture]) -> None:
+    together = detector.detect(pictures)
+    backwards = detector.detect(pictures[::-1])[::-1]
+    alone = [detector.detect([picture])[0] for picture in pictures]
+    assert all(same(one, other) for one, other in zip(together, alone, strict=True))
+    assert all(same(one, other) for one, other in zip(together, backwards, strict=True))
+    assert len({tuple(np.round(found.boxes.ravel())) for found in together}) > 2, "they differ, so order can be seen"
+
+
+def test_boxes_lie_inside_their_picture_and_classes_have_names(detector: Detector, pictures: list[Picture]) -> None:
+    for picture, found in zip(pictures, detector.detect(pictures), strict=True):
+        height, width = picture.shape[:2]
+        assert found.boxes.shape == (len(found.confidences), 4)
+        assert found.boxes.dtype == np.float32
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= [width, height, width, height]).all()
+        assert (found.boxes[:, :2] < found.boxes[:, 2:]).all()
+        assert ((found.confidences >= 0) & (found.confidences <= 1)).all()
+        assert (np.diff(found.confidences) <= 0).all()
+        assert set(found.classes.tolist()) <= set(range(len(detector.info.classes)))
+
+
+def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: list[Picture]) -> None:
+    before = pictures[2].copy()
+    first = detector.detect([pictures[2]])[0]
+    assert (pictures[2] == before).all()
+    detector.detect([grey(255, (480, 640))])
+    assert same(first, detector.detect([before])[0])
+    assert first.boxes.base is None or first.boxes.base.flags.owndata
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_openvino_sees_what_torch_sees(
+    request: pytest.FixtureRequest, cache: Path, pictures: list[Picture], older: bool
+) -> None:
+    weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
+    ours = real("torch", weights, cache).detect(pictures)
+    theirs = real("openvino", weights, cache).detect(pictures)
+    assert [disagreement(one, other) for one, other in zip(ours, theirs, strict=True)] == [""] * len(pictures)
+    assert sum(len(found.boxes) for found in ours) > 5, "the demo model sees something to agree on"
+
+
+def test_both_say_the_same_of_the_model(cache: Path) -> None:
+    ours, theirs = (real(runtime, DEMO_WEIGHTS, cache).info for runtime in ("torch", "openvino"))
+    assert (ours.digest, ours.imgsz, ours.classes) == (theirs.digest, theirs.imgsz, theirs.classes)
+
+
+def test_an_export_is_made_once_and_then_read_from_the_cache(cache: Path) -> None:
+    folder = export_of_demo(cache)
+    made_at = folder.stat().st_mtime_ns
+    real("openvino", DEMO_WEIGHTS, cache)
+    assert folder.stat().st_mtime_ns == made_at
+    assert not list(cache.glob("export-*")), "nothing half made is left"
+
+
+def test_an_exported_folder_is_served_as_it_is(cache: Path, pictures: list[Picture]) -> None:
+    folder = export_of_demo(cache)
+    served = real("auto", folder, cache)
+    assert served.info.runtime == "openvino"
+    assert served.info.digest != _digest_of(DEMO_WEIGHTS), "it is its own source"
+    ours = real("openvino", DEMO_WEIGHTS, cache).detect(pictures)
+    assert all(same(one, other) for one, other in zip(ours, served.detect(pictures), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore")  # ultralytics' exporter, elsewhere in a process of its own
+def test_an_export_for_one_shape_only_is_served_in_that_shape(cache: Path, pictures: list[Picture]) -> None:
+    yolo = import_ultralytics(cache).YOLO(str(DEMO_WEIGHTS))
+    yolo.save(str(cache / "fixed.pt"))
+    import_openvino()
+    copy = import_ultralytics(cache).YOLO(str(cache / "fixed.pt"))
+    folder = Path(copy.export(format="openvino", dynamic=False, nms=False, imgsz=320, batch=3))
+    ours = real("torch", DEMO_WEIGHTS, cache).detect(pictures)
+    theirs = real("openvino", folder, cache, batch=5).detect(pictures)
+    agreeing = [same(one, other) for one, other in zip(ours, theirs, strict=True)]
+    assert agreeing.count(True) >= len(pictures) - 2, "more padding moves a confidence a little"
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+@pytest.mark.parametrize("task", ["segment", "nothing"])
+def test_a_file_that_is_no_detection_model_is_told_in_one_line(
+    cache: Path, tmp_path: Path, runtime: str, task: str
+) -> None:
+    path = tmp_path / "other.pt"
+    if task == "segment":
+        import_ultralytics(cache).YOLO("yolo26n-seg.yaml").save(str(path))
+    else:
+        path.write_bytes(b"no model at all")
+    with pytest.raises(ConfigError) as caught:
+        real(runtime, path, cache)
+    message = str(caught.value)
+    assert message.startswith(f"pools.default.model.weights: {path}: ")
+    assert "\n" not in message
+    assert ("a segment (Segment26) model" in message) == (task == "segment")
+
+
+def test_an_export_that_differs_from_its_source_is_refused(cache: Path) -> None:
+    folder = export_of_demo(cache)
+    opened = open_weights(DEMO_WEIGHTS, cache, "weights")
+    check(opened, folder, "weights")
+    for scale in opened.model.model[-1].one2one_cv3:
+        scale[-1].bias.data.add_(2.0)
+    with pytest.raises(FatalError, match="weights: the OpenVINO export differs from its source"):
+        check(opened, folder, "weights")
+
+
+def test_workers_that_start_at_once_make_one_export_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[object] = []
+    run = subprocess.run
+
+    def counted(*arguments: object, **options: object) -> object:
+        runs.append(arguments)
+        return run(*arguments, **options)  # type: ignore[call-overload]  # handed on as it came
+
+    monkeypatch.setattr(subprocess, "run", counted)
+    with ThreadPoolExecutor(3) as starting:
+        made = list(starting.map(lambda _: real("openvino", DEMO_WEIGHTS, tmp_path), range(3)))
+    assert len(runs) == 1
+    assert all(len(detector.detect([grey(0)])) == 1 for detector in made)
+
+
+def test_loading_and_exporting_a_model_opens_no_connection(tmp_path: Path) -> None:
+    """In every process that is started on the way: whoever tries writes it down."""
+    (tmp_path / "sitecustomize.py").write_text(OFFLINE)
+    told = tmp_path / "tried"
+    script = (
+        "import pathlib, tests.conformance.test_detector as t\n"
+        f"[t.real(runtime, t.DEMO_WEIGHTS, pathlib.Path({str(tmp_path)!r})) for runtime in ('openvino', 'torch')]"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "TOLD": str(told)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=150)
+    assert not told.exists(), told.read_text()
+
+
+OFFLINE = """
+import os, socket, traceback
+def tried(*arguments, **options):
+    with open(os.environ["TOLD"], "a") as file:
+        file.write("".join(traceback.format_stack()))
+    raise OSError("a line has no internet")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = tried
+"""
+
+
+def export_of_demo(cache: Path) -> Path:
+    real("openvino", DEMO_WEIGHTS, cache)
+    (folder,) = (path for path in cache.glob("*-openvino") if path.name.startswith(_digest_of(DEMO_WEIGHTS)[:16]))
+    return folder
+
+
+def _digest_of(weights: Path) -> str:
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
