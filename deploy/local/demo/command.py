@@ -27,6 +27,8 @@ from deploy.local.line import Lag, Line, Plan, andon, line
 from deploy.local.server import free_port
 
 FIRST_FRAME_S = 60.0
+BACKLOG_S = 120.0
+"""A machine too slow or too busy for four cameras works off what it has fallen behind, and shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
     scene.write(scene.document(folder, port), config)
     settings = load(config)
     tally = Tally([camera.id for camera in settings.cameras])
-    plan = Plan(config, settings, folder, workers)
+    plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds))
     return Demo(plan, port, seconds, tally, SystemClock(), Console())
 
 

@@ -49,7 +49,8 @@ class Picture:
         lines = []
         for alert in self._tally.alerts[-ALERTS:]:
             defect = alert.defect
-            words = f"{alert.at.astimezone():%H:%M:%S} {defect.camera_id} {defect.label} {defect.transition} ({defect.severity})"
+            at = f"{alert.at.astimezone():%H:%M:%S}"
+            words = f"{at} {defect.camera_id} {defect.label} {defect.transition} ({defect.severity})"
             lines.append(Text(words, style="bold red" if defect.transition == "opened" else "dim"))
         return lines
 
