@@ -22,7 +22,8 @@ from sinks.batch import Work, gather
 from sinks.epoch import another_log
 from sinks.log_ends import Ends, LogEnds
 from sinks.sink import Live
-from sinks.state import CameraState, Policy, lose_log, snapshot
+from sinks.state import CameraState, snapshot
+from sinks.step import Policy, lose_log
 from sinks.store import Store
 from sinks.stored import Opening, Position
 

@@ -12,7 +12,8 @@ from andon.stage import Delivery
 from andon.wire import Record, decode
 from sinks.sink import EvidenceOrder
 from sinks.spans import Span
-from sinks.state import CameraState, Known, Policy, step
+from sinks.state import CameraState
+from sinks.step import Known, Policy, step
 from sinks.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"

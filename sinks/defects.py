@@ -17,6 +17,9 @@ from sinks.tracker import Match
 MAX_NAME = 150
 """Characters of a picture's name, well below what file systems take."""
 
+MAX_LABEL = 200
+"""Characters of a class's name; a database's index takes no endless ones."""
+
 
 @dataclass(slots=True)
 class Case:
@@ -57,8 +60,11 @@ class Rules:
     settings: DefectSettings
     evidence_url: str
 
-    def counts(self, detection: Detection) -> bool:
-        """Whether it is a defect's, and sure enough."""
+    def counted(self, inspection: Inspection) -> tuple[Detection, ...]:
+        """The detections that are defects', and sure enough."""
+        return tuple(item for item in inspection.detections if self._counts(item) and _possible(item, inspection))
+
+    def _counts(self, detection: Detection) -> bool:
         named = self.settings.classes.get(detection.label, DefectClass())
         return detection.label not in self.settings.ignore and detection.confidence >= named.min_confidence
 
@@ -105,6 +111,14 @@ def evidence_path(case: Case) -> str:
         name += "-" + hashlib.sha256(rest.encode()).hexdigest()[:8]
     opened_at = case.opened_at or case.last_at
     return f"{camera_id}/{opened_at:%Y-%m-%d}/{name}.jpg"
+
+
+def _possible(detection: Detection, inspection: Inspection) -> bool:
+    """Whether a model can have seen it: a box with an area, not far off the picture, and a label to be stored."""
+    box, width, height = detection.box, inspection.width, inspection.height
+    near = -width <= box.x1 < box.x2 <= 2 * width and -height <= box.y1 < box.y2 <= 2 * height
+    label = detection.label
+    return near and 0 < len(label) <= MAX_LABEL and "\0" not in label
 
 
 def _see(cases: dict[str, Case], track_id: str, detection: Detection, inspection: Inspection) -> None:

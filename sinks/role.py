@@ -25,7 +25,7 @@ from sinks.live import RedisLive
 from sinks.log_ends import KafkaLogEnds
 from sinks.outbox import Dispatcher
 from sinks.sink import Channel
-from sinks.state import Policy
+from sinks.step import Policy
 from sinks.store import Store
 
 STAGE = "sinks"

@@ -12,6 +12,8 @@ from andon.messages import CameraState, CameraStatus
 from sinks.ledger import Ended
 
 STOPPED = "stopped"
+MAX_DETAIL = 300
+"""Characters of a reason; a database takes no zero bytes in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def saw_status(watch: Watch, status: CameraStatus, *, grew: bool) -> None:
     if grew:
         watch.grew_at = status.at
     if status.state == "stopped" or (status.state == "offline" and watch.state != "stopped"):
-        watch.state, watch.detail = status.state, status.detail
+        watch.state, watch.detail = status.state, status.detail.replace("\0", "")[:MAX_DETAIL]
 
 
 def ended_without_word(watch: Watch, how: Ended | None) -> None:

@@ -1,29 +1,21 @@
-"""All that is known of one camera, and the step that a record takes it on by. Pure: a function of the log alone.
+"""All that is known of one camera: what of it is stored with every batch, and what it shows.
 
-    step(state, record) -> what follows
-
-`state` is changed in place: whoever calls either stores it with the offset after the record, or throws it away. The
-ledgers of sessions are stored in rows of their own, so that what a batch writes stays small however old a camera is.
+The ledgers of sessions are stored in rows of their own: what a batch writes stays small however old a camera is.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import hypot
 
 from pydantic import TypeAdapter
 
 from andon.messages import CameraState as Condition
-from andon.messages import CameraStatus, Inspection, Outcome, Shed
-from sinks import spans
-from sinks.defects import Case, Judgement, Rules, close_all, judge
-from sinks.ledger import Ended, SessionLedger, Tally
+from andon.messages import Outcome
+from sinks.defects import Case
+from sinks.ledger import SessionLedger
 from sinks.sink import CameraSnapshot, Verdict
-from sinks.spans import Span, Watch
-from sinks.tracker import Sight, Tracks, advance, forget
-
-Known = Inspection | Shed | CameraStatus
-"""The messages that a camera's account is made of."""
+from sinks.spans import Watch
+from sinks.tracker import Tracks
 
 
 @dataclass(slots=True)
@@ -91,24 +83,6 @@ class CameraState:
         return current + self.memory.announced
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings that decide what follows from a record."""
-
-    rules: Rules
-    silence_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What follows from one record."""
-
-    fresh: bool = True
-    """False: it had been accounted for before, and has changed nothing but the count of redeliveries."""
-    judgement: Judgement = field(default_factory=Judgement)
-    spans: tuple[Span, ...] = ()
-
-
 _MEMORY = TypeAdapter(Memory)
 
 
@@ -118,29 +92,6 @@ def to_bytes(memory: Memory) -> bytes:
 
 def from_bytes(stored: bytes) -> Memory:
     return _MEMORY.validate_json(stored)
-
-
-def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
-    """Take `state` on by one record of its camera, in the order of the log."""
-    closed = _enter(state, message, policy)
-    match message:
-        case Inspection():
-            outcomes = _inspected(state, message, policy)
-        case Shed():
-            outcomes = _shed(state, message)
-        case CameraStatus():
-            outcomes = _status(state, message, policy)
-    judgement = Judgement(closed.events + outcomes.judgement.events, closed.orders + outcomes.judgement.orders)
-    return Outcomes(outcomes.fresh, judgement, outcomes.spans)
-
-
-def lose_log(state: CameraState) -> None:
-    """The log is gone: what the open sessions had not yet accounted for went with it."""
-    for session in state.open_sessions:
-        before = state.sessions[session].tally()
-        state.sessions[session].lose_log()
-        _carry(state, session, before)
-    spans.lost_log(state.memory.watch)
 
 
 def snapshot(state: CameraState) -> CameraSnapshot:
@@ -167,141 +118,3 @@ def snapshot(state: CameraState) -> CameraSnapshot:
         fps=face.fps,
         open_defects=sum(1 for case in memory.cases.values() if case.opened_at is not None),
     )
-
-
-def _enter(state: CameraState, message: Known, policy: Policy) -> Judgement:
-    """The first frame of a session ends the one before: its ingester is gone, or has begun anew."""
-    memory, session = state.memory, message.session
-    if session is None or session == memory.session:
-        return Judgement()
-    ledger = state.sessions.setdefault(session, SessionLedger())
-    if ledger.ended is not None:
-        return Judgement()
-    if isinstance(message, CameraStatus):
-        if session not in memory.announced:
-            memory.announced.append(session)
-        return Judgement()
-    closed = _end(state, "superseded", policy)
-    if session in memory.announced:
-        for earlier in memory.announced[: memory.announced.index(session)]:
-            _end_ledger(state, earlier, "superseded")
-        del memory.announced[: memory.announced.index(session) + 1]
-    memory.session = session
-    return closed
-
-
-def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:
-    """The session under way is over, if there is one and it is not over yet."""
-    memory = state.memory
-    if memory.session is None or state.sessions[memory.session].ended is not None:
-        return Judgement()
-    _end_ledger(state, memory.session, how)
-    spans.ended_without_word(memory.watch, how)
-    forget(memory.tracks)
-    return close_all(memory.cases, policy.rules)
-
-
-def _end_ledger(state: CameraState, session: str, how: Ended) -> None:
-    ledger = state.sessions.get(session)
-    if ledger is not None:
-        before = ledger.tally()
-        ledger.end(how)
-        _carry(state, session, before)
-
-
-def _inspected(state: CameraState, seen: Inspection, policy: Policy) -> Outcomes:
-    memory = state.memory
-    if not _add(state, seen.session, (seen.seq, seen.seq), seen.outcome, seen.reason):
-        return Outcomes(fresh=False)
-    detections = tuple(item for item in seen.detections if policy.rules.counts(item))
-    _verdict(memory, seen, "unknown" if seen.outcome != "inspected" else "fail" if detections else "pass")
-    in_order = seen.session == memory.session and (memory.watch.session != seen.session or seen.seq > memory.watch.seq)
-    if not in_order:  # a late frame of a session that is over: it counts, and no more
-        return Outcomes()
-    memory.face.last_frame, memory.face.last_frame_at = seen.frame_id, seen.captured_at
-    span = spans.saw_frame(memory.watch, state.camera_id, (seen.session, seen.seq, seen.captured_at), policy.silence_s)
-    ended = state.sessions[seen.session].ended is not None
-    if seen.outcome != "inspected" or ended:
-        return Outcomes(spans=(span,) if span else ())
-    settings = policy.rules.settings
-    sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, hypot(seen.width, seen.height), detections)
-    matches = advance(memory.tracks, sight, settings.max_move, settings.close_after_frames, settings.confirm_window)
-    return Outcomes(True, judge(memory.cases, matches, seen, policy.rules), (span,) if span else ())
-
-
-def _verdict(memory: Memory, seen: Inspection, verdict: Verdict) -> None:
-    totals = memory.totals
-    if verdict == "pass":
-        totals.passed += 1
-    elif verdict == "fail":
-        totals.failed += 1
-    else:
-        totals.unknown += 1
-    if seen.session == memory.session:
-        memory.face.last_verdict = verdict
-
-
-def _shed(state: CameraState, shed: Shed) -> Outcomes:
-    memory = state.memory
-    fresh = _add(state, shed.session, (shed.first_seq, shed.last_seq), "shed", shed.reason)
-    if not fresh:
-        return Outcomes(fresh=False)
-    memory.totals.unknown += fresh
-    if shed.session == memory.session:
-        memory.face.last_verdict = "unknown"
-        spans.saw_shed(memory.watch, shed.at)
-    return Outcomes()
-
-
-def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcomes:
-    memory, face = state.memory, state.memory.face
-    closed = Judgement()
-    if status.session is not None:
-        before = state.sessions[status.session].tally()
-        state.sessions[status.session].saw_captured(status.captured)
-        _carry(state, status.session, before)
-        closed = _final(state, status, policy) if status.final else closed
-    grew = status.captured > (face.captured if status.session == face.session else 0)
-    newer = face.status_at is None or status.at > face.status_at
-    if not newer and not (grew and status.session == face.session):
-        return Outcomes(fresh=False, judgement=closed)  # delivered again, or overtaken
-    if face.state != status.state:
-        face.state, face.state_since = status.state, status.at
-    face.detail, face.fps, face.status_at = status.detail, status.fps, status.at
-    if status.session is not None:
-        face.session, face.session_at, face.captured = status.session, status.at, status.captured
-    spans.saw_status(memory.watch, status, grew=grew)
-    return Outcomes(judgement=closed)
-
-
-def _final(state: CameraState, status: CameraStatus, policy: Policy) -> Judgement:
-    """The session's last word: it stands behind its frames, though the state that it tells may be known by now."""
-    memory, session = state.memory, status.session
-    assert session is not None
-    if session == memory.session and state.sessions[session].ended is None:
-        closed = _end(state, "final", policy)
-        spans.saw_status(memory.watch, status, grew=False)
-        return closed
-    _end_ledger(state, session, "final")  # taken for dead, it has finished its account after all
-    if session in memory.announced:
-        memory.announced.remove(session)
-    return Judgement()
-
-
-def _add(state: CameraState, session: str, numbers: tuple[int, int], outcome: Outcome, reason: str | None) -> int:
-    ledger = state.sessions[session]
-    before = ledger.tally()
-    fresh = ledger.add(*numbers, outcome, reason)
-    _carry(state, session, before)
-    return fresh
-
-
-def _carry(state: CameraState, session: str, before: Tally) -> None:
-    """Bring the totals forward by what has changed in one session's ledger."""
-    state.changed.add(session)
-    after, totals = state.sessions[session].tally(), state.memory.totals
-    totals.captured += after.captured - before.captured
-    totals.lost += sum(after.lost.values()) - sum(before.lost.values())
-    totals.inspected += after.inspected - before.inspected
-    totals.shed += after.count("shed") - before.count("shed")
-    totals.quarantined += after.count("quarantined") - before.count("quarantined")

@@ -25,8 +25,12 @@ FIRST_VELOCITY_GAIN = 0.5
 BELT_GAIN = 0.1
 SETTLED_HITS = 4
 """From so many sightings on a track tells the belt's velocity."""
-SAME_BOX_IOU = 0.7
-"""Two boxes of one class that overlap more are one thing detected twice."""
+SAME_THING = 0.7
+"""Two boxes of one class are one thing detected twice if so much of the smaller one lies in the other."""
+SHORTEST_S = 1e-3
+"""A velocity is told from no shorter time: two frames with one time stamp would make it endless."""
+LONGEST_S = 60.0
+"""What moved for longer has left the picture."""
 FAR = 1e6
 """The cost of a pair that may not be matched."""
 
@@ -118,12 +122,14 @@ def forget(tracks: Tracks) -> None:
 
 
 def _step_s(tracks: Tracks, sight: Sight) -> float:
-    """Time since the last inspected frame: the stream's own where it has one, never negative."""
+    """Time since the last inspected frame: the stream's own where it has one, never negative, never endless."""
     if tracks.captured_at is None:
         return 0.0
     if tracks.media_time_s is not None and sight.media_time_s is not None:
-        return max(0.0, sight.media_time_s - tracks.media_time_s)
-    return max(0.0, (sight.captured_at - tracks.captured_at).total_seconds())
+        step_s = sight.media_time_s - tracks.media_time_s
+    else:
+        step_s = (sight.captured_at - tracks.captured_at).total_seconds()
+    return min(max(0.0, step_s), LONGEST_S)
 
 
 def _match(tracks: Tracks, old: list[Track], seen: list[Detection], gate_px: float) -> list[Match]:
@@ -158,7 +164,7 @@ def _correct(tracks: Tracks, track: Track, box: Box) -> None:
     first = track.hits == 1
     if first:
         track.x, track.y = x, y
-    if track.unseen_s > 0:
+    if track.unseen_s > SHORTEST_S:
         gain = VELOCITY_GAIN if not first else FIRST_VELOCITY_GAIN if tracks.belt is not None else 1.0
         track.vx += gain * off_x / track.unseen_s
         track.vy += gain * off_y / track.unseen_s
@@ -194,9 +200,14 @@ def _distinct(detections: Sequence[Detection]) -> list[Detection]:
     """Without the weaker of two boxes of one class on the same thing."""
     kept: list[Detection] = []
     for item in sorted(detections, key=lambda item: -item.confidence):
-        if all(item.label != other.label or _iou(item.box, other.box) < SAME_BOX_IOU for other in kept):
+        if all(item.label != other.label or not _same_thing(item.box, other.box) for other in kept):
             kept.append(item)
     return kept
+
+
+def _same_thing(one: Box, other: Box) -> bool:
+    shared = _shared(one, other)
+    return shared > 0 and shared >= SAME_THING * min(_area(one), _area(other))
 
 
 def _centre(box: Box) -> tuple[float, float]:
@@ -205,10 +216,16 @@ def _centre(box: Box) -> tuple[float, float]:
 
 def _iou(one: Box, other: Box) -> float:
     """Intersection over union, 0 to 1."""
+    shared = _shared(one, other)
+    return shared / (_area(one) + _area(other) - shared) if shared else 0.0
+
+
+def _shared(one: Box, other: Box) -> float:
+    """The area of both boxes' intersection, in square pixels."""
     width = min(one.x2, other.x2) - max(one.x1, other.x1)
     height = min(one.y2, other.y2) - max(one.y1, other.y1)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = (one.x2 - one.x1) * (one.y2 - one.y1) + (other.x2 - other.x1) * (other.y2 - other.y1)
-    return shared / (areas - shared)
+    return max(0.0, width) * max(0.0, height)
+
+
+def _area(box: Box) -> float:
+    return (box.x2 - box.x1) * (box.y2 - box.y1)

@@ -19,7 +19,7 @@ from sinks.account import Account, AccountRules, Outlets
 from sinks.ledger import Tally
 from sinks.log_ends import Ends
 from sinks.sink import CameraSnapshot
-from sinks.state import Known
+from sinks.step import Known
 from sinks.store import Store
 from sinks.stored import Batch, Position
 from tests.fakes import FakeClock, Told

@@ -9,7 +9,8 @@ from sinks.defects import Rules
 from sinks.sink import EvidenceOrder
 from sinks.spans import Span
 from sinks.state import CameraState as State
-from sinks.state import Known, Policy, from_bytes, step, to_bytes
+from sinks.state import from_bytes, to_bytes
+from sinks.step import Known, Policy, step
 from tests.fakes import START
 
 FPS = 15.0

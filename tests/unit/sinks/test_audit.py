@@ -6,7 +6,7 @@ import pytest
 
 from sinks.audit import Circumstances, audited
 from sinks.ledger import SessionLedger
-from sinks.state import Known
+from sinks.step import Known
 from sinks.stored import Stored
 from tests.fakes import START
 from tests.unit.sinks.frames import Told, inspected, status

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from andon.messages import Inspection
+from andon.messages import Box, Detection, Inspection
 from andon.settings import DefectClass, DefectSettings
 from sinks.defects import Case, Rules, evidence_path
-from sinks.state import Policy
+from sinks.step import Policy
 from tests.fakes import START
 from tests.unit.sinks.frames import POLICY, Told, box, crossing, inspected, quarantined, seen, shed, status
 
@@ -118,6 +118,25 @@ def test_severity_and_least_confidence_are_by_class_and_ignored_classes_are_no_d
 def test_two_boxes_on_the_same_thing_are_one_defect() -> None:
     frames = [inspected(seq, seen(10.0 * seq), seen(10.0 * seq + 1, 200, 0.5)) for seq in range(12)]
     assert [event.transition for event in Told().take(frames).events] == ["opened"]
+
+
+def test_a_weaker_box_that_lies_in_another_one_of_its_class_is_no_second_defect() -> None:
+    """What a detector does with long things: a second, shorter box on them now and then."""
+    whole = [
+        Detection(label="crack", confidence=0.8, box=Box(x1=9 * n, y1=50, x2=9 * n + 36, y2=110)) for n in range(40)
+    ]
+    half = [Detection(label="crack", confidence=0.4, box=Box(x1=9 * n, y1=52, x2=9 * n + 40, y2=90)) for n in range(40)]
+    frames = [inspected(n, whole[n], *([half[n]] if n % 2 else [])) for n in range(40)]
+    assert [event.transition for event in Told().take(frames).events] == ["opened"]
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [Box(x1=50, y1=50, x2=50, y2=60), Box(x1=60, y1=50, x2=50, y2=60), Box(x1=1e300, y1=0, x2=2e300, y2=9)],
+)
+def test_a_box_that_no_model_can_have_seen_is_no_defect(impossible: Box) -> None:
+    frames = [inspected(n, Detection(label="dent", confidence=0.9, box=impossible)) for n in range(10)]
+    assert Told().take(frames).events == []
 
 
 @pytest.mark.parametrize(

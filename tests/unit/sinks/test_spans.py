@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sinks import spans
 from sinks.spans import Span, Watch
-from sinks.state import Known
+from sinks.step import Known
 from tests.fakes import START
 from tests.unit.sinks.frames import FPS, Told, inspected, shed, status
 

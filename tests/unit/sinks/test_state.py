@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from andon.messages import Box, Detection
 from sinks.ledger import SessionLedger, total
 from sinks.sink import CameraSnapshot
-from sinks.state import CameraState, Known, from_bytes, lose_log, snapshot, to_bytes
+from sinks.state import CameraState, from_bytes, snapshot, to_bytes
+from sinks.step import Known, lose_log
 from tests.unit.sinks.frames import Told, crossing, inspected, quarantined, seen, shed, status
 
 LOG: list[Known] = [
@@ -151,6 +153,24 @@ def test_a_log_that_is_lost_takes_what_was_not_accounted_for() -> None:
 def test_what_is_stored_is_read_back(log: list[Known]) -> None:
     memory = Told().take(log).state.memory
     assert from_bytes(to_bytes(memory)) == memory
+
+
+boxes = st.tuples(*(st.floats(allow_nan=False, allow_infinity=False) for _ in range(4)))
+times = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+
+
+@given(st.lists(st.tuples(boxes, times, st.text(max_size=5), st.integers(0, 2**32 - 1)), max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_record_says_the_state_can_be_stored(
+    records: list[tuple[tuple[float, ...], float | None, str, int]],
+) -> None:
+    told = Told()
+    for (x1, y1, x2, y2), media_time_s, label, seq in records:
+        strange = Detection(label=label, confidence=0.9, box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
+        plain = inspected(seq, strange, seen(abs(x1) % 600), seen(abs(y1) % 600))
+        told.take([plain.model_copy(update={"media_time_s": media_time_s})])
+        assert from_bytes(to_bytes(told.state.memory)) == told.state.memory
+        checked(told.state)
 
 
 def test_the_state_of_a_camera_stays_small() -> None:
