@@ -95,7 +95,11 @@ class DefectAlerts:
 
     async def __aenter__(self) -> Self:
         """Waits while Redis is away. Raises FatalError where it refuses us."""
-        await patiently(self._redis, lambda: self._reader.create(self._start))
+        try:
+            await patiently(self._redis, lambda: self._reader.create(self._start))
+        except BaseException:
+            await self._redis.aclose()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:

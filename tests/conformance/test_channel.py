@@ -1,7 +1,9 @@
 """What holds for every alert channel: in memory, on a Redis stream, on a Kafka topic."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from andon.alert_stream import defect_in
 from andon.events import silent
 from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import Defect
-from andon.settings import KafkaSettings, Settings
+from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.wire import Record, decode
 from deploy.local.broker import EmbeddedBroker
 from sinks.alerts.kafka_topic import KafkaAlerts
 from sinks.alerts.redis_stream import RedisAlerts
 from sinks.sink import Channel, OutboxItem, SinkBusy
+from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.fakes import START
 from tests.outbox import MemoryChannel, a_defect, an_item
@@ -34,29 +37,52 @@ class Rig:
     go_away: Callable[[], None]
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("redis", marks=pytest.mark.integration),
-        pytest.param("embedded", marks=pytest.mark.integration),
-        pytest.param("apache", marks=pytest.mark.integration),
-    ]
-)
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    if request.param == "memory":
-        yield _memory()
-    elif request.param == "redis":
-        with MortalRedis() as server:
-            async for rig in _redis(server):
+KINDS = ["memory", *(pytest.param(kind, marks=pytest.mark.integration) for kind in ("redis", "embedded", "apache"))]
+
+
+@pytest.fixture(params=KINDS)
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """A channel to a server that other tests use, too."""
+    match request.param:
+        case "memory":
+            yield _memory()
+        case "redis":
+            async with _redis(request.getfixturevalue("valkey"), _stays) as rig:
                 yield rig
-    elif request.param == "embedded":
-        with EmbeddedBroker(tmp_path) as broker:
-            async for rig in _kafka(kafka_settings(broker.bootstrap_servers, embedded=True), lambda: _end(broker)):
+        case kind:
+            servers = request.getfixturevalue(f"{kind}_broker" if kind == "embedded" else f"{kind}_kafka")
+            async with _kafka(kafka_settings(servers, embedded=kind == "embedded"), _stays) as rig:
                 yield rig
-    else:
-        servers = request.getfixturevalue("apache_kafka")
-        async for rig in _kafka(kafka_settings(servers, embedded=False), lambda: pytest.skip("others use this broker")):
-            yield rig
+
+
+@pytest.fixture(params=KINDS)
+async def mortal_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    """A channel to a server of its own, which can go away."""
+    match request.param:
+        case "memory":
+            yield _memory()
+        case "redis":
+            with MortalRedis() as redis:
+                async with _redis(redis.settings, redis.kill) as rig:
+                    yield rig
+        case "embedded":
+            with EmbeddedBroker(tmp_path) as broker:
+                kafka = kafka_settings(broker.bootstrap_servers, embedded=True)
+                async with _kafka(kafka, broker.__exit__) as rig:
+                    yield rig
+        case _:
+            if reason := kafka_server.missing():
+                pytest.skip(reason)
+            with kafka_server.KafkaServer(tmp_path / "kafka") as server:
+                kafka = kafka_settings(server.bootstrap_servers, embedded=False)
+                async with _kafka(kafka, lambda: server.stop(signal.SIGKILL)) as rig:
+                    yield rig
+                    server.stop()
+                    server.start()  # the idempotent producer does not stop before it has delivered
+
+
+def _stays() -> None:
+    raise AssertionError("others use this server")
 
 
 def _memory() -> Rig:
@@ -71,22 +97,26 @@ def _memory() -> Rig:
     return Rig(channel, received, go_away)
 
 
-async def _redis(server: MortalRedis) -> AsyncIterator[Rig]:
-    client = andon_redis.client(server.url, 0.5)
+@asynccontextmanager
+async def _redis(settings: RedisSettings, go_away: Callable[[], None]) -> AsyncIterator[Rig]:
+    client = andon_redis.client(settings.url.get_secret_value(), settings.timeout_s)
 
     async def received() -> Received:
-        entries = await ask(client, "XRANGE", "t:alerts", "-", "+")
+        entries = await ask(client, "XRANGE", f"{settings.prefix}:alerts", "-", "+")
         return [(defect.event_id, defect) for defect in map(defect_in, entries)]
 
-    yield Rig(RedisAlerts(client, server.settings), received, server.kill)
-    await client.aclose()
+    try:
+        yield Rig(RedisAlerts(client, settings), received, go_away)
+    finally:
+        await client.aclose()
 
 
+@asynccontextmanager
 async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncIterator[Rig]:
     settings = settings.model_copy(update={"request_timeout_s": 2.0, "partitions": 1})
     await ensure_topics(Settings(kafka=settings), silent)
     async with started(lambda: producer(settings), settings, silent) as client:
-        channel = KafkaAlerts(KafkaPublisher(client), settings.defects_topic)
+        channel = KafkaAlerts(KafkaPublisher(client), settings.defects_topic, timeout_s=5.0)
         yield Rig(channel, lambda: _distinct(settings), go_away)
 
 
@@ -103,10 +133,6 @@ async def _distinct(settings: KafkaSettings) -> Received:
                 assert raw.key == defect.camera_id.encode()
                 seen.setdefault(dict(raw.headers)["ce_id"].decode(), defect)
     return list(seen.items())
-
-
-def _end(broker: EmbeddedBroker) -> None:
-    broker.__exit__()
 
 
 async def test_events_arrive_in_the_order_in_which_they_were_sent(rig: Rig) -> None:
@@ -144,10 +170,10 @@ async def test_what_is_no_event_is_refused_as_poison(rig: Rig) -> None:
     assert await rig.received() == []
 
 
-async def test_what_is_away_means_later_within_bounded_time(rig: Rig) -> None:
-    await rig.channel.send(an_item(1))
-    rig.go_away()
+async def test_what_is_away_means_later_within_bounded_time(mortal_rig: Rig) -> None:
+    await mortal_rig.channel.send(an_item(1))
+    mortal_rig.go_away()
     async with asyncio.timeout(30):
         with pytest.raises(SinkBusy) as busy:
-            await rig.channel.send(an_item(2))
+            await mortal_rig.channel.send(an_item(2))
     assert "\n" not in str(busy.value)
