@@ -32,6 +32,7 @@ class Audit:
     cameras: Mapping[str, Tally]
     spans: tuple[Span, ...]
     at: datetime
+    lag_known: bool
 
     @property
     def total(self) -> Tally:
@@ -90,7 +91,9 @@ def audited(stored: Stored, circumstances: Circumstances, camera: str | None = N
         cameras[name] = total(tallies)
     closed = [span for span in stored.spans if span.camera_id in cameras]
     still = [_open(name, memory, circumstances) for name, memory in memories.items()]
-    return Audit(cameras, tuple(closed + [span for span in still if span]), circumstances.now)
+    return Audit(
+        cameras, tuple(closed + [span for span in still if span]), circumstances.now, circumstances.lag is not None
+    )
 
 
 def _latest(memories: Iterable[Memory]) -> Memory:

@@ -14,7 +14,9 @@ from andon.cli import config_option
 from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import ConfigError, FatalError, RetryableError
+from andon.events import silent
 from andon.lag import group_lag
+from andon.log import adopt_client_logs
 from andon.settings import Settings
 from sinks.audit import Audit, Circumstances, audited
 from sinks.database import sqlite_file
@@ -23,6 +25,9 @@ from sinks.store import Store
 
 BROKER_S = 3.0
 """How long the broker may take to say how far the groups are: a stopped line is audited without it."""
+
+WIDTH = 130
+"""Columns, where there is no terminal to ask."""
 
 
 @click.command()
@@ -54,7 +59,12 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise ConfigError(
             f"sinks.store: {file} is not there: has `andon sink` run with this line.yaml, in this folder?"
         )
-    lag = await _lag(settings)
+    clock = SystemClock()
+    loud = adopt_client_logs(silent, clock)  # a broker that is away is said once, in the table
+    try:
+        lag = await _lag(settings)
+    finally:
+        loud()
     store = await Store.open(url)
     try:
         stored = await store.everything()
@@ -62,7 +72,7 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise FatalError(str(error)) from None
     finally:
         await store.close()
-    report = audited(stored, Circumstances(SystemClock().now(), lag, settings.sinks.silence_s), camera)
+    report = audited(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s), camera)
     if camera is not None and not report.cameras:
         raise ConfigError(f"--camera {camera}: nothing was ever heard of it")
     return report
@@ -82,7 +92,7 @@ async def _lag(settings: Settings) -> int | None:
 
 
 def _print(report: Audit) -> None:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     table = Table("camera", title="Every captured frame", title_justify="left")
     headings = ("captured", "inspected", "shed", "quarantined", "lost", "in flight", "redelivered", "duplicates")
     for heading in headings:
@@ -93,6 +103,8 @@ def _print(report: Audit) -> None:
     table.add_section()
     table.add_row("total", *_cells(report.total))
     console.print(table)
+    if not report.lag_known and report.total.in_flight:
+        console.print("Kafka can't be asked for the lag: what is not accounted for is taken to be on its way.")
     if report.spans:
         console.print(_spans(report))
 
