@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -16,6 +16,8 @@ from andon.messages import RecordRef
 from andon.settings import KafkaSettings, Settings
 from andon.wire import Outgoing, Record
 
+CLOSE_S = 5.0
+"""A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
@@ -124,7 +126,9 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
 async def _close(client: Client) -> None:
     # aiokafka 0.14 raises CancelledError from stop() where a task of its own has not yet had its first turn
     await asyncio.sleep(0)
-    await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
 def _unreachable(settings: KafkaSettings, error: BaseException) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -101,6 +101,7 @@ class FakeCamera:
 
     def __init__(self, answer: str | None) -> None:
         self._answer = answer
+        self._clients: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -111,21 +112,29 @@ class FakeCamera:
                 client, _ = self._server.accept()
             except OSError:
                 return
+            self._clients.append(client)
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client:
+        with client, suppress(OSError):
             while request := client.recv(4096).decode():
                 if self._answer is not None:
                     number = next(line for line in request.split("\r\n") if line.startswith("CSeq"))
                     login = 'WWW-Authenticate: Digest realm="x", nonce="abc"'
                     client.sendall(f"RTSP/1.0 {self._answer}\r\n{number}\r\n{login}\r\n\r\n".encode())
 
+    @property
+    def connected(self) -> bool:
+        return bool(self._clients)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._server.close()
+        for client in self._clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
 
 class Ingester:

@@ -101,3 +101,14 @@ async def test_a_live_camera_that_outruns_the_broker_sheds_and_says_so(broker: K
     assert isinstance(last, CameraStatus)
     assert numbers(messages, last.session) == list(range(100))
     assert last.captured == 100
+
+
+async def test_a_stop_does_not_wait_for_a_camera_that_is_silent(broker: KafkaSettings) -> None:
+    with FakeCamera(answer=None) as silent_camera:
+        async with line_on(broker) as line:
+            camera = line.camera(settings("a", f"rtsp://127.0.0.1:{silent_camera.port}/x", open_timeout_s=60))
+            running = asyncio.ensure_future(camera.run(line.stop))
+            await until(lambda: silent_camera.connected, 5)
+            line.stop.set()
+            await until(running.done, 10)
+    assert line.states("a") == ["connecting", "stopped"]
