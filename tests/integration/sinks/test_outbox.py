@@ -1,0 +1,85 @@
+"""The outbox over real servers that come and go: everything leaves, in order, nothing twice."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from andon import redis as andon_redis
+from andon.clock import SystemClock
+from andon.events import AlertSent, SinkFailed
+from sinks.alerts.redis_stream import RedisAlerts
+from sinks.outbox import Dispatcher
+from tests.fakes import Told
+from tests.outbox import MemoryOutbox, an_item
+from tests.redis_server import MortalRedis, ask
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def mortal() -> Iterator[MortalRedis]:
+    with MortalRedis() as server:
+        yield server
+
+
+async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(mortal: MortalRedis) -> None:
+    client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+    items = [an_item(number, "redis") for number in range(1, 301)]
+    store = MemoryOutbox(*items)
+    dispatcher = Dispatcher(store, [RedisAlerts(client, mortal.settings)], SystemClock(), told)
+    dispatcher.own(frozenset({0}))
+    running = asyncio.create_task(dispatcher.run(stop))
+    async with asyncio.timeout(30):
+        while len(told.of(AlertSent)) < 50:
+            await asyncio.sleep(0)
+        mortal.freeze()  # an attempt may now have arrived whose answer never comes back
+        while len(told.of(SinkFailed)) < 2:
+            await asyncio.sleep(0.02)
+        mortal.thaw()
+        stop.set()
+        await running
+    entries = await ask(client, "XRANGE", "t:alerts", "-", "+")
+    assert [fields[b"event_id"].decode() for _, fields in entries] == [item.event_id for item in items]
+    assert store.items == []
+    await client.aclose()
+
+
+async def test_redis_killed_and_back_gets_what_waited(mortal: MortalRedis) -> None:
+    client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+    store = MemoryOutbox(an_item(1, "redis"))
+    dispatcher = Dispatcher(store, [RedisAlerts(client, mortal.settings)], SystemClock(), told)
+    mortal.kill()
+    dispatcher.own(frozenset({0}))
+    running = asyncio.create_task(dispatcher.run(stop))
+    async with asyncio.timeout(30):
+        while not told.of(SinkFailed):
+            await asyncio.sleep(0.02)
+        mortal.start()
+        stop.set()
+        await running
+    assert [event.event_id for event in told.of(AlertSent)] == [an_item(1).event_id]
+    await client.aclose()
+
+
+async def test_the_stream_is_capped_and_its_memory_of_events_ends(mortal: MortalRedis) -> None:
+    client = andon_redis.client(mortal.url, 5.0)
+    settings = mortal.settings.model_copy(update={"alerts_maxlen": 100, "dedup_hours": 1.0})
+    channel = RedisAlerts(client, settings)
+    for number in range(1, 1001):
+        await channel.send(an_item(number))
+    assert 100 <= await ask(client, "XLEN", "t:alerts") < 300  # Redis trims whole nodes of 100
+    assert 3500 < await ask(client, "TTL", f"t:alert:{an_item(1).event_id}") <= 3600
+    await client.aclose()
+
+
+async def test_an_alert_that_redis_has_no_room_for_is_not_taken_for_sent(mortal: MortalRedis) -> None:
+    client = andon_redis.client(mortal.url, 5.0)
+    await ask(client, "SET", "t:alerts", "no stream")  # the append fails inside the script
+    channel = RedisAlerts(client, mortal.settings)
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        await channel.send(an_item(1))
+    await ask(client, "DEL", "t:alerts")
+    await channel.send(an_item(1))
+    assert await ask(client, "XLEN", "t:alerts") == 1
+    await client.aclose()
