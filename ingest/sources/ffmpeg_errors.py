@@ -1,5 +1,7 @@
 """What FFmpeg's errors mean to whoever set up the camera. FFmpeg's own text is never used: it holds the url."""
 
+import errno
+
 import av
 from av import error as ffmpeg
 
@@ -38,6 +40,8 @@ def _otherwise(error: av.FFmpegError, address: Address, reading: bool) -> str:
         return f"the stream broke off ({type(error).__name__})"
     if isinstance(error, av.InvalidDataError):
         return "what answers there is no RTSP camera" if address.kind == "rtsp" else "this is not a video"
+    if error.errno == errno.EPROTONOSUPPORT:
+        return "the camera does not offer this transport: set the other one of tcp and udp"
     if address.kind == "rtsp" and isinstance(error, OSError):
         return "the host can't be reached: check its name and the network"
     return f"it can't be opened ({type(error).__name__})"

@@ -1,5 +1,6 @@
 """What goes wrong with files, folders and devices, and how it is told."""
 
+import errno
 from pathlib import Path
 
 import av
@@ -156,6 +157,12 @@ def test_no_ffmpeg_error_shows_the_password(kind: type[av.FFmpegError], reading:
 def test_a_refused_login_says_what_to_check() -> None:
     error = ffmpeg.HTTPUnauthorizedError(401, "x", "x")
     assert "refused the login (401)" in explain(error, parse("rtsp://h/x"), reading=False)
+
+
+def test_a_camera_without_the_asked_transport_is_told_apart_from_a_host_that_is_away() -> None:
+    error = ffmpeg.OSError(errno.EPROTONOSUPPORT, "x", "x")
+    assert "does not offer this transport" in explain(error, parse("rtsp://h/x"), reading=False)
+    assert "can't be reached" in explain(ffmpeg.OSError(errno.EIO, "x", "x"), parse("rtsp://h/x"), reading=False)
 
 
 def test_pictures_up_to_1080p_are_decoded_by_one_thread_and_4k_by_more() -> None:
