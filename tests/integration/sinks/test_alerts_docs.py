@@ -1,0 +1,101 @@
+"""docs/alerts.md runs as pasted: only the addresses of the servers are put in."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from andon import redis as andon_redis
+from andon.events import silent
+from andon.kafka import KafkaPublisher, ensure_topics, producer, started
+from andon.messages import Defect
+from andon.settings import KafkaSettings, Settings
+from sinks.alerts.kafka_topic import KafkaAlerts
+from sinks.alerts.redis_stream import RedisAlerts
+from tests.outbox import a_defect, an_item
+from tests.redis_server import MortalRedis, ask
+
+pytestmark = pytest.mark.integration
+
+_TEXT = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", _TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def server() -> Iterator[MortalRedis]:
+    """Its own, since the examples use the default names."""
+    with MortalRedis() as server:
+        yield server
+
+
+async def raise_alerts(server: MortalRedis, *defects: Defect) -> None:
+    client = andon_redis.client(server.url, 5.0)
+    channel = RedisAlerts(client, server.settings.model_copy(update={"prefix": "andon"}))
+    for number, defect in enumerate(defects):
+        await channel.send(an_item(number, defect=defect))
+    await client.aclose()
+
+
+@contextmanager
+def running(code: str, folder: Path) -> Iterator[list[str]]:
+    """The first line that the example prints; then it is ended."""
+    script = folder / "example.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield [process.stdout.readline().strip()]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def test_the_python_example_prints_the_alert(server: MortalRedis, tmp_path: Path) -> None:
+    await raise_alerts(server, a_defect(1))
+    code = blocks("python")[0].replace("redis://127.0.0.1:6379/0", server.url)
+    with running(code, tmp_path) as printed:
+        assert printed == ["opened major scratch at press-3"]
+
+
+async def test_the_example_that_filters_prints_only_what_it_wants(server: MortalRedis, tmp_path: Path) -> None:
+    await raise_alerts(server, a_defect(1), a_defect(2, severity="critical", label="crack"))
+    code = blocks("python")[1].replace("redis://127.0.0.1:6379/0", server.url)
+    with running(code, tmp_path) as printed:
+        assert printed == ["stop: crack, see andon-data/evidence/press-3/2.jpg"]
+
+
+async def test_the_kafka_example_prints_the_alert(broker: KafkaSettings, tmp_path: Path) -> None:
+    await ensure_topics(Settings(kafka=broker), silent)
+    async with started(lambda: producer(broker), broker, silent) as client:
+        await KafkaAlerts(KafkaPublisher(client), broker.defects_topic).send(an_item(1))
+    code = blocks("python")[2].replace("127.0.0.1:9092", broker.bootstrap_servers)
+    code = code.replace('"andon.defects"', repr(broker.defects_topic)).replace('"mes"', repr(f"{broker.group_prefix}m"))
+    with running(code, tmp_path) as printed:
+        assert printed == ["opened scratch at press-3"]
+
+
+async def test_the_redis_cli_commands_answer(server: MortalRedis) -> None:
+    await raise_alerts(server, a_defect(1))
+    client = andon_redis.client(server.url, 5.0)
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("redis-cli ")]
+    answers = {line.split()[1]: await ask(client, *shlex.split(line)[1:]) for line in lines}
+    await client.aclose()
+    assert len(lines) == 10
+    for command in ("XREAD", "XREADGROUP"):
+        (_, ((_, fields),)) = answers[command][0]
+        assert Defect.model_validate_json(fields[b"event"]) == a_defect(1)
+        assert fields[b"severity"] == b"major"
+    assert answers["XPENDING"]["pending"] == 1
+
+
+def test_every_field_of_an_event_is_described() -> None:
+    described = set(re.findall(r"`([a-z_]+)`", _TEXT.split("## The fields of an event")[1]))
+    assert set(Defect.model_fields) <= described

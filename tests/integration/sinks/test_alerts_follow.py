@@ -1,0 +1,99 @@
+"""`andon alerts follow`, as a person runs it."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon import redis as andon_redis
+from andon.messages import Defect
+from sinks.alerts.redis_stream import RedisAlerts
+from tests.outbox import a_defect, an_item
+from tests.redis_server import MortalRedis
+
+pytestmark = pytest.mark.integration
+
+FOLLOW = [sys.executable, "-m", "andon", "alerts", "follow"]
+
+
+@pytest.fixture
+def server() -> Iterator[MortalRedis]:
+    with MortalRedis() as server:
+        yield server
+
+
+async def raise_alerts(server: MortalRedis, *numbers: int) -> None:
+    client = andon_redis.client(server.url, 5.0)
+    channel = RedisAlerts(client, server.settings.model_copy(update={"prefix": "andon"}))
+    for number in numbers:
+        await channel.send(an_item(number))
+    await client.aclose()
+
+
+def follow(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*FOLLOW, *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_each_alert_is_one_line(server: MortalRedis) -> None:
+    await raise_alerts(server, 1, 2)
+    done = follow("--redis", server.url, "--from-start", "--count", "2")
+    assert done.returncode == 0
+    defect = a_defect(1)
+    words = done.stdout.splitlines()[0].split()
+    assert words == ["2026-03-01T06:00:00.000Z", "press-3", "major", "scratch", "opened", *_rest(defect)]
+    assert len(done.stdout.splitlines()) == 2
+
+
+def _rest(defect: Defect) -> list[str]:
+    return [defect.defect_id, defect.evidence or "-"]
+
+
+async def test_json_is_the_event_itself(server: MortalRedis) -> None:
+    await raise_alerts(server, 1)
+    done = follow("--redis", server.url, "--from-start", "--count", "1", "--json")
+    assert Defect.model_validate(json.loads(done.stdout)) == a_defect(1)
+
+
+async def test_a_group_goes_on_where_it_was(server: MortalRedis) -> None:
+    await raise_alerts(server, 1, 2)
+    words = ("--redis", server.url, "--group", "shift", "--from-start", "--count", "1", "--json")
+    seen = [json.loads(follow(*words).stdout)["event_id"] for _ in range(2)]
+    assert seen == [a_defect(1).event_id, a_defect(2).event_id]
+
+
+async def test_the_line_s_configuration_names_its_redis(server: MortalRedis, tmp_path: Path) -> None:
+    await raise_alerts(server, 1)
+    config = tmp_path / "line.yaml"
+    config.write_text(f"redis:\n  url: {server.url}\n")
+    assert follow("-c", str(config), "--from-start", "--count", "1").returncode == 0
+
+
+def test_it_waits_for_redis_saying_so_and_ends_cleanly_at_ctrl_c(server: MortalRedis) -> None:
+    server.kill()
+    process = subprocess.Popen(
+        [*FOLLOW, "--redis", server.url], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert f"andon: redis at 127.0.0.1:{server.port} is away" in said
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_a_url_that_is_none_is_told_in_one_line_without_repeating_it() -> None:
+    done = follow("--redis", "http://me:hunter2@host")
+    assert done.returncode == 2
+    assert done.stderr.startswith("andon: not a Redis URL")
+    assert "hunter2" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_configuration_that_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
+    done = follow("-c", str(tmp_path / "none.yaml"))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
