@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 
-from andon.backoff import Backoff
 from andon.events import CameraChanged
 from andon.messages import CameraState, CameraStatus
 from andon.settings import CameraSettings
@@ -11,6 +10,7 @@ from ingest.capture import Capture, Tools
 from ingest.handoff import Handoff
 from ingest.mailbox import Bounds, Mailbox
 from ingest.publisher import CameraPublisher, Route
+from ingest.reconnect import Reconnect
 from ingest.threads import either, on_thread
 from ingest.urls import SourceError
 
@@ -38,6 +38,7 @@ class Camera:
         self._publisher = CameraPublisher(route, self._handoff, tools.clock, tools.emit)
         self._detail = ""
         self._told = False
+        self._online_since_s: float | None = None
         self._counts: deque[tuple[float, int]] = deque(maxlen=FPS_WINDOW + 1)
 
     @property
@@ -64,19 +65,20 @@ class Camera:
 
     async def _watch(self, stop: asyncio.Event) -> str:
         """Returns why it is over."""
-        backoff = Backoff(first_s=0.25, most_s=self.settings.reconnect_max_s)
-        failures = 0
+        reconnect = Reconnect(self.settings.reconnect_max_s)
         self._turn("connecting", "")
         while not stop.is_set():
-            began_s = self._tools.clock.monotonic()
             lost = await self._session(stop)
             if lost is None:
                 break
             self._end("offline", lost, self._handoff.seal())
-            steady = self._tools.clock.monotonic() - began_s > self.settings.reconnect_max_s
-            failures = 1 if steady else failures + 1
-            await either(stop.wait(), self._pause(backoff.delay_s(failures)))
+            await either(stop.wait(), self._pause(reconnect.delay_s(self._delivered_s())))
         return "told to stop" if stop.is_set() else "the end of the file"
+
+    def _delivered_s(self) -> float:
+        """How long the session lasted that has just been lost."""
+        began_s, self._online_since_s = self._online_since_s, None
+        return 0.0 if began_s is None else self._tools.clock.monotonic() - began_s
 
     async def _session(self, stop: asyncio.Event) -> str | None:
         """Connect and capture. Returns why the camera was lost; None: it has come to its end, or was stopped."""
@@ -117,6 +119,7 @@ class Camera:
 
     def _online(self, session: str) -> None:
         if self._handoff.session == session:  # else it has ended before the loop heard of its beginning
+            self._online_since_s = self._tools.clock.monotonic()
             self._turn("online", "")
 
     def _end(self, state: CameraState, detail: str, ended: tuple[str, int] | None) -> None:
