@@ -91,7 +91,7 @@ class CameraSettings(Section):
     open_timeout_s: Positive = 5.0
     read_timeout_s: Positive = 5.0
     """No frame for so long: the connection is taken for dead and opened anew."""
-    reconnect_max_s: Positive = 5.0
+    reconnect_max_s: Positive = 3.0
     """The ceiling of the exponential back-off between attempts; attempts never end."""
 
     @model_validator(mode="after")
