@@ -6,7 +6,7 @@ is off is judged by one clock. Only a span that is still open is reckoned from t
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from andon.messages import CameraState, CameraStatus
 from sinks.ledger import Ended
@@ -57,7 +57,7 @@ def saw_frame(watch: Watch, camera_id: str, frame: tuple[str, int, datetime], si
     started_at = _silent_since(watch, session)
     if started_at is not None:
         numbers = max(1, seq - watch.seq) if session == watch.session else 1
-        if at - started_at > timedelta(seconds=silence_s) * numbers:
+        if (at - started_at).total_seconds() > silence_s * numbers:
             reason, watched = _why(watch)
             span = Span(camera_id, started_at, at, reason, watched)
     watch.session, watch.seq, watch.frame_at, watch.shed_at = session, seq, at, None
@@ -95,7 +95,7 @@ def lost_log(watch: Watch) -> None:
 def open_span(watch: Watch, camera_id: str, now: datetime, silence_s: float) -> Span | None:
     """The silence that lasts at `now`, by the host's clock."""
     started_at = watch.grew_at or watch.frame_at or watch.since
-    if started_at is None or now - started_at <= timedelta(seconds=silence_s):
+    if started_at is None or (now - started_at).total_seconds() <= silence_s:
         return None
     reason, watched = _why(watch)
     return Span(camera_id, started_at, None, reason, watched)

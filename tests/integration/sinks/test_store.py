@@ -22,7 +22,7 @@ from sinks.store import Store
 from sinks.stored import Batch, Leaving, Opening, Position
 from tests.fakes import START
 from tests.postgres_server import PASSWORD, PostgresServer
-from tests.unit.sinks.frames import Told, crossing, inspected
+from tests.unit.sinks.frames import Stepped, crossing, inspected
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 3)
@@ -32,7 +32,7 @@ BEGIN = Position(1, "", 0)
 
 def a_batch(first: int = 0, last: int = 10) -> Batch:
     """The account after records `first` to `last` - 1, each at the offset of its number."""
-    told = Told().take(crossing(range(last)))
+    told = Stepped().take(crossing(range(last)))
     leaving = [Leaving("redis", event.event_id, event.model_dump_json().encode()) for event in told.events]
     return Batch(
         HERE,
@@ -124,7 +124,7 @@ async def test_an_epoch_is_opened_once(store: Store) -> None:
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
-    told = Told().take(crossing(range(5)))
+    told = Stepped().take(crossing(range(5)))
     await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.state,)))
     assert (await store.cameras(3)).keys() == {"press-1"}
 
@@ -133,7 +133,7 @@ async def test_the_account_of_a_camera_that_moved_is_one(store: Store) -> None:
     other = Partition("andon.inspections", 4)
     for partition in (HERE, other):
         await store.begin(partition, BEGIN, OPENING)
-    moved = Told().take([inspected(seq) for seq in range(10, 15)])
+    moved = Stepped().take([inspected(seq) for seq in range(10, 15)])
     await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.state,))])
     tally = (await store.everything()).ledgers["press-1", "s1"].tally()
     assert (tally.inspected, tally.lost) == (15, {})
@@ -226,7 +226,7 @@ async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: Postgre
 
 async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
-    told = Told().take([inspected(0), inspected(1, late_s=10)])
+    told = Stepped().take([inspected(0), inspected(1, late_s=10)])
     await store.write([Batch(HERE, BEGIN, 1, START, spans=told.spans)])
     (span,) = (await store.everything()).spans
     assert span == told.spans[0]

@@ -73,7 +73,7 @@ def crossing(frames: Iterable[int], speed_px: float = 16.0, first: int = 0) -> l
     return [inspected(seq, seen(speed_px * (seq - first))) for seq in frames]
 
 
-class Told:
+class Stepped:
     """What followed from some records."""
 
     def __init__(self, state: State | None = None) -> None:
@@ -83,7 +83,7 @@ class Told:
         self.spans: list[Span] = []
         self.stale = 0
 
-    def take(self, messages: Sequence[Known], policy: Policy = POLICY, *, stored_between: bool = False) -> "Told":
+    def take(self, messages: Sequence[Known], policy: Policy = POLICY, *, stored_between: bool = False) -> "Stepped":
         """`stored_between`: written to bytes and read again after each record, as a crash would have it."""
         for message in messages:
             outcomes = step(self.state, message, policy)

@@ -9,7 +9,7 @@ from andon.settings import DefectClass, DefectSettings
 from sinks.defects import Case, Rules, evidence_path
 from sinks.step import Policy
 from tests.fakes import START
-from tests.unit.sinks.frames import POLICY, Told, box, crossing, inspected, quarantined, seen, shed, status
+from tests.unit.sinks.frames import POLICY, Stepped, box, crossing, inspected, quarantined, seen, shed, status
 
 
 def policy(**settings: object) -> Policy:
@@ -17,7 +17,7 @@ def policy(**settings: object) -> Policy:
 
 
 def test_a_scratch_that_is_visible_for_40_frames_raises_one_event() -> None:
-    told = Told().take([*crossing(range(40)), *(inspected(seq) for seq in range(40, 60))])
+    told = Stepped().take([*crossing(range(40)), *(inspected(seq) for seq in range(40, 60))])
     assert told.ids == ["press-1/s1/0/scratch-1/opened", "press-1/s1/0/scratch-1/closed"]
     closed = told.events[-1]
     assert (closed.frames, closed.first_frame, closed.last_frame) == (40, "press-1/s1/0", "press-1/s1/39")
@@ -26,7 +26,7 @@ def test_a_scratch_that_is_visible_for_40_frames_raises_one_event() -> None:
 @pytest.mark.parametrize("apart_px", [25.0, 40.0, 120.0])
 def test_two_scratches_on_one_part_raise_two(apart_px: float) -> None:
     frames = [inspected(seq, seen(14.0 * seq), seen(14.0 * seq + apart_px, 210.0, 0.7)) for seq in range(40)]
-    told = Told().take([*frames, *(inspected(seq) for seq in range(40, 60))])
+    told = Stepped().take([*frames, *(inspected(seq) for seq in range(40, 60))])
     assert [event.transition for event in told.events] == ["opened", "opened", "closed", "closed"]
     assert {event.defect_id for event in told.events} == {"press-1/s1/0/scratch-1", "press-1/s1/0/scratch-2"}
     assert {event.frames for event in told.events if event.transition == "closed"} == {40}
@@ -39,7 +39,7 @@ def test_a_scratch_on_each_part_of_a_belt_raises_one_each() -> None:
         places = [18.0 * (seq - 20 * part) for part in range(6)]
         return inspected(seq, *(seen(x, 150.0 + 10 * n) for n, x in enumerate(places) if 0 <= x < 620))
 
-    told = Told().take([on_belt(seq) for seq in range(160)])
+    told = Stepped().take([on_belt(seq) for seq in range(160)])
     assert len({event.defect_id for event in told.events}) == 6
     assert [event.transition for event in told.events].count("opened") == 6
     assert {event.frames for event in told.events if event.transition == "closed"} == {35}
@@ -48,31 +48,31 @@ def test_a_scratch_on_each_part_of_a_belt_raises_one_each() -> None:
 def test_a_detection_that_flickers_is_still_one_defect() -> None:
     draw = random.Random(7)
     frames = [inspected(seq, *([seen(16.0 * seq)] if draw.random() < 0.6 else [])) for seq in range(40)]
-    told = Told().take([*frames, *(inspected(seq) for seq in range(40, 60))])
+    told = Stepped().take([*frames, *(inspected(seq) for seq in range(40, 60))])
     assert [event.transition for event in told.events] == ["opened", "closed"]
 
 
 def test_jitter_of_the_boxes_does_not_break_a_track() -> None:
     draw = random.Random(3)
     frames = [inspected(seq, seen(16.0 * seq + draw.gauss(0, 3), 200 + draw.gauss(0, 3))) for seq in range(40)]
-    assert [event.transition for event in Told().take(frames).events] == ["opened"]
+    assert [event.transition for event in Stepped().take(frames).events] == ["opened"]
 
 
 def test_frames_shed_or_quarantined_in_between_do_not_age_a_track() -> None:
-    told = Told().take([*crossing(range(10)), shed(10, 18), *(quarantined(seq) for seq in range(19, 24))])
+    told = Stepped().take([*crossing(range(10)), shed(10, 18), *(quarantined(seq) for seq in range(19, 24))])
     told.take([*crossing(range(24, 34)), *(inspected(seq) for seq in range(34, 45))])
     assert [event.transition for event in told.events] == ["opened", "closed"]
 
 
 def test_what_is_seen_in_fewer_than_k_of_n_frames_is_no_defect() -> None:
     frames = [inspected(seq, *([seen(100.0)] if seq % 3 == 0 else [])) for seq in range(30)]
-    assert Told().take(frames).events == []
-    assert Told().take(frames, policy(confirm_frames=3)).events != []
+    assert Stepped().take(frames).events == []
+    assert Stepped().take(frames, policy(confirm_frames=3)).events != []
 
 
 def test_it_opens_on_the_frame_that_confirms_it_with_the_best_picture_so_far() -> None:
     confidences = [0.4, 0.9, 0.5, 0.45, 0.5]
-    told = Told().take([inspected(seq, seen(10.0 * seq, 200, c)) for seq, c in enumerate(confidences)])
+    told = Stepped().take([inspected(seq, seen(10.0 * seq, 200, c)) for seq, c in enumerate(confidences)])
     opened, order = told.events[0], told.orders[0]
     assert opened.opened_at == opened.at == inspected(3).captured_at
     assert (opened.best_frame, opened.confidence, opened.box) == ("press-1/s1/1", 0.9, box(10.0))
@@ -83,7 +83,7 @@ def test_it_opens_on_the_frame_that_confirms_it_with_the_best_picture_so_far() -
 
 def test_an_update_follows_when_the_confidence_has_risen_by_enough() -> None:
     confidences = [0.4] * 5 + [0.5, 0.56, 0.6, 0.72]
-    told = Told().take([inspected(seq, seen(10.0 * seq, 200, c)) for seq, c in enumerate(confidences)])
+    told = Stepped().take([inspected(seq, seen(10.0 * seq, 200, c)) for seq, c in enumerate(confidences)])
     assert [(event.event_id.rsplit("/", 1)[1], event.confidence) for event in told.events] == [
         ("opened", 0.4),
         ("updated-1", 0.56),
@@ -93,13 +93,13 @@ def test_an_update_follows_when_the_confidence_has_risen_by_enough() -> None:
 
 
 def test_a_session_that_ends_closes_its_defects() -> None:
-    told = Told().take([*crossing(range(10)), status(10, final=True)])
+    told = Stepped().take([*crossing(range(10)), status(10, final=True)])
     assert [event.transition for event in told.events] == ["opened", "closed"]
     assert told.events[-1].at == inspected(9).captured_at
 
 
 def test_a_new_session_closes_the_defects_of_the_one_before() -> None:
-    told = Told().take([*crossing(range(10)), inspected(0, session="s2", late_s=5)])
+    told = Stepped().take([*crossing(range(10)), inspected(0, session="s2", late_s=5)])
     assert told.ids == ["press-1/s1/0/scratch-1/opened", "press-1/s1/0/scratch-1/closed"]
 
 
@@ -111,13 +111,13 @@ def test_severity_and_least_confidence_are_by_class_and_ignored_classes_are_no_d
         inspected(seq, seen(10.0, 50, 0.5, "dent"), seen(200, 300, 0.7, "dent"), seen(300, 100, 0.9, "part"))
         for seq in range(5)
     ]
-    events = Told().take(frames, rules).events
+    events = Stepped().take(frames, rules).events
     assert [(event.label, event.severity, event.box.y1) for event in events] == [("dent", "critical", 300)]
 
 
 def test_two_boxes_on_the_same_thing_are_one_defect() -> None:
     frames = [inspected(seq, seen(10.0 * seq), seen(10.0 * seq + 1, 200, 0.5)) for seq in range(12)]
-    assert [event.transition for event in Told().take(frames).events] == ["opened"]
+    assert [event.transition for event in Stepped().take(frames).events] == ["opened"]
 
 
 def test_a_weaker_box_that_lies_in_another_one_of_its_class_is_no_second_defect() -> None:
@@ -127,7 +127,7 @@ def test_a_weaker_box_that_lies_in_another_one_of_its_class_is_no_second_defect(
     ]
     half = [Detection(label="crack", confidence=0.4, box=Box(x1=9 * n, y1=52, x2=9 * n + 40, y2=90)) for n in range(40)]
     frames = [inspected(n, whole[n], *([half[n]] if n % 2 else [])) for n in range(40)]
-    assert [event.transition for event in Told().take(frames).events] == ["opened"]
+    assert [event.transition for event in Stepped().take(frames).events] == ["opened"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_weaker_box_that_lies_in_another_one_of_its_class_is_no_second_defect(
 )
 def test_a_box_that_no_model_can_have_seen_is_no_defect(impossible: Box) -> None:
     frames = [inspected(n, Detection(label="dent", confidence=0.9, box=impossible)) for n in range(10)]
-    assert Told().take(frames).events == []
+    assert Stepped().take(frames).events == []
 
 
 @pytest.mark.parametrize(

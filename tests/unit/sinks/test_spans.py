@@ -6,11 +6,11 @@ from sinks import spans
 from sinks.spans import Span, Watch
 from sinks.step import Known
 from tests.fakes import START
-from tests.unit.sinks.frames import FPS, Told, inspected, shed, status
+from tests.unit.sinks.frames import FPS, Stepped, inspected, shed, status
 
 
 def run(*messages: Known) -> list[Span]:
-    return Told().take(messages).spans
+    return Stepped().take(messages).spans
 
 
 def only(found: list[Span]) -> tuple[float, str, bool]:
@@ -77,7 +77,7 @@ def test_a_camera_whose_clock_is_an_hour_behind_has_none() -> None:
 
 
 def test_a_silence_that_lasts_is_open() -> None:
-    watch = Told().take([inspected(0), status(1, at_s=0.5)]).state.memory.watch
+    watch = Stepped().take([inspected(0), status(1, at_s=0.5)]).state.memory.watch
     assert spans.open_span(watch, "press-1", START + timedelta(seconds=3), 3.0) is None
     assert spans.open_span(watch, "press-1", START + timedelta(seconds=4), 3.0) == Span(
         "press-1", START + timedelta(seconds=0.5), None, "unknown", True
@@ -89,7 +89,7 @@ def test_a_camera_that_nobody_has_heard_of_is_not_silent() -> None:
 
 
 def test_a_camera_that_is_stopped_is_silent_without_fault() -> None:
-    watch = Told().take([inspected(0), status(1, state="stopped", final=True)]).state.memory.watch
+    watch = Stepped().take([inspected(0), status(1, state="stopped", final=True)]).state.memory.watch
     span = spans.open_span(watch, "press-1", START + timedelta(hours=1), 3.0)
     assert span is not None
     assert (span.reason, span.watched) == ("stopped", False)

@@ -11,7 +11,7 @@ from sinks.ledger import SessionLedger, total
 from sinks.sink import CameraSnapshot
 from sinks.state import CameraState, from_bytes, snapshot, to_bytes
 from sinks.step import Known, lose_log
-from tests.unit.sinks.frames import Told, crossing, inspected, quarantined, seen, shed, status
+from tests.unit.sinks.frames import Stepped, crossing, inspected, quarantined, seen, shed, status
 
 LOG: list[Known] = [
     status(0, None, "connecting"),
@@ -38,12 +38,12 @@ def checked(state: CameraState) -> CameraSnapshot:
     return shown
 
 
-def everything(told: Told) -> tuple[Any, ...]:
+def everything(told: Stepped) -> tuple[Any, ...]:
     ledgers = {name: ledger.to_bytes() for name, ledger in told.state.sessions.items()}
     return told.events, told.orders, told.spans, to_bytes(told.state.memory), ledgers
 
 
-def without_redelivered(told: Told) -> tuple[Any, ...]:
+def without_redelivered(told: Stepped) -> tuple[Any, ...]:
     tallies = {}
     for name, ledger in told.state.sessions.items():
         tally = ledger.tally()
@@ -52,7 +52,7 @@ def without_redelivered(told: Told) -> tuple[Any, ...]:
 
 
 def test_the_log_of_these_tests_holds_what_they_are_about() -> None:
-    told = Told().take(LOG)
+    told = Stepped().take(LOG)
     shown = checked(told.state)
     assert shown.captured == 75
     assert shown.lost == 16
@@ -64,7 +64,7 @@ def test_the_log_of_these_tests_holds_what_they_are_about() -> None:
 
 
 def test_a_crash_between_any_two_records_changes_nothing() -> None:
-    assert everything(Told().take(LOG, stored_between=True)) == everything(Told().take(LOG))
+    assert everything(Stepped().take(LOG, stored_between=True)) == everything(Stepped().take(LOG))
 
 
 @given(st.integers(0, len(LOG)), st.integers(0, len(LOG)), st.integers(1, 3))
@@ -73,23 +73,23 @@ def test_records_that_are_delivered_again_change_neither_ledger_nor_counters_nor
     first: int, last: int, times: int
 ) -> None:
     again = LOG[:last] + LOG[min(first, last) : last] * times + LOG[last:]
-    assert without_redelivered(Told().take(again)) == without_redelivered(Told().take(LOG))
+    assert without_redelivered(Stepped().take(again)) == without_redelivered(Stepped().take(LOG))
 
 
 def test_redeliveries_are_told_from_what_is_new() -> None:
-    told = Told().take([*crossing(range(10)), *crossing(range(10))])
+    told = Stepped().take([*crossing(range(10)), *crossing(range(10))])
     assert told.stale == 10
     assert told.state.sessions["s1"].tally().redelivered == 10
 
 
 def test_a_final_session_leaves_nothing_in_flight() -> None:
-    told = Told().take([*crossing(range(10)), status(10, final=True)])
+    told = Stepped().take([*crossing(range(10)), status(10, final=True)])
     tally = told.state.sessions["s1"].tally()
     assert (tally.captured, tally.lost, tally.in_flight) == (10, {}, 0)
 
 
 def test_what_a_killed_ingester_held_is_lost_when_the_next_sessions_frames_come() -> None:
-    told = Told().take([*crossing(range(10)), status(14)])
+    told = Stepped().take([*crossing(range(10)), status(14)])
     assert told.state.sessions["s1"].tally().in_flight == 4
     told.take([status(1, "s2", at_s=5), inspected(0, session="s2", late_s=5)])
     assert told.state.sessions["s1"].tally().lost == {"ingester_died": 4}
@@ -107,7 +107,7 @@ def test_statuses_of_a_new_session_overtake_the_frames_of_the_one_before() -> No
         inspected(0, session="s2", late_s=2),
         inspected(1, session="s2", late_s=2),
     ]
-    told = Told().take(overtaken)
+    told = Stepped().take(overtaken)
     assert told.ids == ["press-1/s1/0/scratch-1/opened", "press-1/s1/0/scratch-1/closed"]
     assert told.events[-1].frames == 20
     shown = checked(told.state)
@@ -115,12 +115,12 @@ def test_statuses_of_a_new_session_overtake_the_frames_of_the_one_before() -> No
 
 
 def test_a_session_that_never_got_a_frame_out_is_lost_with_its_ingester() -> None:
-    told = Told().take([status(5, "s1"), status(2, "s2", at_s=9), inspected(0, session="s2", late_s=9)])
+    told = Stepped().take([status(5, "s1"), status(2, "s2", at_s=9), inspected(0, session="s2", late_s=9)])
     assert told.state.sessions["s1"].tally().lost == {"ingester_died": 5}
 
 
 def test_a_late_frame_of_a_session_that_is_over_counts_and_raises_nothing() -> None:
-    told = Told().take(
+    told = Stepped().take(
         [*crossing(range(10)), status(14), inspected(0, session="s2", late_s=5), *crossing(range(10, 14))]
     )
     assert told.state.sessions["s1"].tally().lost == {}
@@ -129,7 +129,7 @@ def test_a_late_frame_of_a_session_that_is_over_counts_and_raises_nothing() -> N
 
 
 def test_what_was_not_inspected_is_never_a_pass() -> None:
-    told = Told().take([inspected(0), quarantined(1)])
+    told = Stepped().take([inspected(0), quarantined(1)])
     assert snapshot(told.state).last_verdict == "unknown"
     told.take([inspected(2)])
     assert snapshot(told.state).last_verdict == "pass"
@@ -138,11 +138,11 @@ def test_what_was_not_inspected_is_never_a_pass() -> None:
 
 
 def test_a_frame_with_a_defect_fails() -> None:
-    assert snapshot(Told().take(crossing(range(1))).state).last_verdict == "fail"
+    assert snapshot(Stepped().take(crossing(range(1))).state).last_verdict == "fail"
 
 
 def test_a_log_that_is_lost_takes_what_was_not_accounted_for() -> None:
-    told = Told().take([*crossing(range(10)), status(14)])
+    told = Stepped().take([*crossing(range(10)), status(14)])
     lose_log(told.state)
     assert checked(told.state).lost == 4
     told.take([inspected(20)])
@@ -151,7 +151,7 @@ def test_a_log_that_is_lost_takes_what_was_not_accounted_for() -> None:
 
 @pytest.mark.parametrize("log", [LOG, []])
 def test_what_is_stored_is_read_back(log: list[Known]) -> None:
-    memory = Told().take(log).state.memory
+    memory = Stepped().take(log).state.memory
     assert from_bytes(to_bytes(memory)) == memory
 
 
@@ -164,7 +164,7 @@ times = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
 def test_whatever_a_record_says_the_state_can_be_stored(
     records: list[tuple[tuple[float, ...], float | None, str, int]],
 ) -> None:
-    told = Told()
+    told = Stepped()
     for (x1, y1, x2, y2), media_time_s, label, seq in records:
         strange = Detection(label=label, confidence=0.9, box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
         plain = inspected(seq, strange, seen(abs(x1) % 600), seen(abs(y1) % 600))
@@ -174,7 +174,7 @@ def test_whatever_a_record_says_the_state_can_be_stored(
 
 
 def test_the_state_of_a_camera_stays_small() -> None:
-    told = Told().take([inspected(seq, seen(16.0 * (seq % 40), 50.0 + 7 * (seq // 40 % 50))) for seq in range(2000)])
+    told = Stepped().take([inspected(seq, seen(16.0 * (seq % 40), 50.0 + 7 * (seq // 40 % 50))) for seq in range(2000)])
     assert len(to_bytes(told.state.memory)) < 10_000
     assert len(told.state.sessions["s1"].to_bytes()) < 500
     assert isinstance(told.state.sessions["s1"], SessionLedger)
