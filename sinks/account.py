@@ -69,6 +69,8 @@ class Lane:
     position: Position
     cameras: dict[str, CameraState]
     waiting: deque[Delivery] = field(default_factory=deque)
+    read: int = 0
+    """The offset after the last record that was handed over."""
 
 
 class Account:
@@ -114,8 +116,16 @@ class Account:
         return {partition: self._lanes[partition].position.next_offset for partition in partitions}
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
+        """Raises FatalError where the log has begun anew under a running consumer: on a restart that is an epoch."""
         record = deliveries[0].record
-        self._lanes[Partition(record.topic, record.partition)].waiting.extend(deliveries)
+        lane = self._lanes[Partition(record.topic, record.partition)]
+        if record.offset < lane.read:
+            raise FatalError(
+                f"{record.topic}/{record.partition}: offset {record.offset} follows on {lane.read - 1}: the broker came"
+                " back with another log; this process stops, and begins with it when restarted"
+            )
+        lane.read = deliveries[-1].record.offset + 1
+        lane.waiting.extend(deliveries)
         self._news.set()
 
     async def drain(self, partitions: frozenset[Partition]) -> None:

@@ -27,6 +27,8 @@ SETTLED_HITS = 4
 """From so many sightings on a track tells the belt's velocity."""
 SAME_THING = 0.7
 """Two boxes of one class are one thing detected twice if so much of the smaller one lies in the other."""
+OVERLAP_WEIGHT = 0.02
+"""What no overlap with the expected box costs, beside a squared distance of 0 to 1: it decides between equals."""
 SHORTEST_S = 1e-3
 """A velocity is told from no shorter time: two frames with one time stamp would make it endless."""
 LONGEST_S = 60.0
@@ -152,7 +154,7 @@ def _cost(track: Track, box: Box, gate_px: float) -> float:
         return FAR
     half_width, half_height = track.width / 2, track.height / 2
     expected = Box(x1=track.x - half_width, y1=track.y - half_height, x2=track.x + half_width, y2=track.y + half_height)
-    return distance**2 + 0.1 * (1 - _iou(expected, box))
+    return distance**2 + OVERLAP_WEIGHT * (1 - _iou(expected, box))
 
 
 def _correct(tracks: Tracks, track: Track, box: Box) -> None:

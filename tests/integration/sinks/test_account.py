@@ -304,6 +304,15 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
     assert again.told.of(EpochOpened) == []
 
 
+async def test_a_log_that_begins_anew_under_a_running_account_ends_the_process(store: Store, log: MemoryLog) -> None:
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, 30)
+        await log.settled()
+        with pytest.raises(FatalError, match="another log"):
+            log.deliver(sink.account, 0, 5)
+
+
 async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store) -> None:
     log = MemoryLog().append(LOG[:5])
     log.append_raw(lambda offset: Record(HERE.topic, 0, offset, 0, b"press-1", b"\xff\x00", []))
