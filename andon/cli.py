@@ -73,7 +73,12 @@ def _needs_more(name: str, entry: EntryPoint, error: ModuleNotFoundError) -> cli
     package = entry.module.split(".")[0]
     extra = {"deploy": "all", "andon": "all"}.get(package, package)
 
-    @click.command(name, help=f"(needs `pip install 'andon[{extra}]'`)", add_help_option=False)
+    @click.command(
+        name,
+        help=f"(needs `pip install 'andon[{extra}]'`)",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True},
+    )
     @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
     def needs_more(ignored: tuple[str, ...]) -> None:
         raise ConfigError(f"`andon {name}` needs {error.name}: pip install 'andon[{extra}]'")

@@ -1,0 +1,15 @@
+"""What is installed is what is here."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("andon", "ingest", "workers", "sinks", "deploy", "sample_streams")
+
+
+def test_the_list_of_packages_names_every_package() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = sorted(
+        ".".join(init.parent.relative_to(ROOT).parts) for top in PACKAGES for init in (ROOT / top).rglob("__init__.py")
+    )
+    assert listed == found
