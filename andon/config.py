@@ -1,4 +1,4 @@
-"""Reads line.yaml: `${VAR}`, ANDON_* overrides, and one clear line for each mistake."""
+"""Reads line.yaml: `${VAR}`, `${file:PATH}`, ANDON_* overrides, and one clear line for each mistake."""
 
 import difflib
 import os
@@ -14,7 +14,9 @@ from pydantic_settings import EnvSettingsSource
 from andon.errors import ConfigError
 from andon.settings import Settings
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
+_QUOTED = re.compile(r"'[^<'].+'")
+"""What PyYAML repeats of the text: an alias or a tag, which a password that begins with * or ! is to YAML."""
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -38,11 +40,22 @@ def _read(path: Path) -> dict[str, Any]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; `andon init` writes an example") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not valid YAML: not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {_where_and_why(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected `key: value` lines; `andon init` writes an example")
     return document
+
+
+def _where_and_why(error: yaml.YAMLError) -> str:
+    """Without the line itself, which PyYAML quotes: a password may stand in it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    mark = error.problem_mark
+    problem = _QUOTED.sub("'...'", str(error.problem))
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
@@ -54,11 +67,23 @@ def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
         return value
 
     def read(match: re.Match[str]) -> str:
-        if match[1] not in environ:
-            raise ConfigError(f"{where}: the environment variable {match[1]} is not set")
-        return environ[match[1]]
+        if (file := match["file"]) is not None:
+            return _secret_in(Path(file), where)
+        if (variable := match["variable"]) not in environ:
+            raise ConfigError(f"{where}: the environment variable {variable} is not set")
+        return environ[variable]
 
-    return _VARIABLE.sub(read, value)
+    return _SECRET.sub(read, value)
+
+
+def _secret_in(path: Path, where: str) -> str:
+    """What Docker and Kubernetes mount as a secret; editors end it with a newline, which is not part of it."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ConfigError(f"{where}: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{where}: {path}: not UTF-8 text") from None
 
 
 def _overrides() -> dict[str, Any]:

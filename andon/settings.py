@@ -1,7 +1,7 @@
 """line.yaml and ANDON_* -> Settings; the only reader of the environment.
 
-One file describes a line. `ANDON_SECTION__KEY` overrides a key of it, `${VAR}` in it reads a secret from the
-environment. Each field's text gives its unit and the reason for its default.
+One file describes a line. `ANDON_SECTION__KEY` overrides a key of it; `${VAR}` in it reads a secret from the
+environment, `${file:PATH}` one from a file. Each field's text gives its unit and the reason for its default.
 """
 
 from typing import Annotated, Literal, Self
@@ -15,7 +15,8 @@ PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # an error that nobody foresaw must not show what was given: it may be a password
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class KafkaSettings(Section):
@@ -144,8 +145,15 @@ class WorkerSettings(Section):
 
 class EvidenceSettings(Section):
     url: str = "andon-data/evidence"
-    """A folder, or any fsspec URL (s3://bucket/prefix)."""
+    """A folder, or any fsspec URL (s3://bucket/prefix). It is part of every alert, so it holds no password."""
     jpeg_quality: int = Field(default=90, ge=10, le=100)
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if "://" in url and "@" in url:
+            raise ValueError("keep user and password out of it: fsspec reads them from its own environment variables")
+        return url
 
 
 class SinkSettings(Section):

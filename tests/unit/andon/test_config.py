@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import ValidationError
 
 from andon.config import load
 from andon.errors import ConfigError
+from andon.settings import Settings
 
 
 @pytest.fixture
@@ -31,6 +34,47 @@ def test_a_secret_is_read_from_the_environment_and_never_shown(line: Path) -> No
     assert "s3cret" not in repr(settings)
 
 
+def test_a_secret_is_read_from_a_file_without_its_last_newline(line: Path) -> None:
+    (line.parent / "secret").write_text("s3cret \n")
+    line.write_text(f"kafka: {{sasl_password: '${{file:{line.parent}/secret}}'}}")
+    settings = load(line, {})
+    assert settings.kafka.sasl_password.get_secret_value() == "s3cret "
+    assert "s3cret" not in repr(settings)
+
+
+def test_secrets_of_both_kinds_may_stand_inside_one_value(line: Path) -> None:
+    (line.parent / "secret").write_text("b\r\n")
+    line.write_text(f"redis: {{url: 'redis://${{USER}}:${{file:{line.parent}/secret}}@h'}}")
+    assert load(line, {"USER": "a"}).redis.url.get_secret_value() == "redis://a:b@h"
+
+
+def test_a_secret_file_that_is_no_text_is_one_line(line: Path) -> None:
+    (line.parent / "secret").write_bytes(b"\xff\xfe")
+    line.write_text(f"line: '${{file:{line.parent}/secret}}'")
+    with pytest.raises(ConfigError, match=r"^line: .*secret: not UTF-8 text$"):
+        load(line, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["url: 'rtsp://u:s3cret@h", "a: s3cret: b", "- [s3cret", "\ts3cret: 1", "a: @s3cret", "a: *s3cret", "a: !s3cret x"],
+)
+def test_a_mistake_in_the_yaml_is_placed_but_not_quoted(line: Path, text: str) -> None:
+    line.write_text(text)
+    with pytest.raises(ConfigError, match=r"not valid YAML: line \d+, column \d+: ") as caught:
+        load(line, {})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_mistake_that_spans_a_section_does_not_show_its_secrets(line: Path) -> None:
+    line.write_text(
+        "redis: {url: 'redis://:s3cret@h', timeout_s: 0}\ncameras: [{id: c, url: s3cret, roi: [0, 0, 0, 1]}]"
+    )
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(yaml.safe_load(line.read_text()))
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -46,6 +90,8 @@ def test_a_secret_is_read_from_the_environment_and_never_shown(line: Path) -> No
         ("a: [", "not valid YAML"),
         ("- 1", "expected `key: value` lines"),
         ("line: ${NOWHERE}", "line: the environment variable NOWHERE is not set"),
+        ("line: ${file:/nowhere/secret}", "line: /nowhere/secret: No such file or directory"),
+        ("sinks: {evidence: {url: 'sftp://u:p@h/x'}}", "sinks.evidence.url: keep user and password out of it"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_key_and_what_to_do(line: Path, text: str, complaint: str) -> None:
