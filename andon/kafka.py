@@ -18,6 +18,7 @@ from andon.wire import Outgoing, Record
 
 CLOSE_S = 5.0
 """A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
+TOPIC_POLL_S = 1.0
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
@@ -151,6 +152,25 @@ async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
         if missing:
             await _create(client, missing, kafka)
     return sorted(missing)
+
+
+async def topic_there(client: AIOKafkaConsumer, topic: str, settings: KafkaSettings, emit: Emit) -> None:
+    """Wait for a topic: a member that subscribed before it existed would learn of it only minutes later.
+
+    Raises:
+        FatalError: it is still missing after `start_timeout_s`.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.start_timeout_s
+    attempt = 0
+    while topic not in await client.topics():
+        if loop.time() >= deadline:
+            raise FatalError(
+                f"the topic {topic} is missing at {settings.bootstrap_servers}: `andon topics create` makes it"
+            )
+        attempt += 1
+        emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
+        await asyncio.sleep(TOPIC_POLL_S)
 
 
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:

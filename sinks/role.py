@@ -9,9 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 
 from andon import redis
-from andon.errors import FatalError
-from andon.events import Retrying
-from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, started
+from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, started, topic_there
 from andon.lag_gauges import watch_stage
 from andon.lifecycle import Life
 from andon.settings import Settings
@@ -29,7 +27,6 @@ from sinks.step import Policy
 from sinks.store import Store
 
 STAGE = "sinks"
-TOPIC_POLL_S = 1.0
 MAX_IN_FLIGHT_BYTES = 64_000_000
 """Inspections are small: the bound in records is the one that holds."""
 
@@ -54,7 +51,8 @@ async def sink(life: Life) -> None:
     Raises ConfigError or FatalError, one line each, for a store, a topic or a broker that is not as it should be.
     """
     async with _clients(life) as clients:
-        await _topic_there(life, clients.reading)
+        kafka = life.settings.kafka
+        await topic_there(clients.reading, kafka.inspections_topic, kafka, life.emit)
         evidence = EvidenceChannel(clients.frames, life.settings.sinks.evidence, life.emit)
         try:
             await _run(life, clients, [*_alerts(life.settings, clients), evidence])
@@ -123,19 +121,6 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             started(lambda: consumer(kafka, settings.sink_group), kafka, life.emit)
         )
         yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(reader), remote)
-
-
-async def _topic_there(life: Life, reading: AIOKafkaConsumer) -> None:
-    """Wait for the topic: a member that subscribed before it existed would learn of it only minutes later."""
-    topic = life.settings.kafka.inspections_topic
-    deadline = life.clock.monotonic() + life.settings.kafka.start_timeout_s
-    attempt = 0
-    while topic not in await reading.topics():
-        if life.clock.monotonic() >= deadline:
-            raise FatalError(f"Kafka has no topic {topic}: `andon topics create` makes it")
-        attempt += 1
-        life.emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
-        await asyncio.sleep(TOPIC_POLL_S)
 
 
 async def _ready(life: Life, stage: Stage) -> None:

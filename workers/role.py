@@ -5,11 +5,9 @@ from collections.abc import Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
-
-from andon.errors import ConfigError, FatalError
-from andon.events import ModelLoaded, Retrying
-from andon.kafka import KafkaPublisher, consumer, producer, started
+from andon.errors import ConfigError
+from andon.events import ModelLoaded
+from andon.kafka import KafkaPublisher, consumer, producer, started, topic_there
 from andon.lag_gauges import watch_stage
 from andon.lifecycle import Life
 from andon.settings import PoolSettings, Settings
@@ -24,7 +22,6 @@ from workers.quarantine import QuarantineLimit
 from workers.runtimes.choice import load
 
 STAGE = "workers"
-TOPIC_POLL_S = 1.0
 
 
 async def work(life: Life, pool_name: str) -> None:
@@ -66,7 +63,7 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Execu
         started(lambda: consumer(kafka, group), kafka, life.emit) as reading,
         asyncio.TaskGroup() as tasks,
     ):
-        await _topic_there(life, reading, topic)
+        await topic_there(reading, topic, kafka, life.emit)
 
         def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
             return tasks.create_task(work, name=name)
@@ -99,18 +96,6 @@ def _route(settings: Settings, batch_size: int) -> Route:
         # one batch inferring, one behind it, one gathering
         3 * batch_size + settings.worker.decode_threads,
     )
-
-
-async def _topic_there(life: Life, reading: AIOKafkaConsumer, topic: str) -> None:
-    """Wait for the topic: a member that subscribed before it existed would learn of it only minutes later."""
-    deadline = life.clock.monotonic() + life.settings.kafka.start_timeout_s
-    attempt = 0
-    while topic not in await reading.topics():
-        if life.clock.monotonic() >= deadline:
-            raise FatalError(f"Kafka has no topic {topic}: `andon topics create` makes it")
-        attempt += 1
-        life.emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
-        await asyncio.sleep(TOPIC_POLL_S)
 
 
 async def _ready(life: Life, stage: Stage) -> None:

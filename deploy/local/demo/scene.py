@@ -20,6 +20,8 @@ START_S = 20.0
 STOP_S = 5.0
 PARTITIONS = 17
 """By their names' hashes the four cameras share themselves out evenly among two workers, and well among three."""
+CONFIDENCE = 0.4
+"""The demo model's boxes below it are as often nothing as something (sample_streams/README.md)."""
 SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
 
 
@@ -30,11 +32,12 @@ def truths() -> dict[str, ClipTruth]:
 
 def document(folder: Path, port: int) -> dict[str, Any]:
     """The line.yaml of a demo in `folder` (absolute) whose cameras are served at `port`."""
+    model = {"weights": str(model_card.MODEL), "digest": _digest(), "confidence": CONFIDENCE}
     return {
         "line": "demo",
         "kafka": {"partitions": PARTITIONS},
         "cameras": [{"id": name, "url": serve.url(port, _clip(name))} for name in clips.CLIPS],
-        "pools": {"default": {"model": {"weights": str(model_card.MODEL), "digest": _digest()}}},
+        "pools": {"default": {"model": model}},
         "defects": {"classes": {name: {"severity": severity} for name, severity in SEVERITIES.items()}},
         "sinks": {"store": f"sqlite:///{folder / 'andon.db'}", "evidence": {"url": str(folder / "evidence")}},
     }
