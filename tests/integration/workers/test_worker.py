@@ -1,0 +1,160 @@
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from andon.messages import CameraStatus, Inspection, Shed
+from andon.settings import KafkaSettings
+from andon.wire import Outgoing
+from tests.integration.workers.line import PICTURE, Line, frame, seqs
+
+pytestmark = pytest.mark.integration
+CAMERAS = ("press-1", "press-2", "weld-1")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of exported models: made once for all of these tests."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+async def line(broker: KafkaSettings, tmp_path: Path, cache: Path) -> Line:
+    line = Line(tmp_path, cache, broker)
+    await line.create_topics()
+    return line
+
+
+async def test_every_frame_is_inspected_once_in_its_cameras_order_across_a_stop_and_a_restart(line: Line) -> None:
+    count = 120
+    await line.publish(*(frame(camera, seq) for seq in range(count) for camera in CAMERAS))
+    async with line.worker() as worker:
+        await line.inspections(at_least=20)
+        assert await worker.stop(signal.SIGTERM) == 0
+        assert "event=process.stopped" in worker.said
+    before = await line.inspections(at_least=20)
+    committed, _ = await line.committed()
+    assert committed == len(before), "what was inspected is committed, and nothing else"
+    async with line.worker() as worker:
+        after = await line.inspections(at_least=count * len(CAMERAS))
+        assert await worker.stop() == 0
+    assert seqs(after) == {camera: list(range(count)) for camera in CAMERAS}
+    assert await line.committed() == (count * len(CAMERAS), count * len(CAMERAS))
+
+
+async def test_poison_is_quarantined_and_the_line_goes_on(line: Line) -> None:
+    camera = CAMERAS[0]
+    hole = PICTURE[:700] + bytes(200) + PICTURE[900:]
+    foreign = Outgoing(camera.encode(), b'{"who": "knows"}', (("x-trace", b"1"), ("binary", b"\xff")), 5)
+    await line.publish(
+        frame(camera, 0),
+        frame(camera, 1, payload=hole),
+        frame(camera, 2, payload=b""),
+        frame(camera, 3, payload=PICTURE[: len(PICTURE) // 2]),
+        foreign,
+        Outgoing(camera.encode(), b"", (), 5),
+        frame(camera, 4, corrupt=True),
+        frame(camera, 5),
+    )
+    async with line.worker() as worker:
+        inspections = await line.inspections(at_least=6)
+        kept = await line.published(line.kafka.quarantine_topic, at_least=6)
+        assert await worker.stop() == 0
+        assert "event=record.quarantined" in worker.said
+    assert [(item.seq, item.outcome) for item in inspections] == [
+        (0, "inspected"),
+        *((seq, "quarantined") for seq in range(1, 5)),
+        (5, "inspected"),
+    ]
+    assert [item.reason for item in inspections[1:5]] == ["undecodable"] * 4
+    assert [record.value or b"" for record in kept] == [
+        hole,
+        b"",
+        PICTURE[: len(PICTURE) // 2],
+        foreign.value,
+        b"",
+        PICTURE,
+    ]
+    reasons = [dict(record.headers)["andon_quarantine_reason"].decode() for record in kept]
+    assert reasons == ["undecodable"] * 3 + ["bad_header"] * 2 + ["undecodable"]
+    assert await line.committed() == (8, 8)
+
+
+async def test_sheds_and_camera_records_stand_among_the_inspections_where_they_stood_among_the_frames(
+    line: Line,
+) -> None:
+    camera, now = CAMERAS[0], datetime.now(UTC)
+    shed = Shed(camera_id=camera, session="s", first_seq=1, last_seq=4, reason="mailbox_full", at=now)
+    status = CameraStatus(camera_id=camera, session="s", state="stopped", captured=7, final=True, at=now)
+    stale = frame(camera, 5, max_age_s=0.5, captured_at=now - timedelta(seconds=9))
+    await line.publish(frame(camera, 0), shed, stale, frame(camera, 6), status)
+    async with line.worker():
+        passed = await line.messages(at_least=5)
+    assert [passed[1], passed[4]] == [shed, status]
+    inspections = [message for message in passed if isinstance(message, Inspection)]
+    assert [(item.seq, item.outcome, item.reason) for item in inspections] == [
+        (0, "inspected", None),
+        (5, "shed", "stale"),
+        (6, "inspected", None),
+    ]
+
+
+async def test_a_worker_is_ready_once_it_has_joined_and_shows_its_gauges(line: Line) -> None:
+    await line.publish(*(frame(camera, 0) for camera in CAMERAS))
+    async with line.worker() as worker:
+        await line.inspections(at_least=3)
+        assert worker.get("/readyz")[0] == 200
+        _, metrics = worker.get("/metrics")
+        _, metrics = worker.get("/metrics")  # the ratio needs a second look
+        assert await worker.stop() == 0
+    said = worker.said
+    assert said.index("model.loaded") < said.index("partitions.assigned") < said.index("process.ready")
+    for sample in (
+        'andon_stage_in_flight_capacity_records{stage="workers"} 64.0',
+        'andon_stage_records_done_total{stage="workers"} 3.0',
+        'andon_workers_frames_inspected_total{camera="press-1"} 1.0',
+        'andon_stage_service_to_arrival_ratio{stage="workers"} 1.0',
+        "andon_workers_capture_to_inspection_seconds_count 3.0",
+        'andon_workers_inference_seconds_count{runtime="openvino"}',
+    ):
+        assert sample in metrics
+    assert 'andon_stage_lag_records{partition="' in metrics
+
+
+async def test_past_the_quarantine_limit_the_worker_stops_and_says_why(
+    broker: KafkaSettings, tmp_path: Path, cache: Path
+) -> None:
+    line = Line(tmp_path, cache, broker, quarantine_limit=5)
+    await line.create_topics()
+    await line.publish(*(frame(CAMERAS[0], seq, payload=b"a bad release") for seq in range(20)))
+    async with line.worker() as worker:
+        assert await worker.exit_code() == 1
+        last = worker.said.strip().splitlines()[-1]
+    assert last.startswith("andon work: 6 records for quarantine within 60 s (undecodable 6; last: not a JPEG)")
+    committed, _ = await line.committed()
+    assert committed <= 5, "what was not quarantined is there for the next attempt"
+
+
+async def test_a_topic_that_is_not_there_is_said(broker: KafkaSettings, tmp_path: Path, cache: Path) -> None:
+    line = Line(tmp_path, cache, broker.model_copy(update={"start_timeout_s": 3.0}))
+    async with line.worker() as worker:
+        assert await worker.exit_code() == 1
+        assert worker.said.strip().splitlines()[-1].endswith("`andon topics create` makes it")
+
+
+async def test_weights_with_another_digest_are_refused(tmp_path: Path, cache: Path) -> None:
+    line = Line(tmp_path, cache, KafkaSettings())
+    line.model["digest"] = "0" * 64
+    async with line.worker() as worker:
+        assert await worker.exit_code() == 2
+        (complaint,) = (said for said in worker.said.splitlines() if said.startswith("andon work: "))
+    assert "pools.default.model.digest says 000000" in complaint
+
+
+async def test_a_pool_that_line_yaml_does_not_name_is_refused(tmp_path: Path, cache: Path) -> None:
+    line = Line(tmp_path, cache, KafkaSettings())
+    line.document["pools"] = {"heavy": line.document["pools"]["default"]}
+    async with line.worker() as worker:
+        assert await worker.exit_code() == 2
+        assert "--pool default: no such pool; the pools are: heavy" in worker.said
