@@ -69,12 +69,22 @@ def test_ingest_and_sinks_are_without_torch(role: str) -> None:
 
 
 def test_every_file_that_the_images_copy_is_there_and_not_ignored() -> None:
-    copied = [
-        word for line in re.findall(r"^COPY (.+) \S+$", stages()["source"], re.MULTILINE) for word in line.split()
-    ]
+    copied = _copied()
     kept = {line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
     assert set(copied) == kept
-    assert [name for name in copied if not (ROOT / name).exists()] == []
+    assert [name for name in copied if not list(ROOT.glob(name))] == []
+
+
+def test_the_images_copy_every_package_that_is_installed() -> None:
+    copied = [path for name in _copied() for path in ROOT.glob(name)]
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    inits = [ROOT.joinpath(*package.split("."), "__init__.py") for package in listed]
+    assert [init for init in inits if not any(init == path or path in init.parents for path in copied)] == []
+
+
+def _copied() -> list[str]:
+    lines = re.findall(r"^COPY (.+) \S+$", stages()["source"], re.MULTILINE)
+    return [word for line in lines for word in line.split()]
 
 
 def test_nothing_is_published_but_on_loopback() -> None:
