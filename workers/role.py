@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
-from andon.errors import ConfigError
+from andon.errors import ConfigError, FatalError
 from andon.events import ModelLoaded
 from andon.kafka import KafkaPublisher, consumer, producer, started, topic_there
 from andon.lag_gauges import watch_stage
@@ -34,7 +34,12 @@ async def work(life: Life, pool_name: str) -> None:
         known = ", ".join(life.settings.pools)
         raise ConfigError(f"--pool {pool_name}: no such pool; the pools are: {known}")
     with detector_thread() as thread, decode.decode_threads(life.settings.worker.decode_threads) as decoders:
-        detector = await _warm(life, pool, pool_name, thread)
+        try:
+            detector = await _warm(life, pool, pool_name, thread)
+        except FatalError:
+            if life.stop.is_set():  # Ctrl-C reaches a process that exports, too
+                return
+            raise
         if not life.stop.is_set():
             await _inspect(life, pool_name, detector, thread, decoders)
 

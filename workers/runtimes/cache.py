@@ -30,7 +30,7 @@ def cached_export(weights: Path, digest: str, cache: Path, named: str) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{target.name}.lock", timeout=EXPORT_S):
             if not target.is_dir():  # it is there whole or not at all: it was renamed to its place
-                _export(weights, target, cache, named)
+                _export([str(weights), digest, str(target), str(cache), named], named)
     except Timeout:
         raise FatalError(f"{named}: another process has been exporting it for {EXPORT_S:.0f} s") from None
     except OSError as error:
@@ -40,8 +40,8 @@ def cached_export(weights: Path, digest: str, cache: Path, named: str) -> Path:
     return target
 
 
-def _export(weights: Path, target: Path, cache: Path, named: str) -> None:
-    command = [sys.executable, "-m", "workers.runtimes.export", str(weights), str(target), str(cache), named]
+def _export(job: list[str], named: str) -> None:
+    command = [sys.executable, "-m", "workers.runtimes.export", *job]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and this package
             command, capture_output=True, text=True, timeout=EXPORT_S, check=False

@@ -4,10 +4,12 @@ A process of its own, so that the worker that serves the export carries neither 
 the code in a .pt runs only here.
 """
 
+import hashlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -28,18 +30,35 @@ MAX_SCORE_GAP = 0.1
 MIN_IOU = 0.8
 
 
-def export(weights: Path, target: Path, cache: Path, named: str) -> None:
-    """Write the OpenVINO folder `target`, checked. Raises ConfigError (not a model) or FatalError (export differs)."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be exported. Paths are text: they come from a command line."""
+
+    weights: str
+    digest: str
+    """sha256 that the weights must have: what is loaded is what was checked."""
+    target: str
+    cache: str
+    """A folder on the same file system as `target`."""
+    named: str
+    """Begins each message: the key and the file of the user's."""
+
+
+def export(job: Job) -> None:
+    """Write the OpenVINO folder `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
     import_openvino()  # before ultralytics does
+    cache, named = Path(job.cache), job.named
     with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
         copy = Path(room) / "model.pt"  # ultralytics exports beside its source, which may be read-only
-        shutil.copyfile(weights, copy)
+        shutil.copyfile(job.weights, copy)
+        if hashlib.sha256(copy.read_bytes()).hexdigest() != job.digest:
+            raise ConfigError(f"{named}: the file changed while it was read")
         opened = open_weights(copy, cache, named)
         folder = Path(
             opened.yolo.export(format="openvino", dynamic=True, nms=_nms_argument(opened), imgsz=opened.imgsz)
         )
         check(open_weights(copy, cache, named), folder, named)
-        folder.rename(target)
+        folder.rename(job.target)
 
 
 def check(opened: Opened, folder: Path, named: str) -> None:
@@ -105,10 +124,9 @@ def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """weights, target, cache, named. The last line on stderr says what is wrong: 2 a mistake in the settings."""
-    weights, target, cache, named = arguments
+    """The fields of a Job. The last line on stderr says what is wrong; returns 2 for a mistake in the settings."""
     try:
-        export(Path(weights), Path(target), Path(cache), named)
+        export(Job(*arguments))
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

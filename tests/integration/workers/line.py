@@ -1,6 +1,7 @@
 """A real `andon work` on a real broker: frames put in, inspections and commits read out."""
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -76,7 +77,7 @@ class Line:
         path.write_text(yaml.safe_dump(self.document))
         log = (self.folder / "log").open("w+b")
         command = [sys.executable, "-m", "andon", "work", "-c", str(path)]
-        process = subprocess.Popen(command, stderr=log)  # noqa: ASYNC220 - it starts at once
+        process = subprocess.Popen(command, stderr=log, start_new_session=True)  # noqa: ASYNC220 - it starts at once
         try:
             yield Worker(process, self.folder / "log")
         finally:
@@ -116,6 +117,11 @@ class Worker:
     @property
     def said(self) -> str:
         return self._log.read_text()
+
+    async def interrupt(self) -> int:
+        """Ctrl-C: it reaches the worker and what the worker has started."""
+        os.killpg(self._process.pid, signal.SIGINT)
+        return await self.exit_code()
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self._process.send_signal(number)

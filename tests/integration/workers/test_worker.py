@@ -1,3 +1,4 @@
+import asyncio
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +142,17 @@ async def test_a_topic_that_is_not_there_is_said(broker: KafkaSettings, tmp_path
     async with line.worker() as worker:
         assert await worker.exit_code() == 1
         assert worker.said.strip().splitlines()[-1].endswith("`andon topics create` makes it")
+
+
+async def test_a_stop_while_the_model_is_being_exported_ends_the_worker_cleanly(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    line = Line(tmp_path, models, KafkaSettings())
+    async with line.worker() as worker, asyncio.timeout(60):
+        while not list(models.glob("export-*")):
+            await asyncio.sleep(0.05)
+        assert await worker.interrupt() == 0
+        assert "andon work: " not in worker.said
+    assert not list(models.glob("*-openvino")), "what is half made is not served"
 
 
 async def test_weights_with_another_digest_are_refused(tmp_path: Path, cache: Path) -> None:
