@@ -141,18 +141,21 @@ class _Lane:
         """Send what one reading of the store gives; False if nothing waits. A failure's back-off is waited here."""
         try:
             await self._mark()
-            items = await self._shared.store.waiting(self.name, self._shared.owned, self._limits.read_items)
-            await self._send(items)
+            owned = self._shared.owned
+            items = await self._shared.store.waiting(self.name, owned, self._limits.read_items)
+            await self._send(items, owned)
         except RetryableError as error:
             await self._back_off(error)
             return True
         return bool(items)
 
-    async def _send(self, items: Sequence[OutboxItem]) -> None:
+    async def _send(self, items: Sequence[OutboxItem], owned: frozenset[int]) -> None:
+        """Up to where a partition comes or goes meanwhile: one that went and came back would leave with a gap."""
         try:
             for item in items:
-                if item.partition in self._shared.owned:  # it may have moved while the ones before were sent
-                    await self._send_one(item)
+                if self._shared.owned is not owned:
+                    return  # what waits is read anew
+                await self._send_one(item)
         finally:
             await self._mark()
 

@@ -189,6 +189,20 @@ async def test_a_partition_that_moves_between_two_items_is_left_to_its_new_owner
     assert [item.id for item in store.items] == [2]
 
 
+async def test_a_partition_that_goes_and_comes_back_leaves_in_order() -> None:
+    """Seen in the simulation: an item passed over while its partition was away must not be overtaken by the next."""
+    store = MemoryOutbox(
+        an_item(1, partition=4), an_item(2, partition=3), an_item(3, partition=4), an_item(4, partition=3)
+    )
+    only_4, both = frozenset({4}), frozenset({3, 4})
+    channel = Scripted(lambda: dispatcher.own(only_4), lambda: dispatcher.own(both))
+    dispatcher = a_dispatcher(store, channel)
+    dispatcher.own(both)
+    await drained(dispatcher)
+    assert [call for call in channel.calls if call in (2, 4)] == [2, 4]
+    assert sorted(channel.calls) == [1, 2, 3, 4]
+
+
 async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
     arrived = asyncio.Event()
     store, channel, stop = MemoryOutbox(), Scripted(arrived.set), asyncio.Event()
