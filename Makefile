@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check setup clean
+.PHONY: demo test test-faults check setup clean
 
 demo: setup
 	$(BIN)/andon demo
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not faults"
+
+# Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
+test-faults: setup
+	$(BIN)/pytest tests/faults -m faults
 
 check: setup
 	$(BIN)/ruff check .

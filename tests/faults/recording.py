@@ -1,0 +1,92 @@
+"""What every fault is tried on: the same frames each time, and the events that they raise where nothing fails."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from andon.events import silent
+from andon.kafka import consumer, started
+from andon.messages import CameraStatus, Defect, Frame, Message
+from andon.offsets import Partition
+from andon.settings import KafkaSettings
+from andon.wire import Record, decode
+from tests.e2e.line import CLIPS
+
+FRAMES = 150
+"""Of each camera: ten seconds."""
+CAMERAS = ("press-1", "weld-1")
+Step = tuple[str, str, str, str]
+"""An event without its session: camera, number of its first frame, defect, transition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run without a fault."""
+
+    frames: Sequence[Frame]
+    """All cameras', in the order of their numbers."""
+    steps: frozenset[Step]
+
+
+def step_of(event: Defect) -> Step:
+    camera, _, seq, label, transition = event.event_id.split("/")
+    return camera, seq, label, transition
+
+
+def clips(folder: Path) -> dict[str, Path]:
+    """The beginning of a clip for each camera."""
+    return {name: _beginning(CLIPS / f"{name}.mp4", folder / f"{name}.mp4") for name in CAMERAS}
+
+
+def _beginning(clip: Path, path: Path) -> Path:
+    with av.open(str(clip)) as whole, av.open(str(path), "w") as part:
+        source = whole.streams.video[0]
+        stream = part.add_stream_from_template(source)
+        for number, packet in enumerate(whole.demux(source)):
+            if number >= FRAMES or packet.dts is None:
+                break
+            packet.stream = stream
+            part.mux(packet)
+    return path
+
+
+async def read_all(kafka: KafkaSettings, topic: str) -> list[Record]:
+    """Everything that a topic keyed by camera holds now, in the order of each partition."""
+    records: list[Record] = []
+    async with started(lambda: consumer(kafka, None), kafka, silent) as client:
+        client.assign([Partition(topic, number) for number in range(kafka.partitions)])
+        ends = await client.end_offsets(client.assignment())
+        for item in [item for item, end in ends.items() if end > 0]:
+            while await client.position(item) < ends[item]:
+                for batch in (await client.getmany(item, timeout_ms=100)).values():
+                    records += [
+                        Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+                        for raw in batch
+                    ]
+    return records
+
+
+async def frames_of(kafka: KafkaSettings) -> list[Frame]:
+    messages = [decode(record) for record in await read_all(kafka, kafka.frames_topic)]
+    return sorted(
+        (item for item in messages if isinstance(item, Frame)), key=lambda frame: (frame.seq, frame.camera_id)
+    )
+
+
+def account_of(frames: Sequence[Frame], session: str) -> list[Message]:
+    """These frames as a session of their own, with its last word."""
+    again: list[Message] = [frame.model_copy(update={"session": session}) for frame in frames]
+    for camera in sorted({frame.camera_id for frame in frames}):
+        own = [frame for frame in frames if frame.camera_id == camera]
+        last = CameraStatus(
+            camera_id=camera,
+            session=session,
+            state="stopped",
+            captured=own[-1].seq + 1,
+            final=True,
+            at=own[-1].captured_at,
+        )
+        again.append(last)
+    return again
