@@ -180,6 +180,7 @@ def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
 async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: KafkaSettings) -> None:
     limits = {
         "retention.ms": str(int(kafka.retention_minutes * 60_000)),
+        "message.timestamp.type": "LogAppendTime",  # retention counts from when a record came, not from its capture
         "max.message.bytes": str(kafka.max_record_bytes + 100_000),
     }
     new = [
