@@ -1,5 +1,6 @@
 """`andon`: puts together the commands that the packages register as entry points."""
 
+import logging
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -32,6 +33,8 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        # a command says in one line what the Kafka client says in dozens; a role's log takes them up as events
+        logging.getLogger("aiokafka").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
         except AndonError as error:

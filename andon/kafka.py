@@ -8,10 +8,15 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import Emit, Retrying
+from andon.kafka_refusals import Refusals
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings, Settings
 from andon.wire import Outgoing, Record
@@ -95,6 +100,7 @@ async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Em
     """Build and start a client, trying again while the broker is away, and close it at the end.
 
     Raises:
+        ConfigError: at once, where the broker refuses the login or is not to be trusted.
         FatalError: after `start_timeout_s` without a broker, with its address and the client's own reason.
     """
     client = await _start(build, settings, emit)
@@ -111,12 +117,16 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
     while True:
         attempt += 1
         client = build()
+        refusals = Refusals()
         try:
-            async with asyncio.timeout_at(deadline):
-                await client.start()
+            with refusals:
+                async with asyncio.timeout_at(deadline):
+                    await client.start()
             return client
         except (KafkaError, OSError, TimeoutError) as error:
             await _close(client)
+            if (refusal := refusals.told(settings)) is not None:
+                raise ConfigError(f"Kafka at {settings.bootstrap_servers}: {refusal}") from None
             pause_s = min(0.2 * 2**attempt, 5.0)
             if loop.time() + pause_s > deadline:
                 raise FatalError(_unreachable(settings, error)) from None
@@ -134,9 +144,7 @@ async def _close(client: Client) -> None:
 
 def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
     reason = str(error) or type(error).__name__
-    hint = "is it up, and are kafka.bootstrap_servers right"
-    if settings.security_protocol.startswith("SASL"):
-        hint += " and kafka.sasl_username and kafka.sasl_password accepted there"
+    hint = "is it up, are kafka.bootstrap_servers right, and is kafka.security_protocol the one of that port"
     return f"no Kafka at {settings.bootstrap_servers} after {settings.start_timeout_s:.0f} s ({reason}): {hint}?"
 
 
@@ -249,5 +257,7 @@ def _connection(settings: KafkaSettings) -> dict[str, Any]:
 def _tls(settings: KafkaSettings) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=settings.ssl_cafile)
+    except ssl.SSLError:
+        raise ConfigError(f"kafka.ssl_cafile: {settings.ssl_cafile}: no certificates in PEM there") from None
     except OSError as error:
         raise ConfigError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error.strerror}") from None

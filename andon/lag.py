@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.clock import Clock, SystemClock
-from andon.errors import FatalError
+from andon.errors import ConfigError, FatalError
 from andon.events import silent
 from andon.kafka import RecordReader, admin, consumer, started
 from andon.messages import RecordRef
@@ -35,7 +35,10 @@ class PartitionLag:
 async def group_lag(
     settings: KafkaSettings, group: str, topic: str, *, timeout_s: float = 5.0, clock: Clock | None = None
 ) -> list[PartitionLag] | None:
-    """Every partition of `topic`, in order; None where the broker can't be reached or has no such topic."""
+    """Every partition of `topic`, in order; None where the broker can't be reached or has no such topic.
+
+    Raises ConfigError where it refuses the login or is not to be trusted.
+    """
     kafka = settings.model_copy(update={"start_timeout_s": timeout_s})
     now = (clock or SystemClock()).now
     try:
@@ -49,6 +52,8 @@ async def group_lag(
             offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
             committed = {item: offsets[item].offset for item in partitions if item in offsets}
             return await _lags(client, partitions, committed, lambda: now().timestamp())
+    except ConfigError:
+        raise
     except (FatalError, KafkaError, TimeoutError):
         return None
 

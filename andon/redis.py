@@ -5,10 +5,12 @@ The client's own retries are off: whoever calls knows whether to wait, to drop o
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -34,17 +36,20 @@ AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError
 """Gone, slow, loading, full, or a replica for the moment: the same command may succeed later."""
 
 REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
-"""A wrong password or missing rights: only a person can mend it. Some of these are AWAY, too: look for these first."""
+"""A wrong password or missing rights: only a person can mend it. Some of these are AWAY, too: ask `refusal` first."""
 
 
 def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
     """A client that connects when it is first used; close it with `aclose()`.
 
     `timeout_s` bounds connecting and each answer; commands may block on the server for up to `block_s` more.
-    Raises ConfigError for what is no Redis URL, without repeating it: it may hold a password.
+    `rediss://...?ssl_ca_certs=FILE` trusts the authorities in that file; without it those of this machine.
+    Raises ConfigError for what is no Redis URL, without repeating it (it may hold a password), and for such a file.
     """
+    if "@" in url and "@" not in urlsplit(url).netloc:  # what would be taken for the host is half of a password
+        raise ConfigError("the Redis URL can't be read: write /, ?, # and @ in a password as %2F, %3F, %23 and %40")
     try:
-        return Redis.from_url(
+        redis = Redis.from_url(
             url,
             protocol=2,  # its answers to the stream commands have one shape on every server
             socket_connect_timeout=timeout_s,
@@ -54,6 +59,23 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
         )
     except ValueError:
         raise ConfigError("not a Redis URL; expected redis://HOST:PORT/0, rediss://... or unix:///path") from None
+    _look_at_authorities(redis)
+    return redis
+
+
+def _look_at_authorities(redis: Redis) -> None:
+    pool = redis.connection_pool
+    file = pool.connection_kwargs.get("ssl_ca_certs")
+    if file is None:
+        return
+    if not issubclass(pool.connection_class, SSLConnection):
+        raise ConfigError(f"redis at {address(redis)}: ssl_ca_certs is for TLS: write rediss:// instead of redis://")
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise ConfigError(f"ssl_ca_certs of Redis: {file}: no certificates in PEM there") from None
+    except OSError as error:
+        raise ConfigError(f"ssl_ca_certs of Redis: {file}: {error.strerror}") from None
 
 
 def address(redis: Redis) -> str:
@@ -70,6 +92,17 @@ def why(error: BaseException) -> str:
     return text.rstrip(".") or type(error).__name__
 
 
+def refusal(error: BaseException) -> str | None:
+    """In one line what only a person can mend: a password, rights, a certificate. None: it may pass by itself."""
+    if isinstance(error, REFUSED):
+        return f"refuses us: {why(error)}; check user and password in redis.url"
+    inner = error.__cause__ or error.__context__
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        reason = inner.verify_message.rstrip(".")
+        return f"its certificate is not trusted ({reason}); check host and ssl_ca_certs in redis.url"
+    return None
+
+
 async def patiently(redis: Redis, ask: Callable[[], Awaitable[T]]) -> T:
     """The answer to `ask`, tried again for as long as Redis is away; told once when it goes and once when it is back.
 
@@ -79,9 +112,9 @@ async def patiently(redis: Redis, ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             answer = await ask()
-        except REFUSED as error:
-            raise FatalError(f"redis at {address(redis)} refuses us: {why(error)}; check user and password") from None
-        except AWAY as error:
+        except (*REFUSED, *AWAY) as error:
+            if (refused := refusal(error)) is not None:
+                raise FatalError(f"redis at {address(redis)}: {refused}") from None
             failures += 1
             if failures == 1:
                 _log.warning("redis at %s is away (%s); trying until it is back", address(redis), why(error))

@@ -110,7 +110,7 @@ class RedisLive:
     def _line(self, error: BaseException) -> str:
         left_out, self.left_out = self.left_out, 0
         more = f"; {left_out} inspections left out of its stream" if left_out else ""
-        return f"redis {away.address(self._client)}: {away.why(error)}{more}"
+        return f"redis {away.address(self._client)}: {away.refusal(error) or away.why(error)}{more}"
 
     async def _write(self) -> None:
         """Everything in one round trip; news are struck off when Redis has answered."""

@@ -45,9 +45,10 @@ class RedisAlerts:
         keys = [f"{prefix}:alert:{defect.event_id}", f"{prefix}:alerts"]
         try:
             await self._append_once(keys=keys, args=[*limits, *_fields(defect)])
-        except away.REFUSED as error:
-            raise SinkBusy(self._line(f"refuses us: {away.why(error)}; see redis.url"), REFUSED_RETRY_S) from None
-        except away.AWAY as error:
+        except (*away.REFUSED, *away.AWAY) as error:
+            refusal = away.refusal(error)
+            if refusal is not None:
+                raise SinkBusy(self._line(refusal), REFUSED_RETRY_S) from None
             raise SinkBusy(self._line(away.why(error)), 0.0) from None
         except ResponseError as error:
             raise SinkBusy(self._line(f"refuses the alert: {away.why(error)}"), REFUSED_RETRY_S) from None

@@ -1,0 +1,174 @@
+"""SCRAM over TLS to an Apache Kafka: in with the right password; else one line, at once, and without it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from andon.errors import ConfigError, FatalError
+from andon.events import silent
+from andon.kafka import KafkaPublisher, RecordReader, admin, consumer, ensure_topics, producer, started
+from andon.lag import group_lag
+from andon.settings import KafkaSettings, Settings
+from andon.wire import encode
+from tests.kafka_server import free_port
+from tests.security.certificates import Authority
+from tests.security.kafka_server import PASSWORD
+from tests.unit.sinks.frames import inspected
+
+pytestmark = pytest.mark.integration
+WRONG = "wr0ng-s3cret"
+QUICK_S = 10.0
+"""A minute of attempts is what this must not take; the machine may be busy."""
+
+
+async def test_admin_producer_and_consumer_work_with_the_right_password(guarded: KafkaSettings) -> None:
+    settings = Settings(kafka=guarded)
+    assert guarded.inspections_topic in await ensure_topics(settings, silent)
+    sent = encode(inspected(0))
+    async with (
+        started(lambda: producer(guarded), guarded, silent) as sending,
+        started(lambda: consumer(guarded, None), guarded, silent) as reading,
+    ):
+        reference = await (await KafkaPublisher(sending).send(guarded.inspections_topic, sent))
+        record = await RecordReader(reading).read(reference)
+    assert record is not None
+    assert record.value == sent.value
+    lags = None
+    async with asyncio.timeout(30):
+        while lags is None:  # a new broker makes its topic of offsets when it is first asked for one
+            lags = await group_lag(guarded, settings.sink_group, guarded.inspections_topic)
+    assert sum(lag.records for lag in lags) == 1
+
+
+Start = Callable[[KafkaSettings], Awaitable[None]]
+
+
+async def start_producer(kafka: KafkaSettings) -> None:
+    async with started(lambda: producer(kafka), kafka, silent):
+        pass
+
+
+async def start_consumer(kafka: KafkaSettings) -> None:
+    async with started(lambda: consumer(kafka, "group"), kafka, silent):
+        pass
+
+
+async def start_admin(kafka: KafkaSettings) -> None:
+    async with started(lambda: admin(kafka), kafka, silent):
+        pass
+
+
+@pytest.fixture(params=[start_producer, start_consumer, start_admin])
+def start(request: pytest.FixtureRequest) -> Start:
+    chosen: Start = request.param
+    return chosen
+
+
+def changed(kafka: KafkaSettings, **values: object) -> KafkaSettings:
+    return KafkaSettings.model_validate(kafka.model_dump() | {"start_timeout_s": 60} | values)
+
+
+async def refusal(start: Start, kafka: KafkaSettings) -> str:
+    began = time.monotonic()
+    with pytest.raises(ConfigError) as told:
+        await start(kafka)
+    assert time.monotonic() - began < QUICK_S
+    await asyncio.sleep(0.1)  # asyncio closes the connection that was refused in turns of its own
+    line = str(told.value)
+    assert "\n" not in line
+    assert kafka.sasl_password.get_secret_value() not in line
+    return line
+
+
+async def test_a_wrong_password_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+    line = await refusal(start, changed(guarded, sasl_password=WRONG))
+    assert "refused the login of user 'andon': check kafka.sasl_username, kafka.sasl_password" in line
+
+
+async def test_a_user_that_is_not_known_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+    assert "refused the login of user 'nobody'" in await refusal(start, changed(guarded, sasl_username="nobody"))
+
+
+async def test_a_mechanism_that_the_broker_lacks_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+    line = await refusal(start, changed(guarded, sasl_mechanism="PLAIN"))
+    assert "it takes no PLAIN; check kafka.sasl_mechanism" in line
+
+
+async def test_a_certificate_of_another_authority_is_told_at_once(
+    start: Start, guarded: KafkaSettings, stranger: Authority
+) -> None:
+    line = await refusal(start, changed(guarded, ssl_cafile=str(stranger.ca)))
+    assert "its certificate is not trusted" in line
+    assert "check kafka.ssl_cafile" in line
+
+
+async def test_a_certificate_for_another_host_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+    port = guarded.bootstrap_servers.rpartition(":")[2]
+    line = await refusal(start, changed(guarded, bootstrap_servers=f"localhost:{port}"))
+    assert "its certificate is not trusted" in line
+    assert "'localhost'" in line
+    assert "kafka.bootstrap_servers" in line
+
+
+async def test_a_listener_without_tls_is_told_after_the_start_timeout(
+    apache_kafka: str, guarded: KafkaSettings
+) -> None:
+    """It closes the connection without a word, as one that is starting does: so this is tried for a while."""
+    with pytest.raises(FatalError, match=r"is kafka\.security_protocol the one of that port\?") as told:
+        await start_producer(changed(guarded, bootstrap_servers=apache_kafka, start_timeout_s=2))
+    assert PASSWORD not in str(told.value)
+
+
+async def test_an_authority_file_that_is_not_there_or_none_is_one_line(guarded: KafkaSettings, tmp_path: Path) -> None:
+    assert "kafka.ssl_cafile: /nowhere/ca.pem" in await refusal(
+        start_admin, changed(guarded, ssl_cafile="/nowhere/ca.pem")
+    )
+    (tmp_path / "ca.pem").write_text("no certificate")
+    line = await refusal(start_admin, changed(guarded, ssl_cafile=str(tmp_path / "ca.pem")))
+    assert "kafka.ssl_cafile" in line
+
+
+@pytest.mark.parametrize("command", [("ingest",), ("sink",), ("topics", "create"), ("lag",), ("audit",)])
+def test_every_process_ends_with_one_line_and_exit_code_2(
+    command: tuple[str, ...], guarded: KafkaSettings, line_yaml: Path
+) -> None:
+    kafka = guarded.model_dump(mode="json") | {"sasl_password": WRONG}
+    store = f"sqlite:///{line_yaml.parent}/andon.db"
+    document = {"kafka": kafka, "sinks": {"store": store}, "cameras": [{"id": "c", "url": "nowhere.mp4"}]}
+    line_yaml.write_text(json.dumps(document))
+    (line_yaml.parent / "andon.db").touch()
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "andon", *command, "-c", str(line_yaml)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"ANDON_HTTP__PORT": str(free_port())},
+    )
+    assert time.monotonic() - began < 3 * QUICK_S  # with the interpreter's start
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert "refused the login of user 'andon'" in done.stderr.splitlines()[-1]
+    if command[0] in ("topics", "lag", "audit"):
+        assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+    for secret in (WRONG, PASSWORD):
+        assert secret not in said
+
+
+async def test_a_password_that_is_refused_while_running_does_not_end_the_line(guarded: KafkaSettings) -> None:
+    """Rotating a password on the broker first is no reason to stop what is connected."""
+    async with started(lambda: producer(guarded), guarded, silent) as sending:
+        with pytest.raises(ConfigError):
+            await start_producer(changed(guarded, sasl_password=WRONG))
+        await ensure_topics(Settings(kafka=guarded), silent)
+        async with asyncio.timeout(20):
+            await (await KafkaPublisher(sending).send(guarded.inspections_topic, encode(inspected(0))))

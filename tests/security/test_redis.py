@@ -1,0 +1,171 @@
+"""Redis with ACL users behind TLS: live state, alerts and the client work; what is refused is one line, at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from urllib.parse import quote
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+
+from andon import redis as andon_redis
+from andon.alerts import DefectAlerts, Wanted
+from andon.clock import SystemClock
+from andon.errors import ConfigError, FatalError
+from andon.events import SinkFailed, SinkWrote
+from andon.settings import RedisSettings
+from sinks.alerts.redis_stream import RedisAlerts
+from sinks.live import RedisLive
+from sinks.sink import SinkBusy
+from sinks.state import snapshot
+from tests.fakes import Told
+from tests.outbox import a_defect, an_item
+from tests.security.certificates import Authority
+from tests.security.redis_server import PASSWORD, READER, READER_PASSWORD, USER
+from tests.unit.sinks.frames import Stepped, crossing
+
+pytestmark = pytest.mark.integration
+WRONG = "wr0ng-s3cret"
+QUICK_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+async def closed_in_the_end() -> AsyncIterator[None]:
+    """asyncio closes a TLS connection in turns of its own, after `aclose` has returned."""
+    yield
+    await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def line(redis_url: str) -> AsyncIterator[Redis]:
+    client = andon_redis.client(redis_url, 5.0)
+    yield client
+    await client.aclose()
+
+
+async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
+    told = Told()
+    live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), told)
+    stepped = Stepped().take(crossing(range(3)))
+    stop = asyncio.Event()
+    await live.show([snapshot(stepped.state)], ())
+    stop.set()
+    await live.run(stop)
+    assert told.of(SinkWrote)
+    assert await line.hget("andon:camera:press-1", "inspected") == b"3"
+
+
+async def test_alerts_go_in_as_the_line_and_come_out_as_a_consumer_with_less_rights(
+    line: Redis, redis_url: str
+) -> None:
+    await RedisAlerts(line, RedisSettings()).send(an_item(1))
+    url = redis_url.replace(f"{USER}:{PASSWORD}", f"{READER}:{READER_PASSWORD}")
+    async with (
+        asyncio.timeout(20),
+        DefectAlerts(url, group="plc", start="beginning") as alerts,
+        aclosing(alerts.only(Wanted())) as handed_out,
+    ):
+        alert = await anext(handed_out)
+        assert alert.defect == a_defect(1)
+        await alert.ack()
+    reader = andon_redis.client(url, 5.0)
+    with pytest.raises(NoPermissionError):
+        await reader.xadd("andon:alerts", {"event": "false"})
+    await reader.aclose()
+
+
+async def refusals(url: str) -> list[str]:
+    """What the alert channel, the live state and the alerts' client say of `url`, each in one line, at once."""
+    began = time.monotonic()
+    lines = [await _of_alerts(url), await _of_live(url), await _of_client(url)]
+    assert time.monotonic() - began < QUICK_S
+    for line in lines:
+        assert "\n" not in line
+        for secret in (WRONG, PASSWORD, READER_PASSWORD):
+            assert secret not in line
+    return lines
+
+
+async def _of_alerts(url: str) -> str:
+    client = andon_redis.client(url, 5.0)
+    with pytest.raises(SinkBusy) as told:
+        await RedisAlerts(client, RedisSettings()).send(an_item(2))
+    await client.aclose()
+    return str(told.value)
+
+
+async def _of_live(url: str) -> str:
+    told, client = Told(), andon_redis.client(url, 5.0)
+    live = RedisLive(client, RedisSettings(), SystemClock(), told)
+    await live.show([snapshot(Stepped().take(crossing(range(1))).state)], ())
+    writing = asyncio.create_task(live.run(asyncio.Event()))
+    async with asyncio.timeout(QUICK_S):
+        while not told.of(SinkFailed):
+            await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await client.aclose()
+    return told.of(SinkFailed)[0].error
+
+
+async def _of_client(url: str) -> str:
+    with pytest.raises(FatalError) as told:
+        async with asyncio.timeout(QUICK_S), DefectAlerts(url, group="plc"):
+            pass
+    return str(told.value)
+
+
+async def test_a_wrong_password_is_told_at_once(redis_url: str) -> None:
+    for line in await refusals(redis_url.replace(PASSWORD, WRONG)):
+        assert "refuses us: invalid username-password pair" in line
+
+
+async def test_no_password_is_told_at_once(redis_url: str) -> None:
+    for line in await refusals(redis_url.replace(f"{USER}:{PASSWORD}@", "")):
+        assert "refuses us: Authentication required" in line
+
+
+async def test_a_user_without_the_rights_is_told_at_once(redis_url: str) -> None:
+    url = redis_url.replace(f"{USER}:{PASSWORD}", f"{READER}:{READER_PASSWORD}")
+    for line in (await _of_alerts(url), await _of_live(url)):
+        assert "refuses us" in line
+        assert "no permissions" in line or "No permissions" in line
+
+
+async def test_a_certificate_of_another_authority_is_told_at_once(
+    redis_url: str, authority: Authority, stranger: Authority
+) -> None:
+    for line in await refusals(redis_url.replace(str(authority.ca), str(stranger.ca))):
+        assert "its certificate is not trusted (unable to get local issuer certificate)" in line
+
+
+async def test_a_certificate_for_another_host_is_told_at_once(redis_url: str) -> None:
+    for line in await refusals(redis_url.replace("127.0.0.1", "localhost")):
+        assert "its certificate is not trusted (Hostname mismatch" in line
+
+
+async def test_an_authority_without_tls_or_without_its_file_is_a_mistake_in_the_settings(authority: Authority) -> None:
+    with pytest.raises(ConfigError, match="write rediss://"):
+        andon_redis.client(f"redis://u:{WRONG}@h/0?ssl_ca_certs={authority.ca}", 1.0)
+    with pytest.raises(ConfigError, match=r"/nowhere/ca\.pem: No such file"):
+        andon_redis.client("rediss://h/0?ssl_ca_certs=/nowhere/ca.pem", 1.0)
+    with pytest.raises(ConfigError, match="no certificates in PEM"):
+        andon_redis.client(f"rediss://h/0?ssl_ca_certs={authority.ca.with_suffix('.key')}", 1.0)
+
+
+@pytest.mark.parametrize("sign", "/?#@")
+async def test_a_password_with_a_sign_that_cuts_the_url_never_becomes_a_host(sign: str) -> None:
+    """`user:12#s3cret@host` would be host user, port 12."""
+    password = f"12{sign}s3cret"
+    if sign == "@":  # the last one is taken for the separator: nothing is cut
+        assert andon_redis.address(andon_redis.client(f"redis://u:{password}@h/0", 1.0)) == "h:6379"
+        return
+    with pytest.raises(ConfigError, match="write /,") as told:
+        andon_redis.client(f"redis://u:{password}@h:6379/0", 1.0)
+    assert "s3cret" not in str(told.value)
+    assert "12" not in str(told.value)
+    quoted = andon_redis.client(f"redis://u:{quote(password, safe='')}@h:6379/0", 1.0)
+    assert andon_redis.address(quoted) == "h:6379"
