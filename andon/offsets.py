@@ -22,10 +22,11 @@ class OffsetTracker:
     be done in any order. What may be committed is the offset after the last one such that it and all before are done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resumed_at: int | None = None) -> None:
+        """`resumed_at`: the offset before which all is known to be done, whatever has been committed."""
         self._taken: deque[int] = deque()
         self._done: set[int] = set()
-        self._next: int | None = None
+        self._next = resumed_at
 
     @property
     def in_flight(self) -> int:

@@ -27,7 +27,7 @@ from andon.events import (
     Retrying,
 )
 from andon.lanes import Lane, Lanes
-from andon.offsets import Partition
+from andon.offsets import OffsetTracker, Partition
 from andon.wire import Record
 
 NOWHERE = Partition("", -1)
@@ -153,9 +153,11 @@ class Stage:
             self._failure = error
             self._wake.set()
             return
+        self._lanes.open(partitions)
         for partition, offset in resume.items():
             self._consumer.seek(partition, offset)
-        self._lanes.open(partitions)
+            # committed even if no record follows: who did the last ones may have died before it committed them
+            self.lanes[partition].offsets = OffsetTracker(offset)
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
