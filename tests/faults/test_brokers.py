@@ -29,7 +29,7 @@ def leader(rig: Rig) -> int:
     async def ask() -> int:
         async with started(lambda: admin(rig.kafka), rig.kafka, silent) as client:
             (described,) = await client.describe_topics([rig.kafka.frames_topic])
-        return Counter(item["leader"] for item in described["partitions"]).most_common(1)[0][0]
+        return Counter(int(item["leader"]) for item in described["partitions"]).most_common(1)[0][0]
 
     return asyncio.run(ask())
 
