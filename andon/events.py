@@ -207,6 +207,55 @@ class FramePublished(Event):
     publish_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolFilling(Event):
+    """The broker is away or slow and the mailbox full: frames go to disk."""
+
+    name: ClassVar[str] = "spool.filling"
+    level: ClassVar[Level] = "warning"
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolFailed(Event):
+    """The spool is full or its disk takes nothing: what the mailbox has no room for is shed."""
+
+    name: ClassVar[str] = "spool.full"
+    level: ClassVar[Level] = "error"
+    camera: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolDrained(Event):
+    """Everything that was spooled has been handed on, in order."""
+
+    name: ClassVar[str] = "spool.drained"
+    camera: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolFound(Event):
+    """An earlier process left this: it is sent before anything new."""
+
+    name: ClassVar[str] = "spool.found"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    records: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolDamaged(Event):
+    """A part of the spool can't be read back; what it held is lost, and the account says so."""
+
+    name: ClassVar[str] = "spool.damaged"
+    level: ClassVar[Level] = "error"
+    camera: str
+    error: str
+
+
 # ---- workers
 
 

@@ -40,6 +40,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_mailbox_capacity_frames", "gauge", "The mailbox's bound", ("camera",)),
     Metric("andon_ingest_camera_online", "gauge", "1 while the camera delivers frames", ("camera",)),
     Metric("andon_ingest_camera_fps_hertz", "gauge", "Frames a second over the last seconds", ("camera",)),
+    Metric("andon_ingest_spool_depth_records", "gauge", "What waits on disk for the broker", ("camera",)),
+    Metric("andon_ingest_spool_size_bytes", "gauge", "What the spool takes on disk", ("camera",)),
+    Metric("andon_ingest_spool_capacity_bytes", "gauge", "The spool's bound", ("camera",)),
+    Metric("andon_ingest_spool_age_seconds", "gauge", "About the age of the oldest frame on disk", ("camera",)),
+    Metric("andon_ingest_spool_full", "gauge", "1 while the spool is full or its disk takes nothing", ("camera",)),
+    Metric("andon_ingest_spool_failures_total", "counter", "Times that the spool became full or failed", ("camera",)),
+    Metric("andon_ingest_spool_damages_total", "counter", "Parts of the spool that could not be read", ("camera",)),
     # stage: workers and sinks
     Metric("andon_stage_records_total", "counter", "Records taken from Kafka", ("stage",)),
     Metric("andon_stage_records_done_total", "counter", "Records whose results are durable", ("stage",)),
@@ -128,6 +135,14 @@ class Metrics:
     def _(self, event: events.FrameCaptured) -> None:
         self._count("andon_ingest_frames_captured_total", camera=event.camera)
         self._observe("andon_ingest_encode_seconds", event.encode_s)
+
+    @_on.register
+    def _(self, event: events.SpoolFailed) -> None:
+        self._count("andon_ingest_spool_failures_total", camera=event.camera)
+
+    @_on.register
+    def _(self, event: events.SpoolDamaged) -> None:
+        self._count("andon_ingest_spool_damages_total", camera=event.camera)
 
     @_on.register
     def _(self, event: events.FramePublished) -> None:

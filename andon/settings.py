@@ -102,6 +102,21 @@ class CameraSettings(Section):
         return self
 
 
+class SpoolSettings(Section):
+    """Where the frames of `lossless` cameras wait when the broker is away for longer than the mailbox lasts."""
+
+    folder: str = "andon-data/spool"
+    """On a disk of this machine; a folder in it for each camera."""
+    max_bytes: int = Field(default=4_000_000_000, ge=0)
+    """In all; the `lossless` cameras of an ingester have equal shares. 0: no spool, what has no room is shed.
+    4 GB: four cameras of 25 frames of 100 KB a second for 400 s."""
+    segment_bytes: int = Field(default=16_000_000, ge=100_000)
+    """A file's size: room on disk comes back by so much at a time, and a crash sends at most so much twice."""
+    fsync: bool = False
+    """False: what is spooled outlives the process, however it dies. True: the machine's power, too; each frame waits
+    for the disk."""
+
+
 class ModelSettings(Section):
     weights: str = ""
     """A YOLO detection model: ultralytics .pt, or an OpenVINO folder exported from one."""
@@ -215,6 +230,7 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     cameras: tuple[CameraSettings, ...] = ()
+    spool: SpoolSettings = SpoolSettings()
     pools: dict[PoolName, PoolSettings] = {"default": PoolSettings()}
     worker: WorkerSettings = WorkerSettings()
     sinks: SinkSettings = SinkSettings()

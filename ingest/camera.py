@@ -6,13 +6,17 @@ from collections import deque
 from andon.events import CameraChanged
 from andon.messages import CameraState, CameraStatus
 from andon.settings import CameraSettings
+from ingest.backlog import Backlog
 from ingest.capture import Capture, Tools
 from ingest.handoff import Handoff
-from ingest.mailbox import Bounds, Mailbox
+from ingest.mailbox import Mailbox
 from ingest.publisher import CameraPublisher, Route
 from ingest.reconnect import Reconnect
+from ingest.spool import SpoolPlace
+from ingest.spooler import Spooler
 from ingest.threads import either, on_thread
 from ingest.urls import SourceError
+from ingest.waiting import Bounds
 
 HEARTBEAT_S = 1.0
 FPS_WINDOW = 5
@@ -26,15 +30,28 @@ MAX_SESSIONS = 16
 class Camera:
     """Owns the capture thread, the mailbox and the publisher of one camera. Event loop only."""
 
-    def __init__(self, settings: CameraSettings, route: Route, tools: Tools, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self,
+        settings: CameraSettings,
+        route: Route,
+        tools: Tools,
+        heartbeat_s: float = HEARTBEAT_S,
+        spool: SpoolPlace | None = None,
+    ) -> None:
+        """`spool`: where a `lossless` camera's frames wait for a broker that is away; None: they don't."""
         self.settings = settings
         self.state: CameraState = "connecting"
         self.fps = 0.0
         self._tools = tools
         self._heartbeat_s = heartbeat_s
-        max_age_s = settings.max_age_s if settings.policy == "freshest" else None
-        self._mailbox = Mailbox(Bounds(settings.mailbox_frames, settings.mailbox_bytes, max_age_s))
-        self._handoff = Handoff(self._mailbox, tools.clock)
+        spools = spool is not None and settings.policy == "lossless"
+        memory, tail = _bounds(settings, spools=spools)
+        backlog = Backlog(tail) if spools else None
+        self._mailbox = Mailbox(memory, backlog)
+        self._handoff = Handoff(self._mailbox, tools.clock, backlog)
+        self.spooler: Spooler | None = None
+        if spool is not None and spools:
+            self.spooler = Spooler(settings.id, spool, self._handoff, tools.clock, tools.emit)
         self._publisher = CameraPublisher(route, self._handoff, tools.clock, tools.emit)
         self._detail = ""
         self._told = False
@@ -54,6 +71,15 @@ class Camera:
     async def run(self, stop: asyncio.Event) -> None:
         """Until a finite source has ended or `stop` is set; returns when the broker has acknowledged everything."""
         async with asyncio.TaskGroup() as group:
+            if self.spooler is not None:
+                group.create_task(self.spooler.run(), name=f"camera.{self.settings.id}.spool")
+            try:
+                await self._live(stop)
+            finally:
+                self._handoff.abandon()
+
+    async def _live(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
             group.create_task(self._publisher.run(), name=f"camera.{self.settings.id}.publish")
             beat = group.create_task(self._beat(), name=f"camera.{self.settings.id}.beat")
             why = ""
@@ -67,6 +93,7 @@ class Camera:
         """Returns why it is over."""
         reconnect = Reconnect(self.settings.reconnect_max_s)
         self._turn("connecting", "")
+        await either(stop.wait(), self._handoff.known.wait())
         while not stop.is_set():
             lost = await self._session(stop)
             if lost is None:
@@ -110,7 +137,15 @@ class Camera:
         while True:
             await asyncio.sleep(self._heartbeat_s)
             self._measure()
+            if self.state == "online":
+                self._turn("online", self._trouble)
             self._handoff.tell(self._status())
+
+    @property
+    def _trouble(self) -> str:
+        """What is wrong with a camera that delivers."""
+        shed = self.spooler.trouble if self.spooler is not None else ""
+        return f"frames are shed, the spool takes none: {shed}" if shed else ""
 
     def _measure(self) -> None:
         self._counts.append((self._tools.clock.monotonic(), self._handoff.total))
@@ -148,3 +183,13 @@ class Camera:
             fps=self.fps if self.state == "online" else 0.0,
             detail=self._detail,
         )
+
+
+def _bounds(settings: CameraSettings, *, spools: bool) -> tuple[Bounds, Bounds]:
+    """What the mailbox holds before the broker and, where the camera spools, behind that on the way to the disk."""
+    frames, size_bytes = settings.mailbox_frames, settings.mailbox_bytes
+    if not spools:
+        max_age_s = settings.max_age_s if settings.policy == "freshest" else None
+        return Bounds(frames, size_bytes, max_age_s), Bounds(0, 0)
+    tail = max(1, min(frames // 4, 64))
+    return Bounds(max(1, frames - tail), size_bytes * 3 // 4), Bounds(tail, size_bytes // 4)

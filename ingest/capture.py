@@ -126,4 +126,4 @@ class Capture:
         if frame.corrupt:
             emit(FrameCorrupt(frame.camera_id, frame.frame_id))
         if given_up:
-            emit(FramesShed(frame.camera_id, "mailbox_full", given_up))
+            emit(FramesShed(frame.camera_id, self._handoff.shed_reason, given_up))

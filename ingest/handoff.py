@@ -1,19 +1,41 @@
-"""The mailbox between two threads: the camera's own puts in, the event loop takes out."""
+"""The mailbox between threads: the camera's own puts in, the event loop takes out, the spool's keeps what waits."""
 
 import asyncio
 import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
 
 from andon.clock import Clock
-from andon.messages import CameraStatus, Frame
-from ingest.mailbox import Mailbox, Message
+from andon.messages import CameraStatus, Frame, ShedReason
+from ingest.backlog import Backlog
+from ingest.mailbox import Mailbox
+from ingest.waiting import Message
+
+BacklogState = Literal["empty", "waiting", "on disk"]
+"""`waiting`: something in memory is to be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolJob:
+    """What the spool's thread is to do next, in this order."""
+
+    settled: tuple[int, ...]
+    """Segments of which a record has arrived, once for each."""
+    fetch: bool
+    """The mailbox has room for the oldest on disk."""
+    store: Message | None
+    """Goes behind all that is on disk; `stored` follows."""
 
 
 class Handoff:
     """One camera's mailbox, its lock, and who is woken by what."""
 
-    def __init__(self, mailbox: Mailbox, clock: Clock) -> None:
-        """From within the event loop that takes out."""
+    def __init__(self, mailbox: Mailbox, clock: Clock, backlog: Backlog | None = None) -> None:
+        """From within the event loop that takes out. `backlog`: the mailbox's own, which a `Spooler` serves."""
         self._mailbox = mailbox
+        self._backlog = backlog
+        self._settled: list[int] = []
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Condition()
@@ -21,10 +43,20 @@ class Handoff:
         self._captured = 0
         self._total = 0
         self._eased = asyncio.Event()
+        self.known = asyncio.Event()
+        """What an earlier process left on disk has been counted, where there may be any."""
+        if backlog is None:
+            self.known.set()
         self.changed = asyncio.Event()
         """Something may be there to take, or the end has come."""
         self.closed = False
         """Nothing more will come."""
+        self._abandoned = False
+
+    @property
+    def shed_reason(self) -> ShedReason:
+        """Why frames are given up here."""
+        return "mailbox_full" if self._backlog is None else "spool_full"
 
     # ---- the capture thread
 
@@ -48,6 +80,7 @@ class Handoff:
             self._captured = frame.seq + 1
             self._total += 1
             self._loop.call_soon_threadsafe(self.changed.set)
+            self._lock.notify_all()
             return given_up
 
     def _sealed(self, frame: Frame) -> bool:
@@ -96,6 +129,7 @@ class Handoff:
     def end(self, status: CameraStatus) -> None:
         with self._lock:
             self._mailbox.end(status)
+            self._lock.notify_all()
         self.changed.set()
 
     def take(self) -> Message | None:
@@ -117,10 +151,11 @@ class Handoff:
             return self._mailbox.sessions
 
     def settled(self, message: Message) -> None:
-        if isinstance(message, Frame):
-            with self._lock:
-                self._mailbox.settled(message)
-                self._lock.notify_all()
+        with self._lock:
+            segment = self._mailbox.settled(message)
+            if segment is not None:
+                self._settled.append(segment)
+            self._lock.notify_all()
 
     def close(self) -> tuple[str, int] | None:
         """Seal, and open no session any more."""
@@ -128,3 +163,67 @@ class Handoff:
             self.closed = True
         self.changed.set()
         return self.seal()
+
+    # ---- the spool's thread
+
+    def next_job(self, *, may_store: bool, timeout_s: float | None) -> SpoolJob | None:
+        """Wait for something to do, at most so long (then it is an empty job). None: there is no more to be done."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._abandoned or self._is_work(may_store=may_store), timeout_s)
+            store = self._backlog.to_store() if may_store and self._backlog is not None else None
+            if self._abandoned and store is None and not self._settled:
+                return None
+            settled = tuple(self._settled)
+            self._settled.clear()
+            return SpoolJob(settled, self._mailbox.wants_more and not self._abandoned, store)
+
+    def _is_work(self, *, may_store: bool) -> bool:
+        storing = may_store and self._backlog is not None and self._backlog.known and self._backlog.waiting
+        return bool(self._settled) or self._mailbox.wants_more or storing
+
+    def spooled(self, on_disk: int) -> None:
+        """The spool holds so many records now: known from the first time on."""
+        with self._lock:
+            assert self._backlog is not None
+            self._backlog.known, self._backlog.on_disk = True, on_disk
+        self._wake(self.known)
+        self._wake()
+
+    def fetched(self, message: Message, segment: int, on_disk: int) -> None:
+        with self._lock:
+            assert self._backlog is not None
+            self._mailbox.fetched(message, segment)
+            self._backlog.on_disk = on_disk
+        self._wake()
+
+    def stored(self, *, on_disk: bool) -> None:
+        """What the job told to store lies on disk, or the disk has not taken it."""
+        with self._lock:
+            assert self._backlog is not None
+            if on_disk:
+                self._backlog.stored()
+            else:
+                self._backlog.kept()
+        self._wake()
+
+    @property
+    def backlog_state(self) -> BacklogState:
+        with self._lock:
+            if self._backlog is None or not self._backlog.behind:
+                return "empty"
+            return "waiting" if self._backlog.waiting else "on disk"
+
+    def leftover(self) -> list[Message]:
+        """What only memory holds and the broker has not acknowledged, oldest first; for a process that ends now."""
+        with self._lock:
+            return self._mailbox.leftover()
+
+    def abandon(self) -> None:
+        """Nobody takes out any more: the spool's thread stores what it can, and ends."""
+        with self._lock:
+            self._abandoned = True
+            self._lock.notify_all()
+
+    def _wake(self, event: asyncio.Event | None = None) -> None:
+        with suppress(RuntimeError):  # the loop has ended before this thread
+            self._loop.call_soon_threadsafe((event or self.changed).set)

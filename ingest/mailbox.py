@@ -5,39 +5,37 @@ range of shed ones. Frames under way to the broker still count to the bounds, so
 """
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 
-from andon.messages import CameraStatus, Frame, Shed, ShedReason
+from andon.messages import CameraStatus, Frame, Shed
+from ingest.backlog import Backlog
+from ingest.waiting import Bounds, Message, identity, joined, shed
 
-Message = Frame | Shed | CameraStatus
+__all__ = ["STATUSES", "Bounds", "Mailbox", "Message"]
 STATUSES = 64
 """Changes of state that wait while the broker is away; beyond it the oldest are told no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    frames: int
-    size_bytes: int
-    max_age_s: float | None = None
-    """`freshest`: when full, the oldest go, and none older than this is sent. None, `lossless`: the newest go."""
 
 
 class Mailbox:
     """One camera's. Not thread-safe; see `Handoff`."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, backlog: Backlog | None = None) -> None:
+        """`backlog`: what goes to disk instead of being given up; only where no age limits it."""
         self._bounds = bounds
+        self._backlog = backlog
         self._entries: deque[Message] = deque()
         self._statuses: deque[CameraStatus] = deque()
+        self._segments: dict[tuple[str, str | None, int], int] = {}
+        """Where on disk what was fetched from there still lies."""
+        self._flying: dict[tuple[str, str | None, int], Message] = {}
         self._frames = 0
         self._size_bytes = 0
         self._waiting = 0
 
     @property
     def depth(self) -> int:
-        """Frames that wait or are under way."""
-        return self._frames
+        """Frames in memory that wait or are under way."""
+        return self._frames + (self._backlog.frames if self._backlog is not None else 0)
 
     @property
     def size_bytes(self) -> int:
@@ -46,28 +44,30 @@ class Mailbox:
     @property
     def empty(self) -> bool:
         """Nothing waits; frames may be under way."""
-        return not self._entries and not self._statuses
+        return not self._entries and not self._statuses and not self._behind
 
     @property
     def sessions(self) -> int:
-        """Ended sessions whose last word waits."""
-        return sum(isinstance(entry, CameraStatus) for entry in self._entries)
+        """Ended sessions whose last word waits in memory."""
+        behind = self._backlog.sessions if self._backlog is not None else 0
+        return behind + sum(isinstance(entry, CameraStatus) for entry in self._entries)
 
     def has_room(self, size_bytes: int) -> bool:
-        return self._frames < self._bounds.frames and self._size_bytes + size_bytes <= self._bounds.size_bytes
+        """Whether a frame of this size finds room and nothing has to go before it."""
+        return not self._behind and self._fits(size_bytes)
 
     def put(self, frame: Frame, now: datetime) -> int:
         """Put a frame in, or give up what the policy says. Returns how many frames were given up."""
+        if self._backlog is not None and not self.has_room(len(frame.payload)):
+            return self._backlog.put(frame, now)
         given_up = 0
-        while self._bounds.max_age_s is not None and self._waiting and not self.has_room(len(frame.payload)):
+        while self._bounds.max_age_s is not None and self._waiting and not self._fits(len(frame.payload)):
             self._shed_oldest(now)
             given_up += 1
-        if not self.has_room(len(frame.payload)):
-            self._append(_shed(frame, "mailbox_full", now))
+        if not self._fits(len(frame.payload)):
+            self._append(shed(frame, "mailbox_full", now))
             return given_up + 1
-        self._entries.append(frame)
-        self._count(frame, 1)
-        self._waiting += 1
+        self._enter(frame)
         return given_up
 
     def tell(self, status: CameraStatus) -> None:
@@ -85,31 +85,77 @@ class Mailbox:
 
     def end(self, status: CameraStatus) -> None:
         """The session's last word: it stays behind its frames."""
-        self._entries.append(status)
+        if self._backlog is not None and self._behind:
+            self._backlog.end(status)
+        else:
+            self._entries.append(status)
 
     def take(self, now: datetime) -> Message | None:
         """What is to be sent next. A frame stays within the bounds until it is `settled`."""
         if self._statuses:
             return self._statuses.popleft()
+        self._move_up()
         if not self._entries:
             return None
         entry = self._entries.popleft()
-        if not isinstance(entry, Frame):
-            return entry
-        self._waiting -= 1
-        if not self._stale(entry, now):
-            return entry
-        return self._take_stale(entry, now)
+        if isinstance(entry, Frame):
+            self._waiting -= 1
+            if self._stale(entry, now):
+                entry = self._take_stale(entry, now)
+        if self._backlog is not None:
+            self._flying[identity(entry)] = entry
+        return entry
 
-    def settled(self, frame: Frame) -> None:
-        """The broker has acknowledged it."""
-        self._count(frame, -1)
+    def settled(self, message: Message) -> int | None:
+        """The broker has acknowledged it. Returns the segment of the spool that needs to keep it no longer."""
+        if isinstance(message, Frame):
+            self._count(message, -1)
+        self._flying.pop(identity(message), None)
+        return self._segments.pop(identity(message), None)
+
+    def leftover(self) -> list[Message]:
+        """What is under way or waits, oldest first, but for what lies on disk as well."""
+        return [entry for entry in (*self._flying.values(), *self._entries) if identity(entry) not in self._segments]
+
+    @property
+    def wants_more(self) -> bool:
+        """There is room for what lies on disk."""
+        return self._backlog is not None and self._backlog.on_disk > 0 and self._fits(1)
+
+    def fetched(self, message: Message, segment: int) -> None:
+        """Read from this segment: next in turn. A frame may go beyond the bounds by its own size."""
+        self._segments[identity(message)] = segment
+        self._enter(message)
+
+    @property
+    def _behind(self) -> bool:
+        return self._backlog is not None and self._backlog.behind
+
+    def _move_up(self) -> None:
+        """What waits for the disk need not go there once there is room here and nothing on disk before it."""
+        while self._backlog is not None and (entry := self._backlog.direct()) is not None:
+            if isinstance(entry, Frame) and not self._fits(len(entry.payload)):
+                return
+            self._backlog.take_direct()
+            self._enter(entry)
+
+    def _fits(self, size_bytes: int) -> bool:
+        if self._frames >= self._bounds.frames:
+            return False
+        alone = self._backlog is not None and not self._frames  # else one that is too large would stay on disk for ever
+        return alone or self._size_bytes + size_bytes <= self._bounds.size_bytes
+
+    def _enter(self, message: Message) -> None:
+        self._entries.append(message)
+        if isinstance(message, Frame):
+            self._count(message, 1)
+            self._waiting += 1
 
     def _take_stale(self, frame: Frame, now: datetime) -> Shed:
         self._count(frame, -1)
-        span = _shed(frame, "stale", now)
+        span = shed(frame, "stale", now)
         while self._entries and isinstance(follower := self._entries[0], Frame) and self._stale(follower, now):
-            merged = _merged(span, _shed(follower, "stale", now))
+            merged = joined(span, shed(follower, "stale", now))
             if merged is None:
                 break
             self._entries.popleft()
@@ -130,45 +176,21 @@ class Mailbox:
         assert isinstance(frame, Frame)
         self._count(frame, -1)
         self._waiting -= 1
-        self._entries[index] = _shed(frame, "mailbox_full", now)
+        self._entries[index] = shed(frame, "mailbox_full", now)
         for left in (index, index - 1):  # with the range after it, then with the one before it
             if 0 <= left < len(self._entries) - 1:
-                merged = _merged(self._entries[left], self._entries[left + 1])
+                merged = joined(self._entries[left], self._entries[left + 1])
                 if merged is not None:
                     self._entries[left] = merged
                     del self._entries[left + 1]
 
-    def _append(self, shed: Shed) -> None:
-        merged = _merged(self._entries[-1], shed) if self._entries else None
+    def _append(self, span: Shed) -> None:
+        merged = joined(self._entries[-1], span) if self._entries else None
         if merged is None:
-            self._entries.append(shed)
+            self._entries.append(span)
         else:
             self._entries[-1] = merged
 
     def _count(self, frame: Frame, sign: int) -> None:
         self._frames += sign
         self._size_bytes += sign * len(frame.payload)
-
-
-def _says(status: CameraStatus) -> tuple[str, str | None, str]:
-    return status.state, status.session, status.detail
-
-
-def _shed(frame: Frame, reason: ShedReason, now: datetime) -> Shed:
-    return Shed(
-        camera_id=frame.camera_id,
-        session=frame.session,
-        first_seq=frame.seq,
-        last_seq=frame.seq,
-        reason=reason,
-        at=now,
-    )
-
-
-def _merged(one: Message, other: Message) -> Shed | None:
-    """Both as one range, where they are ranges that touch."""
-    if not isinstance(one, Shed) or not isinstance(other, Shed):
-        return None
-    if (one.session, one.reason) != (other.session, other.reason) or one.last_seq + 1 != other.first_seq:
-        return None
-    return one.model_copy(update={"last_seq": other.last_seq, "at": other.at})

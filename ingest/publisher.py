@@ -18,7 +18,7 @@ from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retryin
 from andon.kafka import Publisher
 from andon.messages import Frame, RecordRef, Shed
 from ingest.handoff import Handoff
-from ingest.mailbox import Message
+from ingest.waiting import Message
 
 WINDOW = 32
 """Records under way at once: enough for the broker's round trip, and few to send again."""
@@ -68,7 +68,8 @@ class CameraPublisher:
                     await self._settle()
         finally:
             for flight in self._flights:
-                flight.ack.cancel()
+                if not flight.ack.cancel() and not flight.ack.cancelled():
+                    flight.ack.exception()  # looked at, else asyncio writes a traceback
 
     async def _send(self, message: Message) -> None:
         if isinstance(message, Shed) and message.reason == "stale":

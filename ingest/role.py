@@ -1,8 +1,9 @@
 """The ingest process: its cameras side by side, one producer, its gauges."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import cv2
 from aiokafka import AIOKafkaProducer
@@ -16,6 +17,8 @@ from ingest.camera import Camera
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.choice import open_source
+from ingest.spool import SpoolPlace
+from ingest.spooler import Spooler
 
 
 async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: bool = False) -> None:
@@ -32,7 +35,9 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     await _topics_exist(life, chosen)
     async with _producer(life) as client:
         publisher = KafkaPublisher(client)
-        cameras = [_camera(settings, life, publisher) for settings in chosen]
+        cameras = [
+            _camera(settings, life, publisher, spool_place(life.settings, settings, chosen)) for settings in chosen
+        ]
         _watch(life, cameras)
         async with asyncio.TaskGroup() as group:
             for camera in cameras:
@@ -70,10 +75,20 @@ async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:
         )
 
 
-def _camera(settings: CameraSettings, life: Life, publisher: Publisher) -> Camera:
+def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[CameraSettings]) -> SpoolPlace | None:
+    """Where this camera spools, with its share of the room; None: it does not."""
+    spool = settings.spool
+    if camera.policy != "lossless" or not spool.max_bytes:
+        return None
+    share = spool.max_bytes // sum(other.policy == "lossless" for other in chosen)
+    folder = Path(spool.folder).expanduser() / camera.id
+    return SpoolPlace(folder, share, min(spool.segment_bytes, max(1, share // 4)), spool.fsync)
+
+
+def _camera(settings: CameraSettings, life: Life, publisher: Publisher, spool: SpoolPlace | None) -> Camera:
     kafka = life.settings.kafka
     route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
-    return Camera(settings, route, Tools(open_source, life.clock, life.emit, kafka.max_record_bytes))
+    return Camera(settings, route, Tools(open_source, life.clock, life.emit, kafka.max_record_bytes), spool=spool)
 
 
 def _watch(life: Life, cameras: Sequence[Camera]) -> None:
@@ -88,3 +103,16 @@ def _watch(life: Life, cameras: Sequence[Camera]) -> None:
     )
     watch("andon_ingest_camera_online", lambda: labelled([camera.state == "online" for camera in cameras]))
     watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
+    _watch_spools(life, [camera.spooler for camera in cameras if camera.spooler is not None])
+
+
+def _watch_spools(life: Life, spools: Sequence[Spooler]) -> None:
+    def labelled(read: Callable[[Spooler], float]) -> Callable[[], list[Reading]]:
+        return lambda: [((spool.camera_id,), read(spool)) for spool in spools]
+
+    watch = life.metrics.watch
+    watch("andon_ingest_spool_depth_records", labelled(lambda spool: spool.depth))
+    watch("andon_ingest_spool_size_bytes", labelled(lambda spool: spool.size_bytes))
+    watch("andon_ingest_spool_capacity_bytes", labelled(lambda spool: spool.place.max_bytes))
+    watch("andon_ingest_spool_age_seconds", labelled(lambda spool: spool.age_s))
+    watch("andon_ingest_spool_full", labelled(lambda spool: bool(spool.trouble)))

@@ -144,7 +144,8 @@ class Ingester:
         path = folder / "line.yaml"
         once = run.pop("once", False)
         kafka_section = json.loads(kafka.model_dump_json(exclude={"sasl_password"}))
-        document = {"kafka": kafka_section, "cameras": cameras, "run": run}
+        spool = {"folder": str(folder / "spool"), **run.pop("spool", {})}  # type: ignore[dict-item]
+        document = {"kafka": kafka_section, "cameras": cameras, "run": run, "spool": spool}
         path.write_text(json.dumps(document))  # JSON is YAML
         self._log = folder / "ingest.log"
         command = [sys.executable, "-m", "andon", "ingest", "-c", str(path), *(["--once"] if once else [])]

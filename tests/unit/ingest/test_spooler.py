@@ -1,0 +1,162 @@
+"""A camera whose broker is away, with a real spool on a real folder and a broker in memory."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from andon.backoff import Backoff
+from andon.clock import SystemClock
+from andon.events import SpoolDamaged, SpoolDrained, SpoolFailed, SpoolFilling, SpoolFound
+from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.wire import decode
+from ingest.camera import Camera
+from ingest.capture import Tools
+from ingest.publisher import Route
+from ingest.source import Picture
+from ingest.spool import SpoolPlace
+from tests.fakes import MemoryPublisher, Told
+from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings
+
+
+class Line:
+    """One camera of `frames` pictures, as fast as they come, in a mailbox of 8."""
+
+    def __init__(self, folder: Path, max_bytes: int = 10_000_000) -> None:
+        self.told, self.memory, self.stop = Told(), MemoryPublisher(), asyncio.Event()
+        self.over = threading.Event()
+        self.place = SpoolPlace(folder / "c", max_bytes, 20_000)
+
+    def camera(self, frames: int, *, hurry: bool) -> Camera:
+        def script() -> Iterator[Picture]:
+            for _ in range(frames):
+                while not hurry and camera.depth >= 7:
+                    time.sleep(0.0001)  # no faster than the disk takes them, so that a slow one changes nothing
+                yield Picture(None, bgr)
+            self.over.wait()
+
+        opener = Opener(lambda: ScriptedSource(script(), clock="host"))
+        tools = Tools(opener, SystemClock(), self.told, 1_000_000)
+        route = Route("c", "t", self.memory, 5.0, Backoff(0.001, 0.001))
+        camera = Camera(camera_settings(mailbox_frames=8), route, tools, 0.01, self.place)
+        return camera
+
+    @asynccontextmanager
+    async def running(self, frames: int, *, hurry: bool = True) -> AsyncIterator[Camera]:
+        self.over.clear()
+        camera = self.camera(frames, hurry=hurry)
+        self.task = task = asyncio.ensure_future(camera.run(self.stop))
+        try:
+            yield camera
+        finally:
+            self.over.set()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    @property
+    def log(self) -> list[Message]:
+        return [decode(record) for record in self.memory.topics.get("t", [])]
+
+    def numbers(self) -> list[int]:
+        found: list[int] = []
+        for item in self.log:
+            if isinstance(item, Frame):
+                found.append(item.seq)
+            if isinstance(item, Shed):
+                found += range(item.first_seq, item.last_seq + 1)
+        return found
+
+    async def until_drained(self, camera: Camera) -> None:
+        while camera.depth or (camera.spooler is not None and camera.spooler.depth):
+            await asyncio.sleep(0)
+
+
+async def until_captured(camera: Camera, frames: int) -> None:
+    while camera.captured < frames:
+        await asyncio.sleep(0)
+
+
+async def test_what_the_mailbox_has_no_room_for_waits_on_disk_and_goes_out_in_order(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    line.memory.away = True
+    async with line.running(200, hurry=False) as camera:
+        assert camera.spooler is not None
+        await until_captured(camera, 200)
+        assert camera.depth <= 8
+        assert camera.spooler.depth >= 200 - 8
+        assert camera.spooler.size_bytes > 0
+        line.memory.away = False
+        while len(line.numbers()) < 200:
+            await asyncio.sleep(0)
+        while not line.told.of(SpoolDrained):
+            await asyncio.sleep(0.001)
+    assert line.numbers() == list(range(200))
+    assert not any(isinstance(item, Shed) for item in line.log)
+    assert not line.told.of(SpoolFailed)
+
+
+async def test_a_process_told_to_end_leaves_memory_on_disk_and_the_next_one_sends_it_first(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    line.memory.away = True
+    async with line.running(5) as camera:
+        await until_captured(camera, 5)
+    assert line.log == []
+    line.memory.away = False
+    async with line.running(3) as again:
+        await until_captured(again, 3)
+        await line.until_drained(again)
+        while len(line.numbers()) < 8:
+            await asyncio.sleep(0)
+        line.over.set()
+        line.stop.set()
+        await line.task
+    assert [event.records for event in line.told.of(SpoolFound)] == [6]
+    assert line.numbers() == [0, 1, 2, 3, 4, 0, 1, 2]
+    frames = [item for item in line.log if isinstance(item, Frame)]
+    assert frames[0].session < frames[-1].session
+    finals = [item for item in line.log if isinstance(item, CameraStatus) and item.final]
+    assert [(item.session, item.captured) for item in finals] == [(frames[0].session, 5), (frames[-1].session, 3)]
+    assert list(line.place.folder.glob("*.spool")) == []
+
+
+async def test_a_folder_that_cannot_be_had_is_told_once_and_costs_only_what_memory_cannot_hold(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a file stands in its place")
+    line = Line(tmp_path)
+    line.memory.away = True
+    async with line.running(50) as camera:
+        await until_captured(camera, 50)
+        while "spool" not in camera._detail:
+            await asyncio.sleep(0.001)
+        line.memory.away = False
+        await line.until_drained(camera)
+        while len(line.numbers()) < 50:
+            await asyncio.sleep(0)
+    assert line.numbers() == list(range(50))
+    assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
+    assert len(line.told.of(SpoolFailed)) == 1
+    assert (
+        "File exists" in line.told.of(SpoolFailed)[0].error or "Not a directory" in line.told.of(SpoolFailed)[0].error
+    )
+
+
+async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path) -> None:
+    line = Line(tmp_path, max_bytes=6_000)
+    line.memory.away = True
+    async with line.running(300) as camera:
+        await until_captured(camera, 300)
+        while "spool" not in camera._detail:
+            await asyncio.sleep(0.001)
+        line.memory.away = False
+        while len(line.numbers()) < 300:
+            await asyncio.sleep(0)
+        assert camera.spooler is not None
+        while not line.told.of(SpoolDrained) or camera.spooler.trouble or camera._detail:
+            await asyncio.sleep(0.001)
+    assert line.numbers() == list(range(300))
+    assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
+    assert line.told.of(SpoolFilling)
+    assert "full" in line.told.of(SpoolFailed)[0].error
+    assert not line.told.of(SpoolDamaged)
