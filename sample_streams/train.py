@@ -6,9 +6,7 @@ A run that was broken off goes on from its last epoch when it is started again.
 """
 
 import csv
-import importlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +34,6 @@ class Training:
 
 def train(run: Training) -> dict[str, Any]:
     """Train, write `run.out` (stripped, fp16) and its model card beside it, and return the card. Blocks for long."""
-    _stay_offline(run.work)
     data = dataset.build(run.work / "dataset", run.train_images, run.val_images)
     trained = run.work / "trained.pt"
     if not trained.exists():  # a finished run can't be resumed, only measured again
@@ -48,7 +45,6 @@ def train(run: Training) -> dict[str, Any]:
 
 def validate(run: Training) -> dict[str, Any]:
     """Measure the weights at `run.out` on the validation split with the NMS-free head; write and return the card."""
-    _stay_offline(run.work)
     data = dataset.build(run.work / "dataset", run.train_images, run.val_images)
     metrics = _measure(run, data)
     card = model_card.describe(run.out, model_card.Made(_facts(run), metrics))
@@ -56,21 +52,11 @@ def validate(run: Training) -> dict[str, Any]:
     return card
 
 
-def _stay_offline(work: Path) -> None:
-    """Forbid ultralytics the network; it reads these when it is imported, so this comes before the import."""
-    settings = work / "ultralytics"
-    settings.mkdir(parents=True, exist_ok=True)
-    os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="false", YOLO_CONFIG_DIR=str(settings.resolve()))
+def _yolo(run: Training, weights: str) -> Any:  # ultralytics has no types
+    # a second's worth of torch, which the other commands of this package do without
+    from workers.runtimes.ultralytics_model import import_ultralytics  # noqa: PLC0415
 
-
-def _yolo(weights: str) -> Any:  # ultralytics has no types
-    # These imports wait for the environment that `_stay_offline` sets, and this one for the stand-in before it.
-    from workers.runtimes.torchvision_shim import ensure_torchvision  # noqa: PLC0415
-
-    ensure_torchvision()
-    ultralytics: Any = importlib.import_module("ultralytics")
-    ultralytics.settings.update({"sync": False})
-    return ultralytics.YOLO(weights)
+    return import_ultralytics(run.work).YOLO(weights)
 
 
 def _checkpoints(run: Training) -> Path:
@@ -79,7 +65,7 @@ def _checkpoints(run: Training) -> Path:
 
 def _fit(run: Training, data: Path) -> None:
     last = _checkpoints(run) / "last.pt"
-    model = _yolo(str(last) if last.exists() else _ARCHITECTURE)
+    model = _yolo(run, str(last) if last.exists() else _ARCHITECTURE)
     model.add_callback("on_train_start", lambda trainer: _quicken(trainer, run.threads))
     if last.exists():
         model.train(resume=True)
@@ -120,7 +106,7 @@ def _recipe(run: Training) -> dict[str, Any]:
 
 
 def _measure(run: Training, data: Path) -> dict[str, Any]:
-    model = _yolo(str(run.out))
+    model = _yolo(run, str(run.out))
     found = model.val(
         data=str(data), imgsz=run.imgsz, rect=True, batch=8, nms=False, device="cpu", workers=0, plots=False,
         verbose=False, project=str(run.work.resolve()), name="val", exist_ok=True,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock
+from PIL import Image
 
 from andon.errors import ConfigError
 from workers.runtimes.torchvision_shim import ensure_torchvision
@@ -37,13 +38,14 @@ def import_ultralytics(cache: Path) -> Any:
     home.mkdir(parents=True, exist_ok=True)
     os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
     os.environ.setdefault("YOLO_CONFIG_DIR", str(home))
-    threads = torch.get_num_threads()
+    threads, open_image = torch.get_num_threads(), Image.open
     with FileLock(home / "lock"):  # its settings file is written at import, by every worker that starts
         ensure_torchvision()
         ultralytics: Any = importlib.import_module("ultralytics")  # after the environment says offline
 
         ultralytics.settings.update({"sync": False})
     torch.set_num_threads(threads)
+    Image.open = open_image  # ultralytics puts one in its place that installs packages on a broken picture
     return ultralytics
 
 
