@@ -107,9 +107,11 @@ class Account:
         """Read what is known of these, and return where their accounts go on."""
         if not partitions:
             return {}
+        stored = {item: await self._position(item) for item in sorted(partitions)}
+        # only now: what a zombie accounts for in between must not look like more than the log holds
         ends = await self._insist("the log's ends", lambda: self._ends.read(partitions))
-        for partition in sorted(partitions):
-            self._lanes[partition] = await self._open(partition, ends[partition])
+        for partition, position in stored.items():
+            self._lanes[partition] = await self._open(partition, position, ends[partition])
         self._own()
         states = [state for partition in partitions for state in self._lanes[partition].cameras.values()]
         await self._outlets.live.show([snapshot(state) for state in states], ())
@@ -146,8 +148,10 @@ class Account:
         await stop.wait()
         self._news.set()
 
-    async def _open(self, partition: Partition, ends: Ends) -> Lane:
-        position = await self._insist("the store", lambda: self._store.position(partition))
+    async def _position(self, partition: Partition) -> Position | None:
+        return await self._insist("the store", lambda: self._store.position(partition))
+
+    async def _open(self, partition: Partition, position: Position | None, ends: Ends) -> Lane:
         another = another_log(position, self._rules.log, ends)
         if another is not None:
             opened, detail = another
@@ -165,8 +169,9 @@ class Account:
             self._emit(EpochOpened(partition.topic, partition.partition, position.epoch, detail))
 
     async def _load(self, partition: Partition) -> Lane:
+        # the position first: what a zombie writes in between then gets our next batch refused, and is not overwritten
+        position = await self._position(partition)
         cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
-        position = await self._insist("the store", lambda: self._store.position(partition))
         assert position is not None, "an epoch is opened before anything is loaded"
         return Lane(partition, position, cameras)
 

@@ -235,6 +235,40 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
     await other.close()
 
 
+@pytest.mark.parametrize("read", ["read", "position", "cameras"])
+async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwritten_nor_taken_for_a_lost_log(
+    store_url: str, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen in the simulation. The zombie accounts for new records right after the new owner's first `read`."""
+    store, other = await Store.open(store_url), await Store.open(store_url)
+    log = MemoryLog().append(LOG[:40])
+    zombie, owner = Sink(store, log), Sink(other, log)
+    asked: object = log if read == "read" else other
+    genuine = getattr(asked, read)
+
+    async def then_the_zombie_wakes(*given: object) -> object:
+        answer = await genuine(*given)
+        monkeypatch.setattr(asked, read, genuine)
+        log.append(LOG[40:])
+        log.deliver(zombie.account, 30, 50)
+        await log.settled()
+        return answer
+
+    async with zombie.running():
+        log.deliver(zombie.account, 0, 30)
+        await log.settled()
+        monkeypatch.setattr(asked, read, then_the_zombie_wakes)
+        async with owner.running() as resume:
+            log.deliver(owner.account, resume, len(LOG))
+            await log.settled()
+    assert await outbox(store) == IDS
+    whole = await tally(store)
+    assert (whole.inspected, whole.lost, whole.redelivered) == (60, {}, 0)
+    assert owner.told.of(EpochOpened) == []
+    await store.close()
+    await other.close()
+
+
 async def test_a_store_that_went_back_ends_the_process(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
     await sink.account.assigned(frozenset({HERE}))
