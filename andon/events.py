@@ -148,6 +148,19 @@ class CommitRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsExpired(Event):
+    """Retention passed these before they were read: what they held is lost. Both ends included."""
+
+    name: ClassVar[str] = "records.expired"
+    level: ClassVar[Level] = "error"
+    stage: str
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     """A partition was held back for this long because what is in flight was at its bound."""
 

@@ -18,7 +18,7 @@ class Lane:
     """The largest record so far: how many more fit into the bound is reckoned by it."""
     committed: int | None = None
     position: int | None = None
-    """The next offset to read, or None before the first record."""
+    """The next offset to read, or None where that is not known before the first record."""
     last_timestamp_ms: int | None = None
     """Of the record read last: what the lag in seconds is counted from."""
     held_since: float | None = None
@@ -39,8 +39,10 @@ class Lanes:
     def by_partition(self) -> Mapping[Partition, Lane]:
         return self._lanes
 
-    def open(self, partitions: Iterable[Partition]) -> None:
-        self._lanes.update({partition: Lane(partition) for partition in partitions})
+    def open(self, partitions: Iterable[Partition], positions: Mapping[Partition, int | None] | None = None) -> None:
+        """Begin a lane for each of these, at the offset where it is read from, if that is known."""
+        known = positions or {}
+        self._lanes.update({item: Lane(item, position=known.get(item)) for item in partitions})
 
     def close(self, partition: Partition) -> int:
         """Forget a lane; what it has in flight is abandoned. Returns how many records that are."""

@@ -99,6 +99,21 @@ class CameraStatus(Message):
     """One line: why the camera is in this state. Never holds a password."""
 
 
+class Expired(Message):
+    """Records of the frames topic expired before a worker read them; the camera's next record follows.
+
+    Whose they were nobody can know: each camera whose records follow in that partition is told.
+    """
+
+    camera_id: CameraId
+    topic: str
+    partition: int = Field(ge=0)
+    first_offset: int = Field(ge=0)
+    """Both ends included."""
+    last_offset: int = Field(ge=0)
+    at: Utc
+
+
 class Box(Message):
     """Axis-aligned, in pixels of the published frame, origin top left; x2 and y2 are exclusive."""
 

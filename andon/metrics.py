@@ -62,6 +62,7 @@ METRICS: tuple[Metric, ...] = (
         ("stage",),
     ),
     Metric("andon_stage_commits_refused_total", "counter", "Commits refused to a zombie", ("stage",)),
+    Metric("andon_stage_records_expired_total", "counter", "Records that retention took unread", ("stage",)),
     # workers
     Metric("andon_workers_frames_inspected_total", "counter", "Frames that went through the model", ("camera",)),
     Metric("andon_workers_frames_shed_total", "counter", "Frames given up as stale", ("camera", "reason")),
@@ -173,6 +174,11 @@ class Metrics:
     @_on.register
     def _(self, event: events.CommitRefused) -> None:
         self._count("andon_stage_commits_refused_total", stage=event.stage)
+
+    @_on.register
+    def _(self, event: events.RecordsExpired) -> None:
+        count = event.last_offset - event.first_offset + 1
+        self._count("andon_stage_records_expired_total", count, stage=event.stage)
 
     @_on.register
     def _(self, event: events.FrameInspected) -> None:

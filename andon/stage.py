@@ -23,6 +23,7 @@ from andon.events import (
     PartitionsRevoked,
     Paused,
     RecordsDone,
+    RecordsExpired,
     RecordsReceived,
     Retrying,
 )
@@ -40,6 +41,8 @@ class Delivery:
 
     record: Record
     done: Callable[[], None]
+    expired: range = range(0)
+    """Offsets before the record that the log no longer had when they were to be read."""
 
 
 class Step(Protocol):
@@ -68,6 +71,7 @@ class Consumer(Protocol):
     async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
     def seek(self, partition: Partition, offset: int) -> None: ...
     def highwater(self, partition: Partition) -> int | None: ...
+    async def committed(self, partition: Partition) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +153,12 @@ class Stage:
         """The group assigned these; called by the rebalance listener."""
         try:
             resume = await self._step.assigned(partitions)
+            positions = {item: await self._position(item, resume) for item in partitions}
         except Exception as error:  # the client would only log it; it must end the process
             self._failure = error
             self._wake.set()
             return
-        self._lanes.open(partitions)
+        self._lanes.open(partitions, positions)
         for partition, offset in resume.items():
             self._consumer.seek(partition, offset)
             # committed even if no record follows: who did the last ones may have died before it committed them
@@ -176,6 +181,16 @@ class Stage:
         await self.commit()
         abandoned = sum(self._lanes.close(partition) for partition in partitions)
         self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
+
+    async def _position(self, partition: Partition, resume: Mapping[Partition, int]) -> int | None:
+        """Where reading begins: what is not there then has expired. None: nobody can say."""
+        if partition in resume:
+            return resume[partition]
+        try:
+            async with asyncio.timeout(self.limits.commit_timeout_s):
+                return await self._consumer.committed(partition) or 0
+        except (KafkaError, TimeoutError):
+            return None
 
     async def _poll_or_fail(self) -> None:
         try:
@@ -220,6 +235,7 @@ class Stage:
 
     def _delivery(self, lane: Lane, raw: Any) -> Delivery:
         record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+        expired = self._expired(lane, record)
         self._lanes.take(lane, record)
 
         def done() -> None:
@@ -229,7 +245,15 @@ class Stage:
             self._emit(RecordsDone(self.name, 1))
             self._wake.set()
 
-        return Delivery(record, done)
+        return Delivery(record, done, expired)
+
+    def _expired(self, lane: Lane, record: Record) -> range:
+        """Neither topic is compacted or written in transactions: a hole in the offsets is what retention took."""
+        if lane.position is None or record.offset <= lane.position:
+            return range(0)
+        gone = range(lane.position, record.offset)
+        self._emit(RecordsExpired(self.name, record.topic, record.partition, gone.start, gone.stop - 1))
+        return gone
 
     def _open_lanes(self) -> list[Lane]:
         rooms = self._lanes.rooms()

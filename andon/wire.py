@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from andon.errors import DecodeError
-from andon.messages import CameraConfig, CameraStatus, Defect, Frame, Inspection, Message, Shed
+from andon.messages import CameraConfig, CameraStatus, Defect, Expired, Frame, Inspection, Message, Shed
 
 Headers = Sequence[tuple[str, bytes]]
 JSON = "application/json"
@@ -21,6 +21,7 @@ _TYPES: dict[str, type[Message]] = {
     "andon.frame.v1": Frame,
     "andon.shed.v1": Shed,
     "andon.camera.v1": CameraStatus,
+    "andon.expired.v1": Expired,
     "andon.inspection.v1": Inspection,
     "andon.defect.v1": Defect,
     "andon.camera-config.v1": CameraConfig,
@@ -141,7 +142,7 @@ def _header_text(headers: Headers) -> dict[str, str]:
         raise DecodeError("a header is not UTF-8") from None
 
 
-def _identity(message: Message) -> tuple[str, str, datetime]:
+def _identity(message: Message) -> tuple[str, str, datetime]:  # noqa: PLR0911  # one for each message
     """(camera_id, event id, when it happened)"""
     match message:
         case Frame():
@@ -154,6 +155,9 @@ def _identity(message: Message) -> tuple[str, str, datetime]:
         case CameraStatus():
             moment = message.at.astimezone(UTC).isoformat()
             return message.camera_id, f"{message.camera_id}/status/{moment}/{message.state}", message.at
+        case Expired():
+            where = f"{message.topic}/{message.partition}/{message.first_offset}-{message.last_offset}"
+            return message.camera_id, f"{message.camera_id}/{where}/expired", message.at
         case Defect():
             return message.camera_id, message.event_id, message.at
         case CameraConfig():

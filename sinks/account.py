@@ -19,11 +19,11 @@ from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, Retry
 from andon.offsets import Partition
 from andon.stage import Delivery
 from sinks.batch import Work, gather
-from sinks.epoch import another_log
+from sinks.epoch import Anew, another_log
 from sinks.log_ends import Ends, LogEnds
 from sinks.sink import Live
 from sinks.state import CameraState, snapshot
-from sinks.step import Policy, lose_log
+from sinks.step import Policy, expire, lose_log
 from sinks.store import Store
 from sinks.stored import Opening, Position
 
@@ -126,6 +126,12 @@ class Account:
                 f"{record.topic}/{record.partition}: offset {record.offset} follows on {lane.read - 1}: the broker came"
                 " back with another log; this process stops, and begins with it when restarted"
             )
+        due = lane.read or lane.position.next_offset
+        if record.offset > due:
+            raise FatalError(
+                f"{record.topic}/{record.partition}: records {due} to {record.offset - 1} expired before they"
+                " were accounted for; this process stops, and says so in the account when restarted"
+            )
         lane.read = deliveries[-1].record.offset + 1
         lane.waiting.extend(deliveries)
         self._news.set()
@@ -154,15 +160,15 @@ class Account:
     async def _open(self, partition: Partition, position: Position | None, ends: Ends) -> Lane:
         another = another_log(position, self._rules.log, ends)
         if another is not None:
-            opened, detail = another
-            await self._begin(partition, opened, detail, known=position is not None)
+            await self._begin(partition, another, known=position is not None)
         return await self._load(partition)
 
-    async def _begin(self, partition: Partition, position: Position, detail: str, *, known: bool) -> None:
+    async def _begin(self, partition: Partition, anew: Anew, *, known: bool) -> None:
         """Open an epoch. What the cameras' sessions still had in the log before is lost with it."""
+        position, detail = anew.position, anew.detail
         cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
         for state in cameras.values():
-            lose_log(state)
+            (expire if anew.expired else lose_log)(state)
         opening = Opening(self._clock.now(), detail, tuple(cameras.values()))
         await self._insist("the store", lambda: self._store.begin(partition, position, opening))
         if known:

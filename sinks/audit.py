@@ -104,6 +104,8 @@ def _latest(memories: Iterable[Memory]) -> Memory:
 def _tally(ledger: SessionLedger, memory: Memory, circumstances: Circumstances) -> Tally:
     """An open session's tail is on its way as long as anything moves, or nobody can say that nothing does."""
     if ledger.ended is None and circumstances.lag == 0 and not _held(memory, circumstances.now):
+        if memory.expired:  # nothing of the camera came after what expired
+            ledger.expire(ledger.captured)
         ledger.end("superseded")
     return ledger.tally()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
-from andon.messages import CameraStatus, Defect, Inspection, Shed
+from andon.messages import CameraStatus, Defect, Expired, Inspection, Shed
 from andon.offsets import Partition
 from andon.stage import Delivery
 from andon.wire import Record, decode
@@ -38,9 +38,11 @@ class Work:
 
     def unknown_sessions(self, cameras: Mapping[str, CameraState]) -> list[tuple[str, str]]:
         """(camera, session) that known cameras' records name and whose ledgers, if there are any, are not in memory."""
-        named = {(item.camera_id, item.session) for item in self.messages if item.session is not None}
+        named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, Expired)}
         return sorted(
-            (name, session) for name, session in named if name in cameras and session not in cameras[name].sessions
+            (name, session)
+            for name, session in named
+            if session is not None and name in cameras and session not in cameras[name].sessions
         )
 
     def step(self, cameras: dict[str, CameraState], policy: Policy, alerts: Sequence[str]) -> None:
@@ -66,7 +68,7 @@ class Work:
     def _count(self, message: Known, *, fresh: bool) -> None:
         if isinstance(message, Inspection) and fresh:
             self.inspections.append(message)
-        if not isinstance(message, CameraStatus) and not fresh:
+        if not isinstance(message, CameraStatus | Expired) and not fresh:
             self.redelivered += 1
 
 
@@ -85,7 +87,7 @@ def _message(record: Record, emit: Emit) -> Known | None:
     except DecodeError as error:
         emit(RecordQuarantined("unknown", error.reason, where, str(error)))
         return None
-    if isinstance(message, Inspection | Shed | CameraStatus):
+    if isinstance(message, Inspection | Shed | CameraStatus | Expired):
         return message
     emit(RecordQuarantined("unknown", "bad_header", where, f"{type(message).__name__} does not belong here"))
     return None

@@ -17,7 +17,9 @@ from pyroaring import BitMap
 from andon.messages import Outcome
 
 Ended = Literal["final", "superseded"]
-LostReason = Literal["missing", "ingester_died", "log_lost"]
+MAX_NUMBERS = 2**32
+"""What a bitmap holds; a number of frames captured may claim more."""
+LostReason = Literal["missing", "ingester_died", "log_lost", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class SessionLedger:
         self._all = BitMap()
         self._captured = 0
         self._log_floor = 0
+        self._expired = BitMap()
         self._redelivered = 0
         self._conflicts = 0
         self.ended: Ended | None = None
@@ -65,7 +68,7 @@ class SessionLedger:
     @property
     def captured(self) -> int:
         """The most that was said or seen: numbers 0 to captured - 1."""
-        return max(self._captured, self._next)
+        return max(self._captured, self._next, self._gone)
 
     @property
     def _next(self) -> int:
@@ -101,6 +104,13 @@ class SessionLedger:
         """The log that held what is not yet accounted for is gone."""
         self._log_floor = self.captured
 
+    def expire(self, below: int) -> int:
+        """Numbers below this that are not accounted for were no longer in the log. Returns how many those are."""
+        before = len(self._expired)
+        self._expired.add_range(0, min(below, MAX_NUMBERS))
+        self._expired -= self._all
+        return len(self._expired) - before
+
     def tally(self) -> Tally:
         counts = {key: len(numbers) for key, numbers in self._sets.items()}
         return Tally(
@@ -118,13 +128,24 @@ class SessionLedger:
     @property
     def _tail(self) -> int:
         """Numbers above everything accounted for, and above what went with the log."""
-        return self.captured - max(self._next, self._log_floor)
+        return self.captured - self._end
+
+    @property
+    def _gone(self) -> int:
+        """The number after the last one that expired."""
+        return int(self._expired.max()) + 1 if self._expired else 0
+
+    @property
+    def _end(self) -> int:
+        return max(self._next, self._log_floor, self._gone)
 
     def _lost(self) -> dict[str, int]:
-        end = max(self._next, self._log_floor)
-        with_log = self._log_floor - self._all.range_cardinality(0, self._log_floor)
-        missing = (end - self._log_floor) - self._all.range_cardinality(self._log_floor, end)
-        lost: dict[LostReason, int] = {"log_lost": with_log, "missing": missing}
+        end, floor = self._end, self._log_floor
+        known = self._all | self._expired
+        with_log = floor - known.range_cardinality(0, floor)
+        missing = (end - floor) - known.range_cardinality(floor, end)
+        expired = len(self._expired - self._all)  # one that was late after all is accounted for
+        lost: dict[LostReason, int] = {"log_lost": with_log, "expired": expired, "missing": missing}
         if self.ended == "final":
             lost["missing"] += self._tail
         elif self.ended == "superseded":
@@ -137,6 +158,7 @@ class SessionLedger:
             {
                 "captured": self._captured,
                 "log_floor": self._log_floor,
+                "expired": _packed(self._expired),
                 "redelivered": self._redelivered,
                 "conflicts": self._conflicts,
                 "ended": self.ended,
@@ -151,6 +173,8 @@ class SessionLedger:
         values = json.loads(stored)
         ledger._captured = values["captured"]
         ledger._log_floor = values["log_floor"]
+        if "expired" in values:  # ledgers are older than this
+            ledger._expired = BitMap.deserialize(base64.b85decode(values["expired"]))
         ledger._redelivered = values["redelivered"]
         ledger._conflicts = values["conflicts"]
         ledger.ended = values["ended"]
@@ -166,6 +190,7 @@ class SessionLedger:
         for part in parts:
             whole._captured = max(whole._captured, part._captured)
             whole._log_floor = max(whole._log_floor, part._log_floor)
+            whole._expired |= part._expired
             whole._redelivered += part._redelivered
             whole._conflicts += part._conflicts
             if part.ended is not None:

@@ -86,10 +86,10 @@ def ended_without_word(watch: Watch, how: Ended | None) -> None:
         watch.detail = "ingester_died"
 
 
-def lost_log(watch: Watch) -> None:
+def lost_log(watch: Watch, how: str) -> None:
     """Whatever follows, the log that held what was delivered meanwhile is gone."""
     if watch.state is None:
-        watch.detail = "log_lost"
+        watch.detail = how
 
 
 def open_span(watch: Watch, camera_id: str, now: datetime, silence_s: float) -> Span | None:

@@ -59,6 +59,8 @@ class Memory:
     """The one whose frames are arriving, or arrived last."""
     announced: list[str] = field(default_factory=list)
     """Sessions of which only statuses were heard: these overtake the frames that wait before the broker."""
+    expired: bool = False
+    """Records of the camera expired unread: the next number that is heard of says up to where."""
     totals: Totals = field(default_factory=Totals)
     face: Face = field(default_factory=Face)
     tracks: Tracks = field(default_factory=Tracks)

@@ -8,7 +8,7 @@
 from dataclasses import dataclass, field
 from math import hypot
 
-from andon.messages import CameraStatus, Inspection, Outcome, Shed
+from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
 from sinks import spans
 from sinks.defects import Judgement, Rules, close_all, judge
 from sinks.ledger import Ended, SessionLedger, Tally
@@ -17,7 +17,7 @@ from sinks.spans import Span
 from sinks.state import CameraState, Memory
 from sinks.tracker import Sight, advance, forget
 
-Known = Inspection | Shed | CameraStatus
+Known = Inspection | Shed | CameraStatus | Expired
 """The messages that a camera's account is made of."""
 
 
@@ -41,6 +41,11 @@ class Outcomes:
 
 def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
     """Take `state` on by one record of its camera, in the order of the log."""
+    if isinstance(message, Expired):
+        expire(state)
+        return Outcomes()
+    if state.memory.expired:
+        _expire_before(state, message)
     closed = _enter(state, message, policy)
     match message:
         case Inspection():
@@ -59,10 +64,46 @@ def lose_log(state: CameraState) -> None:
         before = state.sessions[session].tally()
         state.sessions[session].lose_log()
         _carry(state, session, before)
-    spans.lost_log(state.memory.watch)
+    spans.lost_log(state.memory.watch, "log_lost")
 
 
-def _enter(state: CameraState, message: Known, policy: Policy) -> Judgement:
+def expire(state: CameraState) -> None:
+    """Records of the camera expired before they were read: which numbers they held, the next record will show."""
+    state.memory.expired = True
+    spans.lost_log(state.memory.watch, "expired")
+
+
+def _expire_before(state: CameraState, message: Inspection | Shed | CameraStatus) -> None:
+    """What the log has no more: all up to this record's first number and, of sessions before it, all that is known."""
+    if isinstance(message, CameraStatus) and not message.final:
+        return  # a status overtakes frames: it says nothing of where they begin
+    for session in state.open_sessions:
+        if session != message.session:
+            _gone(state, session, state.sessions[session].captured)
+    below = _first_number(message)
+    if message.session is not None:
+        state.sessions.setdefault(message.session, SessionLedger())
+        _gone(state, message.session, below)
+    state.memory.expired = False
+
+
+def _first_number(message: Inspection | Shed | CameraStatus) -> int:
+    match message:
+        case Inspection():
+            return message.seq
+        case Shed():
+            return message.first_seq
+        case CameraStatus():
+            return message.captured
+
+
+def _gone(state: CameraState, session: str, below: int) -> None:
+    before = state.sessions[session].tally()
+    state.sessions[session].expire(below)
+    _carry(state, session, before)
+
+
+def _enter(state: CameraState, message: Inspection | Shed | CameraStatus, policy: Policy) -> Judgement:
     """The first frame of a session ends the one before: its ingester is gone, or has begun anew."""
     memory, session = state.memory, message.session
     if session is None or session == memory.session:

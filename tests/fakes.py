@@ -108,6 +108,8 @@ class MemoryConsumer:
         self._listener: ConsumerRebalanceListener | None = None
         self._joined = False
         self.zombie = False
+        self.expired = 0
+        """Retention has taken what lies before this offset, of every partition."""
 
     def subscribe(self, topics: Iterable[str], *, listener: ConsumerRebalanceListener) -> None:
         self._listener = listener
@@ -138,7 +140,7 @@ class MemoryConsumer:
     def _take(self, partition: Partition, room: int) -> Sequence[Raw]:
         if partition not in self._positions:
             return ()
-        position = self._positions[partition]
+        position = max(self._positions[partition], self.expired)
         found = self._log.records[partition][position : position + room]
         self._positions[partition] = position + len(found)
         return found
@@ -153,3 +155,6 @@ class MemoryConsumer:
 
     def highwater(self, partition: Partition) -> int | None:
         return len(self._log.records[partition])
+
+    async def committed(self, partition: Partition) -> int | None:
+        return self._log.committed(self._group).get(partition)

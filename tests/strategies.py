@@ -10,6 +10,7 @@ from andon.messages import (
     CameraStatus,
     Defect,
     Detection,
+    Expired,
     Frame,
     Inspection,
     Message,
@@ -111,4 +112,13 @@ configs = st.builds(
     settings=st.none() | st.dictionaries(texts, st.none() | st.booleans() | st.integers(-9, 9) | texts, max_size=4),
     at=moments,
 )
-messages: st.SearchStrategy[Message] = st.one_of(frames, sheds, statuses, inspections, defects, configs)
+expiries = st.builds(
+    Expired,
+    camera_id=camera_ids,
+    topic=texts,
+    partition=st.integers(0, 999),
+    first_offset=st.integers(0, 2**62),
+    last_offset=st.integers(0, 2**62),
+    at=moments,
+)
+messages: st.SearchStrategy[Message] = st.one_of(frames, sheds, statuses, expiries, inspections, defects, configs)

@@ -12,6 +12,7 @@ from andon.messages import (
     Box,
     CameraStatus,
     Detection,
+    Expired,
     Frame,
     Inspection,
     Outcome,
@@ -27,6 +28,7 @@ from andon.wire import encode as write_record
 from workers import decode
 from workers.detecting import Detecting, Seen
 from workers.detector import Found, ModelInfo, Picture
+from workers.gaps import Gaps
 from workers.ordered import OrderedPublishing, Result, Spawn
 from workers.quarantine import QuarantineLimit, quarantined
 
@@ -64,18 +66,39 @@ class Inspector:
         self._clock = clock
         self._emit = emit
         self._ahead = asyncio.Semaphore(route.decode_ahead)
+        self._gaps = Gaps()
 
     async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        self._gaps.forget(partitions)
         return {}  # the group's committed offsets are right: an inspection comes before its commit
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             record = delivery.record
-            task = self._bench.spawn(self._inspect(delivery), f"worker.inspect.{record.partition}.{record.offset}")
+            gap = self._gaps.before(delivery)
+            task = self._bench.spawn(
+                self._inspect_after(gap, delivery), f"worker.inspect.{record.partition}.{record.offset}"
+            )
             self._bench.publishing.add(Partition(record.topic, record.partition), task)
 
     async def drain(self, partitions: frozenset[Partition]) -> None:
         await self._bench.publishing.drain(partitions)
+
+    async def _inspect_after(self, gap: range, delivery: Delivery) -> Result:
+        """What comes of one record; before it, where records of its camera may have expired, that they did."""
+        result = await self._inspect(delivery)
+        if not gap:
+            return result
+        record = delivery.record
+        told = Expired(
+            camera_id=(record.key or b"").decode(),
+            topic=record.topic,
+            partition=record.partition,
+            first_offset=gap.start,
+            last_offset=gap.stop - 1,
+            at=self._clock.now(),
+        )
+        return Result(((self._route.inspections_topic, write_record(told)), *result.sends), result.settled)
 
     async def _inspect(self, delivery: Delivery) -> Result:
         """What comes of one record. Raises FatalError past the quarantine limit."""

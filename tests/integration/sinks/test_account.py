@@ -327,15 +327,28 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
         assert resume == anew.first
         (opened,) = after.told.of(EpochOpened)
         assert opened.epoch == 2
-        assert (await tally(store)).lost == {"log_lost": 5}
+        # which numbers expired, the next record shows
+        assert (await tally(store)).lost == ({} if cause == "expired" else {"log_lost": 5})
         anew.deliver(after.account, resume, len(anew.records))
         await anew.settled()
     whole = await tally(store)
-    assert (whole.captured, whole.inspected, whole.lost) == (35, 25, {"log_lost": 5, "missing": 5})
+    lost = {"expired": 10} if cause == "expired" else {"log_lost": 5, "missing": 5}
+    assert (whole.captured, whole.inspected, whole.lost) == (35, 25, lost)
     again = Sink(store, anew, rules)
     async with again.running() as resume:
         assert resume == len(anew.records)
     assert again.told.of(EpochOpened) == []
+
+
+async def test_records_that_expire_under_a_running_account_end_the_process_which_then_says_so(
+    store: Store, log: MemoryLog
+) -> None:
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink.account, 0, 30)
+        await log.settled()
+        with pytest.raises(FatalError, match="records 30 to 39 expired"):
+            log.deliver(sink.account, 40, 50)
 
 
 async def test_a_log_that_begins_anew_under_a_running_account_ends_the_process(store: Store, log: MemoryLog) -> None:

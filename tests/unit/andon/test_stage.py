@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from andon.errors import FatalError
-from andon.events import CommitRefused, PartitionsRevoked, Paused
+from andon.events import CommitRefused, PartitionsRevoked, Paused, RecordsExpired
 from andon.offsets import Partition
 from andon.stage import Delivery, Limits, Stage
 from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
 
 TOPIC = "andon.frames"
+LANE = Partition(TOPIC, 0)
 
 
 class Holding:
@@ -184,3 +185,21 @@ async def test_a_step_that_fails_to_take_over_ends_the_stage() -> None:
     rig = Rig(step=Failing())
     with pytest.raises(FatalError, match="the store is gone"):
         await asyncio.wait_for(rig.stage.run([TOPIC], rig.stop), 5)
+
+
+async def test_a_hole_between_what_was_committed_and_what_is_there_is_told_and_handed_on() -> None:
+    rig = Rig()
+    rig.log.append(0, b"0", b"1", b"2", b"3", b"4")
+    rig.log.committed("group")[LANE] = 1
+    rig.consumer.expired = 3
+    await rig.run_until(lambda: len(rig.step.held) == 2)
+    first, second = rig.step.held
+    assert (first.record.offset, first.expired, second.expired) == (3, range(1, 3), range(0))
+    assert rig.told.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 1, 2)]
+
+
+async def test_where_the_step_resumes_is_what_a_hole_is_reckoned_from() -> None:
+    rig = Rig(step=Holding({LANE: 2}))
+    rig.log.append(0, b"0", b"1", b"2")
+    await rig.run_until(lambda: len(rig.step.held) == 1)
+    assert rig.told.of(RecordsExpired) == []

@@ -1,5 +1,6 @@
 """The account of a session: whatever is delivered, however often, it balances."""
 
+import json
 from typing import Any, get_args
 
 import pytest
@@ -22,6 +23,7 @@ steps = st.lists(
         st.integers(0, 90).map(lambda captured: ("captured", captured)),
         st.sampled_from(get_args(Ended)).map(lambda how: ("end", how)),
         st.just(("lose_log", None)),
+        st.integers(0, 90).map(lambda below: ("expire", below)),
     ),
     max_size=40,
 )
@@ -35,6 +37,8 @@ def apply(ledger: SessionLedger, step: tuple[str, Any]) -> None:
             ledger.saw_captured(captured)
         case ("end", how):
             ledger.end(how)
+        case ("expire", below):
+            ledger.expire(below)
         case _:
             ledger.lose_log()
 
@@ -111,6 +115,26 @@ def test_what_went_with_the_log_is_told_apart_from_what_goes_missing_later() -> 
     ledger.add(12, 12, "inspected", None)
     tally = ledger.tally()
     assert (tally.lost, tally.in_flight, tally.captured) == ({"log_lost": 5, "missing": 2}, 0, 13)
+
+
+def test_what_expired_is_told_apart_and_a_frame_that_comes_after_all_counts() -> None:
+    ledger = SessionLedger()
+    ledger.add(0, 4, "inspected", None)
+    ledger.add(6, 6, "inspected", None)
+    assert ledger.expire(10) == 4
+    ledger.add(12, 12, "inspected", None)
+    assert ledger.tally().lost == {"expired": 4, "missing": 2}
+    ledger.add(8, 8, "inspected", None)
+    tally = ledger.tally()
+    assert (tally.lost, tally.captured, tally.in_flight) == ({"expired": 3, "missing": 2}, 13, 0)
+
+
+def test_a_ledger_that_was_stored_before_anything_could_expire_is_read() -> None:
+    ledger = SessionLedger()
+    ledger.add(0, 4, "inspected", None)
+    values = json.loads(ledger.to_bytes())
+    del values["expired"]
+    assert SessionLedger.from_bytes(json.dumps(values).encode()).tally() == ledger.tally()
 
 
 def test_a_day_of_frames_without_a_gap_weighs_little() -> None:

@@ -1,16 +1,20 @@
 """A camera's state is a function of its log: replayed, stored in between or delivered twice, it is the same."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.messages import Box, Detection
+from andon.messages import Box, Detection, Expired
+from sinks.audit import Circumstances, audited
 from sinks.ledger import SessionLedger, total
 from sinks.sink import CameraSnapshot
 from sinks.state import CameraState, from_bytes, snapshot, to_bytes
-from sinks.step import Known, lose_log
+from sinks.step import Known, expire, lose_log
+from sinks.stored import Stored
+from tests.fakes import START
 from tests.unit.sinks.frames import Stepped, crossing, inspected, quarantined, seen, shed, status
 
 LOG: list[Known] = [
@@ -147,6 +151,39 @@ def test_a_log_that_is_lost_takes_what_was_not_accounted_for() -> None:
     assert checked(told.state).lost == 4
     told.take([inspected(20)])
     assert told.state.sessions["s1"].tally().lost == {"log_lost": 4, "missing": 6}
+
+
+def expired() -> Expired:
+    return Expired(camera_id="press-1", topic="andon.frames", partition=0, first_offset=3, last_offset=9, at=START)
+
+
+def test_what_expired_reaches_up_to_the_next_number_that_is_heard_of() -> None:
+    told = Stepped().take([*crossing(range(10)), expired(), status(16), inspected(14)])
+    assert told.state.sessions["s1"].tally().lost == {"expired": 4}
+    assert checked(told.state).lost == 4
+    told.take([inspected(16)])
+    assert told.state.sessions["s1"].tally().lost == {"expired": 4, "missing": 1}
+
+
+def test_sessions_that_ended_in_what_expired_lost_all_that_is_known_of_them() -> None:
+    told = Stepped().take([*crossing(range(10)), status(14), expired(), inspected(3, session="s2")])
+    assert told.state.sessions["s1"].tally().lost == {"expired": 4}
+    assert told.state.sessions["s2"].tally().lost == {"expired": 3}
+    assert checked(told.state).lost == 7
+
+
+def test_a_last_word_after_what_expired_says_how_much_it_was() -> None:
+    last = status(25).model_copy(update={"final": True, "state": "stopped"})
+    told = Stepped().take([*crossing(range(10)), expired(), last])
+    assert told.state.sessions["s1"].tally().lost == {"expired": 15}
+
+
+def test_of_a_camera_that_was_never_heard_of_again_all_that_is_known_expired() -> None:
+    told = Stepped().take([*crossing(range(10)), status(14)])
+    expire(told.state)
+    later = Circumstances(START + timedelta(hours=1), 0, 3.0)
+    stored = Stored([("press-1", told.state.memory)], {("press-1", "s1"): told.state.sessions["s1"]}, ())
+    assert audited(stored, later).total.lost == {"expired": 4}
 
 
 @pytest.mark.parametrize("log", [LOG, []])

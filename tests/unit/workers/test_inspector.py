@@ -1,13 +1,15 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from andon.errors import FatalError
 from andon.events import BatchInferred, FrameInspected, FramesShed, RecordQuarantined, Retrying
-from andon.messages import CameraStatus, Inspection, RecordRef, Shed
+from andon.messages import CameraStatus, Expired, Inspection, RecordRef, Shed
 from andon.offsets import Partition
+from andon.stage import Delivery
 from andon.wire import Record
 from tests.detectors import FAKE_INFO, FakeDetector, brightness
 from tests.fakes import START
@@ -231,3 +233,24 @@ def _leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+async def test_each_camera_is_told_once_of_a_hole_in_the_log_before_its_next_record() -> None:
+    records = [record_of(frame(seq, camera), seq) for seq, camera in enumerate(["one", "two", "one", "two"])]
+    records.append(replace(record_of(frame(9), 4), key=b"\xff"))
+    async with worker() as running:
+        running.inspector.submit([Delivery(records[0], lambda: None, range(0)), Delivery(records[1], lambda: None)])
+        first = Delivery(records[2], lambda: None, range(5, 8))
+        running.inspector.submit([first, Delivery(records[3], lambda: None), Delivery(records[0], lambda: None)])
+        running.inspector.submit([Delivery(records[4], lambda: None)])
+        await running.finish()
+    kinds = [(type(item).__name__, item.camera_id) for item in running.published]  # type: ignore[attr-defined]
+    told = [item for item in running.published if isinstance(item, Expired)]
+    assert kinds[2:] == [
+        ("Expired", "one"),
+        ("Inspection", "one"),
+        ("Expired", "two"),
+        ("Inspection", "two"),
+        ("Inspection", "one"),
+    ]
+    assert [(item.first_offset, item.last_offset) for item in told] == [(5, 7), (5, 7)]
