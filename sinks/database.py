@@ -100,6 +100,8 @@ def _place(url: str) -> URL:
             "sinks.store: not a database URL that can be used; expected sqlite:///FOLDER/FILE.db or"
             " postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from None
+    if "@" in (place.host or ""):  # what stands before it is half of a password, and the driver would show it
+        raise ConfigError("sinks.store: the URL can't be read: write @ in a password as %40")
     if place.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigError(f"sinks.store: {place.get_backend_name()}: only sqlite and postgresql+psycopg are supported")
     return place
@@ -145,7 +147,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _prepare(engine: Engine) -> None:
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = engine.url.set(query={}).render_as_string(hide_password=True)  # libpq takes a password there, too
     try:
         with engine.begin() as connection:
             _migrate(connection)

@@ -173,6 +173,8 @@ async def test_a_newer_schema_is_told_in_one_line_without_the_password(store_url
     "url",
     [
         f"postgresql+psycopg://andon:{PASSWORD}@127.0.0.1:1/andon",
+        f"postgresql+psycopg://127.0.0.1:1/andon?user=andon&password={PASSWORD}",
+        f"postgresql+psycopg://andon:half@{PASSWORD}@127.0.0.1:1/andon",
         f"mysql://andon:{PASSWORD}@127.0.0.1/andon",
         f"not a url {PASSWORD}",
         f"nosuch+driver://andon:{PASSWORD}@127.0.0.1/andon",

@@ -1,0 +1,131 @@
+"""What two cameras' workers would have sent, and the events that follow from it in a run without a fault."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import cv2
+
+from andon.events import silent
+from andon.kafka import KafkaPublisher, consumer, producer, started
+from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Message, RecordRef
+from andon.settings import KafkaSettings, Settings
+from andon.wire import Record, decode, encode
+from sinks.role import rules_of
+from sinks.state import CameraState
+from sinks.step import Known, step
+from tests.detectors import grey
+
+CAMERAS = ("press-1", "press-2")
+FPS = 15
+ROUND = 60
+"""Frames; in each round one scratch crosses the picture."""
+PICTURE = cv2.imencode(".jpg", grey(120, (480, 640)))[1].tobytes()
+
+
+class Feed:
+    """Rounds of records, published when the test says so. Everything about them is known beforehand."""
+
+    def __init__(self, settings: Settings, rounds: int) -> None:
+        self.kafka: KafkaSettings = settings.kafka
+        self._rules = rules_of(settings)
+        self._rounds = rounds
+        self._began = datetime.now(UTC) - timedelta(seconds=rounds * ROUND / FPS)
+        self._frames: dict[tuple[str, int], RecordRef] = {}
+        self.frames = len(CAMERAS) * rounds * ROUND
+
+    async def lay_out(self) -> None:
+        """The frames themselves, for the evidence."""
+        names = [(camera, seq) for camera in CAMERAS for seq in range(self._rounds * ROUND)]
+        found = await _send(self.kafka, self.kafka.frames_topic, [self._frame(*name) for name in names])
+        self._frames = dict(zip(names, found, strict=True))
+
+    async def publish(self, rounds: Iterable[int], cameras: Sequence[str] = CAMERAS) -> None:
+        """Inspections of these rounds, each with the status that follows; the last round ends the session."""
+        for number in rounds:
+            messages: list[Message] = [item for camera in cameras for item in self._round(camera, number)]
+            await _send(self.kafka, self.kafka.inspections_topic, messages)
+
+    def expected(self, rounds: Iterable[int], cameras: Sequence[str] = CAMERAS) -> list[str]:
+        """The ids of the events, sorted."""
+        ids: list[str] = []
+        for camera in cameras:
+            state = CameraState(camera)
+            for number in rounds:
+                for message in self._round(camera, number):
+                    ids += [event.event_id for event in step(state, message, self._rules.policy).judgement.events]
+        return sorted(ids)
+
+    def _round(self, camera: str, number: int) -> list[Known]:
+        first, last = number * ROUND, (number + 1) * ROUND
+        final = number == self._rounds - 1
+        status = CameraStatus(
+            camera_id=camera,
+            session="s1",
+            state="stopped" if final else "online",
+            captured=last,
+            final=final,
+            at=self._at(last),
+            fps=FPS,
+        )
+        return [*(self._inspection(camera, seq) for seq in range(first, last)), status]
+
+    def _at(self, seq: int) -> datetime:
+        return self._began + timedelta(seconds=seq / FPS)
+
+    def _frame(self, camera: str, seq: int) -> Frame:
+        return Frame(
+            camera_id=camera,
+            session="s1",
+            seq=seq,
+            captured_at=self._at(seq),
+            clock="host",
+            width=640,
+            height=480,
+            payload=PICTURE,
+        )
+
+    def _inspection(self, camera: str, seq: int) -> Inspection:
+        since = seq % ROUND - 10
+        box = Box(x1=15.0 * since, y1=200, x2=15.0 * since + 30, y2=220) if 0 <= since < 40 else None
+        reference = self._frames.get((camera, seq), RecordRef(topic=self.kafka.frames_topic, partition=0, offset=seq))
+        return Inspection(
+            camera_id=camera,
+            session="s1",
+            seq=seq,
+            captured_at=self._at(seq),
+            media_time_s=seq / FPS,
+            outcome="inspected",
+            detections=(Detection(label="scratch", confidence=0.8, box=box),) if box else (),
+            width=640,
+            height=480,
+            frame=reference,
+            inspected_at=self._at(seq),
+        )
+
+
+async def _send(kafka: KafkaSettings, topic: str, messages: Sequence[Message]) -> list[RecordRef]:
+    async with started(lambda: producer(kafka), kafka, silent) as client:
+        publisher = KafkaPublisher(client)
+        sent = [await publisher.send(topic, encode(message)) for message in messages]
+        return [await acknowledged for acknowledged in sent]
+
+
+async def events_on_kafka(kafka: KafkaSettings, ids: Sequence[str]) -> Counter[str]:
+    """How often each event lies on the defects topic, once all of `ids` do."""
+    seen: Counter[str] = Counter()
+    async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(60):
+        client.subscribe([kafka.defects_topic])
+        while not set(ids) <= seen.keys() or await _news(client, seen, 500):
+            await _news(client, seen, 200)
+    return seen
+
+
+async def _news(client: object, seen: Counter[str], timeout_ms: int) -> int:
+    batches = await client.getmany(timeout_ms=timeout_ms)  # type: ignore[attr-defined]  # aiokafka is untyped
+    for raw in (raw for records in batches.values() for raw in records):
+        message = decode(Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers))
+        assert isinstance(message, Defect)
+        seen[message.event_id] += 1
+    return len(batches)

@@ -1,0 +1,243 @@
+"""Planted secrets are nowhere: logs, metrics, reports, topics, Redis, the store, evidence, crash output."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from redis import Redis
+
+from andon.events import silent
+from andon.kafka import KafkaPublisher, consumer, producer, started
+from andon.settings import KafkaSettings, RedisSettings
+from andon.wire import Outgoing
+from tests import postgres_server
+from tests.e2e.line import CLIPS, MODEL, Line
+from tests.kafka_server import free_port
+from tests.postgres_server import PostgresServer
+from tests.security import kafka_server, redis_server, secrets
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+CLOSED = 1
+"""A port that nobody listens on."""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    if reason := postgres_server.missing():
+        pytest.skip(reason)
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+def guarded_line(line: Line, log_format: str) -> None:
+    """Secrets by all three ways: in the file, from the environment, from a file of their own."""
+    folder = line.config.parent
+    (folder / "redis.secret").write_text(redis_server.PASSWORD + "\n")
+    document = line.document
+    document["kafka"]["sasl_password"] = "${BROKER_PASSWORD}"
+    url = document["redis"]["url"]
+    document["redis"] = {"url": url.replace(redis_server.PASSWORD, f"${{file:{folder}/redis.secret}}")}
+    document["run"] = {"log_level": "debug", "log_format": log_format, "drain_s": 5}
+
+
+def cameras() -> list[dict[str, Any]]:
+    return [
+        {"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "loop": True},
+        {"id": "away", "url": secrets.CAMERA_URL.format(port=CLOSED), "open_timeout_s": 1, "reconnect_max_s": 1},
+    ]
+
+
+@pytest.mark.parametrize("log_format", ["logfmt", "json"])
+async def test_a_running_line_and_its_crash_tell_no_secret(
+    log_format: str,
+    guarded: KafkaSettings,
+    redis_url: str,
+    postgres: PostgresServer,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BROKER_PASSWORD", kafka_server.PASSWORD)
+    postgres.empty()
+    said: dict[str, str] = {}
+    with Line(tmp_path, guarded, RedisSettings(url=redis_url), cache) as line:
+        guarded_line(line, log_format)
+        line.document["sinks"]["store"] = postgres.url
+        line.write(cameras())
+        for role, command in (("sink", "sink"), ("worker", "work"), ("ingest", "ingest")):
+            line.start(role, command)
+        await publish_poison(guarded)
+        line.wait_for(lambda: stored_evidence(tmp_path), 120, "evidence of a defect")
+        line.wait_for(lambda: "record.quarantined" in (tmp_path / "worker.log").read_text(), 30, "a quarantined record")
+        line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 30, "the camera that is away")
+        for role in ("sink", "worker", "ingest"):
+            said[f"{role} metrics"] = line.metrics(role)
+        for asked in (["audit"], ["audit", "--json"], ["lag"], ["lag", "--json"], ["config", "check"]):
+            said[" ".join(asked)] = line.run(*asked, code=None)
+        following = ("alerts", "follow", "--from-start", "--json", "--count", "1")
+        said["alerts"] = line.run(*following)
+        said["topics"] = await everything_on_kafka(guarded)
+        said["redis"] = everything_in_redis(redis_url)
+        said["store"] = everything_in(postgres)
+        with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:
+            connection.execute("drop table outbox cascade")  # nobody foresaw that
+        assert crash_of(line, "sink") != 0
+        assert "Traceback" in (tmp_path / "sink.log").read_text(), "it was to crash for this test"
+        line.signal("worker", signal.SIGABRT)
+        line.signal("ingest", signal.SIGTERM)
+        line.signal("ingest", signal.SIGTERM)
+        crash_of(line, "worker")
+        crash_of(line, "ingest")
+    assert "andon_quarantine_reason" in said["topics"]
+    assert {name: found for name, text in said.items() if (found := secrets.in_bytes(text.encode()))} == {}
+    assert secrets.in_files(tmp_path, [line.config, tmp_path / "redis.secret"]) == {}
+
+
+def crash_of(line: Line, role: str) -> int:
+    return line.finish(role, 60)
+
+
+def stored_evidence(folder: Path) -> bool:
+    return any((folder / "evidence").rglob("*.jpg"))
+
+
+async def publish_poison(kafka: KafkaSettings) -> None:
+    async with started(lambda: producer(kafka), kafka, silent) as client:
+        poison = Outgoing(b"press-1", b"no frame", [("ce_type", b"andon.frame.v1")], 0)
+        await (await KafkaPublisher(client).send(kafka.frames_topic, poison))
+
+
+async def everything_on_kafka(kafka: KafkaSettings) -> str:
+    """Keys, headers and values of every record that is on the line's topics now."""
+    topics = (kafka.frames_topic, kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic)
+    seen: list[str] = []
+    async with started(lambda: consumer(kafka, None), kafka, silent) as client:
+        client.subscribe(topics)
+        async with asyncio.timeout(60):
+            while sum("andon_quarantine_reason" in text for text in seen) < 1 or len(seen) < 200:
+                records = await client.getmany(timeout_ms=1000)
+                seen += [f"{raw.key!r} {raw.headers!r} {raw.value!r}" for batch in records.values() for raw in batch]
+    return "\n".join(seen)
+
+
+def everything_in_redis(url: str) -> str:
+    with Redis.from_url(url, protocol=2) as redis:
+        dumps = [redis.dump(key) for key in redis.scan_iter("andon:*")]
+    assert dumps
+    return repr(dumps)
+
+
+def everything_in(postgres: PostgresServer) -> str:
+    with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:
+        names = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        rows = [connection.execute(f'select * from "{name}"').fetchall() for (name,) in names]
+    assert any(rows)
+    return repr(rows)
+
+
+@pytest.mark.parametrize("log_format", ["logfmt", "json"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ingest",),
+        ("work",),
+        ("sink",),
+        ("up",),
+        ("topics", "create"),
+        ("lag", "--json"),
+        ("audit", "--json"),
+        ("audit",),
+        ("config", "check"),
+    ],
+    ids=" ".join,
+)
+def test_servers_that_are_away_are_told_without_a_secret(
+    command: tuple[str, ...], log_format: str, tmp_path: Path
+) -> None:
+    document = {
+        "kafka": {
+            "bootstrap_servers": f"127.0.0.1:{CLOSED}",
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_username": "andon",
+            "sasl_password": kafka_server.PASSWORD,
+            "start_timeout_s": 2,
+        },
+        "redis": {"url": f"redis://andon:{redis_server.PASSWORD}@127.0.0.1:{CLOSED}/0"},
+        "sinks": {"store": f"postgresql+psycopg://andon:{postgres_server.PASSWORD}@127.0.0.1:{CLOSED}/andon"},
+        "pools": {"default": {"model": {"weights": str(MODEL), "runtime": "torch"}}},
+        "run": {"log_level": "debug", "log_format": log_format},
+        "cameras": cameras(),
+    }
+    config = tmp_path / "line.yaml"
+    config.write_text(yaml.safe_dump(document))
+    with (tmp_path / "said").open("wb") as said:
+        done = subprocess.run(
+            [sys.executable, "-m", "andon", *command, "-c", str(config)],
+            check=False,
+            cwd=tmp_path,
+            stdout=said,
+            stderr=said,
+            timeout=120,
+            env=os.environ | {"ANDON_HTTP__PORT": str(free_port()), "PYTHONASYNCIODEBUG": "1"},
+        )
+    text = (tmp_path / "said").read_text()
+    assert text
+    assert (done.returncode == 0) == (command[0] == "config"), text
+    assert secrets.in_files(tmp_path, [config]) == {}
+    assert secrets.in_files(tmp_path)[str(config)] == set(secrets.PLANTED), "the search finds what is there"
+
+
+CRASHES = {
+    "an error of Python's own": "raise RuntimeError(f'nobody foresaw {life.settings}')",
+    "a group of them": "raise ExceptionGroup('several', [KeyError(life.settings.redis), ValueError(life)])",
+    "a mistake that is no setting's": "type(life.settings.redis).model_validate({'url': [SECRET], 'bad': SECRET})",
+    "a mistake in a camera": "type(life.settings.cameras[0]).model_validate({'id': '-', 'url': SECRET, 'roi': [0]})",
+    "a task that nobody awaits": "task = asyncio.create_task(fail(life)); await asyncio.sleep(0.1); del task",
+}
+
+
+@pytest.mark.parametrize("crash", CRASHES.values(), ids=CRASHES.keys())
+def test_a_crash_tells_no_secret(crash: str, tmp_path: Path) -> None:
+    secret = redis_server.PASSWORD
+    config = tmp_path / "line.yaml"
+    document = {"redis": {"url": f"redis://:{secret}@h"}, "cameras": [{"id": "c", "url": secrets.CAMERA_URL}]}
+    config.write_text(json.dumps(document))
+    program = f"""
+        import asyncio, sys
+        from pathlib import Path
+        from andon import lifecycle
+        from andon.config import load
+
+        async def fail(life):
+            raise RuntimeError(f"nobody foresaw {{life}}")
+
+        async def crash(life):
+            SECRET = life.settings.redis.url.get_secret_value()
+            {crash}
+
+        sys.exit(lifecycle.run("crash", crash, load(Path(sys.argv[1]))))
+    """
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", textwrap.dedent(program), str(config)],
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert re.search(rb"Traceback|Error", done.stderr), done.stderr
+    assert secrets.in_bytes(done.stdout + done.stderr) == set()
