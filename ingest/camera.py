@@ -145,7 +145,7 @@ class Camera:
     def _trouble(self) -> str:
         """What is wrong with a camera that delivers."""
         shed = self.spooler.trouble if self.spooler is not None else ""
-        return f"frames are shed, the spool takes none: {shed}" if shed else ""
+        return f"frames can't be spooled: {shed}" if shed else ""
 
     def _measure(self) -> None:
         self._counts.append((self._tools.clock.monotonic(), self._handoff.total))

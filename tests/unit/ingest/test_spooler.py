@@ -128,7 +128,7 @@ async def test_a_folder_that_cannot_be_had_is_told_once_and_costs_only_what_memo
     line.memory.away = True
     async with line.running(50) as camera:
         await until_captured(camera, 50)
-        while "spool" not in camera._detail:
+        while "spooled" not in camera._detail:
             await asyncio.sleep(0.001)
         line.memory.away = False
         await line.until_drained(camera)
@@ -147,7 +147,7 @@ async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path
     line.memory.away = True
     async with line.running(300) as camera:
         await until_captured(camera, 300)
-        while "spool" not in camera._detail:
+        while "spooled" not in camera._detail:
             await asyncio.sleep(0.001)
         line.memory.away = False
         while len(line.numbers()) < 300:

@@ -1,0 +1,180 @@
+"""The spool on a real Apache Kafka that is away, and on real disks that are full or can't be written to."""
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.events import silent
+from andon.kafka import ensure_topics
+from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.settings import KafkaSettings, Settings
+from tests.conftest import kafka_settings
+from tests.integration.ingest.line import Ingester, log, numbers, until
+from tests.kafka_server import KafkaServer, missing
+from tests.videos import make_video
+
+pytestmark = pytest.mark.integration
+AWAY_S = 12
+FPS = 25
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[KafkaServer]:
+    if reason := missing():
+        pytest.skip(reason)
+    with KafkaServer(tmp_path / "kafka") as running:
+        yield running
+
+
+async def topics(server: KafkaServer) -> KafkaSettings:
+    kafka = kafka_settings(server.bootstrap_servers, embedded=False)
+    await ensure_topics(Settings(kafka=kafka), silent)
+    return kafka
+
+
+def camera(folder: Path, **values: object) -> dict[str, object]:
+    clip = folder / "clip.mp4"
+    if not clip.exists():
+        make_video(clip, 60, FPS)
+    return {"id": "a", "url": str(clip), "loop": True, "mailbox_frames": 20, **values}
+
+
+def sessions(messages: list[Message]) -> list[str]:
+    found: list[str] = []
+    for item in messages:
+        if isinstance(item, Frame) and item.session not in found:
+            found.append(item.session)
+    return found
+
+
+def final(messages: list[Message], session: str) -> CameraStatus:
+    return next(i for i in messages if isinstance(i, CameraStatus) and i.final and i.session == session)
+
+
+async def test_a_broker_that_hangs_costs_nothing_and_its_frames_come_in_order(
+    server: KafkaServer, tmp_path: Path
+) -> None:
+    kafka = await topics(server)
+    with Ingester(tmp_path, kafka, camera(tmp_path)) as ingester:
+        await until(lambda: "state=online" in ingester.said, 20)
+        server.freeze()
+        await asyncio.sleep(AWAY_S)
+        server.thaw()
+        await until(lambda: "spool.drained" in ingester.said, 30)
+        ingester.process.send_signal(signal.SIGTERM)
+        assert await ingester.ended() == 0
+    messages = await log(kafka, "a")
+    (session,) = sessions(messages)
+    captured = final(messages, session).captured
+    assert captured >= FPS * AWAY_S
+    assert numbers(messages, session) == list(range(captured))
+    assert not any(isinstance(item, Shed) for item in messages)
+    assert "spool.filling" in ingester.said
+    assert not list((tmp_path / "spool" / "a").glob("*.spool"))
+
+
+async def test_what_a_killed_ingester_spooled_is_sent_by_the_next_one_before_anything_new(
+    server: KafkaServer, tmp_path: Path
+) -> None:
+    kafka = await topics(server)
+    with Ingester(tmp_path, kafka, camera(tmp_path)) as first:
+        await until(lambda: "state=online" in first.said, 20)
+        server.freeze()
+        await until(lambda: "spool.filling" in first.said, 20)
+        await asyncio.sleep(4)
+        first.process.kill()
+        first.process.wait()
+    server.thaw()
+    with Ingester(tmp_path, kafka, camera(tmp_path)) as second:
+        await until(lambda: "spool.drained" in second.said, 30)
+        second.process.send_signal(signal.SIGTERM)
+        assert await second.ended() == 0
+    messages = await log(kafka, "a")
+    before, after = sessions(messages)
+    frames = [item for item in messages if isinstance(item, Frame)]
+    changes = [one for one, other in itertools.pairwise(frames) if one.session != other.session]
+    assert len(changes) == 1  # all of the old session, then all of the new one
+    old = numbers(messages, before)
+    gone = set(range(max(old) + 1)) - set(old)
+    assert len(gone) <= 20  # no more than memory held
+    assert len(old) >= 4 * FPS
+    assert numbers(messages, after) == list(range(final(messages, after).captured))
+
+
+async def test_a_full_spool_sheds_as_spool_full_says_so_loudly_and_goes_on(server: KafkaServer, tmp_path: Path) -> None:
+    kafka = await topics(server)
+    small = {"max_bytes": 100_000}
+    with Ingester(tmp_path, kafka, camera(tmp_path), spool=small) as ingester:
+        await shedding_and_back(ingester, server)
+    messages = await log(kafka, "a")
+    assert "are this camera's share of spool.max_bytes" in ingester.said
+    assert_shed_in_the_account(messages)
+
+
+async def test_a_disk_that_is_full_costs_what_memory_cannot_hold_and_no_more(
+    server: KafkaServer, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    with tiny_disk(disk):
+        kafka = await topics(server)
+        with Ingester(tmp_path, kafka, camera(tmp_path), spool={"folder": str(disk)}) as ingester:
+            await shedding_and_back(ingester, server)
+        messages = await log(kafka, "a")
+    assert "No space left on device" in ingester.said
+    assert "Traceback" not in ingester.said
+    assert_shed_in_the_account(messages)
+
+
+async def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(server: KafkaServer, tmp_path: Path) -> None:
+    kafka = await topics(server)
+    with Ingester(tmp_path, kafka, camera(tmp_path), spool={"folder": "/proc/andon-spool"}) as ingester:
+        await shedding_and_back(ingester, server, mended=False)
+    messages = await log(kafka, "a")
+    told = [line for line in ingester.said.splitlines() if "spool.full" in line]
+    assert len(told) == 1
+    assert "/proc/andon-spool/a: No such file or directory" in told[0]
+    assert_shed_in_the_account(messages)
+
+
+async def shedding_and_back(ingester: Ingester, server: KafkaServer, *, mended: bool = True) -> None:
+    """`mended`: the spool takes frames again once the broker is back."""
+    await until(lambda: "state=online" in ingester.said, 20)
+    server.freeze()
+    await until(lambda: "reason=spool_full" in ingester.said and "spooled:" in ingester.said, 30)
+    server.thaw()
+    if mended:
+        await until(lambda: "state=online" in ingester.said.rpartition("spooled:")[2], 30)
+    ingester.process.send_signal(signal.SIGTERM)
+    assert await ingester.ended() == 0
+
+
+def assert_shed_in_the_account(messages: list[Message]) -> None:
+    (session,) = sessions(messages)
+    assert numbers(messages, session) == list(range(final(messages, session).captured))
+    assert {item.reason for item in messages if isinstance(item, Shed)} == {"spool_full"}
+    details = {item.detail for item in messages if isinstance(item, CameraStatus)}
+    assert any("frames can't be spooled: " in detail for detail in details)
+
+
+class tiny_disk:  # noqa: N801  # used as a context manager
+    """A file system of 100 KB."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._path.mkdir()
+        if os.geteuid() != 0:
+            pytest.skip("mounting a small disk takes root")
+        mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(self._path)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+            pytest.skip("this machine does not let a test mount a small disk")
+
+    def __exit__(self, *exc: object) -> None:
+        subprocess.run(["umount", str(self._path)], check=False)
