@@ -107,6 +107,7 @@ def _enter(state: CameraState, message: Inspection | Shed | CameraStatus, policy
     """The first frame of a session ends the one before: its ingester is gone, or has begun anew."""
     memory, session = state.memory, message.session
     if session is None or session == memory.session:
+        _outlive(state, message)
         return Judgement()
     ledger = state.sessions.setdefault(session, SessionLedger())
     if ledger.ended is not None:
@@ -122,6 +123,20 @@ def _enter(state: CameraState, message: Inspection | Shed | CameraStatus, policy
         del memory.announced[: memory.announced.index(session) + 1]
     memory.session = session
     return closed
+
+
+def _outlive(state: CameraState, message: Known) -> None:
+    """News of the session under way: those that were announced before it and never got a frame out are over.
+
+    Its first frame may come before any status names it, and can't say whether it is older than an announced one.
+    """
+    memory = state.memory
+    if not memory.announced or not isinstance(message, CameraStatus) or message.final:
+        return
+    if memory.face.status_at is not None and message.at > memory.face.status_at:
+        for earlier in memory.announced:
+            _end_ledger(state, earlier, "superseded")
+        memory.announced.clear()
 
 
 def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:

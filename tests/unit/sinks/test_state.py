@@ -123,6 +123,20 @@ def test_a_session_that_never_got_a_frame_out_is_lost_with_its_ingester() -> Non
     assert told.state.sessions["s1"].tally().lost == {"ingester_died": 5}
 
 
+def test_it_is_lost_too_when_the_next_session_has_frames_before_a_status_names_it() -> None:
+    """Seen in the simulation: it stayed in flight for ever."""
+    told = Stepped().take([status(5, "s1"), inspected(0, session="s2", late_s=9)])
+    assert told.state.sessions["s1"].tally().in_flight == 5
+    told.take([status(1, "s2", at_s=9.5)])
+    assert told.state.sessions["s1"].tally().lost == {"ingester_died": 5}
+    assert checked(told.state).lost == 5
+
+
+def test_a_status_delivered_again_ends_no_session_that_was_announced_after_it() -> None:
+    told = Stepped().take([*crossing(range(10)), status(10), status(2, "s2", at_s=9), status(10)])
+    assert told.state.sessions["s2"].ended is None
+
+
 def test_a_late_frame_of_a_session_that_is_over_counts_and_raises_nothing() -> None:
     told = Stepped().take(
         [*crossing(range(10)), status(14), inspected(0, session="s2", late_s=5), *crossing(range(10, 14))]
