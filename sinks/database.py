@@ -6,6 +6,7 @@ is shown without it, and of a driver's error only the first line.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from andon.errors import ConfigError, RetryableError
+from andon.errors import ConfigError, FatalError, RetryableError
 
 T = TypeVar("T")
 LOCK_S = 10
@@ -69,8 +70,8 @@ class Database:
 async def opened(url: str) -> Database:
     """The database at `url`, its schema brought up to date.
 
-    Raises ConfigError, in one line and without the password: no such driver, folder, server, user or right, or a
-    schema newer than this program.
+    Raises, in one line and without the password, ConfigError: no such driver, folder, database, user or right, or a
+    schema newer than this program; FatalError where it is locked or away, so that starting again may help.
     """
     place = _place(url)
     thread = ThreadPoolExecutor(1, thread_name_prefix="andon-store")
@@ -152,11 +153,21 @@ def _prepare(engine: Engine) -> None:
         with engine.begin() as connection:
             _migrate(connection)
     except DBAPIError as error:
-        raise ConfigError(f"sinks.store: {shown}: {_first_line(error)}") from None
+        kind = FatalError if _is_away(error) else ConfigError
+        raise kind(f"sinks.store: {shown}: {_first_line(error)}") from None
     except CommandError as error:
         raise ConfigError(f"sinks.store: {shown}: {error}") from None
     finally:
         engine.dispose()
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Not a mistake in the settings: locked by another process, restarting, or not to be reached."""
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    # a server that is away or starting up has not asked for the password; libpq tells no more of a failed connection
+    asked = getattr(getattr(error.orig, "pgconn", None), "used_password", False)
+    return isinstance(error, AWAY) and not asked
 
 
 def _migrate(connection: Connection) -> None:

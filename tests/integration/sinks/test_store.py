@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from andon.errors import ConfigError, RetryableError
+from andon.errors import ConfigError, FatalError, RetryableError
 from andon.offsets import Partition
 from sinks import tables
 from sinks.database import Database, opened, sqlite_file
@@ -172,8 +173,6 @@ async def test_a_newer_schema_is_told_in_one_line_without_the_password(store_url
 @pytest.mark.parametrize(
     "url",
     [
-        f"postgresql+psycopg://andon:{PASSWORD}@127.0.0.1:1/andon",
-        f"postgresql+psycopg://127.0.0.1:1/andon?user=andon&password={PASSWORD}",
         f"postgresql+psycopg://andon:half@{PASSWORD}@127.0.0.1:1/andon",
         f"mysql://andon:{PASSWORD}@127.0.0.1/andon",
         f"not a url {PASSWORD}",
@@ -186,6 +185,31 @@ async def test_a_store_that_cannot_be_opened_is_told_in_one_line_without_the_pas
         await opened(url)
     assert PASSWORD not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql+psycopg://andon:{PASSWORD}@127.0.0.1:1/andon",
+        f"postgresql+psycopg://127.0.0.1:1/andon?user=andon&password={PASSWORD}",
+    ],
+)
+async def test_a_server_that_is_away_at_the_start_is_no_mistake_in_the_settings(url: str) -> None:
+    with pytest.raises(FatalError, match=r"sinks\.store: .*Connection refused") as error:
+        await opened(url)
+    assert not isinstance(error.value, ConfigError)
+    assert PASSWORD not in str(error.value)
+
+
+async def test_a_database_that_is_locked_at_the_start_is_no_mistake_in_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.database.LOCK_S", 0.05)
+    with closing(sqlite3.connect(tmp_path / "andon.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(FatalError, match="locked") as error:
+            await opened(f"sqlite:///{tmp_path}/andon.db")
+    assert not isinstance(error.value, ConfigError)
 
 
 async def test_a_wrong_password_is_told(postgres: PostgresServer) -> None:
