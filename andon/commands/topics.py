@@ -8,7 +8,8 @@ import click
 from andon.cli import config_option
 from andon.config import load
 from andon.events import silent
-from andon.kafka import ensure_topics
+from andon.kafka import admin, ensure_topics, started
+from andon.settings import Settings
 
 
 @click.group()
@@ -25,5 +26,24 @@ def create(path: Path) -> None:
     Example:
       andon topics create -c line.yaml
     """
-    created = asyncio.run(ensure_topics(load(path), silent))
+    settings = load(path)
+    created, narrow = asyncio.run(_create(settings))
     click.echo("\n".join(f"created {name}" for name in created) or "all topics exist")
+    for name, partitions in narrow.items():
+        click.echo(
+            f"{name} has {partitions} partition{'s' * (partitions > 1)}, kafka.partitions says"
+            f" {settings.kafka.partitions}: no more processes than it has partitions share its work"
+        )
+
+
+async def _create(settings: Settings) -> tuple[list[str], dict[str, int]]:
+    """Returns the topics that were made, and those that have fewer partitions than the settings say."""
+    created = await ensure_topics(settings, silent)
+    wide = [settings.pool_topic(pool) for pool in settings.pools] + [settings.kafka.inspections_topic]
+    there = [name for name in wide if name not in created]
+    if not there:  # the client would describe all that the broker has
+        return created, {}
+    async with started(lambda: admin(settings.kafka), settings.kafka, silent) as client:
+        described = await client.describe_topics(there)
+    counts = {item["topic"]: len(item["partitions"]) for item in described}
+    return created, {name: count for name, count in counts.items() if count < settings.kafka.partitions}

@@ -79,6 +79,12 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return clips(tmp_path_factory.mktemp("clips"))
 
 
+@pytest.fixture(scope="session")
+def slow_videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same pictures over a minute and more."""
+    return clips(tmp_path_factory.mktemp("slow"), slower=8)
+
+
 @pytest.fixture
 def rig(tmp_path: Path, kafka: KafkaSettings, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
     with Rig(tmp_path, kafka, valkey, models) as rig:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
@@ -35,18 +36,20 @@ def step_of(event: Defect) -> Step:
     return camera, seq, label, transition
 
 
-def clips(folder: Path) -> dict[str, Path]:
-    """The beginning of a clip for each camera."""
-    return {name: _beginning(CLIPS / f"{name}.mp4", folder / f"{name}.mp4") for name in CAMERAS}
+def clips(folder: Path, slower: int = 1) -> dict[str, Path]:
+    """The beginning of a clip for each camera, played so many times slower."""
+    return {name: _beginning(CLIPS / f"{name}.mp4", folder / f"{name}.mp4", slower) for name in CAMERAS}
 
 
-def _beginning(clip: Path, path: Path) -> Path:
+def _beginning(clip: Path, path: Path, slower: int) -> Path:
     with av.open(str(clip)) as whole, av.open(str(path), "w") as part:
         source = whole.streams.video[0]
         stream = part.add_stream_from_template(source)
         for number, packet in enumerate(whole.demux(source)):
-            if number >= FRAMES or packet.dts is None:
+            if number >= FRAMES or packet.dts is None or packet.pts is None:
                 break
+            packet.dts, packet.pts = packet.dts * slower, packet.pts * slower
+            packet.duration = (packet.duration or 0) * slower
             packet.stream = stream
             part.mux(packet)
     return path
@@ -76,17 +79,14 @@ async def frames_of(kafka: KafkaSettings) -> list[Frame]:
 
 
 def account_of(frames: Sequence[Frame], session: str) -> list[Message]:
-    """These frames as a session of their own, with its last word."""
-    again: list[Message] = [frame.model_copy(update={"session": session}) for frame in frames]
+    """These frames as a session of their own that begins now, with its last word."""
+    now = datetime.now(UTC)
+    again: list[Message] = [
+        frame.model_copy(update={"session": session, "captured_at": now + timedelta(seconds=frame.media_time_s or 0.0)})
+        for frame in frames
+    ]
     for camera in sorted({frame.camera_id for frame in frames}):
-        own = [frame for frame in frames if frame.camera_id == camera]
-        last = CameraStatus(
-            camera_id=camera,
-            session=session,
-            state="stopped",
-            captured=own[-1].seq + 1,
-            final=True,
-            at=own[-1].captured_at,
-        )
+        captured = 1 + max(frame.seq for frame in frames if frame.camera_id == camera)
+        last = CameraStatus(camera_id=camera, session=session, state="stopped", captured=captured, final=True, at=now)
         again.append(last)
     return again

@@ -20,7 +20,7 @@ from andon.events import silent
 from andon.kafka import KafkaPublisher, producer, started
 from andon.messages import Defect, Message
 from andon.settings import KafkaSettings, RedisSettings, Settings
-from andon.wire import encode
+from andon.wire import Outgoing, encode
 from sinks import rows
 from sinks.audit import Audit, Circumstances, audited
 from tests.e2e.line import Line
@@ -50,11 +50,20 @@ class Rig(Line):
         base: dict[str, Any] = {"longest_side": 320, "mailbox_frames": 1000}
         self.write([{"id": name, "url": str(path), **base, **values} for name, path in clips.items()])
 
-    def feed(self, messages: Sequence[Message], per_second: float | None = None, topic: str | None = None) -> "Feed":
+    def feed(self, messages: Sequence[Message | Outgoing], per_second: float | None = None) -> "Feed":
         """Publish in the background, as ingest would; None: as fast as the broker takes it."""
-        feed = Feed(self.kafka, topic or self.kafka.frames_topic, messages, per_second)
+        feed = Feed(self.kafka, messages, per_second)
         self._feeds.append(feed)
         return feed
+
+    def said(self, name: str) -> str:
+        """All that a process has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def gauge(self, name: str, metric: str) -> float:
+        """The sum of a metric of a process over its labels."""
+        lines = [line for line in self.metrics(name).splitlines() if line.startswith(metric + "{")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     # ---- what became of it
 
@@ -125,9 +134,9 @@ class Rig(Line):
 class Feed:
     """Publishes on a thread of its own; what the broker does not take is sent again, in order."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str, messages: Sequence[Message], per_second: float | None) -> None:
+    def __init__(self, kafka: KafkaSettings, messages: Sequence[Message | Outgoing], per_second: float | None) -> None:
         self._kafka = kafka
-        self._topic = topic
+        self._topic = kafka.frames_topic
         self._messages = messages
         self._pause_s = 0.0 if per_second is None else 1 / per_second
         self._cancelled = threading.Event()
@@ -165,10 +174,11 @@ class Feed:
                     return
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _send(self, publisher: KafkaPublisher, message: Message) -> None:
+    async def _send(self, publisher: KafkaPublisher, message: Message | Outgoing) -> None:
+        record = message if isinstance(message, Outgoing) else encode(message)
         while not self._cancelled.is_set():
             try:
-                await (await publisher.send(self._topic, encode(message)))
+                await (await publisher.send(self._topic, record))
                 return
             except RetryableError:
                 await asyncio.sleep(0.2)

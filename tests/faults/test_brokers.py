@@ -7,12 +7,17 @@ from pathlib import Path
 
 from andon.events import silent
 from andon.kafka import admin, started
+from andon.messages import Frame
+from andon.wire import decode
 from tests.faults.conftest import Recovered
-from tests.faults.recording import Recording
+from tests.faults.recording import FRAMES, Recording, read_all
 from tests.faults.rig import Rig
 from tests.kafka_server import KafkaCluster, KafkaServer
 
 AWAY_S = 3.0
+MINUTE_S = 60.0
+MAILBOX = 16
+"""So small that frames go to disk at once."""
 
 
 def run_line(rig: Rig, videos: dict[str, Path]) -> None:
@@ -46,7 +51,7 @@ def test_the_only_broker_killed_and_restarted(
     rig.wait_inspected(before + 20)
     recovered(time.monotonic() - since, "inspections, the broker's own start included")
     assert rig.finish("ingest") == 0
-    assert "event=retry" in rig.log("ingest")
+    assert "event=retry" in rig.said("ingest")
     rig.wait_for_all(recording)
 
 
@@ -74,10 +79,70 @@ def test_two_of_three_brokers_killed_and_one_restarted(
     other = next(number for number in cluster.servers if number != victim)
     cluster.servers[victim].kill()
     cluster.servers[other].kill()
-    rig.wait_for(lambda: "no acknowledgement" in rig.log("ingest"), 30, "ingest to say that nothing is taken")
+    rig.wait_for(lambda: "no acknowledgement" in rig.said("ingest"), 30, "ingest to say that nothing is taken")
     before, since = rig.inspected(), time.monotonic()
     cluster.servers[other].start()
     rig.wait_inspected(before + 20)
     recovered(time.monotonic() - since, "inspections, on two of three, a broker's start included")
     assert rig.finish("ingest") == 0
     rig.wait_for_all(recording)
+
+
+def test_a_broker_away_for_a_minute_costs_a_lossless_camera_nothing(
+    rig: Rig, node: KafkaServer, recording: Recording, slow_videos: dict[str, Path], recovered: Recovered
+) -> None:
+    rig.play(slow_videos, mailbox_frames=MAILBOX)
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.start("ingest", "ingest", "--once")
+    rig.wait_inspected(10)
+    node.kill()
+    time.sleep(MINUTE_S)
+    assert "event=spool.filling" in rig.said("ingest")
+    assert rig.gauge("ingest", "andon_ingest_spool_depth_records") > MAILBOX
+    before, since = rig.inspected(), time.monotonic()
+    node.start()
+    rig.wait_inspected(before + 20)
+    recovered(time.monotonic() - since, "inspections, the broker's own start included")
+    rig.wait_for(lambda: rig.gauge("ingest", "andon_ingest_spool_depth_records") == 0, 60, "the spool to be empty")
+    recovered(time.monotonic() - since, "everything that was spooled is in Kafka")
+    assert rig.finish("ingest") == 0
+    rig.wait_for_all(recording)
+    numbers = [(frame.camera_id, frame.seq) for frame in asyncio.run(logged(rig))]
+    assert all(numbers.count(number) == 1 for number in numbers)
+    for camera in slow_videos:
+        assert [seq for name, seq in numbers if name == camera] == list(range(FRAMES))
+
+
+async def logged(rig: Rig) -> list[Frame]:
+    """The frames in the order of each partition."""
+    messages = [decode(record) for record in await read_all(rig.kafka, rig.kafka.frames_topic)]
+    return [message for message in messages if isinstance(message, Frame)]
+
+
+def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
+    rig: Rig, node: KafkaServer, videos: dict[str, Path], recovered: Recovered
+) -> None:
+    rig.document["spool"] = {"max_bytes": 400_000, "segment_bytes": 100_000}
+    rig.play(videos, mailbox_frames=MAILBOX, loop=True)
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.start("ingest", "ingest")
+    rig.wait_inspected(20)
+    node.kill()
+    rig.wait_for(lambda: "event=spool.full" in rig.said("ingest"), 60, "the spool to be full")
+    time.sleep(AWAY_S)
+    assert rig.gauge("ingest", "andon_ingest_spool_full") == 2
+    before, since = rig.inspected(), time.monotonic()
+    node.start()
+    rig.wait_inspected(before + 20)
+    recovered(time.monotonic() - since, "inspections, the broker's own start included")
+    rig.wait_for(lambda: rig.gauge("ingest", "andon_ingest_spool_full") == 0, 60, "the spool to have room")
+    assert rig.stop("ingest") == 0
+    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, 60, "nothing in flight")
+    report = rig.audit()
+    assert report["balanced"]
+    assert (report["ledger"]["lost"], report["ledger"]["duplicates"], report["ledger"]["quarantined"]) == (0, 0, 0)
+    assert report["ledger"]["shed"] > 0
+    assert all(set(camera["shed"]) <= {"spool_full"} for camera in report["cameras"])
+    assert len(rig.alert_ids()) == len(set(rig.alert_ids()))

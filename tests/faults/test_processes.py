@@ -16,6 +16,8 @@ RATE = 60.0
 """Records a second: the feed lasts five seconds, and a fault meets it."""
 
 
+STORM_RATE = 20.0
+"""Fifteen seconds."""
 MAILBOX = 64
 
 
@@ -116,4 +118,26 @@ def test_a_frozen_sink_that_wakes_up_neither_counts_nor_alerts_twice(
     rig.signal("sink", signal.SIGCONT)
     rig.wait_for_all(recording)
     assert rig.stop("sink") == 0
+    rig.wait_for_all(recording)
+
+
+def test_workers_that_join_and_leave_all_the_time_leave_nothing_out_and_count_nothing_twice(
+    rig: Rig, recording: Recording, recovered: Recovered
+) -> None:
+    started(rig, "worker-0")
+    feed = rig.feed(account_of(recording.frames, "s1"), STORM_RATE)
+    chance = random.Random(8)
+    coming = 0
+    while feed.sent < 2 * FRAMES:
+        coming += 1
+        name = f"worker-{coming}"
+        rig.start(name, "work")
+        time.sleep(chance.uniform(0.0, 2.0))
+        if chance.random() < 0.5:
+            rig.kill(name)
+        else:
+            assert rig.stop(name) == 0
+    assert coming >= 3
+    feed.wait()
+    recovered(rig.wait_inspected(2 * FRAMES), f"what was held up by {coming} workers that came and went")
     rig.wait_for_all(recording)

@@ -1,0 +1,99 @@
+"""Records that nobody can inspect, and records as large as they may be: each in the account, and nothing stops."""
+
+import random
+from collections import Counter
+
+import cv2
+import numpy as np
+
+from andon.messages import Frame, Message
+from andon.wire import Outgoing
+from tests.faults.recording import FRAMES, Recording, account_of
+from tests.faults.rig import SETTLE_S, Rig
+
+QUIET = range(3, 12)
+"""Numbers of frames before the first defect: what is quarantined of them takes no event away."""
+
+
+def poisoned(messages: list[Message], seed: int) -> tuple[list[Message | Outgoing], int]:
+    """One in a hundred can't be decoded, one in a hundred is no record of ours. Returns how many frames that are."""
+    chance = random.Random(seed)
+    numbers = chance.sample(QUIET, len(messages) // 200)
+    spoiled: list[Message | Outgoing] = []
+    frames = 0
+    for message in messages:
+        if isinstance(message, Frame) and message.seq in numbers:
+            frames += 1
+            message = message.model_copy(update={"payload": _damaged(message.payload, chance)})  # noqa: PLW2901
+        spoiled.append(message)
+        if chance.random() < 0.01:
+            spoiled.append(Outgoing(b"press-1", chance.randbytes(200), [("ce_type", b"\xff")], 0))
+    return spoiled, frames
+
+
+def _damaged(picture: bytes, chance: random.Random) -> bytes:
+    return chance.choice([b"", picture[:100], chance.randbytes(len(picture)), b"\xff\xd8" + picture[:50]])
+
+
+def test_one_percent_of_poison_is_quarantined_and_everything_else_inspected(rig: Rig, recording: Recording) -> None:
+    messages, frames = poisoned(account_of(recording.frames, "s1"), seed=7)
+    foreign = sum(isinstance(item, Outgoing) for item in messages)
+    assert frames > 0
+    assert foreign > 0
+    rig.write()
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.feed(messages).wait()
+    rig.wait_inspected(2 * FRAMES - frames)
+    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.wait_for(lambda: rig.steps() >= recording.steps, SETTLE_S, "every event")
+    rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES - frames, quarantined=frames)
+    counted = [
+        line for line in rig.metrics("worker").splitlines() if line.startswith("andon_workers_quarantined_total")
+    ]
+    assert sum(float(line.rsplit(" ", 1)[1]) for line in counted) == frames + foreign
+
+
+def padded(frame: Frame, size_bytes: int) -> Frame:
+    """The same picture, with so many bytes after its end that the record's value has this size."""
+    return frame.model_copy(update={"payload": frame.payload.ljust(size_bytes, b"\0")})
+
+
+def test_a_record_of_the_largest_size_is_inspected_and_one_above_is_quarantined(rig: Rig, recording: Recording) -> None:
+    largest = rig.kafka.max_record_bytes
+    messages: list[Message | Outgoing] = list(account_of(recording.frames, "s1"))
+    for place, size_bytes in {4: largest, 6: largest + 1}.items():  # both of the first camera, before any defect
+        frame = messages[place]
+        assert isinstance(frame, Frame)
+        messages[place] = padded(frame, size_bytes)
+    rig.write()
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.feed(messages).wait()
+    rig.wait_inspected(2 * FRAMES - 1)
+    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.wait_for(lambda: rig.steps() >= recording.steps, SETTLE_S, "every event")
+    rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES - 1, quarantined=1)
+    reasons = Counter[str]()
+    for camera in rig.audit()["cameras"]:
+        reasons.update(camera["quarantined"])
+    assert reasons == {"too_large": 1}
+
+
+def test_a_camera_whose_pictures_are_too_large_is_in_the_account(rig: Rig) -> None:
+    """Noise does not compress: every second picture is larger than the broker takes."""
+    folder = rig.folder / "pictures"
+    folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.png"), noise if number % 2 else np.zeros_like(noise))
+    rig.document["kafka"]["max_record_bytes"] = 50_000
+    rig.write([{"id": "noisy", "url": str(folder), "pace": "fast"}])
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.start("ingest", "ingest", "--once", ready=False)
+    assert rig.finish("ingest") == 0
+    rig.wait_inspected(5)
+    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    ledger = rig.audit()["ledger"]
+    assert (ledger["captured"], ledger["inspected"], ledger["quarantined"], ledger["lost"]) == (10, 5, 5, 0)
