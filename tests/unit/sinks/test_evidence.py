@@ -215,7 +215,7 @@ async def test_any_fsspec_url_will_do() -> None:
 
 def test_a_url_that_nobody_knows_is_told_in_one_line_without_its_password() -> None:
     with pytest.raises(ConfigError, match=r"sinks\.evidence\.url") as error:
-        a_channel("gopher://me:hunter2@host/evidence", MemoryReader(None)).__enter__()
+        a_channel("gopher://host/evidence?password=hunter2", MemoryReader(None)).__enter__()
     assert "hunter2" not in str(error.value)
 
 
