@@ -1,0 +1,162 @@
+"""The simulated outside: a broker with two topics and two groups, a store with the real one's condition, a channel.
+
+All of it watches over the invariants that can be judged at once: nothing is committed before it is acknowledged, and
+commits and stored offsets only grow.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal, Protocol
+
+from andon.messages import CameraStatus, Inspection, Shed
+from andon.offsets import Partition
+from andon.wire import Record
+from ingest.mailbox import Message
+from sinks.sink import OutboxItem
+from tests.fakes import FakeClock
+from tests.simulation.plan import PARTITIONS, Plan
+
+FRAMES, INSPECTIONS = "andon.frames", "andon.inspections"
+Result = Inspection | Shed | CameraStatus
+Answer = Literal["acked", "lost", "refused"]
+"""`lost`: it was appended, but the sender does not learn of it."""
+
+
+class ViolationError(AssertionError):
+    """An invariant does not hold."""
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ViolationError(what)
+
+
+class Member(Protocol):
+    """A process in a group."""
+
+    name: str
+    alive: bool
+    stopped: bool
+
+    @property
+    def idle(self) -> bool: ...
+    def step(self) -> None: ...
+    def kill(self) -> None: ...
+    def give_up(self) -> None: ...
+    def take_over(self, partitions: frozenset[int]) -> None: ...
+    @property
+    def settling(self) -> bool:
+        """A rebalance is still going on in it."""
+        ...
+
+    @property
+    def midway(self) -> bool:
+        """Between two awaits of something that will be written."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    topic: str
+    members: list[Member] = field(default_factory=list)
+    owners: dict[int, Member] = field(default_factory=dict)
+    committed: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), 0))
+    finished: dict[int, set[int]] = field(default_factory=lambda: {number: set() for number in range(PARTITIONS)})
+    """Offsets of which all that follows is durable: the broker has acknowledged it, or the store has it."""
+
+
+class World:
+    """What all processes of a schedule share."""
+
+    def __init__(self, rng: Random, plan: Plan, trace: list[str] | None) -> None:
+        self.rng = rng
+        self.plan = plan
+        self.clock = FakeClock()
+        self.broker_up = True
+        self.calm = False
+        """Everything is mended: no further fault."""
+        self.frames: list[list[Message]] = [[] for _ in range(PARTITIONS)]
+        self.inspections: list[list[Record]] = [[] for _ in range(PARTITIONS)]
+        self.results: list[list[Result]] = [[] for _ in range(PARTITIONS)]
+        """What the records of `inspections` hold."""
+        self.workers = Group(FRAMES)
+        self.sinks = Group(INSPECTIONS)
+        self.received: list[OutboxItem] = []
+        """By the outside, in order."""
+        self._trace = trace
+
+    def tell(self, *what: object) -> None:
+        if self._trace is not None:
+            self._trace.append(f"{self.clock.monotonic():8.2f}  " + " ".join(str(item) for item in what))
+
+    def chance(self, fault: str, likely: float = 0.2) -> bool:
+        return not self.calm and fault in self.plan.faults and self.rng.random() < likely
+
+    # ---- the broker
+
+    def append_frame(self, partition: int, message: Message) -> Answer:
+        if not self.broker_up:
+            return "refused"
+        self.frames[partition].append(message)
+        return "lost" if self.chance("ack_lost") else "acked"
+
+    def append_inspection(self, partition: int, record: Record, result: Result) -> Answer:
+        if not self.broker_up:
+            return "refused"
+        self.results[partition].append(result)
+        self.inspections[partition].append(record)
+        return "lost" if self.chance("ack_lost") else "acked"
+
+    def commit(self, group: Group, member: Member, offsets: Mapping[Partition, int]) -> bool:
+        """Refused to who does not own a partition (any more), and while the broker is away."""
+        if not self.broker_up or any(group.owners.get(item.partition) is not member for item in offsets):
+            self.tell(member.name, "commit refused", dict(offsets))
+            return False
+        for item, offset in offsets.items():
+            number, before = item.partition, group.committed[item.partition]
+            require(offset >= before, f"{member.name} committed {offset} of {item} after {before}: commits only grow")
+            early = [at for at in range(before, offset) if at not in group.finished[number]]
+            require(not early, f"{member.name} committed {offset} of {item}, but {early} is not acknowledged")
+            group.committed[number] = offset
+        self.tell(member.name, "committed", dict(offsets))
+        return True
+
+    def rebalance(self, group: Group) -> bool:
+        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped is told nothing.
+
+        False: not while somebody is still taking over what the last one gave it.
+        """
+        able = [member for member in group.members if not member.stopped]
+        if any(member.settling for member in able):
+            return False
+        for member in able:
+            member.give_up()
+        group.owners.clear()
+        for number in range(PARTITIONS) if able else ():
+            group.owners[number] = self.rng.choice(able)
+        for member in able:
+            owned = frozenset(number for number, owner in group.owners.items() if owner is member)
+            self.tell(member.name, "owns", sorted(owned))
+            member.take_over(owned)
+        return True
+
+    # ---- the channel
+
+    def receive(self, item: OutboxItem) -> bool:
+        """False: busy, or it was received and the answer was lost."""
+        if self.chance("channel_busy", 0.1):
+            return False
+        self.received.append(item)
+        return not self.chance("channel_busy", 0.1)
+
+    def tick(self) -> None:
+        self.clock.advance(0.02 + 0.1 * self.rng.random())
+
+
+def first_ones(items: Sequence[OutboxItem]) -> list[OutboxItem]:
+    """Without those whose event came before."""
+    found: dict[str, OutboxItem] = {}
+    for item in items:
+        found.setdefault(item.event_id, item)
+    return list(found.values())

@@ -1,0 +1,168 @@
+"""What must hold once all is mended and at rest. What can be judged at once is judged in `broker` and `store`."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from andon.messages import CameraStatus, Defect, Frame, Inspection, Shed
+from sinks.ledger import SessionLedger
+from sinks.state import CameraState, from_bytes
+from sinks.step import step
+from tests.simulation.broker import Result, World, first_ones, require
+from tests.simulation.ingester import Camera
+from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, partition_of, undisturbed
+from tests.simulation.sink import ALERTS
+from tests.simulation.store import ModelStore
+
+Numbers = Mapping[str, set[int]]
+"""By session."""
+
+
+def check(world: World, store: ModelStore, cameras: Sequence[Camera]) -> None:
+    ledgers = store.tallies()
+    for camera in cameras:
+        _ingested(world, camera)
+        outcomes = _outcomes(world.results[partition_of(camera.camera_id)], camera.camera_id)
+        _inspected(world, camera, outcomes)
+        for session, captured in camera.truth.items():
+            _accounted(world, camera, session, captured, outcomes.get(session, {}), ledgers)
+        _totals(store, camera, outcomes)
+        _events(world, store, camera, shed=any("shed" in item for each in outcomes.values() for item in each.values()))
+    for number in range(PARTITIONS):
+        _left(world, store, number)
+
+
+def _ingested(world: World, camera: Camera) -> None:
+    """Of a session that had its last word, each frame stands in the log once: as itself or as shed."""
+    frames, shed = _in_frames(world, camera, Frame), _in_frames(world, camera, Shed)
+    for session, captured in camera.truth.items():
+        sent, given_up = frames.get(session, set()), shed.get(session, set())
+        name = f"{camera.camera_id}/{session}"
+        require(not sent & given_up, f"{name}: {sorted(sent & given_up)} are sent and shed")
+        require(sent | given_up <= set(range(captured)), f"{name}: more is sent than was captured")
+        if session not in camera.killed:
+            lacking = set(range(captured)) - sent - given_up
+            require(not lacking, f"{name}: {sorted(lacking)} were captured and never got out")
+
+
+def _in_frames(world: World, camera: Camera, kind: type[Frame | Shed]) -> Numbers:
+    found: dict[str, set[int]] = {}
+    for message in world.frames[partition_of(camera.camera_id)]:
+        if isinstance(message, kind) and message.camera_id == camera.camera_id:
+            numbers = _numbers(message)
+            found.setdefault(message.session, set()).update(numbers)
+    return found
+
+
+def _numbers(message: Frame | Inspection | Shed) -> Iterable[int]:
+    return range(message.first_seq, message.last_seq + 1) if isinstance(message, Shed) else (message.seq,)
+
+
+def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]]:
+    """By session and number: the first outcome in the log."""
+    found: dict[str, dict[int, str]] = {}
+    for result in log:
+        if result.camera_id != camera_id or isinstance(result, CameraStatus):
+            continue
+        outcome = "shed" if isinstance(result, Shed) else result.outcome
+        key = outcome if result.reason is None else f"{outcome}/{result.reason}"
+        for seq in _numbers(result):
+            found.setdefault(result.session, {}).setdefault(seq, key)
+    return found
+
+
+def _inspected(world: World, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
+    for kind in (Frame, Shed):
+        for session, numbers in _in_frames(world, camera, kind).items():
+            lacking = numbers - outcomes.get(session, {}).keys()
+            require(not lacking, f"{camera.camera_id}/{session}: the workers lost {sorted(lacking)}")
+
+
+def _accounted(
+    world: World,
+    camera: Camera,
+    session: str,
+    captured: int,
+    outcomes: Mapping[int, str],
+    ledgers: Mapping[tuple[str, str], SessionLedger],
+) -> None:
+    name = f"{camera.camera_id}/{session}"
+    log = world.results[partition_of(camera.camera_id)]
+    said = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
+    known = max([*said, *(seq + 1 for seq in outcomes)], default=0)
+    if (camera.camera_id, session) not in ledgers:
+        require(known == 0, f"{name} has no account, and {known} frames are known of it")
+        return
+    tally = ledgers[camera.camera_id, session].tally()
+    require(tally.balanced, f"{name}: the account does not balance: {tally}")
+    require(tally.in_flight == 0, f"{name}: {tally.in_flight} frames are in flight for ever")
+    require(tally.captured == known, f"{name}: captured is {tally.captured}, the log says {known}")
+    require(sum(tally.lost.values()) == known - len(outcomes), f"{name}: lost is {tally.lost}, {len(outcomes)} ended")
+    if session not in camera.killed:
+        require(tally.captured == captured and not tally.lost, f"{name}: {captured} were captured: {tally}")
+    counted = Counter({"inspected": tally.inspected}) + Counter(
+        {
+            f"{outcome}/{reason}": count
+            for outcome in ("shed", "quarantined")
+            for reason, count in getattr(tally, outcome).items()
+        }
+    )
+    require(counted == Counter(outcomes.values()), f"{name}: counted {dict(counted)}, the log says {dict(outcomes)}")
+
+
+def _totals(store: ModelStore, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
+    """What the camera carries along, without looking into its ledgers, is what its frames came to."""
+    memory = from_bytes(store.kept.memories[partition_of(camera.camera_id), camera.camera_id])
+    ends = Counter(outcome.split("/")[0] for each in outcomes.values() for outcome in each.values())
+    totals = memory.totals
+    told = Counter({"inspected": totals.inspected, "shed": totals.shed, "quarantined": totals.quarantined})
+    require(told == ends, f"{camera.camera_id}: the totals are {told}, the log says {ends}")
+    verdicts = (totals.passed + totals.failed, totals.unknown)
+    expected = (ends["inspected"], ends["shed"] + ends["quarantined"])
+    require(verdicts == expected, f"{camera.camera_id}: (judged, unknown) is {verdicts}, not {expected}")
+
+
+def _is(status: CameraStatus, camera: Camera, session: str) -> bool:
+    return status.camera_id == camera.camera_id and status.session == session
+
+
+def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> None:
+    """As in a run without faults; where frames were given up, have died or came late, as the log says."""
+    number = partition_of(camera.camera_id)
+    raised = [event for event in store.kept.events.get(number, []) if event.camera_id == camera.camera_id]
+    if camera.killed or shed or world.plan.reorders:
+        expected = _folded(world.results[number], camera.camera_id)
+    else:
+        script = SCRIPTS[world.plan.script][int(camera.camera_id.removeprefix("cam-"))]
+        expected = list(undisturbed(camera.camera_id, script))
+    if world.plan.max_age_s is not None:
+        raised, expected = _timeless(raised), _timeless(expected)
+    told, due = [event.event_id for event in raised], [event.event_id for event in expected]
+    require(raised == expected, f"{camera.camera_id}: raised {told}, not {due}")
+
+
+def _folded(log: Sequence[Result], camera_id: str) -> list[Defect]:
+    state = CameraState(camera_id)
+    events: list[Defect] = []
+    for result in log:
+        if result.camera_id == camera_id:
+            events += step(state, result, POLICY).judgement.events
+    return events
+
+
+def _timeless(events: Iterable[Defect]) -> list[Defect]:
+    """Where frames' ages count they carry the simulation's time."""
+    return [event.model_copy(update={"at": None, "opened_at": None, "evidence": None}) for event in events]
+
+
+def _left(world: World, store: ModelStore, number: int) -> None:
+    """Each event has left, and the first copies of all did so in order."""
+    left = [item for item in first_ones(world.received) if item.partition == number]
+    raised = store.kept.events.get(number, [])
+    want = [event.event_id for event in raised]
+    require(
+        [item.event_id for item in left] == want, f"partition {number}: {[i.event_id for i in left]} left, not {want}"
+    )
+    same = all(item.payload == event.model_dump_json().encode() for item, event in zip(left, raised, strict=True))
+    require(same, f"partition {number}: what left is not what was raised")
+    held = [item.event_id for item in store.kept.outbox if item.channel == ALERTS]
+    require(not held, f"{held} never left")

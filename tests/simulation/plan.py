@@ -1,0 +1,152 @@
+"""What a seed decides before the first step: what the cameras see, how much room there is, and which faults come.
+
+Each schedule has only some of the faults (swarm testing): a fault that is always there hides what others would show.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from random import Random
+
+from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Outcome, RecordRef
+from andon.settings import DefectSettings
+from andon.wire import Outgoing, encode
+from sinks.defects import Rules
+from sinks.state import CameraState
+from sinks.step import Policy, step
+from tests.fakes import START
+
+FPS = 15.0
+PARTITIONS = 2
+POLICY = Policy(
+    Rules(DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2), "evidence"), silence_s=3.0
+)
+FAULTS = (
+    "ack_lost",  # the broker has appended a record, and its answer does not arrive
+    "broker_away",
+    "ingester_killed",
+    "worker_killed",
+    "sink_killed",
+    "worker_stopped",  # as by SIGSTOP: its partitions go to another, then it wakes
+    "sink_stopped",
+    "rebalance",
+    "store_busy",  # before a transaction, or after it: its answer is lost
+    "channel_busy",
+    "no_room",  # mailboxes of a few frames
+    "freshest",
+    "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
+)
+SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((8,), (4, 3)),
+    ((6,), (7,)),
+    ((3, 4), (9,)),
+    ((5,), (4,), (4,)),
+)
+"""Of each script's cameras: how many frames its sessions have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule's setting."""
+
+    script: int
+    faults: frozenset[str]
+    mailbox_frames: int
+    max_age_s: float | None
+    fault_rate: float
+    """How likely the next step is a fault."""
+    reorders: bool
+    steps: int
+    """So many with faults; then everything is mended, and must come to rest."""
+
+
+def drawn(rng: Random) -> Plan:
+    faults = frozenset(rng.sample(FAULTS, rng.choice((0, 1, 2, 3, 5, 8))))
+    return Plan(
+        script=rng.randrange(len(SCRIPTS)),
+        faults=faults,
+        mailbox_frames=rng.randint(1, 3) if "no_room" in faults else 100,
+        max_age_s=1.0 if "freshest" in faults else None,
+        reorders="client_reorders" in faults,
+        fault_rate=rng.choice((0.02, 0.05, 0.15)),
+        steps=rng.choice((60, 120, 200)),
+    )
+
+
+def camera_name(number: int) -> str:
+    return f"cam-{number}"
+
+
+def partition_of(camera_id: str) -> int:
+    return int(camera_id.removeprefix("cam-")) % PARTITIONS
+
+
+@lru_cache(4096)
+def frame(camera_id: str, session: str, seq: int, max_age_s: float | None) -> Frame:
+    """A frame is what its name says: the same in every schedule. One of ten is corrupt."""
+    number = int(session.removeprefix("s"))
+    return Frame(
+        camera_id=camera_id,
+        session=session,
+        seq=seq,
+        captured_at=START + timedelta(seconds=100 * number + seq / FPS),
+        clock="camera",
+        media_time_s=seq / FPS,
+        width=640,
+        height=480,
+        payload=b"\xff" * 10,
+        max_age_s=max_age_s,
+        corrupt=(partition_of(camera_id) * 3 + number + seq) % 10 == 4,
+    )
+
+
+def seen(picture: Frame) -> tuple[Detection, ...]:
+    """What the model sees: a scratch on the belt in frames 1 to 3, and a dent that stands still and grows surer."""
+    scratch = Detection(label="scratch", confidence=0.8, box=_box(30 + 16.0 * picture.seq, 200))
+    dent = Detection(label="dent", confidence=min(0.95, 0.3 + 0.16 * picture.seq), box=_box(400, 100))
+    shown = [scratch] if 1 <= picture.seq <= 3 else []
+    return tuple([*shown, dent] if picture.seq % 4 else shown)
+
+
+def _box(x: float, y: float) -> Box:
+    return Box(x1=x, y1=y, x2=x + 20, y2=y + 20)
+
+
+@lru_cache(16384)
+def inspection(picture: Frame, offset: int, outcome: Outcome) -> Inspection:
+    return Inspection(
+        camera_id=picture.camera_id,
+        session=picture.session,
+        seq=picture.seq,
+        captured_at=picture.captured_at,
+        media_time_s=picture.media_time_s,
+        outcome=outcome,
+        reason=None if outcome == "inspected" else "stale" if outcome == "shed" else "undecodable",
+        detections=seen(picture) if outcome == "inspected" else (),
+        width=640,
+        height=480,
+        frame=RecordRef(topic="andon.frames", partition=partition_of(picture.camera_id), offset=offset),
+        inspected_at=picture.captured_at,
+    )
+
+
+@lru_cache(16384)
+def encoded(picture: Frame, offset: int, outcome: Outcome) -> Outgoing:
+    return encode(inspection(picture, offset, outcome))
+
+
+@lru_cache(64)
+def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Defect, ...]:
+    """The events of a run in which nothing goes wrong."""
+    state = CameraState(camera_id)
+    events: list[Defect] = []
+    for number, count in enumerate(sessions, start=1):
+        session = f"s{number}"
+        for seq in range(count):
+            picture = frame(camera_id, session, seq, None)
+            result = inspection(picture, seq, "quarantined" if picture.corrupt else "inspected")
+            events += step(state, result, POLICY).judgement.events
+        at = START + timedelta(seconds=100 * number + 99)
+        last = CameraStatus(camera_id=camera_id, session=session, state="offline", captured=count, final=True, at=at)
+        events += step(state, last, POLICY).judgement.events
+    return tuple(events)

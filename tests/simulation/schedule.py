@@ -1,0 +1,214 @@
+"""One schedule: a seed decides who takes the next step and which fault comes when. The same seed, the same schedule."""
+
+from collections import deque
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulation.broker import Group, Member, World, require
+from tests.simulation.ingester import Camera, Ingester
+from tests.simulation.invariants import check
+from tests.simulation.plan import PARTITIONS, SCRIPTS, camera_name, drawn
+from tests.simulation.sink import ALERTS, Sink
+from tests.simulation.store import ModelStore
+from tests.simulation.worker import Worker
+
+PATIENCE = 20_000
+"""Steps within which everything must come to rest once it is mended."""
+
+
+class FailedError(AssertionError):
+    """A schedule in which an invariant does not hold. Says how to see it again."""
+
+    def __init__(self, seed: int, error: BaseException) -> None:
+        super().__init__(
+            f"seed {seed}: {type(error).__name__}: {error}\nReplay it with: python -m tests.simulation --seed {seed}"
+        )
+        self.seed = seed
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened in a schedule, to see that faults do happen."""
+
+    steps: int
+    faults: int
+    frames: int
+    events: int
+    redelivered: int
+
+
+def simulate(seed: int, trace: list[str] | None = None) -> Report:
+    """Run one schedule. Raises FailedError where an invariant does not hold."""
+    schedule = _Schedule(seed, trace)
+    try:
+        schedule.run()
+    except Exception as error:
+        raise FailedError(seed, error) from error
+    finally:
+        schedule.close()
+    return schedule.report()
+
+
+class _Schedule:
+    def __init__(self, seed: int, trace: list[str] | None) -> None:
+        self._rng = Random(seed)
+        plan = drawn(self._rng)
+        self._world = World(self._rng, plan, trace)
+        self._world.tell(plan)
+        self._store = ModelStore(self._world)
+        self._cameras = [
+            Camera(camera_name(number), deque(sessions)) for number, sessions in enumerate(SCRIPTS[plan.script])
+        ]
+        self._ingesters = [Ingester(self._world, camera) for camera in self._cameras]
+        self._started = 0
+        self._steps = 0
+        self._faults = 0
+        self._uneasy: set[str] = set()
+        """Groups that will rebalance."""
+        for _ in range(2):
+            self._start_worker()
+            self._start_sink()
+
+    def run(self) -> None:
+        for _ in range(self._world.plan.steps):
+            if self._rng.random() < self._world.plan.fault_rate:
+                self._fault()
+            self._recover(0.1)
+            self._step()
+        self._mend()
+        self._rest()
+        check(self._world, self._store, self._cameras)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.kill()
+
+    def report(self) -> Report:
+        frames = sum(sum(camera.truth.values()) for camera in self._cameras)
+        events = sum(len(events) for events in self._store.kept.events.values())
+        redelivered = sum(ledger.tally().redelivered for ledger in self._store.tallies().values())
+        return Report(self._steps, self._faults, frames, events, redelivered)
+
+    @property
+    def _workers(self) -> list[Member]:
+        return self._world.workers.members
+
+    @property
+    def _sinks(self) -> list[Member]:
+        return self._world.sinks.members
+
+    def _step(self) -> None:
+        able: list[Ingester | Member] = [item for item in self._ingesters if item.alive]
+        able += [item for item in (*self._workers, *self._sinks) if not item.stopped]
+        if able:
+            self._rng.choice(able).step()
+        self._world.tick()
+        self._steps += 1
+
+    # ---- faults
+
+    def _fault(self) -> None:
+        world, rng = self._world, self._rng
+        fault = rng.choice(sorted(world.plan.faults)) if world.plan.faults else ""
+        running = [item for item in self._ingesters if item.alive]
+        if fault == "broker_away":
+            world.broker_up = not world.broker_up
+        elif fault == "ingester_killed" and running:
+            rng.choice(running).kill()
+        elif fault in ("worker_killed", "sink_killed"):
+            self._kill(world.workers if fault == "worker_killed" else world.sinks)
+        elif fault in ("worker_stopped", "sink_stopped"):
+            self._stop(world.workers if fault == "worker_stopped" else world.sinks)
+        elif fault == "rebalance":
+            self._uneasy.add(rng.choice((world.workers, world.sinks)).topic)
+        else:
+            return
+        self._faults += 1
+        world.tell("FAULT", fault)
+
+    def _kill(self, group: Group) -> None:
+        if group.members:
+            member = self._rng.choice(group.members)
+            group.members.remove(member)
+            member.kill()
+            self._uneasy.add(group.topic)
+
+    def _stop(self, group: Group) -> None:
+        able = [member for member in group.members if not member.stopped]
+        if able:
+            # rather in the middle of something: it wakes with that at hand, and another has begun where it stood
+            self._rng.choice([member for member in able if member.midway] or able).stopped = True
+            self._uneasy.add(group.topic)
+
+    def _recover(self, likely: float) -> None:
+        """What happens by itself some time after a fault."""
+        world, rng = self._world, self._rng
+        if len(self._workers) < 2 and rng.random() < likely:
+            self._start_worker()
+        if len(self._sinks) < 2 and rng.random() < likely:
+            self._start_sink()
+        for number, ingester in enumerate(self._ingesters):
+            if not ingester.alive and rng.random() < likely:
+                self._ingesters[number] = Ingester(world, ingester.camera)
+        for group in (world.workers, world.sinks):
+            if group.topic in self._uneasy and rng.random() < likely:
+                self._rebalance(group)
+            for member in group.members:
+                if member.stopped and rng.random() < likely / 2:
+                    member.stopped = False
+                    world.tell(member.name, "wakes")
+                    self._uneasy.add(group.topic)  # it learns of it a while later: until then it is a zombie
+        if not world.broker_up and rng.random() < likely:
+            world.broker_up = True
+
+    def _rebalance(self, group: Group) -> None:
+        self._uneasy.discard(group.topic)
+        if not self._world.rebalance(group):
+            self._uneasy.add(group.topic)
+
+    def _start_worker(self) -> None:
+        self._started += 1
+        self._world.workers.members.append(Worker(self._world, self._started))
+        self._uneasy.add(self._world.workers.topic)
+
+    def _start_sink(self) -> None:
+        self._started += 1
+        self._world.sinks.members.append(Sink(self._world, self._store, self._started))
+        self._uneasy.add(self._world.sinks.topic)
+
+    # ---- the end
+
+    def _mend(self) -> None:
+        world = self._world
+        world.calm = True
+        world.tell("everything is mended")
+        self._recover(2.0)
+        self._recover(2.0)
+
+    def _rest(self) -> None:
+        for _ in range(PATIENCE):
+            if self._uneasy:
+                self._recover(0.1)
+            self._step()
+            if self._steps % 16 == 0 and not self._uneasy and self._at_rest():
+                return
+        require(False, f"nothing comes to rest: {self._standing()}")
+
+    def _at_rest(self) -> bool:
+        world = self._world
+        logs = ((world.workers, world.frames), (world.sinks, world.inspections))
+        return (
+            not self._busy()
+            and all(group.committed[n] == len(log[n]) for group, log in logs for n in range(PARTITIONS))
+            and not any(item.channel == ALERTS for item in self._store.kept.outbox)
+        )
+
+    def _standing(self) -> str:
+        world = self._world
+        lengths = [[len(log) for log in logs] for logs in (world.frames, world.inspections)]
+        committed = [world.workers.committed, world.sinks.committed]
+        return f"logs {lengths}, committed {committed}, busy {self._busy()}, stored {self._store.kept.positions}"
+
+    def _busy(self) -> list[str]:
+        ingesting = [item.name for item in self._ingesters if not item.idle]
+        return ingesting + [item.name for item in (*self._workers, *self._sinks) if not item.idle]

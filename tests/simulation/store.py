@@ -1,0 +1,143 @@
+"""The store of the sinks in memory, with the real one's transaction: all of a batch or nothing, and only if the stored
+offset is the one that the batch began at. Every call can be interrupted before its effect and after it."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+from andon.errors import RetryableError
+from andon.messages import Defect
+from andon.offsets import Partition
+from sinks.ledger import SessionLedger
+from sinks.sink import OutboxItem
+from sinks.state import CameraState, from_bytes, to_bytes
+from sinks.stored import Batch, Opening, Position
+from tests.simulation.broker import World, require
+
+
+class _Pause:
+    """An await at which others may come first, or the process may end."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+PAUSE = _Pause()
+
+
+@dataclass(slots=True)
+class Kept:
+    """What survives every process."""
+
+    positions: dict[int, Position]
+    memories: dict[tuple[int, str], bytes]
+    ledgers: dict[tuple[int, str, str], bytes]
+    events: dict[int, list[Defect]]
+    event_ids: set[str]
+    outbox: list[OutboxItem]
+    items: int = 0
+    """Ever put into the outbox."""
+
+
+class ModelStore:
+    """`sinks.store.Store` as the account and the outbox see it; one database, shared by all sinks."""
+
+    conditional = True
+    """Whether a batch is refused if the stored offset has moved. Tests of the tests take it away."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.kept = Kept({}, {}, {}, {}, set(), [])
+
+    async def position(self, partition: Partition) -> Position | None:
+        await self._interruptible()
+        found = self.kept.positions.get(partition.partition)
+        await PAUSE
+        return found
+
+    async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
+        await self._interruptible()
+        stored = self.kept.positions.get(partition.partition)
+        if stored is None or stored.epoch < position.epoch:
+            self.kept.positions[partition.partition] = position
+            self._write_states(partition.partition, opening.states)
+        await PAUSE
+
+    async def cameras(self, partition: int) -> dict[str, CameraState]:
+        await self._interruptible()
+        found = {}
+        for (number, camera_id), memory in self.kept.memories.items():
+            if number == partition:
+                state = CameraState(camera_id, from_bytes(memory))
+                for session in state.open_sessions:
+                    stored = self.kept.ledgers.get((partition, camera_id, session))
+                    if stored is not None:
+                        state.sessions[session] = SessionLedger.from_bytes(stored)
+                found[camera_id] = state
+        await PAUSE
+        return found
+
+    async def ledgers(
+        self, partition: int, sessions: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], SessionLedger]:
+        await self._interruptible()
+        stored = {key: self.kept.ledgers.get((partition, *key)) for key in sessions}
+        await PAUSE
+        return {key: SessionLedger.from_bytes(ledger) for key, ledger in stored.items() if ledger is not None}
+
+    async def write(self, batches: Sequence[Batch]) -> frozenset[Partition]:
+        refused = []
+        for batch in batches:  # each on its own: what the real store does where one is refused
+            await self._interruptible()
+            if not self._write(batch):
+                refused.append(batch.partition)
+            if self.world.chance("store_busy", 0.05):
+                await PAUSE
+                raise RetryableError("the store's answer was lost")
+            await PAUSE
+        return frozenset(refused)
+
+    def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
+        mine = (item for item in self.kept.outbox if item.channel == channel and item.partition in partitions)
+        return sorted(mine, key=lambda item: item.id)[:limit]
+
+    def sent(self, ids: Sequence[int]) -> None:
+        self.kept.outbox = [item for item in self.kept.outbox if item.id not in ids]
+
+    async def _interruptible(self) -> None:
+        await PAUSE
+        if self.world.chance("store_busy", 0.05):
+            raise RetryableError("the store is busy")
+
+    def _write(self, batch: Batch) -> bool:
+        number, kept = batch.partition.partition, self.kept
+        before = kept.positions[number]
+        if self.conditional and before != batch.expected:
+            self.world.tell("store", f"refuses {number}: {batch.expected} is {before}")
+            return False
+        require(batch.next_offset >= before.next_offset, f"partition {number}: the stored offset went back")
+        kept.positions[number] = Position(before.epoch, before.log, batch.next_offset)
+        self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
+        self._write_states(number, batch.states)
+        for event in batch.events:
+            require(event.event_id not in kept.event_ids, f"{event.event_id} was raised twice")
+            kept.event_ids.add(event.event_id)
+            kept.events.setdefault(number, []).append(event)
+        for leaving in batch.leaving:
+            kept.items += 1
+            kept.outbox.append(
+                OutboxItem(kept.items, leaving.channel, number, leaving.event_id, leaving.payload, batch.at, 0)
+            )
+        self.world.tell(
+            "store", f"partition {number} at {batch.next_offset}", *(item.event_id for item in batch.events)
+        )
+        return True
+
+    def _write_states(self, partition: int, states: Sequence[CameraState]) -> None:
+        for state in states:
+            self.kept.memories[partition, state.camera_id] = to_bytes(state.memory)
+            for session in state.changed & state.sessions.keys():
+                self.kept.ledgers[partition, state.camera_id, session] = state.sessions[session].to_bytes()
+
+    def tallies(self) -> Mapping[tuple[str, str], SessionLedger]:
+        """By camera and session; each camera has one partition here."""
+        return {key[1:]: SessionLedger.from_bytes(stored) for key, stored in self.kept.ledgers.items()}

@@ -1,0 +1,221 @@
+"""10,000 schedules keep the promises; and each promise, broken on purpose, is seen to be broken."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+import pytest
+
+from andon.messages import Shed
+from andon.offsets import OffsetTracker, Partition
+from ingest.mailbox import Mailbox, Message
+from sinks.account import Account, Lane
+from sinks.ledger import SessionLedger
+from sinks.stored import Batch as Transaction
+from tests.simulation.__main__ import main
+from tests.simulation.schedule import FailedError, simulate
+from tests.simulation.sink import Dispatch
+from tests.simulation.store import ModelStore
+from tests.simulation.worker import Worker
+from workers.batcher import Batch, Batcher
+
+SCHEDULES = 10_000
+BY_THEN = 2_000
+"""Within so many schedules a broken promise must be seen."""
+Patch = pytest.MonkeyPatch
+
+
+def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
+    frames = events = redelivered = faults = 0
+    for seed in range(SCHEDULES):
+        report = simulate(seed)
+        frames += report.frames
+        events += report.events
+        redelivered += report.redelivered
+        faults += report.faults
+    assert min(frames, events, redelivered, faults) > SCHEDULES  # it was about something
+
+
+def test_a_seed_gives_the_same_schedule_again() -> None:
+    one: list[str] = []
+    other: list[str] = []
+    simulate(11, one)
+    simulate(12)
+    simulate(11, other)
+    assert one == other
+    assert len(one) > 20
+
+
+def test_a_failure_names_its_seed_and_how_to_see_it_again(
+    monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_condition(monkeypatch)
+    seed = first_failure().seed
+    monkeypatch.setattr("sys.argv", ["simulation", "--seed", str(seed)])
+    assert main() == 1
+    told = capsys.readouterr().out
+    assert f"seed {seed}: " in told
+    assert f"python -m tests.simulation --seed {seed}" in told
+
+
+def first_failure() -> FailedError:
+    for seed in count():
+        if seed == BY_THEN:
+            break
+        try:
+            simulate(seed)
+        except FailedError as failed:
+            return failed
+    raise AssertionError(f"{BY_THEN} schedules have seen nothing")
+
+
+# ---- promises broken on purpose
+
+
+def commits_what_is_done_whatever_came_before(patch: Patch) -> None:
+    genuine = OffsetTracker.done
+
+    def done(self: OffsetTracker, offset: int) -> None:
+        genuine(self, offset)
+        self._next = max(offset + 1, self._next or 0)
+
+    patch.setattr(OffsetTracker, "done", done)
+
+
+def commits_one_too_many(patch: Patch) -> None:
+    genuine = OffsetTracker.committable
+    patch.setattr(OffsetTracker, "committable", property(lambda self: _more(genuine.fget(self))))  # type: ignore[attr-defined]  # a property
+
+
+def _more(offset: int | None) -> int | None:
+    return None if offset is None else offset + 1
+
+
+def is_done_before_it_is_acknowledged(patch: Patch) -> None:
+    genuine = Worker._begin
+
+    def begin(self: Worker, slot: object) -> None:
+        genuine(self, slot)  # type: ignore[arg-type]  # it is a Slot
+        self.lanes.done(slot.lane, slot.record)  # type: ignore[attr-defined]
+
+    patch.setattr(Worker, "_begin", begin)
+    patch.setattr(Worker, "_done", lambda self, slot: None)
+
+
+def no_condition(patch: Patch) -> None:
+    patch.setattr(ModelStore, "conditional", False)
+
+
+def stores_the_offset_without_its_events(patch: Patch) -> None:
+    genuine = ModelStore._write
+
+    def write(self: ModelStore, batch: Transaction) -> bool:
+        stored = genuine(self, batch)
+        self.kept.outbox.clear()
+        return stored
+
+    patch.setattr(ModelStore, "_write", write)
+
+
+def counts_twice(patch: Patch) -> None:
+    genuine = SessionLedger.add
+
+    def add(self: SessionLedger, first_seq: int, last_seq: int, outcome: str, reason: str | None) -> int:
+        genuine(self, first_seq, last_seq, outcome, reason)  # type: ignore[arg-type]  # an Outcome
+        return last_seq + 1 - first_seq  # new, whether it is or not
+
+    patch.setattr(SessionLedger, "add", add)
+
+
+def takes_over_the_state_before_its_position(patch: Patch) -> None:
+    async def load(self: Account, partition: Partition) -> Lane:
+        cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
+        position = await self._position(partition)
+        assert position is not None
+        return Lane(partition, position, cameras, read=position.next_offset)
+
+    patch.setattr(Account, "_load", load)
+
+
+def strikes_off_before_it_has_left(patch: Patch) -> None:
+    patch.setattr(Dispatch, "marks_first", True)
+
+
+def forgets_what_is_stale(patch: Patch) -> None:
+    genuine = Mailbox.take
+
+    def take(self: Mailbox, now: datetime) -> Message | None:
+        taken = genuine(self, now)
+        return None if isinstance(taken, Shed) and taken.reason == "stale" else taken
+
+    patch.setattr(Mailbox, "take", take)
+
+
+def sheds_a_frame_and_its_neighbour(patch: Patch) -> None:
+    genuine = Mailbox._append
+
+    def append(self: Mailbox, shed: Shed) -> None:
+        genuine(self, shed.model_copy(update={"first_seq": max(0, shed.first_seq - 1)}))
+
+    patch.setattr(Mailbox, "_append", append)
+
+
+def leaves_one_of_a_full_batch_out(patch: Patch) -> None:
+    genuine = Batcher.take
+
+    def take(self: Batcher[object], now: float) -> Batch[object] | None:
+        batch = genuine(self, now)
+        return batch if batch is None or len(batch.items) < 3 else replace(batch, items=batch.items[:2])
+
+    patch.setattr(Batcher, "take", take)
+
+
+def publishes_in_the_order_of_readiness(patch: Patch) -> None:
+    genuine = Worker._publish
+
+    def publish(self: Worker) -> None:
+        for outlet in self.outlets.values():
+            waiting = sorted(outlet.waiting, key=lambda slot: slot.result is None)
+            outlet.waiting.clear()
+            outlet.waiting.extend(waiting)
+        genuine(self)
+
+    patch.setattr(Worker, "_publish", publish)
+
+
+def forgets_what_it_has_stored(patch: Patch) -> None:
+    """A sink that takes a refusal for success."""
+    genuine = ModelStore.write
+
+    async def write(self: ModelStore, batches: Sequence[Transaction]) -> frozenset[Partition]:
+        await genuine(self, batches)
+        return frozenset()
+
+    patch.setattr(ModelStore, "write", write)
+
+
+BROKEN: Mapping[str, Callable[[Patch], None]] = {
+    broken.__name__: broken
+    for broken in (
+        commits_what_is_done_whatever_came_before,
+        commits_one_too_many,
+        is_done_before_it_is_acknowledged,
+        no_condition,
+        stores_the_offset_without_its_events,
+        counts_twice,
+        takes_over_the_state_before_its_position,
+        strikes_off_before_it_has_left,
+        forgets_what_is_stale,
+        sheds_a_frame_and_its_neighbour,
+        leaves_one_of_a_full_batch_out,
+        publishes_in_the_order_of_readiness,
+        forgets_what_it_has_stored,
+    )
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_line_that_is_broken_on_purpose_is_caught(broken: str, monkeypatch: Patch) -> None:
+    BROKEN[broken](monkeypatch)
+    first_failure()

@@ -1,0 +1,191 @@
+"""One worker: the real lanes, offset trackers and batcher, and around them the rules of `Stage` and
+`OrderedPublishing`: results leave in the order of a partition's records, and are done when they are acknowledged."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from andon.lanes import Lane, Lanes
+from andon.messages import Frame, Outcome
+from andon.offsets import Partition
+from andon.wire import Outgoing, Record, encode
+from ingest.mailbox import Message
+from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
+from tests.simulation.plan import encoded, inspection
+from workers.batcher import Batcher
+
+GROUP = 3
+"""Results sent and acknowledged together."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One record on its way through the worker."""
+
+    record: Record
+    message: Message
+    lane: Lane
+    result: Result | None = None
+    outgoing: Outgoing | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Outlet:
+    """A partition's results in order, and the group of them that is being sent."""
+
+    waiting: deque[Slot] = field(default_factory=deque)
+    group: list[Slot] = field(default_factory=list)
+    sent: list[bool] = field(default_factory=list)
+    """Of the group's results: whether each was acknowledged."""
+    settling: list[Slot] = field(default_factory=list)
+    """The group, acknowledged, but for those that are done."""
+    acknowledged: int = 0
+    """The first ones of the group."""
+
+
+class Worker:
+    def __init__(self, world: World, number: int) -> None:
+        self.name = f"worker {number}"
+        self.alive = True
+        self.stopped = False
+        self.world = world
+        self.lanes = Lanes(max_in_flight=6, max_in_flight_bytes=10_000)
+        self.batcher: Batcher[Slot] = Batcher(size=3, max_wait_s=0.2)
+        self.outlets: dict[Partition, Outlet] = {}
+
+    @property
+    def settling(self) -> bool:
+        return False
+
+    @property
+    def midway(self) -> bool:
+        return any(outlet.group for outlet in self.outlets.values())
+
+    @property
+    def partitions(self) -> Mapping[Partition, Lane]:
+        return self.lanes.by_partition
+
+    @property
+    def idle(self) -> bool:
+        return self.lanes.in_flight == 0 and not self.lanes.committable()
+
+    def step(self) -> None:
+        if self.world.calm:  # straight on: what remains is to see that it comes to an end
+            self._poll()
+            self._detect()
+            self._publish()
+            self._commit()
+            return
+        draw = self.world.rng.random()
+        if draw < 0.25:
+            self._poll()
+        elif draw < 0.5:
+            self._detect()
+        elif draw < 0.9:
+            self._publish()
+        else:
+            self._commit()
+
+    def kill(self) -> None:
+        self.alive = False
+
+    # ---- the group
+
+    def give_up(self) -> None:
+        """Finish what is held, as far as the time allows, and abandon the rest."""
+        for _ in range(self.world.rng.choice((0, 5, 40))):
+            self._detect() if self.world.rng.random() < 0.3 else self._publish()
+        self._commit()
+        for partition in list(self.lanes.by_partition):
+            self.lanes.close(partition)
+        self.outlets.clear()
+        self.batcher = Batcher(size=3, max_wait_s=0.2)
+
+    def take_over(self, partitions: frozenset[int]) -> None:
+        opened = [Partition(FRAMES, number) for number in sorted(partitions)]
+        self.lanes.open(opened)
+        for partition in opened:
+            self.lanes.by_partition[partition].position = self.world.workers.committed[partition.partition]
+
+    # ---- the stage and the step
+
+    def _poll(self) -> None:
+        for lane, room in self.lanes.rooms():
+            assert lane.position is not None
+            log, number = self.world.frames[lane.partition.partition], lane.partition.partition
+            for offset in range(lane.position, min(len(log), lane.position + room)):
+                message = log[offset]
+                record = Record(FRAMES, number, offset, 0, message.camera_id.encode(), b"frame", ())
+                self.lanes.take(lane, record)
+                self._begin(Slot(record, message, lane))
+
+    def _begin(self, slot: Slot) -> None:
+        message, now = slot.message, self.world.clock.now()
+        self.outlets.setdefault(slot.lane.partition, Outlet()).waiting.append(slot)
+        if not isinstance(message, Frame):
+            slot.result, slot.outgoing = message, encode(message)
+        elif message.corrupt:
+            _decided(slot, message, "quarantined")
+        elif message.max_age_s is not None and (now - message.captured_at).total_seconds() > message.max_age_s:
+            _decided(slot, message, "shed")
+        else:
+            self.batcher.add(message.camera_id, slot, self.world.clock.monotonic())
+
+    def _detect(self) -> None:
+        batch = self.batcher.take(self.world.clock.monotonic())
+        for slot in batch.items if batch else ():
+            assert isinstance(slot.message, Frame)
+            _decided(slot, slot.message, "inspected")
+
+    def _publish(self) -> None:
+        """One record of one partition, or what follows from its group's acknowledgement."""
+        outlets = [item for item in self.outlets.values() if item.group or (item.waiting and item.waiting[0].result)]
+        if not outlets:
+            return
+        outlet = self.world.rng.choice(outlets)
+        while len(outlet.group) < GROUP and not outlet.sent and outlet.waiting and outlet.waiting[0].result is not None:
+            outlet.group.append(outlet.waiting.popleft())
+        begun = outlet.acknowledged + len(outlet.sent)
+        if begun < len(outlet.group):
+            answer = self._send(outlet.group[begun])
+            # the client keeps the order: what is behind a record that it gives up fails, too
+            all_fail = answer == "refused" and not self.world.plan.reorders
+            outlet.sent += [False] * (len(outlet.group) - begun) if all_fail else [answer == "acked"]
+            return
+        failed = outlet.sent.index(False) if False in outlet.sent else None
+        if failed is not None:  # again, from the first that failed
+            outlet.acknowledged += failed
+            outlet.sent.clear()
+            return
+        outlet.settling = outlet.settling or list(outlet.group)
+        # one by one and in any order, which the offset tracker must stand
+        slot = outlet.settling.pop(self.world.rng.randrange(len(outlet.settling)))
+        self._done(slot)
+        if not outlet.settling:
+            outlet.group, outlet.sent, outlet.acknowledged = [], [], 0
+
+    def _send(self, slot: Slot) -> Answer:
+        assert slot.outgoing is not None
+        assert slot.result is not None
+        result, number = slot.outgoing, slot.lane.partition.partition
+        offset = len(self.world.inspections[number])
+        record = Record(INSPECTIONS, number, offset, 0, result.key, result.value, result.headers)
+        answer = self.world.append_inspection(number, record, slot.result)
+        self.world.tell(self.name, f"publishes {number}/{slot.record.offset} at {offset}", answer)
+        if answer == "acked":
+            self.world.workers.finished[number].add(slot.record.offset)
+        return answer
+
+    def _done(self, slot: Slot) -> None:
+        if not slot.lane.revoked:
+            self.lanes.done(slot.lane, slot.record)
+
+    def _commit(self) -> None:
+        ahead = self.lanes.committable()
+        if ahead and self.world.commit(self.world.workers, self, ahead):
+            self.lanes.committed(ahead)
+
+
+def _decided(slot: Slot, picture: Frame, outcome: Outcome) -> None:
+    slot.result = inspection(picture, slot.record.offset, outcome)
+    slot.outgoing = encoded(picture, slot.record.offset, outcome)
