@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.events import Emit, FrameCaptured, FrameCorrupt, FramesShed
-from andon.messages import Frame, new_session
+from andon.messages import Frame
 from andon.settings import CameraSettings
 from ingest.encode import Encoded, FpsLimit, encode
 from ingest.handoff import Handoff
@@ -103,8 +103,7 @@ class Capture:
 
     def _frame(self, encoded: Encoded, stamp: Stamp, *, corrupt: bool) -> Frame:
         if self._session is None:
-            self._session = new_session(self._tools.clock.now())
-            self._handoff.open(self._session)
+            self._session = self._handoff.begin()
             self._begun(self._session)
         return Frame(
             camera_id=self._camera.id,

@@ -4,10 +4,11 @@ import asyncio
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from andon.clock import Clock
-from andon.messages import CameraStatus, Frame, ShedReason
+from andon.messages import CameraStatus, Frame, ShedReason, new_session
 from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox
 from ingest.waiting import Message
@@ -40,6 +41,7 @@ class Handoff:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Condition()
         self._session: str | None = None
+        self._begun_at: datetime | None = None
         self._captured = 0
         self._total = 0
         self._eased = asyncio.Event()
@@ -59,6 +61,17 @@ class Handoff:
         return "mailbox_full" if self._backlog is None else "spool_full"
 
     # ---- the capture thread
+
+    def begin(self) -> str:
+        """Open a session that begins now. Its name sorts after all before it, though the host's clock was set back."""
+        with self._lock:
+            at = self._clock.now()
+            if self._begun_at is not None:
+                at = max(at, self._begun_at + timedelta(microseconds=1))
+            self._begun_at = at
+        session = new_session(at)
+        self.open(session)
+        return session
 
     def open(self, session: str) -> None:
         """Frames of this session are taken in, until it is sealed. After the end none is opened any more."""

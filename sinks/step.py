@@ -211,7 +211,7 @@ def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcome
         _carry(state, status.session, before)
         closed = _final(state, status, policy) if status.final else closed
     grew = status.captured > (face.captured if status.session == face.session else 0)
-    newer = face.status_at is None or status.at > face.status_at
+    newer = face.status_at is None or status.at > face.status_at or _begun_after(state, status.session, face.session)
     if not newer and not (grew and status.session == face.session):
         return Outcomes(fresh=False, judgement=closed)  # delivered again, or overtaken
     if face.state != status.state:
@@ -221,6 +221,14 @@ def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcome
         face.session, face.session_at, face.captured = status.session, status.at, status.captured
     spans.saw_status(memory.watch, status, grew=grew)
     return Outcomes(judgement=closed)
+
+
+def _begun_after(state: CameraState, session: str | None, other: str | None) -> bool:
+    """Whether a session that is not over was heard of after the other: a host's clock may have been set back."""
+    heard = state.open_sessions
+    if session is None or session not in heard or state.sessions[session].ended is not None:
+        return False
+    return other not in heard or heard.index(session) > heard.index(other)
 
 
 def _final(state: CameraState, status: CameraStatus, policy: Policy) -> Judgement:

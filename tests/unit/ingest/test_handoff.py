@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from andon.messages import new_session
 from ingest.handoff import Handoff
 from ingest.mailbox import Bounds, Mailbox
 from tests.fakes import FakeClock
@@ -94,3 +95,14 @@ async def test_a_camera_waits_while_too_many_ended_sessions_wait_for_the_broker(
     assert not waiting.done()
     box.take()
     await waiting
+
+
+async def test_a_clock_that_was_set_back_gives_no_session_an_earlier_name_or_the_same() -> None:
+    clock = FakeClock()
+    box = Handoff(Mailbox(Bounds(10, 1000)), clock)
+    names = [box.begin()]
+    for step_s in (0.0, -3600.0, 1.0, 7200.0):
+        clock.advance(step_s)
+        names.append(box.begin())
+    assert names == sorted(set(names))
+    assert names[-1] == new_session(clock.now()), "the host's time, as soon as it is later again"

@@ -167,6 +167,17 @@ def test_a_log_that_is_lost_takes_what_was_not_accounted_for() -> None:
     assert told.state.sessions["s1"].tally().lost == {"log_lost": 4, "missing": 6}
 
 
+def test_a_camera_that_is_back_is_shown_although_the_hosts_clock_was_set_back() -> None:
+    hour_s = 3600.0
+    told = Stepped().take([*crossing(range(10)), status(10, at_s=hour_s), status(10, None, "offline", at_s=hour_s + 1)])
+    assert snapshot(told.state).state == "offline"
+    told.take([status(0, "s2", at_s=2.0), inspected(0, session="s2"), status(5, "s2", at_s=3.0)])
+    assert snapshot(told.state).state == "online"
+    told.take([status(10, at_s=hour_s)])  # delivered again, of a session that is over
+    told.take([status(5, "s2", "offline", at_s=4.0)])
+    assert snapshot(told.state).state == "offline"
+
+
 def expired() -> Expired:
     return Expired(camera_id="press-1", topic="andon.frames", partition=0, first_offset=3, last_offset=9, at=START)
 
