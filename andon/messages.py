@@ -18,11 +18,21 @@ CameraState = Literal["connecting", "online", "offline", "stopped"]
 Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
 
-Utc = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+
+
+def _to_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # of the first or last hours that a calendar has, elsewhere
+        raise ValueError("out of range in UTC") from None
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 Seq = Annotated[int, Field(ge=0, lt=2**32)]
 """32 bits because the ledger keeps them in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
+Pixels = Annotated[int, Field(gt=0, lt=2**31)]
 
 
 class Message(BaseModel):
@@ -50,8 +60,8 @@ class Frame(Message):
     """Whose clock `captured_at` is: the camera's timestamps, the host's at arrival, or the file's own pace."""
     media_time_s: float | None = None
     """Seconds since the session's first frame on the stream's own timeline, where it has one."""
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
+    width: Pixels
+    height: Pixels
     content_type: str = "image/jpeg"
     payload: bytes = Field(repr=False)
     max_age_s: float | None = Field(default=None, gt=0)
@@ -89,7 +99,7 @@ class CameraStatus(Message):
     session: Session | None = None
     """None until the first picture has been captured."""
     state: CameraState
-    captured: int = Field(default=0, ge=0)
+    captured: int = Field(default=0, ge=0, lt=2**53)
     """Frames captured in this session so far: sequence numbers 0 to captured - 1."""
     final: bool = False
     """The session has ended and every one of its frames stands in the log before this record, as a frame or as shed."""
@@ -133,8 +143,8 @@ class RecordRef(Message):
     """Where in Kafka a record lies."""
 
     topic: str
-    partition: int = Field(ge=0)
-    offset: int = Field(ge=0)
+    partition: int = Field(ge=0, lt=2**31)
+    offset: int = Field(ge=0, lt=2**63)
 
 
 class Timings(Message):
@@ -145,7 +155,7 @@ class Timings(Message):
     """In the batcher, waiting for its batch to close and for the detector to be free."""
     infer_s: float = Field(default=0.0, ge=0)
     """The whole batch's inference."""
-    batch_size: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=0, ge=0, lt=2**31)
 
 
 class Inspection(Message):
@@ -160,8 +170,8 @@ class Inspection(Message):
     reason: ShedReason | QuarantineReason | None = None
     """None if and only if the outcome is `inspected`."""
     detections: tuple[Detection, ...] = ()
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
+    width: Pixels
+    height: Pixels
     frame: RecordRef
     """The frame's own record, so that whoever needs the pixels can read it back."""
     model: str = ""
@@ -200,7 +210,7 @@ class Defect(Message):
     first_frame: str
     best_frame: str
     last_frame: str
-    frames: int = Field(gt=0)
+    frames: int = Field(gt=0, lt=2**53)
     """How many frames it was detected in so far."""
     opened_at: Utc
     """Capture time of the frame that confirmed it."""

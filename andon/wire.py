@@ -173,4 +173,5 @@ def _where(record: Record) -> str:
 def _first(error: ValidationError) -> str:
     """The first complaint, in one line, without the input: it may be a picture or hold a secret."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or 'value'}: {first['msg']}"
+    where = ".".join(str(part) for part in first["loc"])[:100] or "value"
+    return f"{where if where.isprintable() else ascii(where)}: {first['msg']}"

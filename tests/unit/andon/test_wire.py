@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -5,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.errors import DecodeError
-from andon.messages import Frame, Message
+from andon.messages import CameraStatus, Frame, Message
 from andon.wire import MAX_HEADERS, Outgoing, Record, decode, encode
+from tests.fakes import START
 from tests.strategies import frames, messages
 
 headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=40)), max_size=8)
@@ -105,3 +107,28 @@ def test_an_error_never_repeats_the_value_that_was_wrong() -> None:
         decode(record(out, headers=spoilt))
     assert "s3cret" not in str(caught.value)
     assert "seq" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "content"),
+    [
+        ("at", '"0001-01-01T00:00:00+14:00"'),  # before the first moment that UTC has here
+        ("at", '"9999-12-31T23:59:59-14:00"'),
+        ("captured", "1" + "0" * 400),
+    ],
+)
+def test_a_value_that_nothing_can_reckon_with_is_a_decode_error(field: str, content: str) -> None:
+    """Found by fuzzing: each of them ended the process that read it."""
+    status = CameraStatus(camera_id="cam", state="online", at=START)
+    out = encode(status)
+    value = re.sub(rb'"%s":("[^"]*"|\d+)' % field.encode(), f'"{field}":{content}'.encode(), out.value)
+    assert value != out.value
+    with pytest.raises(DecodeError):
+        decode(record(out, value=value))
+
+
+def test_a_fields_name_can_not_break_the_line_that_tells_of_it() -> None:
+    out = encode(CameraStatus(camera_id="cam", state="online", at=START))
+    with pytest.raises(DecodeError) as caught:
+        decode(record(out, value=out.value[:-1] + rb', "a\nlevel=error": 1}'))
+    assert "\n" not in str(caught.value)
