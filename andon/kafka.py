@@ -125,7 +125,7 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
             return client
         except (KafkaError, OSError, TimeoutError) as error:
             await _close(client)
-            if (refusal := refusals.told(settings)) is not None:
+            if (refusal := refusals.told(error, settings)) is not None:
                 raise ConfigError(f"Kafka at {settings.bootstrap_servers}: {refusal}") from None
             pause_s = min(0.2 * 2**attempt, 5.0)
             if loop.time() + pause_s > deadline:

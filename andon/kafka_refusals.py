@@ -3,7 +3,13 @@
 import logging
 import ssl
 
-from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
 
 from andon.settings import KafkaSettings
 
@@ -28,9 +34,9 @@ class Refusals(logging.Handler):
             ):
                 self._seen = value
 
-    def told(self, settings: KafkaSettings) -> str | None:
-        """One line: what was refused and where to mend it; None if nothing was."""
-        match self._seen:
+    def told(self, error: BaseException, settings: KafkaSettings) -> str | None:
+        """One line: what was refused and where to mend it; None if nothing was. `error`: what the client raised."""
+        match self._seen or error:
             case SaslAuthenticationFailed():
                 user = f"the login of user {settings.sasl_username!r}"
                 return f"it refused {user}: check kafka.sasl_username, kafka.sasl_password and kafka.sasl_mechanism"
@@ -39,5 +45,10 @@ class Refusals(logging.Handler):
             case ssl.SSLCertVerificationError() as error:
                 why = error.verify_message.rstrip(".")
                 return f"its certificate is not trusted ({why}): check kafka.ssl_cafile and kafka.bootstrap_servers"
+            case ClusterAuthorizationFailedError() | TopicAuthorizationFailedError() | GroupAuthorizationFailedError():
+                lacking = type(self._seen or error).__name__.removesuffix("AuthorizationFailedError").lower()
+                return (
+                    f"it gives user {settings.sasl_username!r} not the right that is needed ({lacking}): see its ACLs"
+                )
             case _:
                 return None

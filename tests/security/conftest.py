@@ -29,16 +29,16 @@ def stranger(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> 
 
 
 @pytest.fixture(scope="session")
-def guarded_servers(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[str]:
+def guarded_server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[GuardedKafka]:
     if reason := kafka_server.missing():
         pytest.skip(reason)
     certificate = authority.issue("kafka", "IP:127.0.0.1")
     with GuardedKafka(tmp_path_factory.mktemp("guarded"), certificate, authority.ca) as server:
-        yield server.bootstrap_servers
+        yield server
 
 
 @pytest.fixture
-def guarded(guarded_servers: str, authority: Authority) -> KafkaSettings:
+def guarded(guarded_server: GuardedKafka, authority: Authority) -> KafkaSettings:
     """With the right password and the right authority, and topics that no other test uses."""
     right = {
         "security_protocol": "SASL_SSL",
@@ -46,7 +46,9 @@ def guarded(guarded_servers: str, authority: Authority) -> KafkaSettings:
         "sasl_password": PASSWORD,
         "ssl_cafile": str(authority.ca),
     }
-    return KafkaSettings.model_validate(kafka_settings(guarded_servers, embedded=False).model_dump() | right)
+    return KafkaSettings.model_validate(
+        kafka_settings(guarded_server.bootstrap_servers, embedded=False).model_dump() | right
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
 """An Apache Kafka node that lets nobody in without TLS and a password."""
 
+import subprocess
 from pathlib import Path
 
-from tests.kafka_server import KafkaServer
+from tests.kafka_server import READY_S, KafkaServer
 from tests.security.certificates import Certificate
 
 USER = "andon"
 PASSWORD = "br0ker-s3cret"
+OTHERS = {"line": "l1ne-s3cret", "guest": "gu3st-s3cret"}
+"""May do only what `allow` says."""
 
 
 class GuardedKafka(KafkaServer):
@@ -18,7 +21,30 @@ class GuardedKafka(KafkaServer):
         self._ca = ca
 
     def _format_options(self) -> list[str]:
-        return ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"]
+        users = {USER: PASSWORD, **OTHERS}
+        options = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in users.items()]
+        return [part for option in options for part in ("--add-scram", option)]
+
+    def allow(self, user: str, kind: str, prefix: str, *operations: str) -> None:
+        """`kind`: topic or group; for all whose names begin with `prefix`."""
+        admin = self._folder / "admin.properties"
+        admin.write_text(
+            "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n"
+            f"sasl.jaas.config={_jaas()}\nssl.truststore.type=PEM\nssl.truststore.location={self._ca}\n"
+        )
+        allowed = [part for operation in operations for part in ("--operation", operation)]
+        subprocess.run(
+            [
+                *self._java(
+                    "-Xmx128m", "org.apache.kafka.tools.AclCommand", "--bootstrap-server", self.bootstrap_servers
+                ),
+                *("--command-config", str(admin), "--add", "--allow-principal", f"User:{user}", *allowed),
+                *(f"--{kind}", prefix, "--resource-pattern-type", "prefixed"),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=READY_S,
+        )
 
     def _properties(self) -> str:
         cert, key = self._certificate.cert.read_text(), self._certificate.key.read_text()
@@ -30,16 +56,20 @@ class GuardedKafka(KafkaServer):
             "ssl.truststore.certificates": _one_line(self._ca.read_text()),
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
-                "org.apache.kafka.common.security.scram.ScramLoginModule required"
-                f' username="{USER}" password="{PASSWORD}";'
-            ),
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": _jaas(),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:{USER};User:ANONYMOUS",  # the controller's own listener has no passwords
         }
         open_ = super()._properties()
         closed = open_.replace("PLAINTEXT://127.0.0.1", "SASL_SSL://127.0.0.1")
         closed = closed.replace("protocol.map=PLAINTEXT:PLAINTEXT,", "protocol.map=SASL_SSL:SASL_SSL,")
         closed = closed.replace("inter.broker.listener.name=PLAINTEXT", "inter.broker.listener.name=SASL_SSL")
         return closed + "".join(f"{key}={value}\n" for key, value in guarded.items())
+
+
+def _jaas() -> str:
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    return f'{module} required username="{USER}" password="{PASSWORD}";'
 
 
 def _one_line(pem: str) -> str:

@@ -1,0 +1,80 @@
+"""Kafka's ACLs: the rights that docs/security.md names are enough for a line, and lacking them is told."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from andon.errors import ConfigError, FatalError, RetryableError
+from andon.events import silent
+from andon.kafka import KafkaPublisher, ensure_topics, producer, started
+from andon.lag import group_lag
+from andon.settings import KafkaSettings, RedisSettings, Settings
+from andon.wire import encode
+from tests.e2e.line import Line
+from tests.security.kafka_server import OTHERS, GuardedKafka
+from tests.unit.sinks.frames import inspected
+
+pytestmark = pytest.mark.integration
+
+
+def as_user(kafka: KafkaSettings, name: str) -> KafkaSettings:
+    login = {"sasl_username": name, "sasl_password": OTHERS[name]}
+    return KafkaSettings.model_validate(kafka.model_dump() | login)
+
+
+async def test_the_rights_of_the_page_are_enough_for_a_line(
+    guarded: KafkaSettings, guarded_server: GuardedKafka, redis_url: str, tmp_path: Path
+) -> None:
+    kafka = as_user(guarded, "line")
+    prefix = f"{kafka.group_prefix}."
+    guarded_server.allow("line", "topic", prefix, "Read", "Write", "Describe", "Create")
+    guarded_server.allow("line", "group", prefix, "Read", "Describe")
+    with Line(tmp_path, kafka, RedisSettings(url=redis_url), tmp_path) as line:
+        line.document["kafka"]["sasl_password"] = OTHERS["line"]
+        line.write()
+        line.start("sink", "sink")
+        async with started(lambda: producer(kafka), kafka, silent) as client:
+            for seq in range(20):
+                await (await KafkaPublisher(client).send(kafka.inspections_topic, encode(inspected(seq))))
+        line.wait_for(lambda: line.audit()["ledger"]["inspected"] == 20, 60, "the account")
+        assert line.stop("sink") == 0
+    lags = await group_lag(kafka, Settings(kafka=kafka).sink_group, kafka.inspections_topic)
+    assert lags is not None
+    assert sum(lag.committed for lag in lags) == 20
+
+
+async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded: KafkaSettings) -> None:
+    guest = as_user(guarded, "guest")
+    with pytest.raises(FatalError, match=r"can't be created.*uthorization") as told:
+        await ensure_topics(Settings(kafka=guest), silent)
+    assert "\n" not in str(told.value)
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="gives user 'guest' not the right"):
+        async with started(lambda: producer(guest), guest, silent):
+            pass
+    assert time.monotonic() - began < 10, "it is told at once"
+
+
+async def test_a_topic_that_may_not_be_written_refuses_the_record_and_says_so(
+    guarded: KafkaSettings, guarded_server: GuardedKafka
+) -> None:
+    guest = as_user(guarded, "guest")
+    await ensure_topics(Settings(kafka=guarded), silent)
+    guarded_server.allow("guest", "topic", guarded.frames_topic, "Write", "Describe")
+    async with started(lambda: producer(guest), guest, silent) as client:
+        with pytest.raises(RetryableError, match="uthoriz"):
+            await (await KafkaPublisher(client).send(guest.inspections_topic, encode(inspected(0))))
+
+
+def test_a_role_of_a_user_without_rights_ends_with_one_line(guarded: KafkaSettings, line_yaml: Path) -> None:
+    kafka = as_user(guarded, "guest").model_dump(mode="json") | {"sasl_password": OTHERS["guest"], "start_timeout_s": 5}
+    line_yaml.write_text(yaml.safe_dump({"kafka": kafka, "cameras": [{"id": "c", "url": "nowhere.mp4"}]}))
+    command = [sys.executable, "-m", "andon", "ingest", "-c", str(line_yaml)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "is missing at" in done.stderr.splitlines()[-1]
+    assert OTHERS["guest"] not in done.stderr
