@@ -184,6 +184,17 @@ class CameraChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CameraResized(Event):
+    """The camera's pictures have another size from here on (after the roi, before shrinking); it goes on."""
+
+    name: ClassVar[str] = "camera.resized"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameCaptured(Event):
     name: ClassVar[str] = "frame.captured"
     level: ClassVar[Level] = "debug"

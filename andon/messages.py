@@ -14,7 +14,9 @@ from andon.errors import QuarantineReason
 ShedReason = Literal["mailbox_full", "stale", "backpressure", "spool_full"]
 Outcome = Literal["inspected", "shed", "quarantined"]
 ClockSource = Literal["camera", "host", "file"]
-CameraState = Literal["connecting", "online", "offline", "stopped"]
+ImageHealth = Literal["frozen", "dark", "overexposed", "blurred"]
+"""What makes a camera's pictures no basis for a verdict, though it delivers them."""
+CameraState = Literal["connecting", "online", "offline", "stopped", "frozen", "dark", "overexposed", "blurred"]
 Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
 
@@ -68,6 +70,8 @@ class Frame(Message):
     """A `freshest` camera's limit: an older frame is shed as `stale` before it is decoded. None: never."""
     corrupt: bool = False
     """The camera's decoder called this picture corrupt: it is quarantined, never inspected."""
+    health: ImageHealth | None = None
+    """What is wrong with the picture as a whole: it is inspected, and never a pass. None: nothing."""
     part_id: str | None = None
 
     @property
@@ -179,6 +183,8 @@ class Inspection(Message):
     runtime: str = ""
     timings: Timings = Timings()
     inspected_at: Utc
+    health: ImageHealth | None = None
+    """The frame's: with one, seeing nothing on it says nothing."""
     part_id: str | None = None
 
     @model_validator(mode="after")

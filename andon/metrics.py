@@ -39,6 +39,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_mailbox_depth_frames", "gauge", "Encoded frames that wait for the broker", ("camera",)),
     Metric("andon_ingest_mailbox_capacity_frames", "gauge", "The mailbox's bound", ("camera",)),
     Metric("andon_ingest_camera_online", "gauge", "1 while the camera delivers frames", ("camera",)),
+    Metric(
+        "andon_ingest_camera_unhealthy",
+        "gauge",
+        "1 while its pictures are no basis for a verdict",
+        ("camera", "reason"),
+    ),
     Metric("andon_ingest_camera_fps_hertz", "gauge", "Frames a second over the last seconds", ("camera",)),
     Metric("andon_ingest_spool_depth_records", "gauge", "What waits on disk for the broker", ("camera",)),
     Metric("andon_ingest_spool_size_bytes", "gauge", "What the spool takes on disk", ("camera",)),

@@ -62,6 +62,27 @@ class RedisSettings(Section):
     """For how long a repeated alert is recognised."""
 
 
+class HealthSettings(Section):
+    """When a camera's pictures are no basis for a verdict. Levels are 0 to 255."""
+
+    enabled: bool = True
+    dark_level: float = Field(default=20.0, ge=0, le=255)
+    """Dark: 95 % of the picture lies below. 20: black, and the noise of a covered lens."""
+    overexposed_level: float = Field(default=245.0, ge=0, le=255)
+    """Over-exposed: 75 % of the picture lies above. 255 for a scene lit from behind: never."""
+    hold_s: Positive = 1.0
+    """Dark, over-exposed or blurred for so long is the camera's state; healthy for so long ends it."""
+    frozen_s: Positive = 2.0
+    """Frozen: the same picture for so long. An encoder repeats a still scene without noise pixel for pixel, too: raise
+    it where nothing moves for longer."""
+    frozen_change: float = Field(default=0.01, ge=0, le=255)
+    """The same: the mean difference of two pictures is at most this. A camera's noise changes it by 0.1 and more."""
+    blurred_ratio: float = Field(default=0.25, ge=0, lt=1)
+    """Blurred: less than this part of what is usually the least sharp of its pictures. 0: never."""
+    learn_s: Positive = 60.0
+    """What is usual is learned from so much of healthy pictures, after a start and after a change of their size."""
+
+
 class CameraSettings(Section):
     id: CameraId
     url: SecretStr
@@ -94,6 +115,8 @@ class CameraSettings(Section):
     """No frame for so long: the connection is taken for dead and opened anew."""
     reconnect_max_s: Positive = 3.0
     """The ceiling of the exponential back-off between attempts; attempts never end."""
+    health: HealthSettings | None = None
+    """This camera's own thresholds, all of them; None: the line's."""
 
     @model_validator(mode="after")
     def _roi_is_a_rectangle(self) -> Self:
@@ -231,6 +254,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     cameras: tuple[CameraSettings, ...] = ()
     spool: SpoolSettings = SpoolSettings()
+    health: HealthSettings = HealthSettings()
     pools: dict[PoolName, PoolSettings] = {"default": PoolSettings()}
     worker: WorkerSettings = WorkerSettings()
     sinks: SinkSettings = SinkSettings()

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
 
-from andon.events import CameraChanged
-from andon.messages import CameraState, CameraStatus
-from andon.settings import CameraSettings
+from andon.events import CameraChanged, CameraResized
+from andon.messages import CameraState, CameraStatus, ImageHealth
+from andon.settings import CameraSettings, HealthSettings
 from ingest.backlog import Backlog
 from ingest.capture import Capture, Tools
 from ingest.handoff import Handoff
+from ingest.health import Sharpness
 from ingest.mailbox import Mailbox
 from ingest.publisher import CameraPublisher, Route
 from ingest.reconnect import Reconnect
@@ -17,12 +20,19 @@ from ingest.spooler import Spooler
 from ingest.threads import either, on_thread
 from ingest.urls import SourceError
 from ingest.waiting import Bounds
+from ingest.watch import Size, Watch
 
 HEARTBEAT_S = 1.0
 FPS_WINDOW = 5
 """Heartbeats over which the frame rate is taken."""
 STOP_S = 1.0
 """How long a stopping camera waits for its thread; one that is caught in a silent connection is left behind."""
+_WRONG: Mapping[CameraState, str] = {
+    "frozen": "the same picture again and again",
+    "dark": "the picture is dark",
+    "overexposed": "the picture is over-exposed",
+    "blurred": "the picture is less sharp than it used to be",
+}
 MAX_SESSIONS = 16
 """Ended sessions that may wait for the broker before a camera is connected again."""
 
@@ -37,13 +47,20 @@ class Camera:
         tools: Tools,
         heartbeat_s: float = HEARTBEAT_S,
         spool: SpoolPlace | None = None,
+        health: HealthSettings | None = None,
     ) -> None:
-        """`spool`: where a `lossless` camera's frames wait for a broker that is away; None: they don't."""
+        """`spool`: where a `lossless` camera's frames wait for a broker that is away; None: they don't.
+
+        `health`: when its pictures are no basis for a verdict; None: nobody looks.
+        """
         self.settings = settings
         self.state: CameraState = "connecting"
         self.fps = 0.0
         self._tools = tools
         self._heartbeat_s = heartbeat_s
+        self._health = health
+        self._usual = Sharpness(health.learn_s) if health is not None else None
+        self._watched: Watch | None = None
         spools = spool is not None and settings.policy == "lossless"
         memory, tail = _bounds(settings, spools=spools)
         backlog = Backlog(tail) if spools else None
@@ -114,7 +131,8 @@ class Camera:
         def begun(session: str) -> None:
             loop.call_soon_threadsafe(self._online, session)
 
-        capture = Capture(self.settings, self._handoff, self._tools, begun)
+        self._watched = self._looking(loop)
+        capture = Capture(self.settings, self._handoff, self._tools, begun, self._watched)
         running = on_thread(capture.run, f"camera.{self.settings.id}")
         try:
             await either(stop.wait(), asyncio.shield(running))
@@ -126,8 +144,28 @@ class Camera:
         except SourceError as error:
             return str(error)
         finally:
+            self._watched = None
             capture.stop()
         return None if finite else "the stream ended"
+
+    def _looking(self, loop: asyncio.AbstractEventLoop) -> Watch | None:
+        """Looks at one session's pictures."""
+        if self._health is None or self._usual is None:
+            return None
+
+        def changed(health: ImageHealth | None) -> None:
+            with suppress(RuntimeError):  # the loop has ended before the camera's thread
+                loop.call_soon_threadsafe(self._judged, watch, health)
+
+        def resized(before: Size, now: Size) -> None:
+            self._tools.emit(CameraResized(self.settings.id, "{}x{}".format(*before), "{}x{}".format(*now)))
+
+        watch = Watch(self._health, self._usual, changed, resized)
+        return watch
+
+    def _judged(self, watch: Watch, health: ImageHealth | None) -> None:
+        if watch is self._watched and self.delivers:  # else its session is over
+            self._turn(health or "online", self._trouble or _WRONG.get(health or "online", ""))
 
     async def _pause(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
@@ -137,9 +175,14 @@ class Camera:
         while True:
             await asyncio.sleep(self._heartbeat_s)
             self._measure()
-            if self.state == "online":
-                self._turn("online", self._trouble)
+            if self.delivers:
+                self._turn(self.state, self._trouble or _WRONG.get(self.state, ""))
             self._handoff.tell(self._status())
+
+    @property
+    def delivers(self) -> bool:
+        """Frames come, healthy or not."""
+        return self.state == "online" or self.state in _WRONG
 
     @property
     def _trouble(self) -> str:
@@ -180,7 +223,7 @@ class Camera:
             state=self.state,
             captured=captured,
             at=self._tools.clock.now(),
-            fps=self.fps if self.state == "online" else 0.0,
+            fps=self.fps if self.delivers else 0.0,
             detail=self._detail,
         )
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.events import Emit, FrameCaptured, FrameCorrupt, FramesShed
-from andon.messages import Frame
+from andon.messages import Frame, ImageHealth
 from andon.settings import CameraSettings
-from ingest.encode import Encoded, FpsLimit, encode
+from ingest.encode import Encoded, FpsLimit, cropped, jpeg
 from ingest.handoff import Handoff
 from ingest.source import FrameSource, OpenSource, Picture, SourceInfo
 from ingest.timeline import Stamp, timeline
+from ingest.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,24 @@ class Tools:
 class Capture:
     """`run` on its own thread; `stop` from any."""
 
-    def __init__(self, camera: CameraSettings, handoff: Handoff, tools: Tools, begun: Callable[[str], object]) -> None:
-        """`begun` is called from the capture's thread with the session's name when its first picture is put."""
+    def __init__(
+        self,
+        camera: CameraSettings,
+        handoff: Handoff,
+        tools: Tools,
+        begun: Callable[[str], object],
+        watch: Watch | None = None,
+    ) -> None:
+        """`begun` is called from the capture's thread with the session's name when its first picture is put.
+
+        `watch` looks at each picture; None: nobody does.
+        """
         self._camera = camera
         self._handoff = handoff
         self._tools = tools
         self._begun = begun
+        self._watch = watch
+        self._health: ImageHealth | None = None
         self._stopped = threading.Event()
         self._max_bytes = min(tools.max_payload_bytes, camera.mailbox_bytes)
         self._session: str | None = None
@@ -82,7 +95,7 @@ class Capture:
 
     def _put(self, picture: Picture, stamp: Stamp, info: SourceInfo, *, wait: bool) -> bool:
         began = self._tools.clock.monotonic()
-        encoded = self._encode(picture, info)
+        encoded = self._encode(picture, stamp, info)
         encode_s = self._tools.clock.monotonic() - began
         frame = self._frame(encoded, stamp, corrupt=picture.corrupt or not encoded.payload)
         given_up = self._handoff.put(frame, wait=wait)
@@ -92,11 +105,15 @@ class Capture:
         self._tell(frame, encode_s, given_up)
         return True
 
-    def _encode(self, picture: Picture, info: SourceInfo) -> Encoded:
+    def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
         """Without a payload where there are no pixels, or more than the broker takes: it is quarantined, not lost."""
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height))
-        encoded = encode(picture.bgr(), self._camera)
+        part = cropped(picture.bgr(), self._camera.roi)
+        if self._watch is not None and not picture.corrupt:
+            at_s = self._tools.clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
+            self._health = self._watch.saw(part, at_s)
+        encoded = jpeg(part, self._camera)
         if len(encoded.payload) > self._max_bytes:
             return Encoded(b"", encoded.width, encoded.height)
         return encoded
@@ -117,6 +134,7 @@ class Capture:
             payload=encoded.payload,
             max_age_s=self._camera.max_age_s if self._camera.policy == "freshest" else None,
             corrupt=corrupt,
+            health=self._health,
         )
 
     def _tell(self, frame: Frame, encode_s: float, given_up: int) -> None:

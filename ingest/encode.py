@@ -40,13 +40,19 @@ def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
     Raises:
         SourceError: the camera's roi lies outside its picture.
     """
-    part = _shrunk(_cropped(bgr, camera.roi), camera.longest_side)
+    return jpeg(cropped(bgr, camera.roi), camera)
+
+
+def jpeg(part: Bgr, camera: CameraSettings) -> Encoded:
+    """Shrink and encode what `cropped` has left."""
+    part = _shrunk(part, camera.longest_side)
     encoded, payload = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
     assert encoded  # OpenCV raises instead on anything that a valid array can cause
     return Encoded(payload.tobytes(), part.shape[1], part.shape[0])
 
 
-def _cropped(bgr: Bgr, roi: tuple[int, int, int, int] | None) -> Bgr:
+def cropped(bgr: Bgr, roi: tuple[int, int, int, int] | None) -> Bgr:
+    """The part that is inspected, as a view. Raises SourceError: the roi lies outside the picture."""
     if roi is None:
         return bgr
     x, y, width, height = roi

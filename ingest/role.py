@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import get_args
 
 import cv2
 from aiokafka import AIOKafkaProducer
@@ -11,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from andon.errors import ConfigError, FatalError
 from andon.kafka import KafkaPublisher, Publisher, admin, producer, started
 from andon.lifecycle import Life
+from andon.messages import ImageHealth
 from andon.metrics import Reading
 from andon.settings import CameraSettings, Settings
 from ingest.camera import Camera
@@ -88,7 +90,9 @@ def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[Cam
 def _camera(settings: CameraSettings, life: Life, publisher: Publisher, spool: SpoolPlace | None) -> Camera:
     kafka = life.settings.kafka
     route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
-    return Camera(settings, route, Tools(open_source, life.clock, life.emit, kafka.max_record_bytes), spool=spool)
+    tools = Tools(open_source, life.clock, life.emit, kafka.max_record_bytes)
+    health = settings.health or life.settings.health
+    return Camera(settings, route, tools, spool=spool, health=health if health.enabled else None)
 
 
 def _watch(life: Life, cameras: Sequence[Camera]) -> None:
@@ -101,9 +105,14 @@ def _watch(life: Life, cameras: Sequence[Camera]) -> None:
         "andon_ingest_mailbox_capacity_frames",
         lambda: labelled([camera.settings.mailbox_frames for camera in cameras]),
     )
-    watch("andon_ingest_camera_online", lambda: labelled([camera.state == "online" for camera in cameras]))
+    watch("andon_ingest_camera_online", lambda: labelled([camera.delivers for camera in cameras]))
+    watch("andon_ingest_camera_unhealthy", lambda: [reading for camera in cameras for reading in _unhealthy(camera)])
     watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
     _watch_spools(life, [camera.spooler for camera in cameras if camera.spooler is not None])
+
+
+def _unhealthy(camera: Camera) -> list[Reading]:
+    return [((camera.settings.id, reason), camera.state == reason) for reason in get_args(ImageHealth)]
 
 
 def _watch_spools(life: Life, spools: Sequence[Spooler]) -> None:

@@ -9,7 +9,8 @@ from andon.errors import RetryableError
 from andon.messages import CameraState, Defect, Inspection, Message, Outcome, RecordRef
 
 Verdict = Literal["pass", "fail", "unknown"]
-"""`fail`: a defect class was detected. `unknown`: not inspected. No result is never a pass."""
+"""`fail`: a defect class was detected. `unknown`: not inspected, or on a picture that is frozen, dark, over-exposed or
+blurred. No result is never a pass."""
 
 
 class SinkBusy(RetryableError):  # noqa: N818  # the name of the field

@@ -163,19 +163,26 @@ def _inspected(state: CameraState, seen: Inspection, policy: Policy) -> Outcomes
     if not _add(state, seen.session, (seen.seq, seen.seq), seen.outcome, seen.reason):
         return Outcomes(fresh=False)
     detections = policy.rules.counted(seen)
-    _verdict(memory, seen, "unknown" if seen.outcome != "inspected" else "fail" if detections else "pass")
+    blind = seen.outcome != "inspected" or seen.health is not None
+    _verdict(memory, seen, "unknown" if blind else "fail" if detections else "pass")
     in_order = seen.session == memory.session and (memory.watch.session != seen.session or seen.seq > memory.watch.seq)
     if not in_order:  # a late frame of a session that is over: it counts, and no more
         return Outcomes()
     memory.face.last_frame, memory.face.last_frame_at = seen.frame_id, seen.captured_at
     span = spans.saw_frame(memory.watch, state.camera_id, (seen.session, seen.seq, seen.captured_at), policy.silence_s)
     ended = state.sessions[seen.session].ended is not None
-    if seen.outcome != "inspected" or ended:
+    if seen.outcome != "inspected" or ended or not _telling(seen, found=bool(detections)):
         return Outcomes(spans=(span,) if span else ())
     settings = policy.rules.settings
     sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, hypot(seen.width, seen.height), detections)
     matches = advance(memory.tracks, sight, settings.max_move, settings.close_after_frames, settings.confirm_window)
     return Outcomes(True, judge(memory.cases, matches, seen, policy.rules), (span,) if span else ())
+
+
+def _telling(seen: Inspection, *, found: bool) -> bool:
+    """Whether the frame says anything of defects. What is found on a dark or blurred one is raised, as missing it would
+    be worse; what is not found there may still be there. A frozen picture says nothing that it has not said before."""
+    return seen.health is None or (found and seen.health != "frozen")
 
 
 def _verdict(memory: Memory, seen: Inspection, verdict: Verdict) -> None:

@@ -31,6 +31,8 @@ refs = st.builds(RecordRef, topic=texts, partition=st.integers(0, 999), offset=s
 boxes = st.builds(Box, x1=pixels, y1=pixels, x2=pixels, y2=pixels)
 detections = st.builds(Detection, label=texts, confidence=fractions, box=boxes)
 
+healths = st.none() | st.sampled_from(["frozen", "dark", "overexposed", "blurred"])
+
 frames = st.builds(
     Frame,
     camera_id=camera_ids,
@@ -45,6 +47,7 @@ frames = st.builds(
     payload=st.binary(max_size=100),
     max_age_s=st.none() | st.floats(0.001, 1e6),
     corrupt=st.booleans(),
+    health=healths,
     part_id=st.none() | texts,
 )
 sheds = st.builds(
@@ -60,7 +63,7 @@ statuses = st.builds(
     CameraStatus,
     camera_id=camera_ids,
     session=st.none() | sessions,
-    state=st.sampled_from(["connecting", "online", "offline", "stopped"]),
+    state=st.sampled_from(["connecting", "online", "offline", "stopped", "frozen", "dark", "overexposed", "blurred"]),
     captured=st.integers(0, 2**40),
     final=st.booleans(),
     at=moments,
@@ -84,6 +87,7 @@ inspections = st.builds(
     runtime=texts,
     timings=timings,
     inspected_at=moments,
+    health=healths,
     part_id=st.none() | texts,
 )
 defects = st.builds(

@@ -214,6 +214,7 @@ class Inspector:
             height=frame.height,
             frame=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
             inspected_at=self._clock.now(),
+            health=frame.health,
             part_id=frame.part_id,
         )
 

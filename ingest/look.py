@@ -1,0 +1,65 @@
+"""What one picture looks like, in a few numbers: all that image health is judged by. A tenth of a millisecond."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ingest.source import Bgr
+
+GLANCE_PX = 160
+"""The longer side of what is compared and measured for brightness; every so many pixels one is taken."""
+DETAIL_PX = 640
+"""The longer side of what sharpness is measured on: neighbours must be near each other for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Levels are 0 to 255, of the green channel: the one that sensors sample most."""
+
+    bright: float
+    """95 % of the picture is darker than this."""
+    dim: float
+    """25 % of the picture is darker than this."""
+    change: float | None
+    """Mean difference to the picture before; None: there was none of this size."""
+    sharpness: float | None
+    """Variance of the Laplacian; None: not measured this time."""
+    size: tuple[int, int]
+    """Width and height of the picture in pixels."""
+
+
+class Looker:
+    """Measures one camera's pictures, in their order."""
+
+    def __init__(self) -> None:
+        self._before: Bgr | None = None
+
+    def look(self, bgr: Bgr, *, sharpness: bool) -> Look:
+        """`bgr`: uint8 (H, W, 3), not kept and not changed."""
+        green = bgr[:, :, 1]
+        glance = _thinned(green, GLANCE_PX)
+        before, self._before = self._before, glance
+        same_size = before is not None and before.shape == glance.shape
+        bright, dim = np.percentile(glance, (95, 25))
+        return Look(
+            bright=float(bright),
+            dim=float(dim),
+            change=float(cv2.norm(glance, before, cv2.NORM_L1)) / glance.size
+            if before is not None and same_size
+            else None,
+            sharpness=_sharpness(_thinned(green, DETAIL_PX)) if sharpness else None,
+            size=(bgr.shape[1], bgr.shape[0]),
+        )
+
+
+def _thinned(plane: Bgr, longest_px: int) -> Bgr:
+    """Every n-th pixel of every n-th row: no averaging, which would hide that noise changes."""
+    step = max(1, max(plane.shape) // longest_px)
+    return np.ascontiguousarray(plane[::step, ::step])
+
+
+def _sharpness(plane: Bgr) -> float:
+    """Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy (2000)."""
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(plane, cv2.CV_16S))
+    return float(deviation[0][0]) ** 2
