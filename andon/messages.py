@@ -21,7 +21,6 @@ Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
 
 
-
 def _to_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
