@@ -25,6 +25,11 @@ JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers that no segment follows: TEM and RST0-7."""
 
 
+JPEG_SCANS = 100
+"""At most so many scans; an encoder makes 10 or so. Each takes the decoder through the whole picture: 20,000 fit into
+a small record and keep it for minutes. Source: libjpeg-turbo, "Two issues with the JPEG standard"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     max_bytes: int
@@ -96,6 +101,9 @@ def _frame_size(payload: bytes, at: int) -> tuple[int, int]:
 
 def _read_jpeg(payload: bytes) -> Picture:
     """libjpeg-turbo itself and not cv2.imdecode, which fills what is missing with grey and says nothing."""
+    scans = payload.count(b"\xff\xda")
+    if scans > JPEG_SCANS:
+        raise PoisonError("undecodable", f"a JPEG of {scans} scans, {JPEG_SCANS} are read")
     try:
         picture: Picture = simplejpeg.decode_jpeg(payload, "BGR", strict=True)
     except ValueError as error:
@@ -104,9 +112,9 @@ def _read_jpeg(payload: bytes) -> Picture:
 
 
 def _read_png(payload: bytes) -> Picture:
-    _check_png(payload)
+    plain = _plain_png(payload)
     try:
-        picture = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise PoisonError("undecodable", f"a damaged PNG: {error.err}") from None
     if picture is None:
@@ -114,13 +122,20 @@ def _read_png(payload: bytes) -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-def _check_png(payload: bytes) -> None:
-    """Every chunk whole up to IEND: cv2 pads what is missing with black."""
+def _plain_png(payload: bytes) -> bytes:
+    """The picture alone, every chunk whole up to IEND: cv2 pads what is missing with black.
+
+    Without what else a PNG may carry: texts and profiles that unpack to gigabytes, frames of an animation in a size of
+    their own, and whatever makes libpng write a line to stderr for each.
+    """
+    parts = [PNG_SIGNATURE]
     for kind, body, crc in _png_chunks(payload):
         if zlib.crc32(body, zlib.crc32(kind)) != crc:
             raise PoisonError("undecodable", "a damaged PNG: a checksum is wrong")
+        if kind[0] & 0x20 == 0:  # critical, says the case of its first letter (PNG, section 5.4)
+            parts += [struct.pack(">I", len(body)), kind, body, struct.pack(">I", crc)]
         if kind == b"IEND":
-            return
+            return b"".join(parts)
     raise PoisonError("undecodable", "a truncated PNG")
 
 

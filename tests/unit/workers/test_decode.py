@@ -136,3 +136,20 @@ def test_a_jpeg_with_any_byte_changed_is_read_or_refused(at: int, flip: int) -> 
 def test_the_size_is_read_from_the_picture_itself() -> None:
     assert jpeg_size(JPEG) == (80, 60)
     assert png_size(PNG) == (80, 60)
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_takes_minutes() -> None:
+    """Found by fuzzing: each scan takes the decoder through the whole picture."""
+    progressive = encoded(".jpg", None, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    last = progressive[progressive.rindex(b"\xff\xda") : -2]
+    assert "scans" in str(refused(progressive[:-2] + last * 200 + progressive[-2:]))
+
+
+def test_what_else_a_png_carries_is_not_unpacked(capfd: pytest.CaptureFixture[str]) -> None:
+    """Found by fuzzing: a profile that unpacks to gigabytes, and a line on stderr for each odd chunk."""
+    chunks = [(b"tIME", b"\x07\xea\x03\x01\0\0\0")] * 3 + [(b"iCCP", b"k\0\0" + zlib.compress(bytes(10_000_000), 9))]
+    carried = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    assert (decode(PNG[:33] + carried + PNG[33:], "image/png", LIMITS) == picture()).all()
+    assert capfd.readouterr().err == ""

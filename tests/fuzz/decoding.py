@@ -1,0 +1,82 @@
+"""Decodes mutated pictures in this process, which has only so much memory: `python -m tests.fuzz.decoding FIRST COUNT`.
+
+Run as a child: a decoder's crash ends it. Prints one line of JSON; the seed under way is on stderr if it dies.
+"""
+
+import faulthandler
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from andon.errors import PoisonError
+from tests.fuzz.pictures import mutated, originals
+from tests.fuzz.reading import seed_told
+from workers.decode import Limits, decode
+
+LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
+HEADROOM_BYTES = 300_000_000
+"""Of address space, beyond what the process has before the first picture."""
+
+
+@dataclass(slots=True)
+class Figures:
+    decoded: int = 0
+    quarantined: int = 0
+    most_grown_bytes: int = 0
+    """The highest resident memory, less what it was before the first mutated picture."""
+    slowest_cpu_s: float = 0.0
+    slowest_seed: int = -1
+
+
+def run(first: int, count: int) -> Figures:
+    for picture, kind in originals():
+        decode(picture, kind, LIMITS)
+    _limit_memory()
+    before = _peak_bytes()
+    figures = Figures()
+    for seed in range(first, first + count):
+        _decode(seed, figures)
+    figures.most_grown_bytes = _peak_bytes() - before
+    return figures
+
+
+def _decode(seed: int, figures: Figures) -> None:
+    picture, kind = mutated(seed)
+    Path("/proc/self/comm").write_text(f"fuzz-{seed}", encoding="ascii")  # what a core dump is named by
+    begun_s = time.process_time()
+    with seed_told("pictures", seed):
+        try:
+            decoded = decode(picture, kind, LIMITS)
+        except PoisonError as error:
+            assert "\n" not in str(error)
+            figures.quarantined += 1
+        else:
+            height, width, channels = decoded.shape
+            assert channels == 3
+            assert decoded.dtype == np.uint8
+            assert height * width <= LIMITS.max_pixels
+            figures.decoded += 1
+    took_s = time.process_time() - begun_s
+    if took_s > figures.slowest_cpu_s:
+        figures.slowest_cpu_s, figures.slowest_seed = took_s, seed
+
+
+def _limit_memory() -> None:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + HEADROOM_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    faulthandler.enable()
+    first, count = (int(given) for given in sys.argv[1:3])
+    print(json.dumps(asdict(run(first, count))))  # noqa: T201

@@ -1,0 +1,83 @@
+"""What the line does with a record that may be anything: the same calls as in the roles, without their processes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from andon.alert_stream import defect_in
+from andon.errors import DecodeError
+from andon.offsets import Partition
+from andon.stage import Delivery
+from andon.wire import Record, decode, encode
+from sinks.alerts.payload import defect_of
+from sinks.batch import gather
+from sinks.sink import OutboxItem
+from sinks.state import CameraState, from_bytes, snapshot, to_bytes
+from sinks.stored import Position
+from tests.fakes import START, Told
+from tests.fuzz.records import mutated
+from tests.unit.sinks.frames import POLICY
+from workers.quarantine import quarantined
+
+HERE = Partition("andon.inspections", 0)
+
+
+class FuzzError(AssertionError):
+    """An input does what none may do. Says how to see it again."""
+
+
+@contextmanager
+def seed_told(kind: str, seed: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        again = f"Replay it with: python -m tests.fuzz {kind} --seed {seed}"
+        raise FuzzError(f"{kind} {seed}: {type(error).__name__}: {error}\n{again}") from error
+
+
+def read(seed: int) -> bool:
+    """Whether the record of this seed is a message. Whatever it is, every reader copes with it."""
+    with seed_told("records", seed):
+        record = mutated(seed)
+        _account(record)
+        _alert(record)
+        try:
+            message = decode(record)
+        except DecodeError as error:
+            line = str(error)
+            assert "\n" not in line, f"not one line: {line!r}"
+            quarantined(record, error, 1_000_000)
+            return False
+        again = encode(message)
+        assert decode(Record("t", 0, 0, again.timestamp_ms, again.key, again.value, again.headers)) == message
+        return True
+
+
+def _account(record: Record) -> None:
+    """What it says is accounted for or told; the state can be stored, shown and taken on by the next record."""
+    told = Told()
+    cameras: dict[str, CameraState] = {}
+    work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, told)
+    assert len(told.events) + len(work.messages) == 1
+    work.step(cameras, POLICY, ("kafka",))
+    work.step(cameras, POLICY, ("kafka",))  # delivered again
+    for state in work.touched:
+        assert from_bytes(to_bytes(state.memory)) == state.memory
+        snapshot(state)
+        for ledger in state.sessions.values():
+            assert ledger.tally().balanced
+            assert type(ledger).from_bytes(ledger.to_bytes()).tally() == ledger.tally()
+
+
+def _alert(record: Record) -> None:
+    """As an entry of the stream, and as an item of the outbox."""
+    fields = {name.encode(errors="replace"): value for name, value in record.headers if value is not None}
+    for given in ({b"event": record.value or b""}, {b"type": b"\xff\0", b"event": b""}, fields):
+        try:
+            defect_in((b"1-0", given))
+        except DecodeError:
+            pass
+    try:
+        defect_of(OutboxItem(1, "kafka", 0, "id", record.value or b"", START + timedelta(seconds=1), 0))
+    except DecodeError:
+        pass
