@@ -27,6 +27,8 @@ from deploy.local.line import Line, Plan, line
 from deploy.local.soak.breaker import Breaker, Cameras, Servers
 from deploy.local.soak.schedule import ANYWHERE, LASTING, Fault, faults
 
+FPS = 5.0
+"""Of each camera: the line shall have room to catch up, on a small machine, too."""
 RECOVERY_S = 120.0
 """A line that takes longer is told as one that did not recover."""
 CAUGHT_UP_S = 3.0
@@ -95,7 +97,7 @@ def _prepared(seed: int, minutes: float, workers: int, kafka_home: Path | None, 
     schedule = faults(seed, LASTING if kafka else ANYWHERE, MOST_FAULTS)
     with Cameras(logs) as cameras:
         config = folder / "line.yaml"
-        scene.write(scene.document(folder, cameras.port), config)
+        scene.write(_document(folder, cameras), config)
         settings = load(config)
         plan = Plan(config, settings, folder, workers, backlog_s=RECOVERY_S)
         tally = Tally([camera.id for camera in settings.cameras])
@@ -108,11 +110,18 @@ def _prepared(seed: int, minutes: float, workers: int, kafka_home: Path | None, 
             yield Soak(plan, minutes, schedule, cameras, kafka, tally, SystemClock(), Console())
 
 
+def _document(folder: Path, cameras: Cameras) -> dict[str, Any]:
+    document = scene.document(folder, cameras.port)
+    for camera in document["cameras"]:
+        camera["fps"] = FPS
+    return document
+
+
 async def _soak(soak: Soak, seed: int, json_file: Path | None) -> int:
     outcome = Outcome(seed, "Apache Kafka" if soak.kafka else "embedded")
     with Interrupt(lambda: soak.console.print("draining; Ctrl-C again stops at once")) as interrupt:
         async with line(soak.plan, silent, soak.clock) as running:
-            document = scene.document(soak.plan.folder, soak.cameras.port)
+            document = _document(soak.plan.folder, soak.cameras)
             scene.write(scene.settled(document, running.at), soak.plan.config)
             soak.console.print(f"seed {seed}, on {outcome.broker}, in {soak.plan.folder}", highlight=False)
             if not await interrupt.before(running.start_inspecting()):
