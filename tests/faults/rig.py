@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +45,7 @@ class Rig(Line):
     def settings(self) -> Settings:
         return load(self.config)
 
-    def play(self, clips: dict[str, Path], **values: object) -> None:
+    def play(self, clips: Mapping[str, Path | str], **values: object) -> None:
         """Write line.yaml with a camera for each clip."""
         base: dict[str, Any] = {"longest_side": 320, "mailbox_frames": 1000}
         self.write([{"id": name, "url": str(path), **base, **values} for name, path in clips.items()])
