@@ -23,6 +23,7 @@ from andon.settings import KafkaSettings, RedisSettings
 from andon.wire import Outgoing
 from tests import postgres_server
 from tests.e2e.line import CLIPS, MODEL, Line
+from tests.integration.ingest.line import FakeCamera
 from tests.kafka_server import free_port
 from tests.postgres_server import PostgresServer
 from tests.security import kafka_server, redis_server, secrets
@@ -56,10 +57,13 @@ def guarded_line(line: Line, log_format: str) -> None:
     document["run"] = {"log_level": "debug", "log_format": log_format, "drain_s": 5}
 
 
-def cameras() -> list[dict[str, Any]]:
+def cameras(refusing: int = CLOSED) -> list[dict[str, Any]]:
+    """`refusing`: where a camera answers that takes no password."""
+    patience = {"open_timeout_s": 1, "reconnect_max_s": 1}
     return [
         {"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "loop": True},
-        {"id": "away", "url": secrets.CAMERA_URL.format(port=CLOSED), "open_timeout_s": 1, "reconnect_max_s": 1},
+        {"id": "away", "url": secrets.CAMERA_URL.format(port=CLOSED), **patience},
+        {"id": "refusing", "url": secrets.CAMERA_URL.format(port=refusing), **patience},
     ]
 
 
@@ -76,16 +80,20 @@ async def test_a_running_line_and_its_crash_tell_no_secret(
     monkeypatch.setenv("BROKER_PASSWORD", kafka_server.PASSWORD)
     postgres.empty()
     said: dict[str, str] = {}
-    with Line(tmp_path, guarded, RedisSettings(url=redis_url), cache) as line:
+    with (
+        FakeCamera("401 Unauthorized") as refusing,
+        Line(tmp_path, guarded, RedisSettings(url=redis_url), cache) as line,
+    ):
         guarded_line(line, log_format)
         line.document["sinks"]["store"] = postgres.url
-        line.write(cameras())
+        line.write(cameras(refusing.port))
         for role, command in (("sink", "sink"), ("worker", "work"), ("ingest", "ingest")):
             line.start(role, command)
         await publish_poison(guarded)
         line.wait_for(lambda: stored_evidence(tmp_path), 120, "evidence of a defect")
         line.wait_for(lambda: "record.quarantined" in (tmp_path / "worker.log").read_text(), 30, "a quarantined record")
         line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 30, "the camera that is away")
+        line.wait_for(lambda: "login (401)" in (tmp_path / "ingest.log").read_text(), 30, "the camera that refuses")
         for role in ("sink", "worker", "ingest"):
             said[f"{role} metrics"] = line.metrics(role)
         for asked in (["audit"], ["audit", "--json"], ["lag"], ["lag", "--json"], ["config", "check"]):
