@@ -89,6 +89,11 @@ class Rig(Line):
         self.wait_for(reached, timeout_s, f"{what}; inspected {self.inspected()}")
         return time.monotonic() - since
 
+    def settle(self) -> None:
+        """Wait until nothing is in flight: by the store, which is asked cheaply, then by the audit itself."""
+        self.wait_for(lambda: self.account().total.in_flight == 0, SETTLE_S, "nothing in flight")
+        self.wait_for(lambda: self.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "the audit to say so")
+
     def alerts(self) -> list[Defect]:
         """Every alert on the Redis stream, in order."""
         with redis.Redis.from_url(self._redis.url.get_secret_value()) as client:
@@ -111,7 +116,7 @@ class Rig(Line):
         """Everything is accounted for, and every event of the run without a fault has been raised, once."""
         self.wait_for(lambda: self.inspected() >= frames, SETTLE_S, f"{frames} inspected; there are {self.inspected()}")
         self.wait_for(lambda: self.steps() >= recording.steps, SETTLE_S, "every event")
-        self.wait_for(lambda: self.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+        self.settle()
         self.expect(recording, captured=frames, inspected=frames)
 
     def expect(self, recording: Recording, **ledger: int) -> None:

@@ -139,7 +139,7 @@ def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
     recovered(time.monotonic() - since, "inspections, the broker's own start included")
     rig.wait_for(lambda: rig.gauge("ingest", "andon_ingest_spool_full") == 0, 60, "the spool to have room")
     assert rig.stop("ingest") == 0
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, 60, "nothing in flight")
+    rig.settle()
     report = rig.audit()
     assert report["balanced"]
     assert (report["ledger"]["lost"], report["ledger"]["duplicates"], report["ledger"]["quarantined"]) == (0, 0, 0)

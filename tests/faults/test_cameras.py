@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from tests.faults.conftest import Recovered
-from tests.faults.rig import SETTLE_S, Rig
+from tests.faults.rig import Rig
 from tests.videos import RtspServer
 
 AWAY_S = 4.0
@@ -28,7 +28,7 @@ def test_rtsp_cameras_that_die_and_come_back(rig: Rig, videos: dict[str, Path], 
         recovered(time.monotonic() - since, "new sessions of every camera, the cameras' own start included")
         rig.wait_inspected(rig.inspected() + 60)
         assert rig.stop("ingest") == 0
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     report = rig.audit()
     ledger = report["ledger"]
     assert report["balanced"]

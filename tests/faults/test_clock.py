@@ -45,7 +45,7 @@ def test_a_clock_set_back_by_an_hour_changes_neither_account_nor_events(
     rig.start("ingest-2", "ingest", "--once")
     assert rig.finish("ingest-2") == 0
     rig.wait_inspected(4 * FRAMES)
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     rig.wait_for(lambda: len(rig.alert_ids()) == 2 * len(recording.steps), SETTLE_S, "every event of both sessions")
     rig.expect(recording, captured=4 * FRAMES, inspected=4 * FRAMES)
     earlier = {session for _, session in rig.sessions()[::2]}

@@ -45,7 +45,7 @@ def test_one_percent_of_poison_is_quarantined_and_everything_else_inspected(rig:
     rig.start("worker", "work")
     rig.feed(messages).wait()
     rig.wait_inspected(2 * FRAMES - frames)
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     rig.wait_for(lambda: rig.steps() >= recording.steps, SETTLE_S, "every event")
     rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES - frames, quarantined=frames)
     counted = [
@@ -71,7 +71,7 @@ def test_a_record_of_the_largest_size_is_inspected_and_one_above_is_quarantined(
     rig.start("worker", "work")
     rig.feed(messages).wait()
     rig.wait_inspected(2 * FRAMES - 1)
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     rig.wait_for(lambda: rig.steps() >= recording.steps, SETTLE_S, "every event")
     rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES - 1, quarantined=1)
     reasons = Counter[str]()
@@ -94,6 +94,6 @@ def test_a_camera_whose_pictures_are_too_large_is_in_the_account(rig: Rig) -> No
     rig.start("ingest", "ingest", "--once", ready=False)
     assert rig.finish("ingest") == 0
     rig.wait_inspected(5)
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     ledger = rig.audit()["ledger"]
     assert (ledger["captured"], ledger["inspected"], ledger["quarantined"], ledger["lost"]) == (10, 5, 5, 0)

@@ -48,7 +48,7 @@ async def forget(kafka: KafkaSettings, topic: str) -> None:
 def lost_as_expired(rig: Rig) -> int:
     """Everything is inspected or lost as expired, the audit says so and fails. Returns how many are lost."""
     rig.wait_for(lambda: rig.account().total.captured == 2 * FRAMES, SETTLE_S, "the last word")
-    rig.wait_for(lambda: rig.audit()["ledger"]["in_flight"] == 0, SETTLE_S, "nothing in flight")
+    rig.settle()
     report = rig.audit()
     lost = int(report["ledger"]["lost"])
     whole = {"captured": 2 * FRAMES, "inspected": 2 * FRAMES - lost, "shed": 0, "quarantined": 0}
