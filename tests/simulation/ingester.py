@@ -57,7 +57,7 @@ class Ingester:
 
     def step(self) -> None:
         camera, rng, plan = self.camera, self.world.rng, self.world.plan
-        if camera.sessions and rng.random() < 0.4:
+        if camera.sessions and rng.random() < (0.9 if self.world.calm else 0.4):
             self._capture()
         if self.flights and rng.random() < 0.6:
             self._deliver()

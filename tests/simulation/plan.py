@@ -69,7 +69,7 @@ def drawn(rng: Random) -> Plan:
         max_age_s=1.0 if "freshest" in faults else None,
         reorders="client_reorders" in faults,
         fault_rate=rng.choice((0.02, 0.05, 0.15)),
-        steps=rng.choice((60, 120, 200)),
+        steps=rng.choice((40, 80, 160)),
     )
 
 

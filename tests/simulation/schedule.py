@@ -188,9 +188,9 @@ class _Schedule:
     def _rest(self) -> None:
         for _ in range(PATIENCE):
             if self._uneasy:
-                self._recover(0.1)
+                self._recover(0.5)
             self._step()
-            if self._steps % 16 == 0 and not self._uneasy and self._at_rest():
+            if self._steps % 8 == 0 and not self._uneasy and self._at_rest():
                 return
         require(False, f"nothing comes to rest: {self._standing()}")
 

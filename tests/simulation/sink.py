@@ -123,11 +123,12 @@ class Sink:
 
     def step(self) -> None:
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
-            if self._taking_over is not None:
-                self._taking_over = self._stepped(self._taking_over)
-            self._poll()
-            self._flush()
-            self.dispatch.step()
+            for _ in range(6):
+                if self._taking_over is not None:
+                    self._taking_over = self._stepped(self._taking_over)
+                self._poll()
+                self._flush()
+                self.dispatch.step()
             self._commit()
             return
         draw = self.world.rng.random()

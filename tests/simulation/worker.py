@@ -71,9 +71,10 @@ class Worker:
 
     def step(self) -> None:
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
-            self._poll()
-            self._detect()
-            self._publish()
+            for _ in range(4):
+                self._poll()
+                self._detect()
+                self._publish()
             self._commit()
             return
         draw = self.world.rng.random()

@@ -14,6 +14,7 @@ from ingest.source import Bgr
 from ingest.watch import LOOK_S, Size, Watch
 
 FPS = 25.0
+SCENES = 7
 SETTINGS = HealthSettings(learn_s=2.0)
 
 
@@ -26,16 +27,23 @@ class Rig:
         self.sizes: list[tuple[Size, Size]] = []
         self.at_s = 0.0
         self._random = np.random.default_rng(7)
+        self._scenes: dict[Size, list[Bgr]] = {}
+        self._next = 0
         self.watch = Watch(settings, self.usual, self._changed, lambda *sizes: self.sizes.append(sizes))
 
     def _changed(self, health: ImageHealth | None) -> None:
         self.told.append((self.at_s, health))
 
-    def scene(self, size: Size = (320, 240)) -> Bgr:
-        picture = np.full((size[1], size[0], 3), 70, np.uint8)
-        cv2.rectangle(picture, (60, 50), (200, 180), (150, 160, 170), -1)
-        noise = self._random.normal(0, 3, picture.shape)
-        return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    def scene(self, size: Size = (160, 120)) -> Bgr:
+        """One of a few, made once: noise is dear."""
+        made = self._scenes.setdefault(size, [])
+        if len(made) < SCENES:
+            picture = np.full((size[1], size[0], 3), 70, np.uint8)
+            cv2.rectangle(picture, (size[0] // 4, size[1] // 4), (size[0] // 2, size[1] // 2), (150, 160, 170), -1)
+            noisy = picture + self._random.normal(0, 3, picture.shape)
+            made.append(np.clip(noisy, 0, 255).astype(np.uint8))
+        self._next = (self._next + 1) % len(made)
+        return made[self._next]
 
     def show(self, seconds: float, picture: Callable[[], Bgr], fps: float = FPS) -> list[ImageHealth | None]:
         return list(self._shown(seconds, picture, fps))
@@ -104,7 +112,7 @@ def test_a_picture_without_light_or_shade_is_marked_at_once_and_is_the_cameras_s
     noise = np.random.default_rng(1)
 
     def flat() -> Bgr:
-        return np.clip(level + noise.normal(0, 1.5, (240, 320, 3)), 0, 255).astype(np.uint8)
+        return np.clip(level + noise.normal(0, 1.5, (120, 160, 3)), 0, 255).astype(np.uint8)
 
     assert set(rig.show(3, flat)) == {health}
     ((told_s, told),) = rig.told
@@ -118,7 +126,7 @@ def test_a_picture_without_light_or_shade_is_marked_at_once_and_is_the_cameras_s
 
 def test_black_without_any_noise_is_dark_rather_than_frozen() -> None:
     rig = Rig()
-    black = np.zeros((240, 320, 3), np.uint8)
+    black = np.zeros((120, 160, 3), np.uint8)
     rig.show(5, lambda: black)
     assert [health for _, health in rig.told] == ["dark"]
 
@@ -126,7 +134,7 @@ def test_black_without_any_noise_is_dark_rather_than_frozen() -> None:
 def test_a_passing_shadow_is_no_state_of_the_camera() -> None:
     rig = Rig()
     rig.show(3, rig.scene)
-    black = np.zeros((240, 320, 3), np.uint8)
+    black = np.zeros((120, 160, 3), np.uint8)
     assert set(rig.show(0.5, lambda: black)) == {"dark"}
     rig.show(2, rig.scene)
     assert rig.told == []
@@ -134,10 +142,10 @@ def test_a_passing_shadow_is_no_state_of_the_camera() -> None:
 
 def test_light_that_wavers_about_the_threshold_does_not_make_the_state_flap() -> None:
     rig = Rig()
-    dim = np.full((240, 320, 3), 17, np.uint8)
+    dim = np.full((120, 160, 3), 17, np.uint8)
     levels = iter([17, 18, 21, 22] * 1000)
     rig.show(2, lambda: np.clip(dim + rig._random.normal(0, 0.3, dim.shape), 0, 255).astype(np.uint8))
-    rig.show(10, lambda: np.full((240, 320, 3), next(levels), np.uint8))
+    rig.show(10, lambda: np.full((120, 160, 3), next(levels), np.uint8))
     assert [health for _, health in rig.told] == ["dark"]
 
 
@@ -156,7 +164,7 @@ def test_a_lens_out_of_focus_is_blurred_against_what_the_camera_usually_shows() 
 
 def test_nothing_is_blurred_before_the_usual_is_learned_and_dark_pictures_teach_nothing() -> None:
     rig = Rig()
-    black = np.zeros((240, 320, 3), np.uint8)
+    black = np.zeros((120, 160, 3), np.uint8)
     rig.show(10, lambda: black)
     assert rig.usual.usual is None
 
@@ -172,8 +180,8 @@ def test_what_is_usual_outlives_a_reconnect() -> None:
 def test_another_size_is_told_once_and_is_neither_frozen_nor_blurred() -> None:
     rig = Rig()
     rig.show(4, rig.scene)
-    assert set(rig.show(5, lambda: rig.scene((160, 120)))) == {None}
-    assert rig.sizes == [((320, 240), (160, 120))]
+    assert set(rig.show(5, lambda: rig.scene((80, 60)))) == {None}
+    assert rig.sizes == [((160, 120), (80, 60))]
     assert rig.told == []
 
 
