@@ -40,6 +40,7 @@ def document(folder: Path, port: int) -> dict[str, Any]:
         "pools": {"default": {"model": model}},
         "defects": {"classes": {name: {"severity": severity} for name, severity in SEVERITIES.items()}},
         "sinks": {"store": f"sqlite:///{folder / 'andon.db'}", "evidence": {"url": str(folder / "evidence")}},
+        "spool": {"folder": str(folder / "spool")},
     }
 
 
