@@ -27,6 +27,8 @@ FPS_WINDOW = 5
 """Heartbeats over which the frame rate is taken."""
 STOP_S = 1.0
 """How long a stopping camera waits for its thread; one that is caught in a silent connection is left behind."""
+SPOOL_OPEN_S = 10.0
+"""A spool that takes longer to be counted keeps no camera waiting: what does not fit into memory is shed meanwhile."""
 _WRONG: Mapping[CameraState, str] = {
     "frozen": "the same picture again and again",
     "dark": "the picture is dark",
@@ -110,7 +112,7 @@ class Camera:
         """Returns why it is over."""
         reconnect = Reconnect(self.settings.reconnect_max_s)
         self._turn("connecting", "")
-        await either(stop.wait(), self._handoff.known.wait())
+        await either(stop.wait(), self._handoff.known.wait(), asyncio.sleep(SPOOL_OPEN_S))
         while not stop.is_set():
             lost = await self._session(stop)
             if lost is None:

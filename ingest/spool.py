@@ -4,6 +4,7 @@ A write reaches the kernel before it counts, so what was spooled outlives the pr
 the machine's power only with `fsync`, which waits for the disk at each record. A record that was torn ends its segment.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ class Spool:
 
         Raises:
             Torn: the rest of a segment is not readable; its records are given up, and the next call goes on behind it.
-            OSError: the disk does not give it; it is given up as well.
+            OSError: it can't be read now (no file handle, no memory); the next call tries the same again.
         """
         segment = self.index.next()
         if segment is None:
@@ -71,6 +72,8 @@ class Spool:
         try:
             message, size_bytes = self._read(segment)
         except (Torn, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EIO:
+                raise
             lost = self.index.damaged(segment)
             self._remove_done()
             raise Torn(f"{self._path(segment.number)}: {lost} records can't be read back") from error

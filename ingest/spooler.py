@@ -5,6 +5,7 @@ that takes nothing costs frames (`spool_full`), never the process; it is tried a
 """
 
 import asyncio
+import time
 
 from andon.clock import Clock
 from andon.events import Emit, SpoolDamaged, SpoolDrained, SpoolFailed, SpoolFilling, SpoolFound
@@ -112,6 +113,10 @@ class Spooler:
         except Torn as error:
             self._emit(SpoolDamaged(self.camera_id, str(error)))
             self._handoff.spooled(self._spool.index.depth)
+            return
+        except OSError as error:
+            self._fail(_reason(error))
+            time.sleep(RETRY_S)  # this thread has nothing else to do: what is to be stored goes behind
             return
         if found is not None:
             self._fetched += 1

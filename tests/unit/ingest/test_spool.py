@@ -142,6 +142,20 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_record_leaves_no_half_of_it(
     assert [item.seq for item in read_all(kept)] == [0, 2]  # type: ignore[union-attr]
 
 
+def test_what_cannot_be_read_just_now_is_kept_and_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = spool(tmp_path)
+    kept.append(frame(0))
+
+    def refused(*_: object) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", refused)
+        with pytest.raises(OSError, match="Too many open files"):
+            kept.next()
+    assert [item.seq for item in read_all(kept)] == [0]  # type: ignore[union-attr]  # a frame
+
+
 def test_what_is_put_back_is_read_first_by_the_next_process(tmp_path: Path) -> None:
     first = spool(tmp_path)
     first.append(frame(5))
