@@ -37,10 +37,10 @@ FAULTS = (
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
 SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (
-    ((8,), (4, 3)),
-    ((6,), (7,)),
-    ((3, 4), (9,)),
-    ((5,), (4,), (4,)),
+    ((7,), (3, 2)),
+    ((5,), (5,)),
+    ((3, 3), (6,)),
+    ((4,), (3,), (3,)),
 )
 """Of each script's cameras: how many frames its sessions have."""
 

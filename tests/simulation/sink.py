@@ -200,6 +200,9 @@ class Sink:
             self._flushing = self._stepped(self.account._flush(frozenset(self.account._lanes)))
 
     def _poll(self) -> None:
+        logs = self.world.inspections
+        if all(lane.position == len(logs[item.partition]) for item, lane in self.lanes.by_partition.items()):
+            return
         for lane, room in self.lanes.rooms():
             assert lane.position is not None
             log = self.world.inspections[lane.partition.partition]

@@ -26,6 +26,7 @@ BY_THEN = 2_000
 Patch = pytest.MonkeyPatch
 
 
+@pytest.mark.timeout(600)  # it takes a minute on a core of its own
 def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
     frames = events = redelivered = faults = 0
     for seed in range(SCHEDULES):

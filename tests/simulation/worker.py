@@ -111,6 +111,9 @@ class Worker:
     # ---- the stage and the step
 
     def _poll(self) -> None:
+        logs = self.world.frames
+        if all(lane.position == len(logs[item.partition]) for item, lane in self.lanes.by_partition.items()):
+            return
         for lane, room in self.lanes.rooms():
             assert lane.position is not None
             log, number = self.world.frames[lane.partition.partition], lane.partition.partition
