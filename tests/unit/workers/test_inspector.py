@@ -44,6 +44,17 @@ async def test_a_frame_becomes_an_inspection_that_says_what_the_model_saw_and_wh
     assert running.done == [0]
 
 
+async def test_a_picture_that_is_no_basis_for_a_verdict_is_inspected_and_says_so() -> None:
+    async with worker() as running:
+        running.submit(frame(0, payload=jpeg(200), health="blurred"), frame(1))
+        await running.finish()
+    assert [(item.outcome, item.health) for item in running.inspections] == [
+        ("inspected", "blurred"),
+        ("inspected", None),
+    ]
+    assert running.inspections[0].detections
+
+
 async def test_inspections_are_published_in_the_order_of_the_frames() -> None:
     async with worker() as running:
         running.submit(*(frame(seq, payload=jpeg(seq * 4)) for seq in range(40)))
