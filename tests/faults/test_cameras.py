@@ -19,14 +19,15 @@ def test_rtsp_cameras_that_die_and_come_back(rig: Rig, videos: dict[str, Path], 
         rig.start("worker", "work")
         rig.start("ingest", "ingest")
         rig.wait_inspected(60)
-        before = len(rig.sessions())
+        before = set(rig.sessions())
         cameras.kill()
         time.sleep(AWAY_S)
         since = time.monotonic()
         cameras.start()
-        rig.wait_for(lambda: len(rig.sessions()) >= before + len(videos), 60, "new sessions")
+        rig.wait_for(lambda: len(rig.sessions()) >= len(before) + len(videos), 60, "new sessions")
         recovered(time.monotonic() - since, "new sessions of every camera, the cameras' own start included")
-        rig.wait_inspected(rig.inspected() + 60)
+        renewed = {session for camera, session in rig.sessions() if (camera, session) not in before}
+        rig.wait_for(lambda: bool(rig.steps(renewed)), 60, "alerts of what the cameras show again")
         assert rig.stop("ingest") == 0
     rig.settle()
     report = rig.audit()
@@ -35,4 +36,4 @@ def test_rtsp_cameras_that_die_and_come_back(rig: Rig, videos: dict[str, Path], 
     assert (ledger["lost"], ledger["shed"], ledger["duplicates"]) == (0, 0, 0)
     assert ledger["captured"] == ledger["inspected"] + ledger["quarantined"]  # a picture that was cut off
     assert {span["camera"] for span in report["spans"] if span["seconds"] >= AWAY_S - 1} == set(videos)
-    assert len(rig.alert_ids()) == len(set(rig.alert_ids())) > 0
+    assert len(rig.alert_ids()) == len(set(rig.alert_ids()))
