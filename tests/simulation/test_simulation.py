@@ -35,7 +35,8 @@ def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
         events += report.events
         redelivered += report.redelivered
         faults += report.faults
-    assert min(frames, events, redelivered, faults) > SCHEDULES  # it was about something
+    assert min(frames, events, faults) > SCHEDULES  # it was about something
+    assert redelivered > SCHEDULES // 4
 
 
 def test_a_seed_gives_the_same_schedule_again() -> None:
