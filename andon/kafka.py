@@ -181,6 +181,14 @@ async def topic_there(client: AIOKafkaConsumer, topic: str, settings: KafkaSetti
         await asyncio.sleep(TOPIC_POLL_S)
 
 
+async def partitions_of(administrator: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+    """In order; empty where there is no such topic."""
+    if topic not in await administrator.list_topics():  # asking for one by name may create it
+        return []
+    (described,) = await administrator.describe_topics([topic])
+    return [TopicPartition(topic, number) for number in sorted(item["partition"] for item in described["partitions"])]
+
+
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(**_connection(settings))
 

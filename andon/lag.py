@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.clock import Clock, SystemClock
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
-from andon.kafka import RecordReader, admin, consumer, started
+from andon.kafka import RecordReader, admin, consumer, partitions_of, started
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
 
@@ -46,7 +45,7 @@ async def group_lag(
             started(lambda: admin(kafka), kafka, silent) as administrator,
             started(lambda: consumer(kafka, None), kafka, silent) as client,
         ):
-            partitions = await _partitions(administrator, topic)
+            partitions = await partitions_of(administrator, topic)
             if not partitions:
                 return None
             offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
@@ -56,14 +55,6 @@ async def group_lag(
         raise
     except (FatalError, KafkaError, TimeoutError):
         return None
-
-
-async def _partitions(administrator: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
-    """In order; empty where there is no such topic."""
-    if topic not in await administrator.list_topics():  # asking for one by name may create it
-        return []
-    (described,) = await administrator.describe_topics([topic])
-    return [TopicPartition(topic, number) for number in sorted(item["partition"] for item in described["partitions"])]
 
 
 async def _lags(

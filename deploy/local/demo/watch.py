@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from andon.alerts import DefectAlerts
 from andon.clock import Clock
 from andon.errors import DecodeError
 from andon.events import Emit
-from andon.kafka import consumer, started
+from andon.kafka import admin, consumer, partitions_of, started
 from andon.settings import Settings
 from andon.wire import Record, decode
 from deploy.local.demo.tally import Tally
@@ -22,9 +22,9 @@ QUIET_S = 1.0
 async def inspections(settings: Settings, tally: Tally, emit: Emit) -> None:
     """Feed `tally` with every record of the inspections topic, from the first on. Ends when cancelled."""
     kafka = settings.kafka
+    async with started(lambda: admin(kafka), kafka, emit) as administrator:
+        partitions = await partitions_of(administrator, kafka.inspections_topic)
     async with started(lambda: consumer(kafka, None), kafka, emit) as client:
-        numbers = client.partitions_for_topic(kafka.inspections_topic) or ()
-        partitions = [TopicPartition(kafka.inspections_topic, number) for number in numbers]
         client.assign(partitions)
         await client.seek_to_beginning(*partitions)
         while True:
