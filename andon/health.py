@@ -72,7 +72,6 @@ def _app(health: Health, metrics: Callable[[Any, Any], Iterable[bytes]]) -> Call
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    address_family = WSGIServer.address_family
 
     def server_bind(self) -> None:
         # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have

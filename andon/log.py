@@ -12,8 +12,6 @@ from andon.clock import Clock
 from andon.events import Emit, Event, KafkaNoise
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_NOISY = ("frame.shed", "frame.corrupt", "record.quarantined", "retry", "sink.failed", "alert.sent", "defect.changed")
-_UNSUMMED = ("alert.sent", "defect.changed")
 SUM_UP_S = 1.0
 
 
@@ -41,7 +39,7 @@ class EventLog:
 
     def _repeats(self, event: Event, values: dict[str, Any]) -> int | None:
         """How many like this one went unsaid since the last; None: leave this one unsaid, too."""
-        if event.name in _UNSUMMED or event.level in ("debug", "info"):
+        if event.level in ("debug", "info"):
             return 0
         key = (event.name, str(values.get("camera") or values.get("what") or values.get("sink") or ""))
         now = self._clock.monotonic()

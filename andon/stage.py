@@ -201,7 +201,7 @@ class Stage:
     async def _poll(self) -> None:
         taken = 0
         for lane in self._open_lanes():
-            taken += await self._take(lane, timeout_ms=0)
+            taken += await self._take(lane)
         if taken:
             return
         open_lanes = [lane.partition for lane in self._open_lanes()]
@@ -218,11 +218,11 @@ class Stage:
         for partition, records in batches.items():
             self._submit(self.lanes.get(partition), records)
 
-    async def _take(self, lane: Lane, timeout_ms: int) -> int:
+    async def _take(self, lane: Lane) -> int:
         room = self._lanes.room(lane)
         if room < 1:
             return 0
-        batches = await self._consumer.getmany(lane.partition, timeout_ms=timeout_ms, max_records=room)
+        batches = await self._consumer.getmany(lane.partition, timeout_ms=0, max_records=room)
         return sum(self._submit(self.lanes.get(partition), records) for partition, records in batches.items())
 
     def _submit(self, lane: Lane | None, records: Sequence[Any]) -> int:

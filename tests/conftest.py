@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -63,8 +62,3 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def valkey(valkey_url: str) -> RedisSettings:
     """A running Valkey, with a key prefix that no other test uses."""
     return RedisSettings(url=valkey_url, prefix=f"t{next(_numbers)}")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path

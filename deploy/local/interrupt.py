@@ -57,7 +57,7 @@ class Interrupt:
 async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Do `work` while the block runs, and cancel it at the block's end. What fails there fails the block."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
+        tasks = [group.create_task(each, name=f"alongside.{number}") for number, each in enumerate(work)]
         yield
         for task in tasks:
             task.cancel()
