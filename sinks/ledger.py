@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pyroaring import BitMap
 
@@ -52,6 +52,16 @@ class Tally:
         return sum((self.shed if outcome == "shed" else self.quarantined).values())
 
 
+class Sums(NamedTuple):
+    """A tally's numbers without their reasons: cheap enough to be asked for before and after each record."""
+
+    captured: int
+    lost: int
+    inspected: int
+    shed: int
+    quarantined: int
+
+
 class SessionLedger:
     """One session's account. Changed in place; numbers are 32 bits, as `messages.Seq` says."""
 
@@ -77,15 +87,18 @@ class SessionLedger:
     def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
         """Account for a range of numbers, both ends included. Returns how many of them are new."""
         key = outcome if reason is None else f"{outcome}/{reason}"
+        if not self._all.range_cardinality(first_seq, last_seq + 1):  # nearly always
+            for numbers in (self._sets.setdefault(key, BitMap()), self._all):
+                numbers.add_range(first_seq, last_seq + 1)
+            return last_seq + 1 - first_seq
         own = self._sets.get(key, BitMap())
         new = BitMap()
         new.add_range(first_seq, last_seq + 1)
         again = new & self._all
-        if again:
-            same = len(again & own)
-            self._redelivered += same
-            self._conflicts += len(again) - same
-            new -= again
+        same = len(again & own)
+        self._redelivered += same
+        self._conflicts += len(again) - same
+        new -= again
         if new:
             self._sets[key] = own | new
             self._all |= new
@@ -124,6 +137,15 @@ class SessionLedger:
             conflicts=self._conflicts,
             duplicates=sum(len(numbers) for numbers in self._sets.values()) - len(self._all),
         )
+
+    def sums(self) -> Sums:
+        """What `tally` says, added up. What is lost need not be told apart for that: it is whatever has no outcome."""
+        captured = self.captured
+        ended = captured if self.ended is not None else self._end
+        by_outcome = {"shed": 0, "quarantined": 0, "inspected": 0}
+        for key, numbers in self._sets.items():
+            by_outcome[key.partition("/")[0]] += len(numbers)
+        return Sums(captured, ended - len(self._all), **by_outcome)
 
     @property
     def _tail(self) -> int:

@@ -11,7 +11,7 @@ from math import hypot
 from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
 from sinks import spans
 from sinks.defects import Judgement, Rules, close_all, judge
-from sinks.ledger import Ended, SessionLedger, Tally
+from sinks.ledger import Ended, SessionLedger, Sums
 from sinks.sink import Verdict
 from sinks.spans import Span
 from sinks.state import CameraState, Memory
@@ -61,7 +61,7 @@ def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
 def lose_log(state: CameraState) -> None:
     """The log is gone: what the open sessions had not yet accounted for went with it."""
     for session in state.open_sessions:
-        before = state.sessions[session].tally()
+        before = state.sessions[session].sums()
         state.sessions[session].lose_log()
         _carry(state, session, before)
     spans.lost_log(state.memory.watch, "log_lost")
@@ -98,7 +98,7 @@ def _first_number(message: Inspection | Shed | CameraStatus) -> int:
 
 
 def _gone(state: CameraState, session: str, below: int) -> None:
-    before = state.sessions[session].tally()
+    before = state.sessions[session].sums()
     state.sessions[session].expire(below)
     _carry(state, session, before)
 
@@ -153,7 +153,7 @@ def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:
 def _end_ledger(state: CameraState, session: str, how: Ended) -> None:
     ledger = state.sessions.get(session)
     if ledger is not None:
-        before = ledger.tally()
+        before = ledger.sums()
         ledger.end(how)
         _carry(state, session, before)
 
@@ -213,7 +213,7 @@ def _status(state: CameraState, status: CameraStatus, policy: Policy) -> Outcome
     memory, face = state.memory, state.memory.face
     closed = Judgement()
     if status.session is not None:
-        before = state.sessions[status.session].tally()
+        before = state.sessions[status.session].sums()
         state.sessions[status.session].saw_captured(status.captured)
         _carry(state, status.session, before)
         closed = _final(state, status, policy) if status.final else closed
@@ -254,18 +254,18 @@ def _final(state: CameraState, status: CameraStatus, policy: Policy) -> Judgemen
 
 def _add(state: CameraState, session: str, numbers: tuple[int, int], outcome: Outcome, reason: str | None) -> int:
     ledger = state.sessions[session]
-    before = ledger.tally()
+    before = ledger.sums()
     fresh = ledger.add(*numbers, outcome, reason)
     _carry(state, session, before)
     return fresh
 
 
-def _carry(state: CameraState, session: str, before: Tally) -> None:
+def _carry(state: CameraState, session: str, before: Sums) -> None:
     """Bring the totals forward by what has changed in one session's ledger."""
     state.changed.add(session)
-    after, totals = state.sessions[session].tally(), state.memory.totals
+    after, totals = state.sessions[session].sums(), state.memory.totals
     totals.captured += after.captured - before.captured
-    totals.lost += sum(after.lost.values()) - sum(before.lost.values())
+    totals.lost += after.lost - before.lost
     totals.inspected += after.inspected - before.inspected
-    totals.shed += after.count("shed") - before.count("shed")
-    totals.quarantined += after.count("quarantined") - before.count("quarantined")
+    totals.shed += after.shed - before.shed
+    totals.quarantined += after.quarantined - before.quarantined

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -66,6 +67,15 @@ class Tracks:
     """The velocity of what settled tracks showed last; outlives a session, since the belt does."""
     captured_at: datetime | None = None
     media_time_s: float | None = None
+
+
+class _Expected(NamedTuple):
+    """A track's box on the next frame; no message, so that nothing is validated for each pair."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,10 @@ def _step_s(tracks: Tracks, sight: Sight) -> float:
 def _match(tracks: Tracks, old: list[Track], seen: list[Detection], gate_px: float) -> list[Match]:
     """Every old track with its detection or without."""
     found: dict[int, Detection] = {}
-    if old and seen:
+    if len(old) == len(seen) == 1:  # the usual frame: nothing to choose from
+        if _cost(old[0], seen[0].box, gate_px) < FAR:
+            found[0] = seen[0]
+    elif old and seen:
         costs = np.array([[_cost(track, item.box, gate_px) for item in seen] for track in old])
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < FAR:
@@ -153,7 +166,7 @@ def _cost(track: Track, box: Box, gate_px: float) -> float:
     if distance > 1:
         return FAR
     half_width, half_height = track.width / 2, track.height / 2
-    expected = Box(x1=track.x - half_width, y1=track.y - half_height, x2=track.x + half_width, y2=track.y + half_height)
+    expected = _Expected(track.x - half_width, track.y - half_height, track.x + half_width, track.y + half_height)
     return distance**2 + OVERLAP_WEIGHT * (1 - _iou(expected, box))
 
 
@@ -216,18 +229,18 @@ def _centre(box: Box) -> tuple[float, float]:
     return (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
 
 
-def _iou(one: Box, other: Box) -> float:
+def _iou(one: Box | _Expected, other: Box | _Expected) -> float:
     """Intersection over union, 0 to 1."""
     shared = _shared(one, other)
     return shared / (_area(one) + _area(other) - shared) if shared else 0.0
 
 
-def _shared(one: Box, other: Box) -> float:
+def _shared(one: Box | _Expected, other: Box | _Expected) -> float:
     """The area of both boxes' intersection, in square pixels."""
     width = min(one.x2, other.x2) - max(one.x1, other.x1)
     height = min(one.y2, other.y2) - max(one.y1, other.y1)
     return max(0.0, width) * max(0.0, height)
 
 
-def _area(box: Box) -> float:
+def _area(box: Box | _Expected) -> float:
     return (box.x2 - box.x1) * (box.y2 - box.y1)

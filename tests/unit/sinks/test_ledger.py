@@ -52,6 +52,17 @@ def test_it_balances_after_any_sequence(sequence: list[tuple[str, Any]]) -> None
 
 
 @given(steps)
+def test_its_sums_are_those_of_its_tally(sequence: list[tuple[str, Any]]) -> None:
+    ledger = SessionLedger()
+    for step in sequence:
+        apply(ledger, step)
+        tally, sums = ledger.tally(), ledger.sums()
+        assert (sums.captured, sums.lost) == (tally.captured, sum(tally.lost.values())), step
+        counts = [tally.count(outcome) for outcome in get_args(Outcome)]
+        assert [getattr(sums, outcome) for outcome in get_args(Outcome)] == counts, step
+
+
+@given(steps)
 def test_it_is_the_same_after_being_stored(sequence: list[tuple[str, Any]]) -> None:
     ledger = SessionLedger()
     for step in sequence:
