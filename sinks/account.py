@@ -111,7 +111,8 @@ class Account:
         # only now: what a zombie accounts for in between must not look like more than the log holds
         ends = await self._insist("the log's ends", lambda: self._ends.read(partitions))
         for partition, position in stored.items():
-            self._lanes[partition] = await self._open(partition, position, ends[partition])
+            await self._judge(partition, position, ends[partition])
+            self._lanes[partition] = await self._load(partition)
         self._own()
         states = [state for partition in partitions for state in self._lanes[partition].cameras.values()]
         await self._outlets.live.show([snapshot(state) for state in states], ())
@@ -157,22 +158,27 @@ class Account:
     async def _position(self, partition: Partition) -> Position | None:
         return await self._insist("the store", lambda: self._store.position(partition))
 
-    async def _open(self, partition: Partition, position: Position | None, ends: Ends) -> Lane:
-        another = another_log(position, self._rules.log, ends)
-        if another is not None:
-            await self._begin(partition, another, known=position is not None)
-        return await self._load(partition)
+    async def _judge(self, partition: Partition, position: Position | None, ends: Ends) -> None:
+        """Open an epoch where the log is not the one that the account stands in, or has moved on without it.
 
-    async def _begin(self, partition: Partition, anew: Anew, *, known: bool) -> None:
-        """Open an epoch. What the cameras' sessions still had in the log before is lost with it."""
-        position, detail = anew.position, anew.detail
+        If another sink moves the account meanwhile, nothing is opened, and what it has left is judged anew.
+        """
+        while (anew := another_log(position, self._rules.log, ends)) is not None:
+            await self._begin(partition, anew, position)
+            before, position = position, await self._position(partition)
+            if position == anew.position:
+                if before is not None:
+                    self._emit(EpochOpened(partition.topic, partition.partition, position.epoch, anew.detail))
+                return
+            ends = (await self._insist("the log's ends", lambda: self._ends.read([partition])))[partition]
+
+    async def _begin(self, partition: Partition, anew: Anew, stood: Position | None) -> None:
+        """Open an epoch, unless it is another's by now. What the sessions still had in the log is lost with it."""
         cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
         for state in cameras.values():
             (expire if anew.expired else lose_log)(state)
-        opening = Opening(self._clock.now(), detail, tuple(cameras.values()))
-        await self._insist("the store", lambda: self._store.begin(partition, position, opening))
-        if known:
-            self._emit(EpochOpened(partition.topic, partition.partition, position.epoch, detail))
+        opening = Opening(self._clock.now(), anew.detail, tuple(cameras.values()), stood)
+        await self._insist("the store", lambda: self._store.begin(partition, anew.position, opening))
 
     async def _load(self, partition: Partition) -> Lane:
         # the position first: what a zombie writes in between then gets our next batch refused, and is not overwritten

@@ -1,6 +1,7 @@
 """The SQL behind `store`: each function is, or is part of, one transaction on the store's thread."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -36,20 +37,22 @@ def position(connection: Connection, partition: Partition) -> Position | None:
 
 
 def begin(connection: Connection, partition: Partition, position: Position, opening: Opening) -> None:
-    table = tables.partitions
-    values = {"epoch": position.epoch, "log": position.log, "next_offset": position.next_offset}
     where = {"topic": partition.topic, "partition": partition.partition}
-    opened_now = connection.execute(
-        _insert(connection, table)
-        .values(where | values)
-        .on_conflict_do_update(index_elements=list(where), set_=values, where=table.c.epoch < position.epoch)
-        .returning(table.c.epoch)
-    )
-    if opened_now.one_or_none() is None:
+    if not _move(connection, where, opening.expected, position):
         return
     said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
     add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])
     _write_states(connection, partition.partition, opening.states)
+
+
+def _move(connection: Connection, where: Mapping[str, Any], expected: Position | None, position: Position) -> bool:
+    """Whether the partition stood at `expected`, and stands at `position` now."""
+    table, values = tables.partitions, asdict(position)
+    if expected is None:
+        begun = _insert(connection, table).values({**where, **values}).on_conflict_do_nothing()
+        return connection.execute(begun.returning(table.c.epoch)).one_or_none() is not None
+    stands = [table.c[name] == value for name, value in {**where, **asdict(expected)}.items()]
+    return connection.execute(update(table).where(*stands).values(values)).rowcount == 1
 
 
 def cameras(connection: Connection, partition: int) -> dict[str, CameraState]:

@@ -37,7 +37,7 @@ class Store:
     async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
         """Start the account of a partition, or start it anew in another epoch of its log.
 
-        Nothing happens if it stands in that epoch, or a later one, already.
+        Nothing happens if it does not stand where `opening` says any more: then another sink has moved it.
         """
         await self._database.run(lambda connection: rows.begin(connection, partition, position, opening))
 

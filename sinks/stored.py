@@ -53,6 +53,8 @@ class Opening:
     at: datetime
     detail: str
     states: Sequence[CameraState] = ()
+    expected: Position | None = None
+    """Where the account stood when that was decided; None: there was none."""
 
 
 @dataclass(frozen=True, slots=True)

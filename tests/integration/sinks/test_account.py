@@ -269,6 +269,40 @@ async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwrit
     await other.close()
 
 
+async def test_no_epoch_is_opened_over_what_a_zombie_accounts_for_meanwhile(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zombie still has in memory what the log has no more; it writes after the new owner has judged the log."""
+    store, other = await Store.open(store_url), await Store.open(store_url)
+    log = MemoryLog().append(LOG)
+    zombie, owner = Sink(store, log), Sink(other, log)
+    genuine = other.cameras
+
+    async def then_the_zombie_wakes(partition: int) -> object:
+        cameras = await genuine(partition)
+        monkeypatch.setattr(other, "cameras", genuine)
+        log.deliver(zombie.account, 30, 40)
+        await log.settled()
+        return cameras
+
+    async with zombie.running():
+        log.deliver(zombie.account, 0, 30)
+        await log.settled()
+        monkeypatch.setattr(other, "cameras", then_the_zombie_wakes)
+        log.first = 35
+        async with owner.running() as resume:
+            assert resume == 40
+            log.deliver(owner.account, resume, len(LOG))
+            await log.settled()
+    assert owner.told.of(EpochOpened) == []
+    assert await outbox(store) == IDS
+    whole = await tally(store)
+    assert (whole.inspected, whole.lost, whole.redelivered) == (60, {}, 0)
+    assert owner.shown.snapshots["press-1"].counts["inspected"] == 60
+    await store.close()
+    await other.close()
+
+
 async def test_a_store_that_went_back_ends_the_process(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
     await sink.account.assigned(frozenset({HERE}))

@@ -117,16 +117,29 @@ async def test_an_epoch_is_opened_once(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
     await store.write([a_batch()])
     anew = Position(2, "another", 0)
-    await store.begin(HERE, anew, Opening(START, "the broker came back empty"))
+    stood = Position(1, "", 10)
+    await store.begin(HERE, anew, Opening(START, "the broker came back empty", expected=stood))
     await store.write([Batch(HERE, anew, 4, START)])
-    await store.begin(HERE, anew, Opening(START, "said by a second sink at the same time"))
+    await store.begin(HERE, anew, Opening(START, "said by a second sink at the same time", expected=stood))
     assert await store.position(HERE) == Position(2, "another", 4)
+
+
+@pytest.mark.parametrize("expected", [None, BEGIN, Position(1, "", 9), Position(1, "another", 10)])
+async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Store, expected: Position | None) -> None:
+    await store.begin(HERE, BEGIN, OPENING)
+    await store.write([a_batch()])
+    before = await store.everything()
+    stale = Stepped().take(crossing(range(5)))
+    opening = Opening(START, "decided before the batch", (stale.state,), expected)
+    await store.begin(HERE, Position(2, "", 0), opening)
+    assert await store.position(HERE) == Position(1, "", 10)
+    assert (await store.everything()).memories == before.memories
 
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
     told = Stepped().take(crossing(range(5)))
-    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.state,)))
+    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.state,), BEGIN))
     assert (await store.cameras(3)).keys() == {"press-1"}
 
 
