@@ -1,0 +1,73 @@
+"""The inputs, the same for all contenders: the sample line's four clips, longer ones, and their JPEGs."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from andon.settings import CameraSettings
+from ingest.encode import encode
+from sample_streams import clips, model_card
+
+MODEL = model_card.MODEL
+IMGSZ = 320
+CONFIDENCE = 0.4
+CAMERAS = tuple(clips.CLIPS)
+"""press-1, press-2, weld-1, weld-2: each clip stands for the camera of its name."""
+FRAMES = 330
+"""Of each clip: 640x480, H.264, 15 a second."""
+FPS = 15
+SIZE_PX = (640, 480)
+
+
+def path(camera: str) -> Path:
+    """The clip of a camera."""
+    return clips.FOLDER / f"{camera}.mp4"
+
+
+def longer(folder: Path, rounds: int) -> dict[str, Path]:
+    """Each clip `rounds` times over in one file in `folder`, its packets as they are; made once for each number."""
+    made = {}
+    for camera in CAMERAS:
+        made[camera] = folder / f"{camera}-{rounds}.mp4"
+        if not made[camera].exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _repeat(path(camera), made[camera], rounds)
+    return made
+
+
+def _repeat(source: Path, target: Path, rounds: int) -> None:
+    with av.open(str(source)) as clip, av.open(str(target), "w", options={"movflags": "faststart"}) as output:
+        stream = clip.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        for again in range(rounds):
+            clip.seek(0)
+            for packet in clip.demux(stream):
+                if packet.pts is None or packet.dts is None or packet.duration is None:
+                    continue  # the empty one at the end
+                shift = again * FRAMES * packet.duration
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = copy
+                output.mux(packet)
+
+
+def pictures(camera: str) -> Iterator[VideoFrame]:
+    """The clip's decoded pictures, as PyAV gives them on one thread."""
+    with av.open(str(path(camera))) as clip:
+        clip.streams.video[0].codec_context.thread_type = "NONE"
+        yield from clip.decode(video=0)
+
+
+def jpegs(camera: str, count: int = FRAMES) -> list[bytes]:
+    """The first pictures of a clip (all, if it has not so many) as ingest encodes them, in memory: 30 KB each."""
+    settings = CameraSettings.model_validate({"id": camera, "url": str(path(camera))})
+    few = islice(pictures(camera), count)
+    return [encode(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8), settings).payload for picture in few]
+
+
+def all_jpegs(count: int = FRAMES) -> dict[str, list[bytes]]:
+    """Of every camera."""
+    return {camera: jpegs(camera, count) for camera in CAMERAS}

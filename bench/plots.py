@@ -1,0 +1,82 @@
+"""What a measurement wants to be seen, as data; drawn into PNGs at the end of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZE_IN = (8.0, 4.5)
+DPI = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One bar for each label. `limit`: a line across it, of what is aimed at."""
+
+    name: str
+    """Of the file, without .png."""
+    title: str
+    unit: str
+    values: Mapping[str, float]
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """For each label a bar of parts on top of one another."""
+
+    name: str
+    title: str
+    unit: str
+    values: Mapping[str, Mapping[str, float]]
+    """label -> part -> value"""
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """One curve for each label: points of x and y."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    points: Mapping[str, Sequence[tuple[float, float]]]
+
+
+Plot = Bars | Stacked | Curves
+
+
+def draw(plot: Plot, folder: Path) -> Path:
+    """The PNG of `plot` in `folder`, which is there. Blocks for about a second."""
+    import matplotlib as mpl  # noqa: PLC0415 - a second that only the end of a run needs
+
+    mpl.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415 - after its backend is chosen
+
+    figure, axes = pyplot.subplots(figsize=SIZE_IN, layout="constrained")
+    axes.set_title(plot.title)
+    match plot:
+        case Bars():
+            axes.bar(list(plot.values), list(plot.values.values()))
+            axes.set_ylabel(plot.unit)
+            if plot.limit is not None:
+                axes.axhline(plot.limit, color="black", linestyle="--", linewidth=1)
+        case Stacked():
+            floor = dict.fromkeys(plot.values, 0.0)
+            for part in dict.fromkeys(part for parts in plot.values.values() for part in parts):
+                heights = [parts.get(part, 0.0) for parts in plot.values.values()]
+                axes.bar(list(plot.values), heights, bottom=list(floor.values()), label=part)
+                floor = {label: floor[label] + height for label, height in zip(floor, heights, strict=True)}
+            axes.set_ylabel(plot.unit)
+            axes.legend()
+        case Curves():
+            for label, points in plot.points.items():
+                axes.plot(
+                    [x for x, _ in points], [y for _, y in points], marker="." if len(points) < 50 else "", label=label
+                )
+            axes.set_xlabel(plot.x)
+            axes.set_ylabel(plot.y)
+            axes.legend()
+    path = folder / f"{plot.name}.png"
+    figure.savefig(path, dpi=DPI)
+    pyplot.close(figure)
+    return path
