@@ -40,9 +40,14 @@ class Lanes:
         return self._lanes
 
     def open(self, partitions: Iterable[Partition], positions: Mapping[Partition, int | None] | None = None) -> None:
-        """Begin a lane for each of these, at the offset where it is read from, if that is known."""
-        known = positions or {}
-        self._lanes.update({item: Lane(item, position=known.get(item)) for item in partitions})
+        """Begin a lane for each of these, at the offset where it is read from, if that is known.
+
+        That is to be committed even if no record follows: who did the last ones may have died before it committed
+        them, and a group that has committed nothing looks like one that was never there.
+        """
+        for item in partitions:
+            position = positions.get(item) if positions is not None else None
+            self._lanes[item] = Lane(item, OffsetTracker(position), position=position)
 
     def close(self, partition: Partition) -> int:
         """Forget a lane; what it has in flight is abandoned. Returns how many records that are."""

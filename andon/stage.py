@@ -28,7 +28,7 @@ from andon.events import (
     Retrying,
 )
 from andon.lanes import Lane, Lanes
-from andon.offsets import OffsetTracker, Partition
+from andon.offsets import Partition
 from andon.wire import Record
 
 NOWHERE = Partition("", -1)
@@ -72,6 +72,7 @@ class Consumer(Protocol):
     def seek(self, partition: Partition, offset: int) -> None: ...
     def highwater(self, partition: Partition) -> int | None: ...
     async def committed(self, partition: Partition) -> int | None: ...
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Any, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,6 @@ class Stage:
         self._lanes.open(partitions, positions)
         for partition, offset in resume.items():
             self._consumer.seek(partition, offset)
-            # committed even if no record follows: who did the last ones may have died before it committed them
-            self.lanes[partition].offsets = OffsetTracker(offset)
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
@@ -183,12 +182,20 @@ class Stage:
         self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
 
     async def _position(self, partition: Partition, resume: Mapping[Partition, int]) -> int | None:
-        """Where reading begins: what is not there then has expired. None: nobody can say."""
+        """Where reading begins: what is not there then has expired. None: nobody can say.
+
+        A group that has committed nothing is new: what expired before it came was not its to read. Where it begins is
+        committed within `commit_interval_s`, so it is not new again when a member dies before it has done anything. One
+        that the broker forgot, or that died before that commit, is: the ledger still tells its frames, as missing.
+        """
         if partition in resume:
             return resume[partition]
         try:
             async with asyncio.timeout(self.limits.commit_timeout_s):
-                return await self._consumer.committed(partition) or 0
+                committed = await self._consumer.committed(partition)
+                return (
+                    (await self._consumer.beginning_offsets([partition]))[partition] if committed is None else committed
+                )
         except (KafkaError, TimeoutError):
             return None
 

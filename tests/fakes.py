@@ -156,5 +156,8 @@ class MemoryConsumer:
     def highwater(self, partition: Partition) -> int | None:
         return len(self._log.records[partition])
 
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        return dict.fromkeys(partitions, self.expired)
+
     async def committed(self, partition: Partition) -> int | None:
         return self._log.committed(self._group).get(partition)

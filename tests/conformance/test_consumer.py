@@ -146,3 +146,9 @@ async def test_the_high_watermark_is_the_end_of_the_partition(rig: Rig) -> None:
     await rig.append(3, b"b")
     await polled(rig, 2, Partition(rig.topic, 3))
     assert rig.consumer.highwater(Partition(rig.topic, 3)) == 2
+
+
+async def test_a_log_from_which_nothing_expired_begins_at_zero(rig: Rig) -> None:
+    await joined(rig)
+    await rig.append(1, b"a")
+    assert await rig.consumer.beginning_offsets([Partition(rig.topic, 1)]) == {Partition(rig.topic, 1): 0}

@@ -1,9 +1,10 @@
 """The stage's rules, over a consumer in memory that passes tests/conformance/test_consumer.py."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
+from aiokafka.errors import RequestTimedOutError
 
 from andon.errors import FatalError
 from andon.events import CommitRefused, PartitionsRevoked, Paused, RecordsExpired
@@ -65,7 +66,7 @@ async def test_what_is_not_done_is_not_committed() -> None:
     rig = Rig()
     rig.log.append(0, *[b"x"] * 4)
     await rig.run_until(lambda: len(rig.step.held) == 4)
-    assert rig.log.committed("group") == {}
+    assert rig.log.committed("group") == {LANE: 0}
 
 
 async def test_a_commit_stops_before_the_first_record_in_flight() -> None:
@@ -149,7 +150,7 @@ async def test_a_revoked_partition_is_drained_committed_and_forgotten() -> None:
         delivery.done()
     rig.stop.set()
     await running
-    assert rig.log.committed("group") == {Partition(TOPIC, 0): 1}
+    assert rig.log.committed("group") == {Partition(TOPIC, 0): 1, Partition(TOPIC, 1): 0}
     assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [2]
 
 
@@ -203,3 +204,38 @@ async def test_where_the_step_resumes_is_what_a_hole_is_reckoned_from() -> None:
     rig.log.append(0, b"0", b"1", b"2")
     await rig.run_until(lambda: len(rig.step.held) == 1)
     assert rig.told.of(RecordsExpired) == []
+
+
+async def test_a_new_group_begins_where_an_old_log_begins_and_misses_nothing() -> None:
+    rig = Rig()
+    rig.log.append(0, b"0", b"1", b"2", b"3")
+    rig.consumer.expired = 3
+    await rig.run_until(lambda: len(rig.step.held) == 1)
+    assert rig.step.held[0].expired == range(0)
+    assert rig.told.of(RecordsExpired) == []
+
+
+async def test_a_group_that_joined_and_did_nothing_is_not_new_any_more() -> None:
+    first, second = Rig(), Rig()
+    second.log = first.log
+    second.consumer._log = first.log
+    first.log.append(0, b"0", b"1", b"2", b"3")
+    await first.run_until(lambda: first.log.committed("group") == {LANE: 0})
+    second.consumer.expired = 3
+    await second.run_until(lambda: len(second.step.held) == 1)
+    assert second.step.held[0].expired == range(3)
+    assert second.told.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 0, 2)]
+
+
+async def test_nobody_can_say_what_expired_while_the_broker_does_not_tell_where_its_log_begins() -> None:
+    rig = Rig()
+    rig.log.append(0, b"0", b"1")
+    rig.consumer.expired = 1
+
+    async def away(partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        raise RequestTimedOutError
+
+    rig.consumer.beginning_offsets = away  # type: ignore[method-assign]
+    await rig.run_until(lambda: len(rig.step.held) == 1)
+    assert rig.told.of(RecordsExpired) == []
+    rig.step.held[0].done()
