@@ -86,7 +86,11 @@ class Roles:
         self._children[name] = Child(name, line, self.folder / f"{name}.log", env)
         self._ports[name] = port
         if ready:
-            self.until(lambda: self._status(name, "readyz") == 200, READY_S, f"{name} to be ready")
+            self.until(lambda: self.is_ready(name), READY_S, f"{name} to be ready")
+
+    def is_ready(self, name: str) -> bool:
+        """Whether it says so: as a member of its group, its model loaded."""
+        return self._status(name, "readyz") == 200
 
     def pid(self, name: str) -> int:
         return self._children[name].pid

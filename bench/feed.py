@@ -1,0 +1,108 @@
+"""Frames straight into the frames topic, as Andon's own records: cameras by the hundred, or a hundredfold, can't be had.
+
+The pictures are small, so that it is not their decoding that is measured.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+from aiokafka.partitioner import murmur2
+
+from andon import wire
+from andon.events import silent
+from andon.kafka import KafkaPublisher, Publisher, producer, started
+from andon.messages import Frame, RecordRef, new_session
+from andon.settings import KafkaSettings
+
+WIDTH_PX, HEIGHT_PX = 160, 120
+UNACKNOWLEDGED = 1000
+"""So many records under way at most."""
+
+
+def pictures(count: int = 16) -> list[bytes]:
+    """JPEGs of some 3 KB, each another one."""
+    noise = np.random.default_rng(7)
+    coarse = noise.integers(0, 256, (count, 12, 16, 3), np.uint8)
+    large = (cv2.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC) for picture in coarse)
+    return [cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes() for picture in large]
+
+
+def named(count: int) -> list[str]:
+    """Camera ids as people choose them: their hashes fall on the partitions as they may."""
+    return [f"camera-{number:03}" for number in range(count)]
+
+
+def spread(count: int, partitions: int) -> list[str]:
+    """Camera ids that share the partitions out evenly: uneven shares are the hash's doing, not the workers'."""
+    room = [count // partitions + (number < count % partitions) for number in range(partitions)]
+    chosen: list[str] = []
+    number = 0
+    while len(chosen) < count:
+        camera_id = f"camera-{number:05}"
+        partition = partition_of(camera_id, partitions)
+        if room[partition] > 0:
+            room[partition] -= 1
+            chosen.append(camera_id)
+        number += 1
+    return chosen
+
+
+def partition_of(camera_id: str, partitions: int) -> int:
+    """Where the client puts the camera's records, as every Kafka client does."""
+    return int(murmur2(camera_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+class Feed:
+    """Sends frames of all its cameras in turn, each camera's numbered from 0."""
+
+    def __init__(self, publisher: Publisher, topic: str, cameras: Sequence[str]) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._cameras = cameras
+        self._pictures = pictures()
+        self._session = new_session(datetime.now(UTC))
+        self._acks: list[Awaitable[RecordRef]] = []
+        self.sent = 0
+
+    @property
+    def by_camera(self) -> dict[str, int]:
+        """How many frames of each camera have been sent."""
+        rounds, rest = divmod(self.sent, len(self._cameras))
+        return {camera_id: rounds + (number < rest) for number, camera_id in enumerate(self._cameras)}
+
+    async def send(self, count: int) -> None:
+        """Hand over `count` frames. Waits while too many are under way."""
+        for _ in range(count):
+            self._acks.append(await self._publisher.send(self._topic, wire.encode(self._frame())))
+            self.sent += 1
+            if len(self._acks) >= UNACKNOWLEDGED:
+                await self.settled()
+
+    async def settled(self) -> None:
+        """Return when the broker has acknowledged all. Raises RetryableError where it has not taken one."""
+        acks, self._acks = self._acks, []
+        await asyncio.gather(*acks)
+
+    def _frame(self) -> Frame:
+        seq, camera = divmod(self.sent, len(self._cameras))
+        return Frame(
+            camera_id=self._cameras[camera],
+            session=self._session,
+            seq=seq,
+            captured_at=datetime.now(UTC),
+            clock="host",
+            width=WIDTH_PX,
+            height=HEIGHT_PX,
+            payload=self._pictures[self.sent % len(self._pictures)],
+        )
+
+
+@asynccontextmanager
+async def feed(kafka: KafkaSettings, cameras: Sequence[str]) -> AsyncIterator[Feed]:
+    """A feed into the default pool's topic, which is there."""
+    async with started(lambda: producer(kafka), kafka, silent) as client:
+        yield Feed(KafkaPublisher(client), kafka.frames_topic, cameras)
