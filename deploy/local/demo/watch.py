@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 
 from andon.alerts import DefectAlerts
 from andon.clock import Clock
@@ -21,6 +21,23 @@ QUIET_S = 1.0
 
 async def inspections(settings: Settings, tally: Tally, emit: Emit) -> None:
     """Feed `tally` with every record of the inspections topic, from the first on. Ends when cancelled."""
+    await records(settings, seen_by(tally), emit)
+
+
+def seen_by(tally: Tally) -> Callable[[Record], None]:
+    """What feeds `tally` with a record."""
+
+    def see(record: Record) -> None:
+        try:
+            tally.see(decode(record))
+        except DecodeError:
+            pass  # the account tells what became of it; here it would only hide what follows
+
+    return see
+
+
+async def records(settings: Settings, take: Callable[[Record], None], emit: Emit) -> None:
+    """Give `take` every record of the inspections topic, from the first on. Ends when cancelled."""
     kafka = settings.kafka
     async with started(lambda: admin(kafka), kafka, emit) as administrator:
         partitions = await partitions_of(administrator, kafka.inspections_topic)
@@ -28,16 +45,9 @@ async def inspections(settings: Settings, tally: Tally, emit: Emit) -> None:
         client.assign(partitions)
         await client.seek_to_beginning(*partitions)
         while True:
-            await _take(client, tally)
-
-
-async def _take(client: AIOKafkaConsumer, tally: Tally) -> None:
-    for records in (await client.getmany(timeout_ms=POLL_MS)).values():
-        for raw in records:
-            try:
-                tally.see(decode(_record(raw)))
-            except DecodeError:
-                pass  # the account tells what became of it; here it would only hide what follows
+            for batch in (await client.getmany(timeout_ms=POLL_MS)).values():
+                for raw in batch:
+                    take(_record(raw))
 
 
 def _record(raw: ConsumerRecord) -> Record:

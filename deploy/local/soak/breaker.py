@@ -4,14 +4,26 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from andon.clock import Clock
+from deploy.local.interrupt import alongside
 from deploy.local.line import Line
+from deploy.local.process import RoleProcess
 from deploy.local.server import Server, answers
+from deploy.local.soak.moment import Moment
+from deploy.local.soak.poison import publish_poison
 from deploy.local.soak.schedule import Fault, Kind
+
+STORM_S = 2.0
+"""Between two workers that leave."""
+Way = Callable[[Fault], AbstractAsyncContextManager[None]]
+"""What is broken inside the block is mended, or mends itself, from its end on."""
 
 
 class Cameras(Server):
@@ -30,72 +42,137 @@ class Cameras(Server):
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
+class Parts:
     """What can be broken besides the roles."""
 
     broker: Server
     redis: Server
-    redis_data: Path
     cameras: Server
+    redis_data: Path
+    evidence: Path
+    store: Path
 
 
 class Breaker:
     """One line's."""
 
-    def __init__(self, line: Line, servers: Servers) -> None:
+    def __init__(self, line: Line, parts: Parts, clock: Clock) -> None:
         self._line = line
-        self._servers = servers
-        self._ways: dict[Kind, Callable[[Fault], Awaitable[None]]] = {
-            "kill_worker": self._kill_role,
-            "kill_sink": self._kill_role,
-            "kill_ingest": self._kill_role,
-            "freeze_worker": self._freeze_role,
-            "freeze_sink": self._freeze_role,
-            "freeze_broker": self._freeze_broker,
-            "kill_broker": self._kill_broker,
-            "empty_redis": self._empty_redis,
-            "kill_cameras": self._kill_cameras,
+        self._parts = parts
+        self._clock = clock
+        self._ways: Mapping[Kind, Way] = {
+            "kill_worker": self._killed,
+            "kill_sink": self._killed,
+            "kill_ingest": self._killed,
+            "freeze_worker": self._frozen,
+            "freeze_sink": self._frozen,
+            "freeze_broker": lambda _: _at_once(_stopped(parts.broker.pid)),
+            "freeze_redis": lambda _: _at_once(_stopped(parts.redis.pid)),
+            "freeze_cameras": lambda _: _at_once(_stopped(parts.cameras.pid)),
+            "kill_broker": lambda _: _at_once(_down(parts.broker)),
+            "kill_cameras": lambda _: _at_once(_down(parts.cameras)),
+            "empty_redis": lambda _: _at_once(_down(parts.redis, forgets=parts.redis_data)),
+            "lock_store": lambda _: _at_once(_locked(parts.store)),
+            "close_evidence": lambda _: _at_once(_closed(parts.evidence)),
+            "storm": self._storm,
+            "poison": self._poison,
         }
 
-    async def do(self, fault: Fault) -> None:
-        """Returns when the fault is over: what was killed may start again, what was frozen goes on."""
-        await self._ways[fault.kind](fault)
+    async def do(self, fault: Fault) -> Moment:
+        """Break it for so long, mend it. Returns when the mending began: a server's start is part of the recovery."""
+        async with self._ways[fault.kind](fault):
+            await asyncio.sleep(fault.for_s)
+            return Moment.now(self._clock)
 
-    async def _kill_role(self, fault: Fault) -> None:
-        os.killpg(self._pid(fault), signal.SIGKILL)  # its supervisor starts it again
+    @asynccontextmanager
+    async def _killed(self, fault: Fault) -> AsyncIterator[None]:
+        os.killpg(await _pid(self._role(fault)), signal.SIGKILL)  # its supervisor starts it again
+        yield
 
-    async def _freeze_role(self, fault: Fault) -> None:
-        await _frozen(self._pid(fault), fault.for_s)
+    @asynccontextmanager
+    async def _frozen(self, fault: Fault) -> AsyncIterator[None]:
+        with _stopped(await _pid(self._role(fault))):
+            yield
 
-    async def _freeze_broker(self, fault: Fault) -> None:
-        await _frozen(self._servers.broker.pid, fault.for_s)
+    @asynccontextmanager
+    async def _storm(self, fault: Fault) -> AsyncIterator[None]:
+        async with alongside(self._leave_and_join(fault.number)):
+            yield
 
-    async def _kill_broker(self, fault: Fault) -> None:
-        await self._down(self._servers.broker, fault.for_s)
+    async def _leave_and_join(self, number: int) -> None:
+        """One worker after the other leaves the group, some orderly, some not, and is started again."""
+        while True:
+            pid = await _pid(self._worker(number))
+            os.kill(pid, signal.SIGKILL if number % 2 else signal.SIGTERM)
+            number += 1
+            await asyncio.sleep(STORM_S)
 
-    async def _empty_redis(self, fault: Fault) -> None:
-        self._servers.redis.kill()
-        shutil.rmtree(self._servers.redis_data, ignore_errors=True)
-        await self._down(self._servers.redis, fault.for_s)
+    @asynccontextmanager
+    async def _poison(self, fault: Fault) -> AsyncIterator[None]:
+        settings = self._line.at.settings
+        await publish_poison(settings.kafka, [camera.id for camera in settings.cameras], fault.number)
+        yield
 
-    async def _kill_cameras(self, fault: Fault) -> None:
-        await self._down(self._servers.cameras, fault.for_s)
+    def _role(self, fault: Fault) -> RoleProcess:
+        kind = fault.kind.split("_")[1]
+        names = {"sink": "sinks", "ingest": "ingest"}
+        return self._line.process(names[kind]) if kind in names else self._worker(fault.number)
 
-    async def _down(self, server: Server, for_s: float) -> None:
-        server.kill()
-        await asyncio.sleep(for_s)
-        server.restart()  # blocks until it answers, in the thread that its life hangs on
-
-    def _pid(self, fault: Fault) -> int:
-        names = {"worker": "worker-1", "sink": "sinks", "ingest": "ingest"}
-        pid = self._line.process(names[fault.kind.split("_")[1]]).pid
-        assert pid is not None, "it was started, and is started again when it dies"
-        return pid
+    def _worker(self, number: int) -> RoleProcess:
+        workers = self._line.stages.workers.roles
+        return self._line.process(workers[number % len(workers)].name)
 
 
-async def _frozen(pid: int, for_s: float) -> None:
+async def _pid(process: RoleProcess) -> int:
+    """Of a process that is up: who was just killed is waited for."""
+    while not await process.ready():  # noqa: ASYNC110 - another process' state can only be asked for
+        await asyncio.sleep(0.1)
+    assert process.pid is not None, "it is ready"
+    return process.pid
+
+
+@asynccontextmanager
+async def _at_once(way: AbstractContextManager[None]) -> AsyncIterator[None]:
+    """One for which nothing has to be waited for."""
+    with way:
+        yield
+
+
+@contextmanager
+def _stopped(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(for_s)
+        yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def _down(server: Server, forgets: Path | None = None) -> Iterator[None]:
+    server.kill()
+    if forgets is not None:
+        shutil.rmtree(forgets, ignore_errors=True)
+    yield
+    server.restart()  # blocks until it answers, in the thread that its life hangs on
+
+
+@contextmanager
+def _locked(store: Path) -> Iterator[None]:
+    """As a backup or a curious person with a shell does."""
+    with closing(sqlite3.connect(store, timeout=10.0, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def _closed(folder: Path) -> Iterator[None]:
+    """A file lies where the folder was: nothing can be written there, whoever we are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f"{folder.name}.aside")
+    folder.rename(aside)
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)

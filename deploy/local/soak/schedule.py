@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal[
     "kill_worker",
@@ -12,31 +12,36 @@ Kind = Literal[
     "freeze_worker",
     "freeze_sink",
     "freeze_broker",
+    "freeze_redis",
+    "freeze_cameras",
     "kill_broker",
-    "empty_redis",
     "kill_cameras",
+    "empty_redis",
+    "lock_store",
+    "close_evidence",
+    "storm",
+    "poison",
 ]
-ANYWHERE: tuple[Kind, ...] = (
-    "kill_worker",
-    "kill_sink",
-    "kill_ingest",
-    "freeze_worker",
-    "freeze_sink",
-    "freeze_broker",
-    "empty_redis",
-    "kill_cameras",
-)
-"""What any line survives."""
-LASTING: tuple[Kind, ...] = (*ANYWHERE, "kill_broker")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LASTING: tuple[Kind, ...] = KINDS
 """What a line survives whose broker keeps its log on disk."""
-CALM_S = (6.0, 14.0)
+ANYWHERE: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "kill_broker")
+"""What any line survives."""
+CALM_S = (2.0, 6.0)
 """Between one fault's recovery and the next fault."""
 FOR_S: dict[Kind, tuple[float, float]] = {
     "freeze_worker": (12.0, 16.0),  # longer than the group's session: it wakes as a zombie
     "freeze_sink": (12.0, 16.0),
     "freeze_broker": (2.0, 6.0),
+    "freeze_redis": (4.0, 8.0),  # longer than an answer from it is waited for
+    "freeze_cameras": (3.0, 8.0),
     "kill_broker": (0.0, 3.0),
     "kill_cameras": (1.0, 5.0),
+    "empty_redis": (0.0, 5.0),
+    "lock_store": (11.0, 14.0),  # longer than a statement waits for a lock
+    "close_evidence": (2.0, 8.0),
+    "storm": (6.0, 10.0),
+    "poison": (1.0, 2.0),
 }
 
 

@@ -1,0 +1,21 @@
+"""Records in the frames' topic that are none, as a foreign or broken producer writes them."""
+
+import random
+from collections.abc import Sequence
+
+from andon.events import silent
+from andon.kafka import producer, started
+from andon.settings import KafkaSettings
+
+RECORDS = 20
+"""Far below the limit past which a worker stops: `worker.quarantine_limit`."""
+
+
+async def publish_poison(kafka: KafkaSettings, cameras: Sequence[str], seed: int) -> None:
+    """Garbage under the cameras' own keys, so that it stands between their frames. Returns when the broker has it."""
+    chance = random.Random(seed)  # noqa: S311 - it shall be the same again
+    async with started(lambda: producer(kafka), kafka, silent) as client:
+        for number in range(RECORDS):
+            headers = [("ce_specversion", b"1.0"), ("ce_type", chance.randbytes(12))] if number % 2 else []
+            key = chance.choice(cameras).encode()
+            await client.send_and_wait(kafka.frames_topic, chance.randbytes(1_000), key, headers=headers)

@@ -1,0 +1,107 @@
+from typing import Any
+
+import pytest
+
+from deploy.local.soak.recovery import Recovered
+from deploy.local.soak.schedule import KINDS, Fault, Kind
+from deploy.local.soak.verdict import Account, Outcome, account_of, compared
+
+WELL = Recovered({"inspected": 1.0, "alerts": 2.5})
+NONE = {"captured": 10, "inspected": 10, "in_flight": 0, "duplicates": 0, "shed": 0, "quarantined": 0, "lost": 0}
+
+
+def fault(kind: Kind) -> Fault:
+    return Fault(1, kind, 3.0, 0.0)
+
+
+def account(conflicts: int = 0, *, balanced: bool = True, lost: dict[str, int] | None = None, **ledger: int) -> Account:
+    return Account(NONE | ledger, lost or {}, conflicts, balanced)
+
+
+def outcome() -> Outcome:
+    return Outcome(1, "embedded")
+
+
+def test_a_fault_that_costs_nothing_is_as_promised() -> None:
+    soak = outcome()
+    assert soak.note(fault("kill_sink"), WELL, account()) == []
+    soak.finish(account(), compared({"e": 1}, frozenset({"e"}), {"e": 1}))
+    assert soak.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (account(balanced=False), "the account does not balance"),
+        (account(duplicates=2), "2 counted twice"),
+        (account(conflicts=1), "1 with two outcomes"),
+        (account(lost={"expired": 3}), "lost: {'expired': 3}"),
+    ],
+)
+def test_what_is_not_as_promised_is_told_after_a_fault_and_at_the_end(wrong: Account, told: str) -> None:
+    assert outcome().note(fault("kill_sink"), WELL, wrong) == [told]
+    soak = outcome()
+    soak.finish(wrong, {})
+    assert soak.complaints == [f"at the end: {told}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_a_killed_ingester_may_cost_what_it_held(kind: Kind) -> None:
+    complaints = outcome().note(fault(kind), WELL, account(lost={"ingester_died": 2}))
+    assert complaints == ([] if kind == "kill_ingest" else ["lost: {'ingester_died': 2}"])
+
+
+def test_a_loss_is_told_of_the_fault_that_it_came_with_alone() -> None:
+    soak = outcome()
+    soak.note(fault("kill_ingest"), WELL, account(lost={"ingester_died": 2}))
+    assert soak.note(fault("kill_sink"), WELL, account(lost={"ingester_died": 2})) == []
+    assert soak.note(fault("kill_sink"), WELL, account(lost={"ingester_died": 3})) == ["lost: {'ingester_died': 1}"]
+
+
+def test_a_killed_ingester_may_cost_nothing_else() -> None:
+    assert outcome().note(fault("kill_ingest"), WELL, account(lost={"expired": 1})) == ["lost: {'expired': 1}"]
+
+
+def test_a_place_that_does_not_work_again_is_named() -> None:
+    (complaint,) = outcome().note(fault("kill_sink"), Recovered({"inspected": 1.0, "alerts": None}), account())
+    assert complaint == "not recovered after 120 s: alerts"
+
+
+def test_a_line_has_recovered_when_its_last_place_has() -> None:
+    assert WELL.seconds == 2.5
+    assert Recovered({"inspected": 1.0, "alerts": None}).seconds is None
+
+
+def test_frames_that_nobody_finished_are_told_at_the_end_alone() -> None:
+    soak = outcome()
+    assert soak.note(fault("kill_sink"), WELL, account(in_flight=4)) == []
+    soak.finish(account(in_flight=4), {})
+    assert soak.complaints == ["at the end: 4 frames were left in flight"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "heard", "wrong"),
+    [
+        ({"a", "b"}, {"a": 1, "b": 1}, None),
+        ({"a"}, {"a": 1, "b": 1}, "missing from the store"),
+        ({"a", "b", "c"}, {"a": 1, "b": 1}, "in the store that the log does not give"),
+        ({"a", "b"}, {"a": 1}, "never alerted"),
+        ({"a", "b"}, {"a": 1, "b": 1, "c": 1}, "alerted that the log does not give"),
+        ({"a", "b"}, {"a": 1, "b": 2}, "alerted twice"),
+    ],
+)
+def test_events_are_those_of_the_log_each_once(stored: set[str], heard: dict[str, int], wrong: str | None) -> None:
+    events = compared({"a": 1, "b": 1}, frozenset(stored), heard)
+    assert {what for what, count in events.items() if count} == {"raised"} | ({wrong} if wrong else set())
+    soak = outcome()
+    soak.finish(account(), events)
+    assert soak.complaints == ([f"at the end: 1 events {wrong}"] if wrong else [])
+
+
+def test_losses_are_summed_over_the_cameras() -> None:
+    cameras: list[dict[str, Any]] = [
+        {"lost": {"ingester_died": 1, "expired": 0}, "conflicts": 1},
+        {"lost": {"ingester_died": 2}, "conflicts": 0},
+    ]
+    account = account_of({"ledger": NONE, "cameras": cameras, "balanced": True})
+    assert (account.lost, account.conflicts) == ({"ingester_died": 3}, 1)
