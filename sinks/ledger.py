@@ -19,6 +19,8 @@ from andon.messages import Outcome
 Ended = Literal["final", "superseded"]
 MAX_NUMBERS = 2**32
 """What a bitmap holds; a number of frames captured may claim more."""
+NOTHING = base64.b85encode(BitMap().serialize()).decode()
+"""A bitmap without numbers, as it is stored."""
 LostReason = Literal["missing", "ingester_died", "log_lost", "expired"]
 
 
@@ -256,6 +258,8 @@ def _by_reason(counts: Mapping[str, int], outcome: Outcome) -> dict[str, int]:
 
 
 def _packed(numbers: BitMap) -> str:
+    if not numbers:
+        return NOTHING
     compact = BitMap(numbers)
     compact.run_optimize()
     return base64.b85encode(compact.serialize()).decode()

@@ -56,6 +56,10 @@ class Ingester:
         return not self.camera.sessions and self.mailbox.empty and not self.flights
 
     def step(self) -> None:
+        for _ in range(8 if self.world.calm else 1):
+            self._go_on()
+
+    def _go_on(self) -> None:
         camera, rng, plan = self.camera, self.world.rng, self.world.plan
         if camera.sessions and rng.random() < (0.9 if self.world.calm else 0.4):
             self._capture()

@@ -17,8 +17,11 @@ Numbers = Mapping[str, set[int]]
 """By session."""
 
 
-def check(world: World, store: ModelStore, cameras: Sequence[Camera]) -> None:
-    ledgers = store.tallies()
+Ledgers = Mapping[tuple[str, str], SessionLedger]
+"""By camera and session."""
+
+
+def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: Ledgers) -> None:
     for camera in cameras:
         _ingested(world, camera)
         outcomes = _outcomes(world.results[partition_of(camera.camera_id)], camera.camera_id)
@@ -83,7 +86,7 @@ def _accounted(
     session: str,
     captured: int,
     outcomes: Mapping[int, str],
-    ledgers: Mapping[tuple[str, str], SessionLedger],
+    ledgers: Ledgers,
 ) -> None:
     name = f"{camera.camera_id}/{session}"
     log = world.results[partition_of(camera.camera_id)]

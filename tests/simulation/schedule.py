@@ -1,9 +1,11 @@
 """One schedule: a seed decides who takes the next step and which fault comes when. The same seed, the same schedule."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
+from sinks.ledger import SessionLedger
 from tests.simulation.broker import Group, Member, World, require
 from tests.simulation.ingester import Camera, Ingester
 from tests.simulation.invariants import check
@@ -63,6 +65,7 @@ class _Schedule:
         self._started = 0
         self._steps = 0
         self._faults = 0
+        self._tallies: Mapping[tuple[str, str], SessionLedger] = {}
         self._uneasy: set[str] = set()
         """Groups that will rebalance."""
         for _ in range(2):
@@ -77,7 +80,8 @@ class _Schedule:
             self._step()
         self._mend()
         self._rest()
-        check(self._world, self._store, self._cameras)
+        self._tallies = self._store.tallies()
+        check(self._world, self._store, self._cameras, self._tallies)
 
     def close(self) -> None:
         for sink in self._sinks:
@@ -86,7 +90,7 @@ class _Schedule:
     def report(self) -> Report:
         frames = sum(sum(camera.truth.values()) for camera in self._cameras)
         events = sum(len(events) for events in self._store.kept.events.values())
-        redelivered = sum(ledger.tally().redelivered for ledger in self._store.tallies().values())
+        redelivered = sum(ledger.tally().redelivered for ledger in self._tallies.values())
         return Report(self._steps, self._faults, frames, events, redelivered)
 
     @property
@@ -98,10 +102,12 @@ class _Schedule:
         return self._world.sinks.members
 
     def _step(self) -> None:
-        able: list[Ingester | Member] = [item for item in self._ingesters if item.alive]
-        able += [item for item in (*self._workers, *self._sinks) if not item.stopped]
+        calm = self._world.calm
+        able: list[Ingester | Member] = [item for item in self._ingesters if item.alive and not (calm and item.idle)]
+        for group in (self._world.workers, self._world.sinks):
+            able += group.members if calm else [item for item in group.members if not item.stopped]
         if able:
-            self._rng.choice(able).step()
+            able[int(self._rng.random() * len(able))].step()
         self._world.tick()
         self._steps += 1
 

@@ -75,6 +75,11 @@ class Dispatch:
     def idle(self) -> bool:
         return not self._held and not self._done
 
+    @property
+    def called(self) -> bool:
+        """Something in the outbox is for it."""
+        return bool(self._store.waiting(ALERTS, self._owned, 1))
+
     def step(self) -> None:
         if self._done and (not self._held or self._world.rng.random() < 0.2):
             self._store.sent(self._done)
@@ -118,12 +123,28 @@ class Sink:
 
     @property
     def idle(self) -> bool:
-        busy = self._taking_over or self._flushing or self.lanes.in_flight or self.lanes.committable()
-        return not busy and self.dispatch.idle
+        return self._at_leisure and not self.lanes.committable()
+
+    @property
+    def _at_leisure(self) -> bool:
+        """There is nothing to be done but to commit."""
+        busy = self._taking_over or self._flushing or self.lanes.in_flight or not self.dispatch.idle
+        return not (busy or self._behind or self.dispatch.called)
+
+    @property
+    def _behind(self) -> bool:
+        """There is something to be read."""
+        logs = self.world.inspections
+        for partition, lane in self.lanes.by_partition.items():
+            if lane.position != len(logs[partition.partition]):
+                return True
+        return False
 
     def step(self) -> None:
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
-            for _ in range(6):
+            for _ in range(12):
+                if self._at_leisure:
+                    break
                 if self._taking_over is not None:
                     self._taking_over = self._stepped(self._taking_over)
                 self._poll()
@@ -196,12 +217,14 @@ class Sink:
     def _flush(self) -> None:
         if self._flushing is not None:
             self._flushing = self._stepped(self._flushing)
-        elif any(lane.waiting for lane in self.account._lanes.values()):
-            self._flushing = self._stepped(self.account._flush(frozenset(self.account._lanes)))
+            return
+        for lane in self.account._lanes.values():
+            if lane.waiting:
+                self._flushing = self._stepped(self.account._flush(frozenset(self.account._lanes)))
+                return
 
     def _poll(self) -> None:
-        logs = self.world.inspections
-        if all(lane.position == len(logs[item.partition]) for item, lane in self.lanes.by_partition.items()):
+        if not self._behind:
             return
         for lane, room in self.lanes.rooms():
             assert lane.position is not None

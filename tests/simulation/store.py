@@ -3,6 +3,7 @@ offset is the one that the batch began at. Every call can be interrupted before 
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from andon.errors import RetryableError
 from andon.messages import Defect
@@ -97,8 +98,11 @@ class ModelStore:
         return frozenset(refused)
 
     def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
+        """In the order in which they were put in."""
+        if not self.kept.outbox:
+            return []
         mine = (item for item in self.kept.outbox if item.channel == channel and item.partition in partitions)
-        return sorted(mine, key=lambda item: item.id)[:limit]
+        return list(islice(mine, limit))
 
     def sent(self, ids: Sequence[int]) -> None:
         self.kept.outbox = [item for item in self.kept.outbox if item.id not in ids]

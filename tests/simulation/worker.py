@@ -71,7 +71,9 @@ class Worker:
 
     def step(self) -> None:
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
-            for _ in range(4):
+            for _ in range(12):
+                if not self.lanes.in_flight and not self._behind:
+                    break
                 self._poll()
                 self._detect()
                 self._publish()
@@ -110,9 +112,17 @@ class Worker:
 
     # ---- the stage and the step
 
-    def _poll(self) -> None:
+    @property
+    def _behind(self) -> bool:
+        """There is something to be read."""
         logs = self.world.frames
-        if all(lane.position == len(logs[item.partition]) for item, lane in self.lanes.by_partition.items()):
+        for partition, lane in self.lanes.by_partition.items():
+            if lane.position != len(logs[partition.partition]):
+                return True
+        return False
+
+    def _poll(self) -> None:
+        if not self._behind:
             return
         for lane, room in self.lanes.rooms():
             assert lane.position is not None
@@ -136,7 +146,7 @@ class Worker:
             self.batcher.add(message.camera_id, slot, self.world.clock.monotonic())
 
     def _detect(self) -> None:
-        batch = self.batcher.take(self.world.clock.monotonic())
+        batch = self.batcher.take(self.world.clock.monotonic()) if len(self.batcher) else None
         for slot in batch.items if batch else ():
             assert isinstance(slot.message, Frame)
             _decided(slot, slot.message, "inspected")
