@@ -1,5 +1,6 @@
 """/livez, /readyz and /metrics, served by a thread of its own: a hung event loop is told, not hung upon."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
@@ -75,6 +76,8 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def server_bind(self) -> None:
         # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have
+        # what lingers of a process that was killed must not keep its successor from the same port for a minute
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         host, port = self.socket.getsockname()[:2]
         self.server_address = (host, port)

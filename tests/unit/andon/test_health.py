@@ -48,3 +48,11 @@ def test_readyz_is_red_until_the_role_is_ready(health: Health, address: str) -> 
     assert (status(f"{address}/livez"), status(f"{address}/readyz")) == (200, 503)
     health.ready = True
     assert status(f"{address}/readyz") == 200
+
+
+def test_a_successor_listens_at_once_where_its_predecessor_was_asked_a_moment_ago(health: Health) -> None:
+    with HealthServer(HttpSettings(), health, CollectorRegistry()) as server:
+        address = f"http://127.0.0.1:{server.port}"
+        assert status(f"{address}/livez") == 200
+    with HealthServer(HttpSettings(port=server.port), health, CollectorRegistry()):
+        assert status(f"{address}/livez") == 200
