@@ -75,9 +75,9 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have
         # what lingers of a process that was killed must not keep its successor from the same port for a minute
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have
         self.socket.bind(self.server_address)
         host, port = self.socket.getsockname()[:2]
         self.server_address = (host, port)
