@@ -1,0 +1,130 @@
+"""The limits: JPEGs in memory through the same decoder and model with nothing around them, and each bare part alone.
+
+`python -m bench.bare best|loop|parts`: one JSON line each.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from itertools import chain, cycle, islice
+
+import click
+import cv2
+import numpy as np
+
+from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSettings, WorkerSettings
+from bench import clips, contender
+from bench.contender import Meter, Result
+from bench.parts import on_all_cores
+from workers.decode import Limits, decode, decode_threads
+from workers.detector import Detector, Picture
+from workers.runtimes.choice import load
+
+BATCHES = (1, 4, 8, 16)
+DECODERS = (1, 2)
+_OWN = WorkerSettings()
+LIMITS = Limits(_OWN.max_frame_bytes, _OWN.max_frame_pixels)
+
+
+def detector(batch: int) -> Detector:
+    """What the worker serves: the fastest runtime that this machine has, warmed up."""
+    model = ModelSettings(weights=str(clips.MODEL), confidence=clips.CONFIDENCE)
+    made = load(PoolSettings(model=model, batch=BatchSettings(size=batch)), "default")
+    made.warm_up()
+    return made
+
+
+def loop(batch: int, decoders: int, jpegs: list[bytes], meter: Meter) -> Result:
+    """Decode on threads of their own, two batches ahead of the inference: both cores are busy."""
+    model, endless = detector(batch), cycle(jpegs)
+    with decode_threads(decoders) as threads:
+
+        def begin() -> list[Future[Picture]]:
+            return [threads.submit(decode, jpeg, "image/jpeg", LIMITS) for jpeg in islice(endless, batch)]
+
+        ahead = deque([begin(), begin()])
+        while True:
+            pictures = [each.result() for each in ahead.popleft()]
+            ahead.append(begin())
+            model.detect(pictures)
+            if not meter.add(batch):
+                break
+        for each in chain.from_iterable(ahead):
+            each.cancel()
+    info = model.info
+    return meter.result(batch=batch, decoders=decoders, runtime=info.runtime, device=info.device)
+
+
+def interleaved(count: int = clips.FRAMES) -> list[bytes]:
+    """One of each camera in turn."""
+    return list(chain.from_iterable(zip(*clips.all_jpegs(count).values(), strict=True)))
+
+
+def parts(span_s: float, batch: int) -> dict[str, float]:
+    """CPU ms a frame of each part, every core busy with it: on cores that share a cache it is dearer than alone."""
+    camera = CameraSettings.model_validate({"id": clips.CAMERAS[0], "url": "-"})
+    jpegs = interleaved(60)
+    pictures = [decode(jpeg, "image/jpeg", LIMITS) for jpeg in jpegs]
+    encode = [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality]
+    model = detector(batch)
+
+    def infer() -> Iterator[int]:
+        for start in cycle(range(0, len(pictures) - batch, batch)):
+            model.detect(pictures[start : start + batch])
+            yield batch
+
+    def each(work: Callable[[int], object]) -> Iterator[int]:
+        for index in cycle(range(len(pictures))):
+            work(index)
+            yield 1
+
+    return {
+        "camera_decode_cpu_ms": on_all_cores(_captured, span_s),
+        "jpeg_encode_cpu_ms": on_all_cores(lambda: each(lambda i: cv2.imencode(".jpg", pictures[i], encode)), span_s),
+        "jpeg_decode_cpu_ms": on_all_cores(lambda: each(lambda i: decode(jpegs[i], "image/jpeg", LIMITS)), span_s),
+        "inference_cpu_ms": on_all_cores(infer, span_s, threads=1),  # it takes all cores by itself
+    }
+
+
+def _captured() -> Iterator[int]:
+    for name in cycle(clips.CAMERAS):
+        for picture in clips.pictures(name):
+            np.asarray(picture.to_ndarray(format="bgr24"))
+            yield 1
+
+
+@click.group()
+def main() -> None:
+    """The limits."""
+
+
+@main.command("loop")
+@click.option("--batch", type=int, required=True)
+@click.option("--decoders", type=int, required=True)
+@click.option("--warm", type=float, default=2.0)
+@click.option("--span", type=float, required=True)
+def _loop(batch: int, decoders: int, warm: float, span: float) -> None:
+    contender.tell(loop(batch, decoders, interleaved(), Meter(warm, span)))
+
+
+@main.command("best")
+@click.option("--span", type=float, required=True)
+def _best(span: float) -> None:
+    """Try each size of batch and number of decoders for so long; tell the best, and all in `tried`."""
+    jpegs = interleaved(120)
+    tried = [loop(batch, count, jpegs, Meter(0.3, span)) for batch in BATCHES for count in DECODERS]
+    best = max(tried, key=lambda result: result.frames_per_s)
+    rates = {f"batch {r.more['batch']}, {r.more['decoders']} decoders": round(r.frames_per_s, 1) for r in tried}
+    contender.tell(Result(best.frames, best.wall_s, best.cpu_s, {**best.more, "tried_frames_per_s": rates}))
+
+
+@main.command("parts")
+@click.option("--batch", type=int, required=True)
+@click.option("--span", type=float, required=True, help="Of all parts together.")
+def _parts(batch: int, span: float) -> None:
+    told = parts(span / 4, batch)
+    contender.tell(Result(1, span, sum(told.values()) / 1000, told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""A contender is a process of its own: it says, in one JSON line, what it did between warm-up and end.
+
+So nobody's imports, exports and first batches count, and nobody's memory or threads are in another's way.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from andon.errors import FatalError
+from bench.roles import environment
+
+START_S = 120.0
+"""Loading a model, and exporting it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a contender did in its steady span."""
+
+    frames: float
+    wall_s: float
+    cpu_s: float
+    """Of the whole process, all threads."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else it has to say of itself."""
+
+    @property
+    def frames_per_s(self) -> float:
+        return self.frames / self.wall_s
+
+    @property
+    def cpu_ms_a_frame(self) -> float:
+        return 1000 * self.cpu_s / self.frames
+
+    @property
+    def frames_per_cpu_s(self) -> float:
+        return self.frames / self.cpu_s
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "frames": self.frames,
+            "wall_s": self.wall_s,
+            "frames_per_s": self.frames_per_s,
+            "cpu_ms_a_frame": self.cpu_ms_a_frame,
+            "frames_per_cpu_s": self.frames_per_cpu_s,
+            **self.more,
+        }
+
+
+def run(module: str, *arguments: str, span_s: float) -> Result:
+    """`python -m bench.MODULE ARGUMENTS --span SPAN`, to its end. Raises FatalError with its last words."""
+    name = f"bench.{module}"
+    command = [sys.executable, "-m", name, *arguments, "--span", f"{span_s:g}"]
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter and this package
+            command, capture_output=True, text=True, timeout=START_S + 10 * span_s, check=False, env=environment()
+        )
+    except subprocess.TimeoutExpired:
+        raise FatalError(f"{name} did not end within {START_S + 10 * span_s:.0f} s") from None
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0 or not lines:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise FatalError(f"{name} {' '.join(arguments)}: exit {done.returncode}: {said}")
+    return Result(**json.loads(lines[-1]))
+
+
+def tell(result: Result) -> None:
+    """Say it to who ran this process."""
+    sys.stdout.write(json.dumps(asdict(result)) + "\n")
+    sys.stdout.flush()
+
+
+class Meter:
+    """Inside a contender: counts its frames, and the time and CPU from the first one after warm-up on."""
+
+    def __init__(self, warm_s: float, span_s: float) -> None:
+        self._warm_s = warm_s
+        self._span_s = span_s
+        self._first_s: float | None = None
+        self._from: tuple[float, float] | None = None
+        self._frames = 0.0
+        self._last = (0.0, 0.0)
+
+    def add(self, frames: int) -> bool:
+        """So many more are done. False: that is enough."""
+        now = (time.perf_counter(), time.process_time())
+        if self._first_s is None:
+            self._first_s = now[0]
+        if self._from is None:
+            if now[0] - self._first_s >= self._warm_s:
+                self._from = now
+            return True
+        self._frames += frames
+        self._last = now
+        return now[0] - self._from[0] < self._span_s
+
+    def result(self, **more: Any) -> Result:
+        """Raises FatalError where the frames ended during the warm-up."""
+        if self._from is None or not self._frames:
+            raise FatalError("the frames ended before the measurement began")
+        return Result(self._frames, self._last[0] - self._from[0], self._last[1] - self._from[1], more)
