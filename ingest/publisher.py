@@ -1,6 +1,8 @@
 """Takes from a camera's mailbox in order and sends, keyed by the camera, until the broker has acknowledged everything.
 
-While the broker is away it tries again for ever; the mailbox's policy decides what is given up meanwhile.
+While the broker is away it tries again for ever; the mailbox's policy decides what is given up meanwhile. Many records
+are under way at once. Once one is refused, nothing new is sent before it; what was under way behind it may have
+arrived. A session's last word is therefore under way alone: all its frames stand before it, whatever was refused.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.kafka import Publisher
-from andon.messages import Frame, RecordRef, Shed
+from andon.messages import CameraStatus, Frame, RecordRef, Shed
 from ingest.handoff import Handoff
 from ingest.waiting import Message
 
@@ -61,36 +63,59 @@ class CameraPublisher:
         try:
             while self._flights or not self._handoff.drained:
                 self._handoff.changed.clear()
-                while len(self._flights) < WINDOW and (message := self._handoff.take()) is not None:
+                while self._clear and (message := self._handoff.take()) is not None:
                     await self._send(message)
                 if self._flights or not self._handoff.drained:
-                    await self._news()
+                    await self._news(new=self._clear)
                     await self._settle()
         finally:
             for flight in self._flights:
                 if not flight.ack.cancel() and not flight.ack.cancelled():
                     flight.ack.exception()  # looked at, else asyncio writes a traceback
 
+    @property
+    def _clear(self) -> bool:
+        """There is room for one more, and it would not pass one that is to be sent again."""
+        return len(self._flights) < WINDOW and not self._refused
+
+    @property
+    def _refused(self) -> bool:
+        return any(flight.ack.done() and flight.ack.exception() is not None for flight in self._flights)
+
     async def _send(self, message: Message) -> None:
         if isinstance(message, Shed) and message.reason == "stale":
             count = message.last_seq - message.first_seq + 1
             self._emit(FramesShed(message.camera_id, "stale", count))
-        self._flights.append(await self._launch(message, message, self._clock.monotonic()))
+        last_word = isinstance(message, CameraStatus) and message.final
+        if last_word:
+            await self._all_landed()
+        await self._launch(message, message, self._clock.monotonic())
+        if last_word:
+            await self._all_landed()
 
-    async def _launch(self, taken: Message, sent: Message, taken_s: float) -> _Flight:
-        """Hand it to the client. What the client refuses at once becomes a flight that has failed."""
-        ack: asyncio.Future[RecordRef]
+    async def _all_landed(self) -> None:
+        while self._flights:
+            await self._news(new=False)
+            await self._settle()
+
+    async def _launch(self, taken: Message, sent: Message, taken_s: float) -> None:
+        """Hand it to the client. What the client refuses at once becomes a flight that has failed.
+
+        So does what would pass a failed one.
+        """
+        ack: asyncio.Future[RecordRef] = asyncio.get_running_loop().create_future()
         try:
+            if self._refused:
+                raise RetryableError("what goes before it was refused")
             ack = asyncio.ensure_future(await self._route.publisher.send(self._route.topic, wire.encode(sent)))
         except RetryableError as error:
-            ack = asyncio.get_running_loop().create_future()
             ack.set_exception(error)
-        return _Flight(taken, sent, taken_s, ack)
+        self._flights.append(_Flight(taken, sent, taken_s, ack))
 
-    async def _news(self) -> None:
-        """Wait until there is something to take, and room for it, or the oldest flight has landed."""
+    async def _news(self, *, new: bool) -> None:
+        """Wait until the oldest flight has landed, or, if `new` is wanted, there may be something to take."""
         changed = asyncio.ensure_future(self._handoff.changed.wait())
-        waits: list[asyncio.Future[Any]] = [changed] if len(self._flights) < WINDOW else []
+        waits: list[asyncio.Future[Any]] = [changed] if new else []
         waits += [self._flights[0].ack] if self._flights else []
         try:
             timeout_s = self._route.told_after_s if self._flights else None
@@ -116,7 +141,7 @@ class CameraPublisher:
             self._say(_reason(failed[0]), attempt, delay_s)
             await asyncio.sleep(delay_s)
             for flight in failed:
-                self._flights.append(await self._launch(flight.taken, self._mended(flight), flight.taken_s))
+                await self._launch(flight.taken, self._mended(flight), flight.taken_s)
 
     async def _failed(self) -> list[_Flight]:
         """Wait for all flights, let go those that have landed, and return the others. Raises what is no refusal."""

@@ -10,7 +10,7 @@ from andon.backoff import Backoff
 from andon.errors import RetryableError
 from andon.events import FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.messages import CameraStatus, Frame, Message, RecordRef
-from andon.wire import Outgoing, decode
+from andon.wire import Outgoing, Record, decode
 from ingest.handoff import Handoff
 from ingest.mailbox import Bounds, Mailbox
 from ingest.publisher import WINDOW, CameraPublisher, Route
@@ -32,6 +32,43 @@ class Refusing(MemoryPublisher):
 
 async def _refused(error: Exception) -> RecordRef:
     raise error
+
+
+class Full(Refusing):
+    """Does not even take those that `refuses` picks."""
+
+    async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+        refusal = self._refuses(record)
+        if refusal is not None:
+            raise refusal
+        return await MemoryPublisher.send(self, topic, record)
+
+
+def away(*what: str) -> Callable[[Outgoing], Exception | None]:
+    """Refuses these, each once for each time that it is named: `name(message)` of what is sent."""
+    left = list(what)
+
+    def refuses(record: Outgoing) -> Exception | None:
+        message = name(_read(record))
+        if message not in left:
+            return None
+        left.remove(message)
+        return RetryableError("away")
+
+    return refuses
+
+
+def _read(record: Outgoing) -> Message:
+    return decode(Record("t", 0, 0, 0, record.key, record.value, record.headers))
+
+
+def name(message: Message) -> str:
+    match message:
+        case Frame():
+            return f"{message.session}{message.seq}"
+        case CameraStatus(final=True):
+            return f"{message.session} ends"
+    return "status"
 
 
 class Rig:
@@ -142,3 +179,71 @@ async def test_no_more_than_a_window_is_under_way() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_a_sessions_last_word_stands_behind_a_frame_that_had_to_be_sent_again() -> None:
+    rig = Rig(Refusing(away("s1", "s1")))
+    rig.put(*(frame(seq) for seq in range(4)))
+    rig.handoff.end(status(final=True, captured=4))
+    sent = [name(message) for message in await rig.drain()]
+    assert sorted(sent[:-1]) == ["s0", "s1", "s2", "s3"]
+    assert sent[-1] == "s ends"
+
+
+async def test_nothing_of_the_next_session_passes_a_last_word_that_had_to_be_sent_again() -> None:
+    rig = Rig(Refusing(away("s ends", "s ends")))
+    rig.put(frame(0))
+    rig.handoff.end(status(final=True, captured=1))
+    rig.handoff.open("t")
+    rig.put(frame(0, session="t"), frame(1, session="t"))
+    assert [name(message) for message in await rig.drain()] == ["s0", "s ends", "t0", "t1"]
+
+
+async def test_nothing_passes_what_the_client_had_no_room_for() -> None:
+    rig = Rig(Full(away("s1", "s1", "s3")))
+    rig.put(*(frame(seq) for seq in range(6)))
+    assert seqs(await rig.drain()) == list(range(6))
+
+
+async def test_what_is_sent_again_keeps_its_order_where_the_client_has_no_room_for_the_first() -> None:
+    refused, full = away("s0", "s1", "s2"), away("s0", "s0")
+    attempts: list[Outgoing] = []
+
+    class Both(Full):
+        async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+            attempts.append(record)
+            refusal = refused(record)
+            return _refused(refusal) if refusal is not None else await super().send(topic, record)
+
+    rig = Rig(Both(full))
+    rig.put(*(frame(seq) for seq in range(3)))
+    assert seqs(await rig.drain()) == [0, 1, 2]
+    assert len(attempts) == 3 + 1 + 1 + 3, "what stands behind a refused one is not tried"
+    assert rig.mailbox.depth == 0
+
+
+async def test_what_comes_in_while_a_refused_frame_waits_goes_behind_it() -> None:
+    acknowledge = asyncio.Event()
+
+    async def later(ack: Awaitable[RecordRef]) -> RecordRef:
+        await acknowledge.wait()
+        return await ack
+
+    class Slow(Refusing):
+        async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
+            ack = await super().send(topic, record)
+            return ack if name(_read(record)) != "s0" else later(ack)
+
+    rig = Rig(Slow(away("s1")))
+    rig.put(frame(0), frame(1))
+    draining = asyncio.ensure_future(rig.publisher.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    rig.put(frame(2))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [name(decode(record)) for record in rig.memory.topics["t"]] == ["s0"]
+    acknowledge.set()
+    rig.handoff.close()
+    await draining
+    assert [name(decode(record)) for record in rig.memory.topics["t"]] == ["s0", "s1", "s2"]
