@@ -1,4 +1,4 @@
-"""A spike of arrivals and what it leaves behind (pure): when which frame is due, and how long draining takes at best."""
+"""A spike of arrivals and what it leaves behind (pure): when which frame is due, how long draining takes at best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Frames straight into the frames topic, as Andon's own records: cameras by the hundred, or a hundredfold, can't be had.
+"""Frames straight into the frames topic, as Andon's own records: a hundredfold of cameras can't be had.
 
 The pictures are small, so that it is not their decoding that is measured.
 """

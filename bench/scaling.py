@@ -47,7 +47,12 @@ def measure(room: Room) -> Findings:
 
 def _findings(rates: dict[int, float]) -> Findings:
     rows = [
-        {"workers": count, "frames_per_s": rate, "of_ideal": rate / (count * IDEAL_PER_S), "of_n_x_one": _part(rates, count)}
+        {
+            "workers": count,
+            "frames_per_s": rate,
+            "of_ideal": rate / (count * IDEAL_PER_S),
+            "of_n_x_one": _part(rates, count),
+        }
         for count, rate in rates.items()
     ]
     points = {"measured": list(rates.items()), "n x one": [(count, count * rates[1]) for count in rates]}
@@ -91,13 +96,15 @@ def _rate_of(room: Room, filled: Filled, count: int) -> float:
 
 
 async def _steady(there: Ends, before: Sample, room: Room, filled: Filled) -> list[Sample]:
-    """Raises FatalError where a partition ran out of frames, or nobody worked on it: then it is not the workers' rate."""
+    """Raises FatalError where a partition ran out of frames, or nobody worked on it: it is not the workers' rate."""
     await there.watched(room.warm_s)
     samples = await there.watched(room.span_s)
     done = zip(before.by_partition, samples[0].by_partition, samples[-1].by_partition, strict=True)
     for number, (begun, first, last) in enumerate(done):
         if last - begun >= filled.in_each:
-            raise FatalError(f"partition {number} had no frames left: {last - begun} of {filled.in_each} were inspected")
+            raise FatalError(
+                f"partition {number} had no frames left: {last - begun} of {filled.in_each} were inspected"
+            )
         if last == first:
             raise FatalError(f"nobody inspected partition {number}: the group had not settled")
     return samples
