@@ -114,8 +114,14 @@ class Mailbox:
         return self._segments.pop(identity(message), None)
 
     def leftover(self) -> list[Message]:
-        """What is under way or waits, oldest first, but for what lies on disk as well."""
-        return [entry for entry in (*self._flying.values(), *self._entries) if identity(entry) not in self._segments]
+        """What is under way or waits, oldest first, up to the last one that does not lie on disk as well.
+
+        What does and stands before that one is kept a second time: else the later one would be read back before it.
+        """
+        held = [*self._flying.values(), *self._entries]
+        while held and identity(held[-1]) in self._segments:
+            held.pop()
+        return held
 
     @property
     def wants_more(self) -> bool:

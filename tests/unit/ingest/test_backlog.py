@@ -122,3 +122,16 @@ def test_what_only_memory_holds_is_told_oldest_first_for_a_process_that_ends() -
     mailbox.settled(frame(0))
     assert mailbox.leftover() == [frame(1)]
     assert mailbox.settled(frame(2)) == 7
+
+
+def test_what_memory_alone_holds_is_never_put_before_an_older_frame_that_lies_on_disk() -> None:
+    backlog = Backlog(Bounds(8, 10_000))
+    backlog.known, backlog.on_disk = True, 1
+    mailbox = Mailbox(Bounds(8, 10_000), backlog)
+    mailbox.fetched(frame(0), segment=1)
+    backlog.on_disk = 0
+    mailbox.put(frame(1), START)  # straight into memory: nothing waits on disk any more
+    assert mailbox.leftover() == [frame(0), frame(1)]
+    assert mailbox.take(START) == frame(0)
+    assert mailbox.settled(frame(0)) == 1
+    assert mailbox.leftover() == [frame(1)]
