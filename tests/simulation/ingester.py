@@ -5,10 +5,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from andon.messages import CameraState, CameraStatus, Frame
+from andon.messages import CameraState, CameraStatus
+from ingest.backlog import Backlog
 from ingest.mailbox import Bounds, Mailbox, Message
 from tests.simulation.broker import World
-from tests.simulation.plan import frame, partition_of
+from tests.simulation.plan import frame, numbers_of, partition_of
+from tests.simulation.spool import Disk, Spooling
 
 WINDOW = 4
 
@@ -33,7 +35,10 @@ class Camera:
     truth: dict[str, int] = field(default_factory=dict)
     """By session: frames captured."""
     killed: set[str] = field(default_factory=set)
-    """Sessions that ended without a last word."""
+    """Sessions of which something went with a process."""
+    split: bool = False
+    """A process was told to end within a session: the next one's frames are another session's."""
+    disk: Disk = field(default_factory=Disk)
 
 
 class Ingester:
@@ -45,8 +50,9 @@ class Ingester:
         self.name = f"ingest {camera.camera_id}"
         self.alive = True
         plan = world.plan
-        # the seam for a spool on disk: what stands between the mailbox and the flights, and outlives a kill
-        self.mailbox = Mailbox(Bounds(plan.mailbox_frames, 10_000, plan.max_age_s))
+        backlog = Backlog(Bounds(2, 10_000)) if plan.spool_bytes else None
+        self.mailbox = Mailbox(Bounds(plan.mailbox_frames, 10_000, plan.max_age_s), backlog)
+        self.spooling = Spooling(world, self.mailbox, backlog, camera.disk) if backlog is not None else None
         self.flights: deque[Flight] = deque()
         self._partition = partition_of(camera.camera_id)
         self._begin()
@@ -69,16 +75,25 @@ class Ingester:
             message = self.mailbox.take(self.world.clock.now())
             if message is not None:
                 self.flights.append(Flight(message))
+        if self.spooling is not None and rng.random() < 0.7:
+            self.spooling.step()
         if camera.sessions and rng.random() < 0.05:
             self.mailbox.tell(self._status("online"))
 
+    def end(self) -> None:
+        """Told to end, and given no time for the broker: the disk takes what it can."""
+        assert self.spooling is not None
+        if self.camera.sessions and self.camera.captured:
+            self.mailbox.end(self._status("offline", final=True))
+            self.camera.split = True
+        self.spooling.end()
+        self.kill()
+
     def kill(self) -> None:
-        """Whatever of the camera has not had its last word in the log ends without it."""
+        """Whatever is neither in the log nor on disk now is gone."""
         camera = self.camera
         self.alive = False
-        camera.killed |= camera.truth.keys() - self._ended_in_log()
-        if self.world.plan.reorders:  # the last word may have overtaken a frame that now dies here
-            camera.killed |= {flight.message.session for flight in self.flights if flight.message.session}
+        camera.killed |= {session for session in camera.truth if not self._safe(session)}
         if camera.sessions:
             camera.sessions[0] = max(1, camera.sessions[0] - camera.captured)
         elif f"s{camera.number}" in camera.killed:
@@ -92,9 +107,18 @@ class Ingester:
     def _failed(self) -> bool:
         return any(flight.state == "failed" for flight in self.flights)
 
-    def _ended_in_log(self) -> set[str]:
-        mine = (item for item in self.world.frames[self._partition] if item.camera_id == self.camera.camera_id)
-        return {item.session for item in mine if isinstance(item, CameraStatus) and item.final and item.session}
+    def _safe(self, session: str) -> bool:
+        """Every frame of it, and its last word, is in the log, or has been kept on disk."""
+        numbers: set[int] = set()
+        ended = False
+        for item in (*self.world.frames[self._partition], *self.camera.disk.written):
+            if item.camera_id != self.camera.camera_id or item.session != session:
+                continue
+            if isinstance(item, CameraStatus):
+                ended = ended or item.final
+            else:
+                numbers.update(numbers_of(item))
+        return ended and len(numbers) == self.camera.truth[session]
 
     def _begin(self) -> None:
         self.camera.number += 1
@@ -133,13 +157,14 @@ class Ingester:
             answer = self.world.append_frame(self._partition, waiting.message)
             self.world.tell(self.name, "sends", waiting.message, answer)
             waiting.state = "acked" if answer == "acked" else "failed"
-            if (
-                answer == "refused" and not self.world.plan.reorders
-            ):  # the client keeps the order: what is behind it fails, too
+            if answer == "refused" and not self.world.plan.reorders:
+                # the client keeps the order: what is behind it fails, too
                 for flight in self.flights:
                     flight.state = "failed" if flight.state == "waiting" else flight.state
             return
         for flight in self.flights:
-            if flight.state == "acked" and isinstance(flight.message, Frame):
-                self.mailbox.settled(flight.message)
+            if flight.state == "acked":
+                segment = self.mailbox.settled(flight.message)
+                if segment is not None and self.spooling is not None:
+                    self.spooling.settled.append(segment)
         self.flights = deque(Flight(flight.message) for flight in self.flights if flight.state == "failed")

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from andon.messages import CameraStatus, Defect, Frame, Inspection, Shed
+from andon.messages import CameraStatus, Defect, Frame, Shed
 from sinks.ledger import SessionLedger
 from sinks.state import CameraState, from_bytes
 from sinks.step import step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
-from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, partition_of, undisturbed
+from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, numbers_of, partition_of, undisturbed
 from tests.simulation.sink import ALERTS
 from tests.simulation.store import ModelStore
 
@@ -24,6 +24,8 @@ Ledgers = Mapping[tuple[str, str], SessionLedger]
 def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: Ledgers) -> None:
     for camera in cameras:
         _ingested(world, camera)
+        if not world.plan.reorders:
+            _in_order(world, camera)
         outcomes = _outcomes(world.results[partition_of(camera.camera_id)], camera.camera_id)
         _inspected(world, camera, outcomes)
         for session, captured in camera.truth.items():
@@ -47,17 +49,27 @@ def _ingested(world: World, camera: Camera) -> None:
             require(not lacking, f"{name}: {sorted(lacking)} were captured and never got out")
 
 
+def _in_order(world: World, camera: Camera) -> None:
+    """Of what stands in the log more than once, the first place counts."""
+    met: set[tuple[int, int]] = set()
+    last = (0, 0)
+    for message in world.frames[partition_of(camera.camera_id)]:
+        if isinstance(message, CameraStatus) or message.camera_id != camera.camera_id:
+            continue
+        for seq in numbers_of(message):
+            place = (int(message.session.removeprefix("s")), seq)
+            require(place in met or place > last, f"{camera.camera_id}: {place} comes after {last}")
+            met.add(place)
+            last = max(last, place)
+
+
 def _in_frames(world: World, camera: Camera, kind: type[Frame | Shed]) -> Numbers:
     found: dict[str, set[int]] = {}
     for message in world.frames[partition_of(camera.camera_id)]:
         if isinstance(message, kind) and message.camera_id == camera.camera_id:
-            numbers = _numbers(message)
+            numbers = numbers_of(message)
             found.setdefault(message.session, set()).update(numbers)
     return found
-
-
-def _numbers(message: Frame | Inspection | Shed) -> Iterable[int]:
-    return range(message.first_seq, message.last_seq + 1) if isinstance(message, Shed) else (message.seq,)
 
 
 def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]]:
@@ -68,7 +80,7 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
             continue
         outcome = "shed" if isinstance(result, Shed) else result.outcome
         key = outcome if result.reason is None else f"{outcome}/{result.reason}"
-        for seq in _numbers(result):
+        for seq in numbers_of(result):
             found.setdefault(result.session, {}).setdefault(seq, key)
     return found
 
@@ -132,7 +144,7 @@ def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> N
     """As in a run without faults; where frames were given up, have died or came late, as the log says."""
     number = partition_of(camera.camera_id)
     raised = [event for event in store.kept.events.get(number, []) if event.camera_id == camera.camera_id]
-    if camera.killed or shed or world.plan.reorders:
+    if camera.killed or camera.split or shed or world.plan.reorders:
         expected = _folded(world.results[number], camera.camera_id)
     else:
         script = SCRIPTS[world.plan.script][int(camera.camera_id.removeprefix("cam-"))]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from random import Random
 
-from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Outcome, RecordRef
+from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Outcome, RecordRef, Shed
 from andon.settings import DefectSettings
 from andon.wire import Outgoing, encode
 from sinks.defects import Rules
@@ -34,8 +34,12 @@ FAULTS = (
     "channel_busy",
     "no_room",  # mailboxes of a few frames
     "freshest",
+    "spool",  # a small one, behind mailboxes of a few frames
+    "disk_fails",  # now and then
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
+SEGMENT_BYTES = 30
+"""Of a spool: three frames."""
 SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((7,), (3, 2)),
     ((5,), (5,)),
@@ -56,18 +60,22 @@ class Plan:
     fault_rate: float
     """How likely the next step is a fault."""
     reorders: bool
+    spool_bytes: int
+    """0: there is none."""
     steps: int
     """So many with faults; then everything is mended, and must come to rest."""
 
 
 def drawn(rng: Random) -> Plan:
     faults = frozenset(rng.sample(FAULTS, rng.choice((0, 1, 2, 3, 5, 8))))
+    spools = "spool" in faults and "freshest" not in faults
     return Plan(
         script=rng.randrange(len(SCRIPTS)),
         faults=faults,
-        mailbox_frames=rng.randint(1, 3) if "no_room" in faults else 100,
+        mailbox_frames=rng.randint(1, 3) if spools or "no_room" in faults else 100,
         max_age_s=1.0 if "freshest" in faults else None,
         reorders="client_reorders" in faults,
+        spool_bytes=rng.choice((40, 80, 1000)) if spools else 0,
         fault_rate=rng.choice((0.02, 0.05, 0.15)),
         steps=rng.choice((40, 80, 160)),
     )
@@ -79,6 +87,14 @@ def camera_name(number: int) -> str:
 
 def partition_of(camera_id: str) -> int:
     return int(camera_id.removeprefix("cam-")) % PARTITIONS
+
+
+def numbers_of(message: Frame | Inspection | Shed) -> range:
+    return (
+        range(message.first_seq, message.last_seq + 1)
+        if isinstance(message, Shed)
+        else range(message.seq, message.seq + 1)
+    )
 
 
 @lru_cache(4096)

@@ -37,6 +37,9 @@ class Report:
     frames: int
     events: int
     redelivered: int
+    spooled: int
+    shed: int
+    """Because the spool was full."""
 
 
 def simulate(seed: int, trace: list[str] | None = None) -> Report:
@@ -91,7 +94,9 @@ class _Schedule:
         frames = sum(sum(camera.truth.values()) for camera in self._cameras)
         events = sum(len(events) for events in self._store.kept.events.values())
         redelivered = sum(ledger.tally().redelivered for ledger in self._tallies.values())
-        return Report(self._steps, self._faults, frames, events, redelivered)
+        spooled = sum(len(camera.disk.written) for camera in self._cameras)
+        shed = sum(ledger.tally().shed.get("spool_full", 0) for ledger in self._tallies.values())
+        return Report(self._steps, self._faults, frames, events, redelivered, spooled, shed)
 
     @property
     def _workers(self) -> list[Member]:
@@ -120,7 +125,8 @@ class _Schedule:
         if fault == "broker_away":
             world.broker_up = not world.broker_up
         elif fault == "ingester_killed" and running:
-            rng.choice(running).kill()
+            ingester = rng.choice(running)
+            ingester.kill() if ingester.spooling is None or rng.random() < 0.5 else ingester.end()
         elif fault in ("worker_killed", "sink_killed"):
             self._kill(world.workers if fault == "worker_killed" else world.sinks)
         elif fault in ("worker_stopped", "sink_stopped"):

@@ -9,13 +9,17 @@ import pytest
 
 from andon.messages import Shed
 from andon.offsets import OffsetTracker, Partition
+from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
+from ingest.spool_index import Segment, SpoolIndex
+from ingest.waiting import identity
 from sinks.account import Account, Lane
 from sinks.ledger import SessionLedger
 from sinks.stored import Batch as Transaction
 from tests.simulation.__main__ import main
 from tests.simulation.schedule import FailedError, simulate
 from tests.simulation.sink import Dispatch
+from tests.simulation.spool import Spooling
 from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
 from workers.batcher import Batch, Batcher
@@ -28,15 +32,18 @@ Patch = pytest.MonkeyPatch
 
 @pytest.mark.timeout(600)  # it takes a minute on a core of its own
 def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
-    frames = events = redelivered = faults = 0
+    frames = events = redelivered = faults = spooled = shed = 0
     for seed in range(SCHEDULES):
         report = simulate(seed)
         frames += report.frames
         events += report.events
         redelivered += report.redelivered
         faults += report.faults
+        spooled += report.spooled
+        shed += report.shed
     assert min(frames, events, faults) > SCHEDULES  # it was about something
-    assert redelivered > SCHEDULES // 4
+    assert min(redelivered, spooled) > SCHEDULES // 4
+    assert shed > SCHEDULES // 20
 
 
 def test_a_seed_gives_the_same_schedule_again() -> None:
@@ -197,6 +204,46 @@ def forgets_what_it_has_stored(patch: Patch) -> None:
     patch.setattr(ModelStore, "write", write)
 
 
+def replays_the_newest_first(patch: Patch) -> None:
+    def newest(self: SpoolIndex) -> Segment | None:
+        unread = [segment for segment in self._segments.values() if segment.read < segment.records]
+        return unread[-1] if unread else None
+
+    patch.setattr(SpoolIndex, "next", newest)
+
+
+def removes_what_it_has_only_read(patch: Patch) -> None:
+    genuine = Spooling._fetch
+
+    def fetch(self: Spooling) -> None:
+        genuine(self)
+        self._settle(())
+
+    patch.setattr(Segment, "done", property(lambda self: self.read == self.records))
+    patch.setattr(SpoolIndex, "settle", lambda self, number: None)
+    patch.setattr(Spooling, "_fetch", fetch)
+
+
+def lets_what_is_new_pass_what_lies_on_disk(patch: Patch) -> None:
+    patch.setattr(Mailbox, "_behind", False)
+
+
+def does_not_count_what_a_full_spool_costs(patch: Patch) -> None:
+    patch.setattr(Backlog, "_append", lambda self, entry: None)
+
+
+def puts_back_what_is_newer_before_what_is_older(patch: Patch) -> None:
+    def leftover(self: Mailbox) -> list[Message]:
+        held = (*self._flying.values(), *self._entries)
+        return [entry for entry in held if identity(entry) not in self._segments]
+
+    patch.setattr(Mailbox, "leftover", leftover)
+
+
+def writes_more_than_there_is_room_for(patch: Patch) -> None:
+    patch.setattr(SpoolIndex, "has_room", lambda self, size_bytes: True)
+
+
 BROKEN: Mapping[str, Callable[[Patch], None]] = {
     broken.__name__: broken
     for broken in (
@@ -213,6 +260,12 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         leaves_one_of_a_full_batch_out,
         publishes_in_the_order_of_readiness,
         forgets_what_it_has_stored,
+        replays_the_newest_first,
+        removes_what_it_has_only_read,
+        lets_what_is_new_pass_what_lies_on_disk,
+        does_not_count_what_a_full_spool_costs,
+        puts_back_what_is_newer_before_what_is_older,
+        writes_more_than_there_is_room_for,
     )
 }
 
