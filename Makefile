@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults simulate fuzz check setup clean
+.PHONY: demo test test-faults simulate fuzz bench check setup clean
 
 demo: setup
 	$(BIN)/andon demo
@@ -27,6 +27,10 @@ simulate: setup
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz
+
+# A quarter of an hour on a machine that does nothing else; tables, bench/out/report.json and pictures.
+bench: setup
+	$(BIN)/python -m bench
 
 setup: .venv/installed
 

@@ -32,15 +32,9 @@ def _own(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def by_thread(pid: int) -> dict[int, float]:
-    """CPU seconds of each thread that lives now, by its id; the first thread's id is the process's. Linux only."""
-    seconds = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            seconds[int(task.name)] = thread_s((task / "stat").read_text())
-        except OSError:
-            pass  # it has ended since
-    return seconds
+def first_thread_s(pid: int) -> float:
+    """CPU seconds of a running process's first thread: an event loop's, in a role. Linux only; raises OSError."""
+    return thread_s(Path(f"/proc/{pid}/task/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
 
 
 def thread_s(stat: str) -> float:

@@ -1,4 +1,4 @@
-"""Fills a frames topic beforehand with what ingest would have published: the clips' JPEGs, one of each camera in turn."""
+"""Fills a frames topic beforehand with what ingest would have published: the clips' JPEGs, of each camera in turn."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence

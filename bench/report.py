@@ -122,7 +122,9 @@ class Report:
         """For people."""
         for title, rows in self.tables.items():
             console.print(_table(title, rows))
-        table = Table("ratio", "what", "aim", "measured", "", title=f"on {platform.node() or 'this machine'}")
+        table = Table(title=f"on {platform.node() or 'this machine'}")
+        for column in ("ratio", "what", "aim", "measured", ""):
+            table.add_column(column, no_wrap=column != "what")
         for aim in AIMS:
             ratio = self.ratios.get(aim.key)
             verdict = "" if ratio is None else "[green]met[/]" if aim.met(ratio.value) else "[red]missed[/]"

@@ -108,13 +108,17 @@ class Roles:
         """Poll until `reached`. Raises FatalError after `timeout_s`, or where a process has failed meanwhile."""
         deadline = time.monotonic() + timeout_s
         while not reached():
-            for name, child in self._children.items():
-                if child.returncode not in (None, 0):
-                    raise FatalError(f"{name} ended with {child.returncode}: {child.last_words()}")
+            self.check()
             if time.monotonic() > deadline:
                 said = "; ".join(f"{name}: {child.last_words()}" for name, child in self._children.items())
                 raise FatalError(f"waited {timeout_s:.0f} s for {what}: {said}")
             time.sleep(poll_s)
+
+    def check(self) -> None:
+        """Raises FatalError where a process has failed."""
+        for name, child in self._children.items():
+            if child.returncode not in (None, 0):
+                raise FatalError(f"{name} ended with {child.returncode}: {child.last_words()}")
 
     def stop(self, name: str) -> int | None:
         """As an orchestrator does; returns its exit code. Blocks until it has ended."""

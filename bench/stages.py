@@ -1,10 +1,9 @@
-"""Where a line's time and CPU went, stage by stage, from what its roles say of themselves and from their threads (pure).
+"""Where a line's time and CPU went, by stage: from what its roles say of themselves, and from their threads (pure).
 
 A role's first thread is its event loop: Kafka, batching, the account. Capture, decoding and inference are on threads of
 their own. What /metrics tells is wall time: on a full machine it holds the waiting for a core, too.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.roles import Samples
@@ -18,7 +17,8 @@ class RoleSpan:
     after: Samples
     frames: float
     loop_cpu_s: float
-    threads_cpu_s: float
+    cpu_s: float
+    """Of all its threads, those included that have ended."""
 
     def grown(self, name: str) -> float:
         return self.after.get(name, 0.0) - self.before.get(name, 0.0)
@@ -35,14 +35,14 @@ class RoleSpan:
         return 1000 * self.loop_cpu_s / max(1.0, self.frames)
 
     def threads_ms(self) -> float:
-        return 1000 * self.threads_cpu_s / max(1.0, self.frames)
+        return 1000 * (self.cpu_s - self.loop_cpu_s) / max(1.0, self.frames)
 
 
 Row = dict[str, object]
 
 
 def stages(ingest: RoleSpan, worker: RoleSpan, sink: RoleSpan) -> list[Row]:
-    """In the order in which a frame goes through them: CPU ms a frame where a thread is the stage's own, else wall ms."""
+    """In the order in which a frame goes through them: CPU ms where a thread is the stage's own, else wall ms."""
     return [
         _row("capture and encode", "ingest's camera threads", cpu_ms=ingest.threads_ms()),
         _row("encode", "of these", wall_ms=ingest.sum_ms_a_frame("andon_ingest_encode_seconds")),
@@ -62,9 +62,3 @@ def stages(ingest: RoleSpan, worker: RoleSpan, sink: RoleSpan) -> list[Row]:
 
 def _row(stage: str, where: str, *, cpu_ms: float | None = None, wall_ms: float | None = None) -> Row:
     return {"stage": stage, "where": where, "cpu_ms_a_frame": cpu_ms, "wall_ms": wall_ms}
-
-
-def thread_cpu(pid: int, before: Mapping[int, float], after: Mapping[int, float]) -> tuple[float, float]:
-    """CPU seconds of a process's first thread and of all its others, from `cpu.by_thread` at two marks."""
-    grown = {thread: seconds - before.get(thread, 0.0) for thread, seconds in after.items()}
-    return grown.get(pid, 0.0), sum(seconds for thread, seconds in grown.items() if thread != pid)

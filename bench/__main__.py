@@ -1,0 +1,140 @@
+"""`python -m bench`: every measurement in one run, each beside its peers; tables, report.json and PNGs."""
+
+import importlib
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+from rich.console import Console
+
+from bench.plots import draw
+from bench.report import Findings, Report
+from bench.room import Room
+from bench.servers import Servers, servers
+
+LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`bench.MODULE.measure(room) -> Findings`, and the ratios that it gives."""
+
+    name: str
+    keys: tuple[str, ...]
+    asked: bool = False
+    """Only where the command line names it."""
+
+    def measure(self, room: Room) -> Findings:
+        measure: Callable[[Room], Findings] = importlib.import_module(f"bench.{self.name}").measure
+        return measure(room)
+
+
+MEASUREMENTS = (
+    Measurement("worker", ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")),
+    Measurement("line", ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")),
+    Measurement("latency", ("p99_vs_window_plus_inference",)),
+    Measurement("scaling", ("scaling_8_workers",)),
+    Measurement("spike", ("spike_drain_vs_ideal",)),
+    Measurement("growth", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
+    Measurement("peers.roboflow", (), asked=True),
+)
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Only this measurement; may be given several times.")
+@click.option("--quick", is_flag=True, help="One short round: to see that it works, not to believe.")
+@click.option("--roboflow", is_flag=True, help="Try to install Roboflow's inference beside it, and measure that, too.")
+@click.option("--embedded", is_flag=True, help="The embedded broker, even where ANDON_KAFKA_HOME is set.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("bench/out"), show_default=True)
+def main(only: tuple[str, ...], out: Path, *, quick: bool, roboflow: bool, embedded: bool) -> None:
+    """Measure Andon beside what else one could use. Exits 1 if a measurement failed; what an aim misses is only told.
+
+    \b
+    Example:
+      python -m bench --only worker --only line
+    """
+    chosen = _chosen(only, roboflow=roboflow)
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
+        room_folder = Path(folder)
+        with servers(room_folder / "servers", embedded=embedded or None) as running:
+            report = Report(machine(running, quick=quick))
+            room = Room(room_folder, running, quick, lambda text: console.print(text, highlight=False, markup=False))
+            failed = [measurement.name for measurement in chosen if not _measured(measurement, room, report)]
+    report.show(console)
+    for path in [report.write(out), *(draw(plot, out) for plot in report.plots)]:
+        console.print(str(path), highlight=False, soft_wrap=True)
+    sys.exit(1 if failed else 0)
+
+
+def _chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
+    names = {measurement.name.rpartition(".")[2]: measurement for measurement in MEASUREMENTS}
+    if unknown := set(only) - set(names):
+        raise click.UsageError(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+    if only:
+        return [measurement for name, measurement in names.items() if name in only]
+    return [measurement for measurement in MEASUREMENTS if not measurement.asked or roboflow]
+
+
+def _measured(measurement: Measurement, room: Room, report: Report) -> bool:
+    """A measurement that fails is told, and the others go on."""
+    began = time.monotonic()
+    room.say(f"{measurement.name} ...")
+    try:
+        findings = measurement.measure(room)
+        report.add(measurement.name, findings, time.monotonic() - began)
+    except Exception as error:  # the boundary of one measurement: told in the report, which is not lost for it
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        report.fail(measurement.name, measurement.keys, reason, time.monotonic() - began)
+        room.say(f"{measurement.name} FAILED: {reason}")
+        return False
+    room.found[measurement.name] = report.figures[measurement.name]
+    return not findings.failed
+
+
+def machine(running: Servers, *, quick: bool) -> dict[str, Any]:
+    """On what it was measured."""
+    return {
+        "cpu": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "broker": running.broker,
+        "commit": _commit(),
+        "quick": quick,
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+def _commit() -> str:
+    """With a + where something was changed since; empty where this is no checkout."""
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],  # noqa: S607 - as the user's shell finds it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
