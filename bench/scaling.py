@@ -81,30 +81,27 @@ async def _filled(room: Room, most: int) -> Filled:
 
 
 def _rate_of(room: Room, filled: Filled, count: int) -> float:
-    """Of so many new workers in a group that begins at the topic's beginning."""
-    kafka = filled.kafka.model_copy(update={"group_prefix": f"{filled.kafka.group_prefix}.{count}"})
+    """Of so many new workers, in a group that begins at the topic's beginning."""
+    kafka = room.servers.fresh_kafka(PARTITIONS).model_copy(update={"frames_topic": filled.kafka.frames_topic})
     folder = room.new_folder(f"scaling-{count}")
 
     async def measured() -> list[Sample]:
+        await make_topics(kafka)
+        start_workers(roles, count, BATCH_MS)
         async with ends(kafka, kafka.inspections_topic) as there:
-            before = await there.read()
-            start_workers(roles, count, BATCH_MS)
-            return await _steady(there, before, room, filled)
+            return await _steady(there, room, filled)
 
     with Roles(folder, document(folder, kafka, room.servers.fresh_redis())) as roles:
         return rate_per_s(asyncio.run(measured()))
 
 
-async def _steady(there: Ends, before: Sample, room: Room, filled: Filled) -> list[Sample]:
+async def _steady(there: Ends, room: Room, filled: Filled) -> list[Sample]:
     """Raises FatalError where a partition ran out of frames, or nobody worked on it: it is not the workers' rate."""
     await there.watched(room.warm_s)
     samples = await there.watched(room.span_s)
-    done = zip(before.by_partition, samples[0].by_partition, samples[-1].by_partition, strict=True)
-    for number, (begun, first, last) in enumerate(done):
-        if last - begun >= filled.in_each:
-            raise FatalError(
-                f"partition {number} had no frames left: {last - begun} of {filled.in_each} were inspected"
-            )
+    for number, (first, last) in enumerate(zip(samples[0].by_partition, samples[-1].by_partition, strict=True)):
+        if last >= filled.in_each:
+            raise FatalError(f"partition {number} had no frames left: all {filled.in_each} were inspected")
         if last == first:
             raise FatalError(f"nobody inspected partition {number}: the group had not settled")
     return samples

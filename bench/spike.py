@@ -105,7 +105,7 @@ async def _capacity(frames: Feed, there: Ends, room: Room) -> float:
     if samples[-1].total >= count:
         raise FatalError("the backlog was too short to measure what the workers can do")
     async with asyncio.timeout(PATIENCE_S):
-        while (await there.read()).total < count:  # noqa: ASYNC110 - a topic's end can only be asked for
+        while there.now().total < count:  # noqa: ASYNC110 - what another process does can only be looked at
             await asyncio.sleep(LOOK_S)
     return rate_per_s(samples)
 
@@ -124,7 +124,7 @@ async def _spike(frames: Feed, there: Ends, spike: Spike) -> list[Lag]:
     async with asyncio.TaskGroup() as group:
         arriving = group.create_task(arrive(), name="arrivals")
         while not _over(lags, spike):
-            sent, sample = frames.sent, await there.read()
+            sent, sample = frames.sent, there.now()
             lags.append(Lag(sample.at_s - begun_s, max(0, sent - sample.total)))
             await asyncio.sleep(LOOK_S)
         arriving.cancel()
