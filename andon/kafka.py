@@ -1,6 +1,7 @@
 """The one place that builds Kafka clients and topics: security, sizes and timeouts are decided here."""
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -33,8 +34,9 @@ class Publisher(Protocol):
     async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
         """Hand over a record; waits only while the client's buffer is full.
 
-        Returns what is done when the broker has acknowledged it, and where it lies. Raises RetryableError from either
-        await when the broker has not taken it within `request_timeout_s`.
+        Returns what is done when the broker has acknowledged it, and where it lies; while the broker is away that
+        waits, however long. Raises RetryableError: from the first await where there was no room for the record within
+        `request_timeout_s`, from the second where the broker refuses it.
         """
         ...
 
@@ -69,7 +71,7 @@ def _not_taken(topic: str, error: KafkaError) -> RetryableError:
 
 def producer(settings: KafkaSettings) -> AIOKafkaProducer:
     """Not started. `acks=all`; pictures are compressed already, so records are not."""
-    return AIOKafkaProducer(
+    client = AIOKafkaProducer(
         **_connection(settings),
         acks="all",
         enable_idempotence=settings.idempotent,
@@ -78,6 +80,10 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
         linger_ms=2,
         compression_type=None,
     )
+    # The client (0.14) gives a batch up after the request's timeout, and then sends those behind it: a camera's records
+    # would change their order. It does so while a partition has no leader and, unless idempotent, after any failure.
+    client._message_accumulator._batch_ttl = math.inf
+    return client
 
 
 def consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsumer:
