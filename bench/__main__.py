@@ -63,7 +63,7 @@ def main(only: tuple[str, ...], out: Path, *, quick: bool, roboflow: bool, embed
     Example:
       python -m bench --only worker --only line
     """
-    chosen = _chosen(only, roboflow=roboflow)
+    asked = chosen(only, roboflow=roboflow)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
@@ -71,14 +71,15 @@ def main(only: tuple[str, ...], out: Path, *, quick: bool, roboflow: bool, embed
         with servers(room_folder / "servers", embedded=embedded or None) as running:
             report = Report(machine(running, quick=quick))
             room = Room(room_folder, running, quick, lambda text: console.print(text, highlight=False, markup=False))
-            failed = [measurement.name for measurement in chosen if not _measured(measurement, room, report)]
+            failed = [measurement.name for measurement in asked if not measured(measurement, room, report)]
     report.show(console)
     for path in [report.write(out), *(draw(plot, out) for plot in report.plots)]:
         console.print(str(path), highlight=False, soft_wrap=True)
     sys.exit(1 if failed else 0)
 
 
-def _chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
+def chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
+    """Those named, or all that need not be asked for. Raises UsageError for a name that none has."""
     names = {measurement.name.rpartition(".")[2]: measurement for measurement in MEASUREMENTS}
     if unknown := set(only) - set(names):
         raise click.UsageError(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
@@ -87,7 +88,7 @@ def _chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
     return [measurement for measurement in MEASUREMENTS if not measurement.asked or roboflow]
 
 
-def _measured(measurement: Measurement, room: Room, report: Report) -> bool:
+def measured(measurement: Measurement, room: Room, report: Report) -> bool:
     """A measurement that fails is told, and the others go on."""
     began = time.monotonic()
     room.say(f"{measurement.name} ...")

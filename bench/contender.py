@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -62,11 +62,17 @@ def run(module: str, *arguments: str, span_s: float) -> Result:
         )
     except subprocess.TimeoutExpired:
         raise FatalError(f"{name} did not end within {START_S + 10 * span_s:.0f} s") from None
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0 or not lines:
+    result = heard(done.stdout)
+    if done.returncode != 0 or result is None:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise FatalError(f"{name} {' '.join(arguments)}: exit {done.returncode}: {said}")
-    return Result(**json.loads(lines[-1]))
+    return result
+
+
+def heard(output: str) -> Result | None:
+    """The last result that was told there: libraries write what they like before it."""
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    return Result(**json.loads(lines[-1])) if lines else None
 
 
 def tell(result: Result) -> None:
@@ -75,20 +81,29 @@ def tell(result: Result) -> None:
     sys.stdout.flush()
 
 
+Now = tuple[float, float]
+"""Seconds on the clock, and of CPU."""
+
+
+def now() -> Now:
+    return time.perf_counter(), time.process_time()
+
+
 class Meter:
     """Inside a contender: counts its frames, and the time and CPU from the first one after warm-up on."""
 
-    def __init__(self, warm_s: float, span_s: float) -> None:
+    def __init__(self, warm_s: float, span_s: float, now: Callable[[], Now] = now) -> None:
+        self._now = now
         self._warm_s = warm_s
         self._span_s = span_s
         self._first_s: float | None = None
-        self._from: tuple[float, float] | None = None
+        self._from: Now | None = None
         self._frames = 0.0
-        self._last = (0.0, 0.0)
+        self._last: Now = (0.0, 0.0)
 
     def add(self, frames: int) -> bool:
         """So many more are done. False: that is enough."""
-        now = (time.perf_counter(), time.process_time())
+        now = self._now()
         if self._first_s is None:
             self._first_s = now[0]
         if self._from is None:
