@@ -13,7 +13,7 @@ from andon.wire import Record, decode
 from sinks.sink import EvidenceOrder
 from sinks.spans import Span
 from sinks.state import CameraState
-from sinks.step import Known, Policy, step
+from sinks.step import Known, Policy, expire, step
 from sinks.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"
@@ -55,6 +55,11 @@ class Work:
             state = cameras.setdefault(message.camera_id, CameraState(message.camera_id))
             touched[message.camera_id] = state
             outcomes = step(state, message, policy)
+            if isinstance(message, Expired):
+                touched |= _tell_others(message, cameras)
+            elif isinstance(message, Inspection) and outcomes.fresh:
+                frame = message.frame
+                state.memory.heard = (frame.topic, frame.partition, frame.offset)
             self._count(message, fresh=outcomes.fresh)
             events += outcomes.judgement.events
             leaving += [_alert(channel, event) for event in outcomes.judgement.events for channel in alerts]
@@ -91,6 +96,21 @@ def _message(record: Record, emit: Emit) -> Known | None:
         return message
     emit(RecordQuarantined("unknown", "bad_header", where, f"{type(message).__name__} does not belong here"))
     return None
+
+
+def _tell_others(hole: Expired, cameras: Mapping[str, CameraState]) -> dict[str, CameraState]:
+    """All cameras whose last frame lay before the hole. Returns them.
+
+    The worker tells each one before its next record, but it may die before, and who takes over sees no hole.
+    """
+    reached = {name: state for name, state in cameras.items() if _lay_before(state.memory.heard, hole)}
+    for state in reached.values():
+        expire(state)
+    return reached
+
+
+def _lay_before(heard: tuple[str, int, int] | None, hole: Expired) -> bool:
+    return heard is not None and heard[:2] == (hole.topic, hole.partition) and heard[2] < hole.first_offset
 
 
 def _alert(channel: str, event: Defect) -> Leaving:

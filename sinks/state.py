@@ -61,6 +61,8 @@ class Memory:
     """Sessions of which only statuses were heard: these overtake the frames that wait before the broker."""
     expired: bool = False
     """Records of the camera expired unread: the next number that is heard of says up to where."""
+    heard: tuple[str, int, int] | None = None
+    """Topic, partition and offset of the frame that was accounted for last: a hole behind it may hold the next ones."""
     totals: Totals = field(default_factory=Totals)
     face: Face = field(default_factory=Face)
     tracks: Tracks = field(default_factory=Tracks)
