@@ -6,7 +6,8 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from andon.errors import ConfigError
+from andon.errors import ConfigError, FatalError
+from deploy.local.child import last_words
 from deploy.local.server import HOST, Server, free_port, speaks_kafka
 
 FORMAT_S = 60.0
@@ -18,22 +19,22 @@ _LOG4J = """Configuration:
 
 
 class ApacheKafka(Server):
-    """`with ApacheKafka(home, folder) as kafka:` a KRaft node at `kafka.bootstrap_servers`; `folder` keeps its log."""
+    """`with ApacheKafka(home, folder) as kafka:` a KRaft node at `kafka.bootstrap_servers`; `folder` keeps its log.
+
+    A subclass may change what it is configured (`_settings`) and formatted (`_format_options`) with.
+    """
 
     start_s = 60.0
 
-    def __init__(self, home: Path, folder: Path, log_dir: Path | None = None) -> None:
+    def __init__(self, home: Path, folder: Path, log_dir: Path | None = None, port: int | None = None) -> None:
         """Raises ConfigError where `home` is no Kafka distribution or Java is missing."""
-        super().__init__("kafka", log_dir, None)
-        if not list((home / "libs").glob("kafka-server-*.jar")):
-            raise ConfigError(f"{home}: no Kafka 4 distribution (libs/kafka-server-*.jar is missing)")
-        java = shutil.which("java")
-        if java is None:
-            raise ConfigError("Apache Kafka needs Java 17: apt-get install default-jre-headless")
-        self._java = java
+        super().__init__("kafka", log_dir, port)
+        if reason := missing(home):
+            raise ConfigError(reason)
         self._home = home
         self._folder = folder
         self._controller_port = free_port()
+        self._cluster_id = new_cluster_id()
 
     @property
     def bootstrap_servers(self) -> str:
@@ -41,41 +42,71 @@ class ApacheKafka(Server):
 
     def _command(self, port: int) -> list[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        config, log4j = self._folder / "server.properties", self._folder / "log4j2.yaml"
-        log4j.write_text(_LOG4J)
-        config.write_text(_properties(port, self._controller_port, self._folder / "data"))
-        java = [self._java, "-cp", f"{self._home / 'libs'}/*", *QUICK, f"-Dlog4j2.configurationFile={log4j}"]
+        (self._folder / "log4j2.yaml").write_text(_LOG4J)
+        config = self._folder / "server.properties"
+        config.write_text("".join(f"{key}={value}\n" for key, value in self._settings(port).items()))
         if not (self._folder / "data" / "meta.properties").exists():
-            # an id that begins with a dash would be taken for an option
-            cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-            format_ = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(config)]
-            subprocess.run(format_, check=True, capture_output=True, timeout=FORMAT_S)  # noqa: S603 - a list, no shell
-        return [*java, "kafka.Kafka", str(config)]
+            self._format(config)
+        return self._java("kafka.Kafka", str(config))
+
+    def _format(self, config: Path) -> None:
+        tool = ["kafka.tools.StorageTool", "format", "--cluster-id", self._cluster_id, "--config", str(config)]
+        log = self._folder / "format.log"
+        with log.open("ab") as output:
+            done = subprocess.run(  # noqa: S603 - a list, no shell
+                self._java(*tool, *self._format_options()),
+                check=False,
+                stdout=output,
+                stderr=output,
+                timeout=FORMAT_S,
+            )
+        if done.returncode:
+            raise FatalError(f"{self._folder} can't be made Kafka's: {last_words(log)}")
+
+    def _format_options(self) -> list[str]:
+        """What else the folder is formatted with; for servers that need it (accounts)."""
+        return []
+
+    def _java(self, *arguments: str) -> list[str]:
+        """A command of Kafka's own: a class of its, and what that takes."""
+        log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.yaml'}"
+        return [str(shutil.which("java")), "-cp", f"{self._home / 'libs'}/*", *QUICK, log4j, *arguments]
 
     def _answers(self) -> bool:
         return speaks_kafka(self.port)
 
+    def _settings(self, port: int) -> dict[str, str]:
+        """server.properties, but for what Kafka's own defaults are right for."""
+        listeners = f"PLAINTEXT://{HOST}:{port}"
+        return {
+            "node.id": "1",
+            "process.roles": "broker,controller",
+            "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
+            "listeners": f"{listeners},CONTROLLER://{HOST}:{self._controller_port}",
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(self._folder / "data"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "message.max.bytes": "16777216",
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "500",
+        }
 
-def _properties(port: int, controller_port: int, data: Path) -> str:
-    listeners = f"PLAINTEXT://{HOST}:{port}"
-    settings = {
-        "node.id": "1",
-        "process.roles": "broker,controller",
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"{listeners},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": listeners,
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
-        "log.dirs": str(data),
-        "auto.create.topics.enable": "false",
-        "offsets.topic.num.partitions": "4",
-        "offsets.topic.replication.factor": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "message.max.bytes": "16777216",
-        "broker.session.timeout.ms": "4000",
-        "broker.heartbeat.interval.ms": "500",
-    }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+def missing(home: Path) -> str | None:
+    """What a node of the distribution at `home` lacks on this machine, or None."""
+    if not any((home / "libs").glob("kafka-server-*.jar")):
+        return f"{home}: no Kafka 4 distribution (libs/kafka-server-*.jar is missing)"
+    return None if shutil.which("java") else "Apache Kafka needs Java 17: apt-get install default-jre-headless"
+
+
+def new_cluster_id() -> str:
+    """22 letters; one that began with a dash would be taken for an option."""
+    return "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]

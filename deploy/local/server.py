@@ -57,7 +57,8 @@ class Server:
         said = ""
         for attempt in range(ATTEMPTS):
             self.port = free_port(0 if attempt else self._preferred or 0)
-            said = self._launch()
+            self.launch()
+            said = self._silent()
             if not said:
                 return self
         raise FatalError(f"the embedded {self._name} did not start: {said}")
@@ -65,17 +66,26 @@ class Server:
     def restart(self) -> None:
         """Start it again at the same port, after a kill -9 if it still runs. Raises FatalError if it can't."""
         self.kill()
-        if said := self._launch():
-            raise FatalError(f"the embedded {self._name} did not start again: {said}")
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it at `self.port` without waiting for it: servers of a cluster need each other."""
+        self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
+
+    def wait(self) -> None:
+        """Until it answers. Raises FatalError, having killed it, if it does not."""
+        if said := self._silent():
+            raise FatalError(f"the embedded {self._name} did not start: {said}")
 
     def kill(self) -> None:
         """As a power cut would."""
         if self._child is not None:
             self._child.kill()
 
-    def _launch(self) -> str:
+    def _silent(self) -> str:
         """Why it does not answer at `self.port`; empty when it does."""
-        self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
+        assert self._child is not None, "launched"
         if _becomes_true(self._is_up, self.start_s):
             return ""
         self._child.kill()

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from deploy.local.server import HOST, answers
 from tests.kafka_server import READY_S, KafkaServer
 from tests.security.certificates import Certificate
 
@@ -35,9 +36,7 @@ class GuardedKafka(KafkaServer):
         allowed = [part for operation in operations for part in ("--operation", operation)]
         subprocess.run(
             [
-                *self._java(
-                    "-Xmx128m", "org.apache.kafka.tools.AclCommand", "--bootstrap-server", self.bootstrap_servers
-                ),
+                *self._java("org.apache.kafka.tools.AclCommand", "--bootstrap-server", self.bootstrap_servers),
                 *("--command-config", str(admin), "--add", "--allow-principal", f"User:{user}", *allowed),
                 *(f"--{kind}", prefix, "--resource-pattern-type", "prefixed"),
             ],
@@ -46,9 +45,17 @@ class GuardedKafka(KafkaServer):
             timeout=READY_S,
         )
 
-    def _properties(self) -> str:
+    def _answers(self) -> bool:
+        return answers(self.port)  # what it says without TLS is nothing
+
+    def _settings(self, port: int) -> dict[str, str]:
         cert, key = self._certificate.cert.read_text(), self._certificate.key.read_text()
-        guarded = {
+        listener = f"SASL_SSL://{HOST}:{port}"
+        return super()._settings(port) | {
+            "listeners": f"{listener},CONTROLLER://{HOST}:{self._controller_port}",
+            "advertised.listeners": listener,
+            "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "SASL_SSL",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.certificate.chain": _one_line(cert),
             "ssl.keystore.key": _one_line(key),
@@ -60,11 +67,6 @@ class GuardedKafka(KafkaServer):
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": f"User:{USER};User:ANONYMOUS",  # the controller's own listener has no passwords
         }
-        open_ = super()._properties()
-        closed = open_.replace("PLAINTEXT://127.0.0.1", "SASL_SSL://127.0.0.1")
-        closed = closed.replace("protocol.map=PLAINTEXT:PLAINTEXT,", "protocol.map=SASL_SSL:SASL_SSL,")
-        closed = closed.replace("inter.broker.listener.name=PLAINTEXT", "inter.broker.listener.name=SASL_SSL")
-        return closed + "".join(f"{key}={value}\n" for key, value in guarded.items())
 
 
 def _jaas() -> str:
