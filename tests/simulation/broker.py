@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, Protocol
 
-from andon.messages import CameraStatus, Inspection, Shed
+from andon.messages import CameraStatus, Expired, Frame, Inspection, Shed
 from andon.offsets import Partition
 from andon.wire import Record
 from ingest.mailbox import Message
 from sinks.sink import OutboxItem
 from tests.fakes import FakeClock
-from tests.simulation.plan import PARTITIONS, Plan
+from tests.simulation.plan import PARTITIONS, Plan, numbers_of
 
 FRAMES, INSPECTIONS = "andon.frames", "andon.inspections"
-Result = Inspection | Shed | CameraStatus
+Result = Inspection | Shed | CameraStatus | Expired
 Answer = Literal["acked", "lost", "refused"]
 """`lost`: it was appended, but the sender does not learn of it."""
 
@@ -62,6 +62,8 @@ class Group:
     members: list[Member] = field(default_factory=list)
     owners: dict[int, Member] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), 0))
+    first: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), 0))
+    """Offsets of the oldest records there are: retention has taken those before."""
     finished: dict[int, set[int]] = field(default_factory=lambda: {number: set() for number in range(PARTITIONS)})
     """Offsets of which all that follows is durable: the broker has acknowledged it, or the store has it."""
 
@@ -80,6 +82,12 @@ class World:
         self.inspections: list[list[Record]] = [[] for _ in range(PARTITIONS)]
         self.results: list[list[Result]] = [[] for _ in range(PARTITIONS)]
         """What the records of `inspections` hold."""
+        self.unread: set[tuple[str, str]] = set()
+        """(camera, session) of which records expired that nobody had finished."""
+        self.unread_frames: set[tuple[str, str, int]] = set()
+        self.blurred: set[int] = set()
+        """Partitions that changed hands after frames expired: a camera that the last worker had not told of it by then
+        learns nothing, and what it misses is lost as `missing`."""
         self.workers = Group(FRAMES)
         self.sinks = Group(INSPECTIONS)
         self.received: list[OutboxItem] = []
@@ -116,7 +124,8 @@ class World:
         for item, offset in offsets.items():
             number, before = item.partition, group.committed[item.partition]
             require(offset >= before, f"{member.name} committed {offset} of {item} after {before}: commits only grow")
-            early = [at for at in range(before, offset) if at not in group.finished[number]]
+            held = range(max(before, group.first[number]), offset)
+            early = [at for at in held if at not in group.finished[number]]
             require(not early, f"{member.name} committed {offset} of {item}, but {early} is not acknowledged")
             group.committed[number] = offset
         self.tell(member.name, "committed", dict(offsets))
@@ -132,6 +141,8 @@ class World:
             return False
         for member in able:
             member.give_up()
+        if group is self.workers:
+            self.blurred |= {number for number, first in group.first.items() if first}
         group.owners.clear()
         for number in range(PARTITIONS) if able else ():
             group.owners[number] = self.rng.choice(able)
@@ -139,6 +150,24 @@ class World:
             owned = frozenset(number for number, owner in group.owners.items() if owner is member)
             self.tell(member.name, "owns", sorted(owned))
             member.take_over(owned)
+        return True
+
+    def expire(self, group: Group, partition: int) -> bool:
+        """Retention takes the oldest records, never the newest. False: there are too few."""
+        log: Sequence[Message | Result] = (self.frames if group is self.workers else self.results)[partition]
+        before = group.first[partition]
+        if len(log) - before < 2:
+            return False
+        unread = min(group.committed[partition], len(log) - 2)  # rather some that nobody has read
+        low = max(before, unread) if self.rng.random() < 0.7 else before
+        first = group.first[partition] = self.rng.randrange(low + 1, len(log))
+        for offset in {*range(before, first)} - group.finished[partition]:
+            message = log[offset]
+            if not isinstance(message, Expired) and message.session is not None:
+                self.unread.add((message.camera_id, message.session))
+            if isinstance(message, Frame | Shed):
+                self.unread_frames |= {(message.camera_id, message.session, seq) for seq in numbers_of(message)}
+        self.tell("retention", group.topic, partition, "begins at", first)
         return True
 
     # ---- the channel

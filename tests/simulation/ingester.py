@@ -80,6 +80,13 @@ class Ingester:
         if camera.sessions and rng.random() < 0.05:
             self.mailbox.tell(self._status("online"))
 
+    def go_on(self) -> None:
+        """One more session, if none is to come: its frames bring to light what became of those before."""
+        if not self.camera.sessions:
+            self.camera.sessions.append(1)
+            if self.alive:
+                self._begin()
+
     def end(self) -> None:
         """Told to end, and given no time for the broker: the disk takes what it can."""
         assert self.spooling is not None

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from andon.messages import CameraStatus, Defect, Frame, Shed
+from andon.messages import CameraStatus, Defect, Expired, Frame, Inspection, Shed
 from sinks.ledger import SessionLedger
 from sinks.state import CameraState, from_bytes
-from sinks.step import step
+from sinks.step import expire, step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
 from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, numbers_of, partition_of, undisturbed
@@ -26,10 +26,12 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
         _ingested(world, camera)
         if not world.plan.reorders:
             _in_order(world, camera)
-        outcomes = _outcomes(world.results[partition_of(camera.camera_id)], camera.camera_id)
-        _inspected(world, camera, outcomes)
+        number = partition_of(camera.camera_id)
+        _inspected(world, camera, _outcomes(world.results[number], camera.camera_id))
+        accounted = [result for result in store.kept.journal[number] if result is not None]
+        outcomes = _outcomes(accounted, camera.camera_id)
         for session, captured in camera.truth.items():
-            _accounted(world, camera, session, captured, outcomes.get(session, {}), ledgers)
+            _accounted(world, camera, session, captured, outcomes.get(session, {}), store, ledgers)
         _totals(store, camera, outcomes)
         _events(world, store, camera, shed=any("shed" in item for each in outcomes.values() for item in each.values()))
     for number in range(PARTITIONS):
@@ -76,7 +78,7 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
     """By session and number: the first outcome in the log."""
     found: dict[str, dict[int, str]] = {}
     for result in log:
-        if result.camera_id != camera_id or isinstance(result, CameraStatus):
+        if result.camera_id != camera_id or isinstance(result, CameraStatus | Expired):
             continue
         outcome = "shed" if isinstance(result, Shed) else result.outcome
         key = outcome if result.reason is None else f"{outcome}/{result.reason}"
@@ -88,7 +90,8 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
 def _inspected(world: World, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
     for kind in (Frame, Shed):
         for session, numbers in _in_frames(world, camera, kind).items():
-            lacking = numbers - outcomes.get(session, {}).keys()
+            expired = {seq for seq in numbers if (camera.camera_id, session, seq) in world.unread_frames}
+            lacking = numbers - outcomes.get(session, {}).keys() - expired
             require(not lacking, f"{camera.camera_id}/{session}: the workers lost {sorted(lacking)}")
 
 
@@ -98,10 +101,12 @@ def _accounted(
     session: str,
     captured: int,
     outcomes: Mapping[int, str],
+    store: ModelStore,
     ledgers: Ledgers,
 ) -> None:
+    number = partition_of(camera.camera_id)
+    log = [result for result in store.kept.journal[number] if result is not None]
     name = f"{camera.camera_id}/{session}"
-    log = world.results[partition_of(camera.camera_id)]
     said = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
     known = max([*said, *(seq + 1 for seq in outcomes)], default=0)
     if (camera.camera_id, session) not in ledgers:
@@ -112,7 +117,10 @@ def _accounted(
     require(tally.in_flight == 0, f"{name}: {tally.in_flight} frames are in flight for ever")
     require(tally.captured == known, f"{name}: captured is {tally.captured}, the log says {known}")
     require(sum(tally.lost.values()) == known - len(outcomes), f"{name}: lost is {tally.lost}, {len(outcomes)} ended")
-    if session not in camera.killed:
+    if (camera.camera_id, session) in world.unread:
+        if session not in camera.killed and _told_well(world, store, camera):
+            require(tally.lost.keys() <= {"expired"}, f"{name}: what expired is told as {tally.lost}")
+    elif session not in camera.killed:
         require(tally.captured == captured and not tally.lost, f"{name}: {captured} were captured: {tally}")
     counted = Counter({"inspected": tally.inspected}) + Counter(
         {
@@ -145,7 +153,7 @@ def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> N
     number = partition_of(camera.camera_id)
     raised = [event for event in store.kept.events.get(number, []) if event.camera_id == camera.camera_id]
     if camera.killed or camera.split or shed or world.plan.reorders:
-        expected = _folded(world.results[number], camera.camera_id)
+        expected = _folded(store.kept.journal[number], camera.camera_id)
     else:
         script = SCRIPTS[world.plan.script][int(camera.camera_id.removeprefix("cam-"))]
         expected = list(undisturbed(camera.camera_id, script))
@@ -155,11 +163,39 @@ def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> N
     require(raised == expected, f"{camera.camera_id}: raised {told}, not {due}")
 
 
-def _folded(log: Sequence[Result], camera_id: str) -> list[Defect]:
+def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
+    """Whether what expired can be told as just that: else it is lost as `missing`, which is told as well.
+
+    It can't where the camera was unknown to the account, where a worker that knew of the gap has died, and where the
+    log's next record does not say where the gap ends.
+    """
+    number = partition_of(camera.camera_id)
+    journal = store.kept.journal[number]
+    before = journal[: journal.index(None)] if None in journal else []
+    known = not world.sinks.first[number] or any(item and item.camera_id == camera.camera_id for item in before)
+    return known and number not in world.blurred and not _repeated(world, camera)
+
+
+def _repeated(world: World, camera: Camera) -> bool:
+    """Something stands in the log twice, or out of order: after a gap, that may hide what it held."""
+    last = (0, -1)
+    for result in world.results[partition_of(camera.camera_id)]:
+        if result.camera_id == camera.camera_id and isinstance(result, Inspection | Shed):
+            for seq in numbers_of(result):
+                place = (int(result.session.removeprefix("s")), seq)
+                if place <= last:
+                    return True
+                last = place
+    return False
+
+
+def _folded(log: Sequence[Result | None], camera_id: str) -> list[Defect]:
     state = CameraState(camera_id)
     events: list[Defect] = []
     for result in log:
-        if result.camera_id == camera_id:
+        if result is None:
+            expire(state)
+        elif result.camera_id == camera_id:
             events += step(state, result, POLICY).judgement.events
     return events
 

@@ -36,6 +36,7 @@ FAULTS = (
     "freshest",
     "spool",  # a small one, behind mailboxes of a few frames
     "disk_fails",  # now and then
+    "expired",  # retention takes records that nobody may have read
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
 SEGMENT_BYTES = 30

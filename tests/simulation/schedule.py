@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
+from andon.errors import FatalError
 from sinks.ledger import SessionLedger
 from tests.simulation.broker import Group, Member, World, require
 from tests.simulation.ingester import Camera, Ingester
 from tests.simulation.invariants import check
-from tests.simulation.plan import PARTITIONS, SCRIPTS, camera_name, drawn
+from tests.simulation.plan import PARTITIONS, SCRIPTS, camera_name, drawn, partition_of
 from tests.simulation.sink import ALERTS, Sink
 from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
@@ -40,6 +41,7 @@ class Report:
     spooled: int
     shed: int
     """Because the spool was full."""
+    expired: int
 
 
 def simulate(seed: int, trace: list[str] | None = None) -> Report:
@@ -96,7 +98,8 @@ class _Schedule:
         redelivered = sum(ledger.tally().redelivered for ledger in self._tallies.values())
         spooled = sum(len(camera.disk.written) for camera in self._cameras)
         shed = sum(ledger.tally().shed.get("spool_full", 0) for ledger in self._tallies.values())
-        return Report(self._steps, self._faults, frames, events, redelivered, spooled, shed)
+        expired = sum(ledger.tally().lost.get("expired", 0) for ledger in self._tallies.values())
+        return Report(self._steps, self._faults, frames, events, redelivered, spooled, shed, expired)
 
     @property
     def _workers(self) -> list[Member]:
@@ -112,7 +115,11 @@ class _Schedule:
         for group in (self._world.workers, self._world.sinks):
             able += group.members if calm else [item for item in group.members if not item.stopped]
         if able:
-            able[int(self._rng.random() * len(able))].step()
+            actor = able[int(self._rng.random() * len(able))]
+            try:
+                actor.step()
+            except FatalError as error:
+                self._ends(actor, error)
         self._world.tick()
         self._steps += 1
 
@@ -131,12 +138,30 @@ class _Schedule:
             self._kill(world.workers if fault == "worker_killed" else world.sinks)
         elif fault in ("worker_stopped", "sink_stopped"):
             self._stop(world.workers if fault == "worker_stopped" else world.sinks)
+        elif fault == "expired":
+            self._expire(rng.choice((world.workers, world.sinks)), rng.randrange(PARTITIONS))
         elif fault == "rebalance":
             self._uneasy.add(rng.choice((world.workers, world.sinks)).topic)
         else:
             return
         self._faults += 1
         world.tell("FAULT", fault)
+
+    def _expire(self, group: Group, partition: int) -> None:
+        if self._world.expire(group, partition):
+            for ingester in self._ingesters:
+                if partition_of(ingester.camera.camera_id) == partition:
+                    ingester.camera.split = True
+                    ingester.go_on()
+
+    def _ends(self, actor: Ingester | Member, error: FatalError) -> None:
+        """A process that can't go on says so and ends; another one is started."""
+        self._world.tell(actor.name, "ends:", error)
+        actor.kill()
+        for group in (self._world.workers, self._world.sinks):
+            if actor in group.members:
+                group.members.remove(actor)
+                self._uneasy.add(group.topic)
 
     def _kill(self, group: Group) -> None:
         if group.members:
@@ -199,7 +224,7 @@ class _Schedule:
 
     def _rest(self) -> None:
         for _ in range(PATIENCE):
-            if self._uneasy:
+            if self._uneasy or len(self._sinks) < 2:
                 self._recover(0.5)
             self._step()
             if self._steps % 8 == 0 and not self._uneasy and self._at_rest():

@@ -43,7 +43,10 @@ class _Ends:
 
     async def read(self, partitions: Iterable[Partition]) -> Mapping[Partition, Ends]:
         await PAUSE
-        return {item: (0, len(self._world.inspections[item.partition])) for item in partitions}
+        return {item: self._of(item.partition) for item in partitions}
+
+    def _of(self, number: int) -> Ends:
+        return self._world.sinks.first[number], len(self._world.inspections[number])
 
 
 class _NoLive:
@@ -228,8 +231,9 @@ class Sink:
             return
         for lane, room in self.lanes.rooms():
             assert lane.position is not None
-            log = self.world.inspections[lane.partition.partition]
-            records = log[lane.position : lane.position + room]
+            number = lane.partition.partition
+            first = max(lane.position, self.world.sinks.first[number])
+            records = self.world.inspections[number][first : first + room]
             for record in records:
                 self.lanes.take(lane, record)
             if records:

@@ -12,7 +12,8 @@ from sinks.ledger import SessionLedger
 from sinks.sink import OutboxItem
 from sinks.state import CameraState, from_bytes, to_bytes
 from sinks.stored import Batch, Opening, Position
-from tests.simulation.broker import World, require
+from tests.simulation.broker import Result, World, require
+from tests.simulation.plan import PARTITIONS
 
 
 class _Pause:
@@ -35,6 +36,8 @@ class Kept:
     events: dict[int, list[Defect]]
     event_ids: set[str]
     outbox: list[OutboxItem]
+    journal: dict[int, list[Result | None]]
+    """What has been accounted for, in order; None: what stood there had expired."""
     items: int = 0
     """Ever put into the outbox."""
 
@@ -47,7 +50,7 @@ class ModelStore:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.kept = Kept({}, {}, {}, {}, set(), [])
+        self.kept = Kept({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
 
     async def position(self, partition: Partition) -> Position | None:
         await self._interruptible()
@@ -58,8 +61,11 @@ class ModelStore:
     async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
         await self._interruptible()
         stored = self.kept.positions.get(partition.partition)
-        if stored is None or stored.epoch < position.epoch:
+        if stored == opening.expected:
             self.kept.positions[partition.partition] = position
+            if stored is not None:
+                self.kept.journal[partition.partition].append(None)
+                self.world.tell("store", f"partition {partition.partition} goes on at {position}")
             self._write_states(partition.partition, opening.states)
         await PAUSE
 
@@ -121,6 +127,7 @@ class ModelStore:
         require(batch.next_offset >= before.next_offset, f"partition {number}: the stored offset went back")
         kept.positions[number] = Position(before.epoch, before.log, batch.next_offset)
         self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
+        kept.journal[number] += self.world.results[number][before.next_offset : batch.next_offset]
         self._write_states(number, batch.states)
         for event in batch.events:
             require(event.event_id not in kept.event_ids, f"{event.event_id} was raised twice")

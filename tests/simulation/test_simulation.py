@@ -9,13 +9,17 @@ import pytest
 
 from andon.messages import Shed
 from andon.offsets import OffsetTracker, Partition
+from andon.stage import Delivery
 from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
 from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
 from sinks.account import Account, Lane
+from sinks.epoch import Anew, another_log
 from sinks.ledger import SessionLedger
+from sinks.log_ends import Ends
 from sinks.stored import Batch as Transaction
+from sinks.stored import Position
 from tests.simulation.__main__ import main
 from tests.simulation.schedule import FailedError, simulate
 from tests.simulation.sink import Dispatch
@@ -23,6 +27,7 @@ from tests.simulation.spool import Spooling
 from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
 from workers.batcher import Batch, Batcher
+from workers.gaps import Gaps
 
 SCHEDULES = 10_000
 BY_THEN = 2_000
@@ -32,7 +37,7 @@ Patch = pytest.MonkeyPatch
 
 @pytest.mark.timeout(600)  # it takes a minute on a core of its own
 def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
-    frames = events = redelivered = faults = spooled = shed = 0
+    frames = events = redelivered = faults = spooled = shed = expired = 0
     for seed in range(SCHEDULES):
         report = simulate(seed)
         frames += report.frames
@@ -41,9 +46,10 @@ def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
         faults += report.faults
         spooled += report.spooled
         shed += report.shed
+        expired += report.expired
     assert min(frames, events, faults) > SCHEDULES  # it was about something
     assert min(redelivered, spooled) > SCHEDULES // 4
-    assert shed > SCHEDULES // 20
+    assert min(shed, expired) > SCHEDULES // 100
 
 
 def test_a_seed_gives_the_same_schedule_again() -> None:
@@ -244,6 +250,32 @@ def writes_more_than_there_is_room_for(patch: Patch) -> None:
     patch.setattr(SpoolIndex, "has_room", lambda self, size_bytes: True)
 
 
+def calls_what_expired_missing(patch: Patch) -> None:
+    patch.setattr(SessionLedger, "expire", lambda self, below: 0)
+
+
+def tells_no_camera_of_a_gap(patch: Patch) -> None:
+    patch.setattr(Gaps, "before", lambda self, delivery: range(0))
+
+
+def reads_on_behind_a_gap_without_a_word(patch: Patch) -> None:
+    genuine = Account.submit
+
+    def submit(self: Account, deliveries: Sequence[Delivery]) -> None:
+        record = deliveries[0].record
+        self._lanes[Partition(record.topic, record.partition)].read = record.offset
+        genuine(self, deliveries)
+
+    patch.setattr(Account, "submit", submit)
+
+
+def goes_on_where_it_stood_though_that_has_expired(patch: Patch) -> None:
+    def another(stored: Position | None, log: str, ends: Ends) -> Anew | None:
+        return another_log(stored, log, (0, ends[1]))
+
+    patch.setattr("sinks.account.another_log", another)
+
+
 BROKEN: Mapping[str, Callable[[Patch], None]] = {
     broken.__name__: broken
     for broken in (
@@ -266,6 +298,10 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         does_not_count_what_a_full_spool_costs,
         puts_back_what_is_newer_before_what_is_older,
         writes_more_than_there_is_room_for,
+        calls_what_expired_missing,
+        tells_no_camera_of_a_gap,
+        reads_on_behind_a_gap_without_a_word,
+        goes_on_where_it_stood_though_that_has_expired,
     )
 }
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from andon.lanes import Lane, Lanes
-from andon.messages import Frame, Outcome
+from andon.messages import Expired, Frame, Outcome
 from andon.offsets import Partition
+from andon.stage import Delivery
 from andon.wire import Outgoing, Record, encode
 from ingest.mailbox import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
-from tests.simulation.plan import encoded, inspection
+from tests.simulation.plan import PARTITIONS, encoded, inspection
 from workers.batcher import Batcher
+from workers.gaps import Gaps
 
 GROUP = 3
 """Results sent and acknowledged together."""
@@ -23,7 +25,8 @@ class Slot:
     """One record on its way through the worker."""
 
     record: Record
-    message: Message
+    message: Message | None
+    """None: no record's, but what is said before this one's."""
     lane: Lane
     result: Result | None = None
     outgoing: Outgoing | None = None
@@ -51,6 +54,7 @@ class Worker:
         self.world = world
         self.lanes = Lanes(max_in_flight=6, max_in_flight_bytes=10_000)
         self.batcher: Batcher[Slot] = Batcher(size=3, max_wait_s=0.2)
+        self.gaps = Gaps()
         self.outlets: dict[Partition, Outlet] = {}
 
     @property
@@ -105,6 +109,7 @@ class Worker:
         self.batcher = Batcher(size=3, max_wait_s=0.2)
 
     def take_over(self, partitions: frozenset[int]) -> None:
+        self.gaps.forget(Partition(FRAMES, number) for number in range(PARTITIONS))
         opened = [Partition(FRAMES, number) for number in sorted(partitions)]
         self.lanes.open(opened)
         for partition in opened:
@@ -127,14 +132,33 @@ class Worker:
         for lane, room in self.lanes.rooms():
             assert lane.position is not None
             log, number = self.world.frames[lane.partition.partition], lane.partition.partition
-            for offset in range(lane.position, min(len(log), lane.position + room)):
+            first = max(lane.position, self.world.workers.first[number])
+            for offset in range(first, min(len(log), first + room)):
                 message = log[offset]
                 record = Record(FRAMES, number, offset, 0, message.camera_id.encode(), b"frame", ())
+                expired = range(lane.position, offset)
                 self.lanes.take(lane, record)
+                self._say_expired(lane, Delivery(record, _told, expired))
                 self._begin(Slot(record, message, lane))
+
+    def _say_expired(self, lane: Lane, delivery: Delivery) -> None:
+        gap = self.gaps.before(delivery)
+        if gap:
+            record = delivery.record
+            told = Expired(
+                camera_id=(record.key or b"").decode(),
+                topic=FRAMES,
+                partition=record.partition,
+                first_offset=gap.start,
+                last_offset=gap.stop - 1,
+                at=self.world.clock.now(),
+            )
+            slot = Slot(record, None, lane, told, encode(told))
+            self.outlets.setdefault(lane.partition, Outlet()).waiting.append(slot)
 
     def _begin(self, slot: Slot) -> None:
         message, now = slot.message, self.world.clock.now()
+        assert message is not None
         self.outlets.setdefault(slot.lane.partition, Outlet()).waiting.append(slot)
         if not isinstance(message, Frame):
             slot.result, slot.outgoing = message, encode(message)
@@ -186,18 +210,22 @@ class Worker:
         record = Record(INSPECTIONS, number, offset, 0, result.key, result.value, result.headers)
         answer = self.world.append_inspection(number, record, slot.result)
         self.world.tell(self.name, f"publishes {number}/{slot.record.offset} at {offset}", answer)
-        if answer == "acked":
+        if answer == "acked" and slot.message is not None:
             self.world.workers.finished[number].add(slot.record.offset)
         return answer
 
     def _done(self, slot: Slot) -> None:
-        if not slot.lane.revoked:
+        if not slot.lane.revoked and slot.message is not None:
             self.lanes.done(slot.lane, slot.record)
 
     def _commit(self) -> None:
         ahead = self.lanes.committable()
         if ahead and self.world.commit(self.world.workers, self, ahead):
             self.lanes.committed(ahead)
+
+
+def _told() -> None:
+    """A delivery's end is the slot's."""
 
 
 def _decided(slot: Slot, picture: Frame, outcome: Outcome) -> None:
