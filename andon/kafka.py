@@ -25,6 +25,8 @@ from andon.wire import Outgoing, Record
 CLOSE_S = 5.0
 """A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
 TOPIC_POLL_S = 1.0
+END_S = 5.0
+"""For reading the record at the end of a log."""
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
@@ -222,6 +224,25 @@ def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> d
     return limits
 
 
+async def end_of(client: AIOKafkaConsumer, partition: TopicPartition, first: int) -> int:
+    """The offset that the partition's next record will get; `first` is that of its first one.
+
+    The embedded broker names the last batch's first record instead of its last, so a fetch of that batch is asked.
+    `client` is in no group, and used by nobody else. Raises TimeoutError or KafkaError while the broker is away.
+    """
+    told = int((await client.end_offsets([partition]))[partition])
+    if told <= first:
+        return told
+    client.assign([partition])
+    try:
+        client.seek(partition, told - 1)
+        async with asyncio.timeout(END_S):
+            await client.getone(partition)
+        return max(told, client.highwater(partition) or 0)
+    finally:
+        client.unsubscribe()
+
+
 class RecordReader:
     """Reads single records back by their reference, apart from every group."""
 
@@ -238,11 +259,13 @@ class RecordReader:
         """
         partition = TopicPartition(ref.topic, ref.partition)
         async with self._turn, asyncio.timeout(self._timeout_s):
-            self._client.assign([partition])
             first = (await self._client.beginning_offsets([partition]))[partition]
             end = (await self._client.end_offsets([partition]))[partition]
+            if ref.offset >= end:
+                end = await end_of(self._client, partition, first)
             if not first <= ref.offset < end:
                 return None
+            self._client.assign([partition])
             self._client.seek(partition, ref.offset)
             raw = await self._client.getone(partition)
         if raw.offset != ref.offset:

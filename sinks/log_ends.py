@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from andon.errors import RetryableError
+from andon.kafka import end_of
 from andon.offsets import Partition
 
 Ends = tuple[int, int]
@@ -29,7 +30,7 @@ class KafkaLogEnds:
         wanted: list[Any] = list(partitions)
         try:
             first = await self._client.beginning_offsets(wanted)
-            end = await self._client.end_offsets(wanted)
+            end = {item: await end_of(self._client, item, first[item]) for item in wanted}
         except (KafkaError, TimeoutError) as error:
             raise RetryableError(f"the log's ends: {type(error).__name__}") from None
         return {item: (first[item], end[item]) for item in wanted}

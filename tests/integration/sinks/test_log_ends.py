@@ -4,7 +4,8 @@ import pytest
 
 from andon.errors import RetryableError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
+from andon.kafka import KafkaPublisher, RecordReader, consumer, ensure_topics, producer, started
+from andon.messages import RecordRef
 from andon.offsets import Partition
 from andon.settings import KafkaSettings, Settings
 from andon.wire import encode
@@ -33,3 +34,23 @@ async def test_a_broker_without_the_partition_can_be_asked_again(broker: KafkaSe
     async with started(lambda: consumer(quick, None), quick, silent) as asking:
         with pytest.raises(RetryableError, match="log's ends"):
             await KafkaLogEnds(asking).read([Partition("never-made", 7)])
+
+
+async def test_a_log_ends_behind_the_last_record_of_its_last_batch(broker: KafkaSettings) -> None:
+    await ensure_topics(Settings(kafka=broker), silent)
+    topic = broker.inspections_topic
+    here = Partition(topic, 1)
+    async with (
+        started(lambda: producer(broker), broker, silent) as sender,
+        started(lambda: consumer(broker, None), broker, silent) as client,
+        started(lambda: consumer(broker, None), broker, silent) as other,
+    ):
+        ends, reader = KafkaLogEnds(client), RecordReader(other)
+        for end in (5, 10):
+            sent = [await sender.send(topic, b"x", partition=1) for _ in range(5)]
+            refs = [await one for one in sent]
+            assert await ends.read([here]) == {here: (0, end)}
+            last = await reader.read(RecordRef(topic=topic, partition=1, offset=refs[-1].offset))
+            assert last is not None
+            assert last.offset == end - 1
+            assert await reader.read(RecordRef(topic=topic, partition=1, offset=end)) is None
