@@ -23,6 +23,8 @@ from bench.room import Room
 from bench.servers import Servers, servers
 
 LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
+WIDTH = 140
+"""Of tables in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def main(only: tuple[str, ...], out: Path, *, quick: bool, roboflow: bool, embed
     """
     asked = chosen(only, roboflow=roboflow)
     out.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
         room_folder = Path(folder)
         with servers(room_folder / "servers", embedded=embedded or None) as running:
@@ -109,11 +111,13 @@ def machine(running: Servers, *, quick: bool) -> dict[str, Any]:
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
+        "gpu": _said_by(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
         "broker": running.broker,
-        "commit": _commit(),
+        # with a + where something was changed since
+        "commit": _said_by(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]),
         "quick": quick,
         "load_before": round(os.getloadavg()[0], 2),
     }
@@ -126,15 +130,13 @@ def _processor() -> str:
     )
 
 
-def _commit() -> str:
-    """With a + where something was changed since; empty where this is no checkout."""
-    asked = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],  # noqa: S607 - as the user's shell finds it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip()
+def _said_by(command: list[str]) -> str:
+    """What a program says; empty where it is not there or fails."""
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603 - fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 if __name__ == "__main__":

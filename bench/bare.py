@@ -6,6 +6,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import chain, cycle, islice
 
 import click
@@ -21,6 +22,8 @@ from workers.detector import Detector, Picture
 from workers.runtimes.choice import load
 
 BATCHES = (1, 4, 8, 16)
+LARGE = (32, 64)
+"""Tried besides where there is a GPU."""
 DECODERS = (1, 2)
 _OWN = WorkerSettings()
 LIMITS = Limits(_OWN.max_frame_bytes, _OWN.max_frame_pixels)
@@ -34,9 +37,16 @@ def detector(batch: int) -> Detector:
     return made
 
 
-def loop(batch: int, decoders: int, jpegs: list[bytes], meter: Meter) -> Result:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    model: Detector
+    batch: int
+    decoders: int
+
+
+def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Result:
     """Decode on threads of their own, two batches ahead of the inference: both cores are busy."""
-    model, endless = detector(batch), cycle(jpegs)
+    model, batch, decoders, endless = setup.model, setup.batch, setup.decoders, cycle(jpegs)
     with decode_threads(decoders) as threads:
 
         def begin() -> list[Future[Picture]]:
@@ -104,7 +114,7 @@ def main() -> None:
 @click.option("--warm", type=float, default=2.0)
 @click.option("--span", type=float, required=True)
 def _loop(batch: int, decoders: int, warm: float, span: float) -> None:
-    contender.tell(loop(batch, decoders, interleaved(), Meter(warm, span)))
+    contender.tell(loop(Setup(detector(batch), batch, decoders), interleaved(), Meter(warm, span)))
 
 
 @main.command("best")
@@ -112,7 +122,9 @@ def _loop(batch: int, decoders: int, warm: float, span: float) -> None:
 def _best(span: float) -> None:
     """Try each size of batch and number of decoders for so long; tell the best, and all in `tried`."""
     jpegs = interleaved(120)
-    tried = [loop(batch, count, jpegs, Meter(0.3, span)) for batch in BATCHES for count in DECODERS]
+    sizes = BATCHES + LARGE if detector(1).info.device.startswith("cuda") else BATCHES
+    setups = [Setup(model, batch, count) for batch in sizes for model in [detector(batch)] for count in DECODERS]
+    tried = [loop(setup, jpegs, Meter(0.3, span)) for setup in setups]
     best = max(tried, key=lambda result: result.frames_per_s)
     rates = {f"batch {r.more['batch']}, {r.more['decoders']} decoders": round(r.frames_per_s, 1) for r in tried}
     contender.tell(Result(best.frames, best.wall_s, best.cpu_s, {**best.more, "tried_frames_per_s": rates}))

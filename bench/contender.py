@@ -115,7 +115,8 @@ class Meter:
         return now[0] - self._from[0] < self._span_s
 
     def result(self, **more: Any) -> Result:
-        """Raises FatalError where the frames ended during the warm-up."""
-        if self._from is None or not self._frames:
-            raise FatalError("the frames ended before the measurement began")
-        return Result(self._frames, self._last[0] - self._from[0], self._last[1] - self._from[1], more)
+        """Raises FatalError where the frames ended before half of the span was over."""
+        wall_s = 0.0 if self._from is None else self._last[0] - self._from[0]
+        if self._from is None or wall_s < self._span_s / 2:
+            raise FatalError(f"the frames ended after {wall_s:.1f} of {self._span_s:.1f} s: that tells nothing")
+        return Result(self._frames, wall_s, self._last[1] - self._from[1], more)

@@ -1,8 +1,8 @@
-"""CPU seconds of processes: by mark while they run, exactly at their end."""
+"""CPU seconds of processes while they run, from mark to mark; helpers that have ended since count."""
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,20 +53,6 @@ def rss_mb(pid: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    code: int
-    """Negative: the signal that ended it."""
-    cpu_s: float
-    """Of it and of all that it waited for, from start to end, as exact as the kernel knows."""
-
-
-def wait(pid: int) -> Ended:
-    """Wait for a child's end; nobody else may wait for it. Blocks."""
-    _, status, usage = os.wait4(pid, 0)
-    return Ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime)
-
-
-@dataclass(frozen=True, slots=True)
 class Mark:
     """How far some processes were at one moment: CPU seconds, and a count of frames, by name."""
 
@@ -104,8 +90,3 @@ def between(first: Mark, last: Mark) -> Span:
         return {name: after[name] - before[name] for name in after if name in before}
 
     return Span(last.at_s - first.at_s, grown(first.cpu_s, last.cpu_s), grown(first.frames, last.frames))
-
-
-def total_ms_a_frame(span: Span, names: Sequence[str]) -> float:
-    """CPU ms a frame of several processes, each by the frames that it did itself."""
-    return sum(span.cpu_ms_a_frame(name) for name in names)

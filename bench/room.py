@@ -33,12 +33,12 @@ class Room:
     @property
     def span_s(self) -> float:
         """Of steady work, for each contender and round."""
-        return 3.0 if self.quick else 8.0
+        return 3.0 if self.quick else 6.0
 
     @property
     def warm_s(self) -> float:
         """Before it."""
-        return 1.0 if self.quick else 2.0
+        return 1.0 if self.quick else 1.5
 
     def new_folder(self, name: str) -> Path:
         """One that nobody has used."""

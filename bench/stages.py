@@ -26,10 +26,10 @@ class RoleSpan:
     def sum_ms_a_frame(self, histogram: str) -> float:
         return 1000 * self.grown(f"{histogram}_sum") / max(1.0, self.frames)
 
-    def mean_ms(self, histogram: str, labels: str = "") -> float | None:
+    def mean_ms(self, histogram: str) -> float | None:
         """Of one observation; None where there was none."""
-        count = self.grown(f"{histogram}_count{labels}")
-        return 1000 * self.grown(f"{histogram}_sum{labels}") / count if count else None
+        count = self.grown(f"{histogram}_count")
+        return 1000 * self.grown(f"{histogram}_sum") / count if count else None
 
     def loop_ms(self) -> float:
         return 1000 * self.loop_cpu_s / max(1.0, self.frames)

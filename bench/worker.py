@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from andon.errors import FatalError
-from andon.settings import KafkaSettings
+from andon.settings import BatchSettings, KafkaSettings
 from bench import clips, contender, cpu
 from bench.contender import Result
 from bench.filling import fill
@@ -17,7 +17,7 @@ from bench.room import Room
 from bench.turns import in_turn, ratio, spread
 
 KEYS = ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")
-TRY_S = 3.0
+TRY_S = 2.5
 SPARE = 1.5
 """The topic is filled for so many times what the bare loop could take: it must not run dry."""
 START_S = 60.0
@@ -29,9 +29,10 @@ class Best:
 
     bare: tuple[str, ...]
     """Arguments of `bench.bare loop`."""
+    batch: int
+    """Of the worker: its own default, or what is best for the bare loop where that is larger."""
     tutorial_pt: tuple[str, ...]
     figures: Mapping[str, Any]
-    bare_per_s: float
 
 
 def measure(room: Room) -> Findings:
@@ -65,7 +66,8 @@ def _best(room: Room, topic: KafkaSettings, bare: Result) -> Best:
         "tutorial_pt_threads": names[threads],
     }
     loop = ("loop", "--batch", str(bare.more["batch"]), "--decoders", str(bare.more["decoders"]))
-    return Best(loop, _tutorial("pt", topic, threads), figures, bare.frames_per_s)
+    batch = max(int(bare.more["batch"]), BatchSettings().size)
+    return Best(loop, batch, _tutorial("pt", topic, threads), figures)
 
 
 def _tutorial(model: str, topic: KafkaSettings, threads: int = 0) -> tuple[str, ...]:
@@ -78,20 +80,22 @@ def _contenders(room: Room, topic: KafkaSettings, best: Best, count: int) -> dic
     same = _tutorial("same", topic)
     return {
         "bare": lambda: contender.run("bare", *best.bare, *warm, span_s=span_s),
-        "worker": lambda: drain(room, topic, count),
+        "worker": lambda: drain(room, topic, count, best.batch),
         "tutorial_pt": lambda: contender.run("peers.tutorial", *best.tutorial_pt, *warm, span_s=span_s),
         "tutorial_same_model": lambda: contender.run("peers.tutorial", *same, *warm, span_s=span_s),
     }
 
 
-def drain(room: Room, topic: KafkaSettings, count: int) -> Result:
+def drain(room: Room, topic: KafkaSettings, count: int, batch: int) -> Result:
     """`andon work`, a group of its own, from the topic's beginning: between two marks of its /metrics.
 
     Raises FatalError where the topic ran dry meanwhile.
     """
     kafka = room.servers.fresh_kafka().model_copy(update={"frames_topic": topic.frames_topic})
     folder = room.new_folder("worker")
-    with Roles(folder, document(folder, kafka, room.servers.fresh_redis())) as roles:
+    line = document(folder, kafka, room.servers.fresh_redis())
+    line["pools"]["default"]["batch"] = {"size": batch}
+    with Roles(folder, line) as roles:
         roles.create_topics()
         roles.start("worker", "work")
         roles.until(lambda: _inspected(roles) > 0, START_S, "the first inspection")
@@ -103,7 +107,7 @@ def drain(room: Room, topic: KafkaSettings, count: int) -> Result:
     span = cpu.between(first, last)
     if last.frames["worker"] > 0.98 * count:
         raise FatalError(f"the topic of {count} frames ran dry: the span tells nothing")
-    more = {"broker_cpu_ms_a_frame": 1000 * span.cpu_s["broker"] / span.frames["worker"]}
+    more = {"batch": batch, "broker_cpu_ms_a_frame": 1000 * span.cpu_s["broker"] / span.frames["worker"]}
     return Result(span.frames["worker"], span.wall_s, span.cpu_s["worker"], more)
 
 

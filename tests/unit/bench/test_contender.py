@@ -24,17 +24,25 @@ def test_neither_start_up_nor_warm_up_counts() -> None:
 
 
 def test_frames_that_end_early_count_up_to_the_last() -> None:
-    counting = meter((0.0, 0.0), (2.0, 1.0), (4.0, 2.0))
+    counting = meter((0.0, 0.0), (2.0, 1.0), (8.0, 2.0))
     for _ in range(3):
         counting.add(1)
-    assert counting.result().wall_s == 2.0
+    assert counting.result().wall_s == 6.0
 
 
-def test_frames_that_end_before_the_measurement_are_an_error() -> None:
-    counting = meter((0.0, 0.0), (1.0, 1.0))
+@pytest.mark.parametrize("last_s", [1.0, 6.0])
+def test_frames_that_end_before_half_of_the_span_are_an_error(last_s: float) -> None:
+    counting = meter((0.0, 0.0), (2.0, 1.0), (last_s, 1.0))
+    for _ in range(3):
+        counting.add(1)
+    with pytest.raises(FatalError, match="tells nothing"):
+        counting.result()
+
+
+def test_frames_that_end_during_the_warm_up_are_an_error() -> None:
+    counting = meter((0.0, 0.0))
     counting.add(1)
-    counting.add(1)
-    with pytest.raises(FatalError, match="ended before"):
+    with pytest.raises(FatalError, match="tells nothing"):
         counting.result()
 
 
