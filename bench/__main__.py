@@ -85,9 +85,9 @@ def chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
     names = {measurement.name.rpartition(".")[2]: measurement for measurement in MEASUREMENTS}
     if unknown := set(only) - set(names):
         raise click.UsageError(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    if only:
-        return [measurement for name, measurement in names.items() if name in only]
-    return [measurement for measurement in MEASUREMENTS if not measurement.asked or roboflow]
+    usual = {name for name, measurement in names.items() if not measurement.asked}
+    wanted = (set(only) or usual) | ({"roboflow"} if roboflow else set())
+    return [measurement for name, measurement in names.items() if name in wanted]
 
 
 def measured(measurement: Measurement, room: Room, report: Report) -> bool:

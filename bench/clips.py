@@ -1,6 +1,6 @@
 """The inputs, the same for all contenders: the sample line's four clips, longer ones, and their JPEGs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +37,11 @@ def longer(folder: Path, rounds: int) -> dict[str, Path]:
             folder.mkdir(parents=True, exist_ok=True)
             _repeat(path(camera), made[camera], rounds)
     return made
+
+
+def frames(videos: Mapping[str, Path]) -> int:
+    """In all of the files that `longer` made."""
+    return sum(FRAMES * int(video.stem.rpartition("-")[2]) for video in videos.values())
 
 
 def _repeat(source: Path, target: Path, rounds: int) -> None:
