@@ -21,8 +21,8 @@ WORKERS = 2
 BATCH_MS = 80.0
 IDEAL_PER_S = WORKERS * 8 / (BATCH_MS / 1000)
 COUNTS = (8, 16, 32, 64)
-FRAMES = 1280
-"""Of all cameras together, there at once: six seconds' work."""
+FRAMES = 960
+"""Of all cameras together, there at once: five seconds' work."""
 PATIENCE_S = 60.0
 
 
