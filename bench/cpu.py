@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +90,8 @@ def between(first: Mark, last: Mark) -> Span:
         return {name: after[name] - before[name] for name in after if name in before}
 
     return Span(last.at_s - first.at_s, grown(first.cpu_s, last.cpu_s), grown(first.frames, last.frames))
+
+
+def total_ms_a_frame(span: Span, names: Sequence[str]) -> float:
+    """CPU ms a frame of several processes, each by the frames that it did itself."""
+    return sum(span.cpu_ms_a_frame(name) for name in names)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench import cpu
-from bench.cpu import Mark, between, thread_s
+from bench.cpu import Mark, between, thread_s, total_ms_a_frame
 
 BURN = "import time\nwhile time.process_time() < {s}: pass\n"
 
@@ -56,6 +56,7 @@ def test_a_span_is_what_grew_between_two_marks() -> None:
     assert span.per_s("worker") == 100.0
     assert span.cpu_ms_a_frame("ingest") == pytest.approx(5.0)
     assert span.cpu_ms_a_frame("worker") == pytest.approx(10.0)
+    assert total_ms_a_frame(span, ["ingest", "worker"]) == pytest.approx(15.0)
 
 
 def test_what_began_between_the_marks_is_left_out() -> None:
