@@ -66,14 +66,14 @@ class Breaker:
             "kill_ingest": self._killed,
             "freeze_worker": self._frozen,
             "freeze_sink": self._frozen,
-            "freeze_broker": lambda _: _at_once(_stopped(parts.broker.pid)),
-            "freeze_redis": lambda _: _at_once(_stopped(parts.redis.pid)),
-            "freeze_cameras": lambda _: _at_once(_stopped(parts.cameras.pid)),
+            "freeze_broker": lambda _: _at_once(stopped(parts.broker.pid)),
+            "freeze_redis": lambda _: _at_once(stopped(parts.redis.pid)),
+            "freeze_cameras": lambda _: _at_once(stopped(parts.cameras.pid)),
             "kill_broker": lambda _: _at_once(_down(parts.broker)),
             "kill_cameras": lambda _: _at_once(_down(parts.cameras)),
             "empty_redis": lambda _: _at_once(_down(parts.redis, forgets=parts.redis_data)),
-            "lock_store": lambda _: _at_once(_locked(parts.store)),
-            "close_evidence": lambda _: _at_once(_closed(parts.evidence)),
+            "lock_store": lambda _: _at_once(locked(parts.store)),
+            "close_evidence": lambda _: _at_once(closed(parts.evidence)),
             "storm": self._storm,
             "poison": self._poison,
         }
@@ -91,7 +91,7 @@ class Breaker:
 
     @asynccontextmanager
     async def _frozen(self, fault: Fault) -> AsyncIterator[None]:
-        with _stopped(await _pid(self._role(fault))):
+        with stopped(await _pid(self._role(fault))):
             yield
 
     @asynccontextmanager
@@ -139,7 +139,7 @@ async def _at_once(way: AbstractContextManager[None]) -> AsyncIterator[None]:
 
 
 @contextmanager
-def _stopped(pid: int) -> Iterator[None]:
+def stopped(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -157,7 +157,7 @@ def _down(server: Server, forgets: Path | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(store: Path) -> Iterator[None]:
+def locked(store: Path) -> Iterator[None]:
     """As a backup or a curious person with a shell does."""
     with closing(sqlite3.connect(store, timeout=10.0, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -165,7 +165,7 @@ def _locked(store: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _closed(folder: Path) -> Iterator[None]:
+def closed(folder: Path) -> Iterator[None]:
     """A file lies where the folder was: nothing can be written there, whoever we are."""
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f"{folder.name}.aside")
