@@ -85,6 +85,13 @@ class World:
         self.unread: set[tuple[str, str]] = set()
         """(camera, session) of which records expired that nobody had finished."""
         self.unread_frames: set[tuple[str, str, int]] = set()
+        self.log = "log-1"
+        self.logs = {self.log: self.results}
+        """All there were, by name."""
+        self.emptied: set[tuple[str, str]] = set()
+        """(camera, session) of which something may have been in a log that is gone."""
+        self.sent: list[list[Message]] = [[] for _ in range(PARTITIONS)]
+        """What ingest has appended to any log."""
         self.blurred: set[int] = set()
         """Partitions that changed hands after frames expired: a camera that the last worker had not told of it by then
         learns nothing, and what it misses is lost as `missing`."""
@@ -107,6 +114,7 @@ class World:
         if not self.broker_up:
             return "refused"
         self.frames[partition].append(message)
+        self.sent[partition].append(message)
         return "lost" if self.chance("ack_lost") else "acked"
 
     def append_inspection(self, partition: int, record: Record, result: Result) -> Answer:
@@ -170,6 +178,19 @@ class World:
         self.tell("retention", group.topic, partition, "begins at", first)
         return True
 
+    def come_back_empty(self) -> None:
+        self.frames = [[] for _ in range(PARTITIONS)]
+        self.inspections = [[] for _ in range(PARTITIONS)]
+        self.results = [[] for _ in range(PARTITIONS)]
+        self.log = f"log-{len(self.logs) + 1}"
+        self.logs[self.log] = self.results
+        for group in (self.workers, self.sinks):
+            group.first, group.committed = _numbers(), _numbers()
+            group.finished = {number: set() for number in range(PARTITIONS)}
+            group.owners.clear()
+        self.broker_up = True
+        self.tell("the broker is back, empty:", self.log)
+
     # ---- the channel
 
     def receive(self, item: OutboxItem) -> bool:
@@ -181,6 +202,10 @@ class World:
 
     def tick(self) -> None:
         self.clock.advance(0.02 + 0.1 * self.rng.random())
+
+
+def _numbers() -> dict[int, int]:
+    return dict.fromkeys(range(PARTITIONS), 0)
 
 
 def first_ones(items: Sequence[OutboxItem]) -> list[OutboxItem]:

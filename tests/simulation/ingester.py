@@ -118,7 +118,7 @@ class Ingester:
         """Every frame of it, and its last word, is in the log, or has been kept on disk."""
         numbers: set[int] = set()
         ended = False
-        for item in (*self.world.frames[self._partition], *self.camera.disk.written):
+        for item in (*self.world.sent[self._partition], *self.camera.disk.written):
             if item.camera_id != self.camera.camera_id or item.session != session:
                 continue
             if isinstance(item, CameraStatus):
@@ -140,6 +140,8 @@ class Ingester:
             picture = picture.model_copy(update={"captured_at": self.world.clock.now()})
         self.mailbox.put(picture, self.world.clock.now())
         camera.captured += 1
+        if camera.split:  # a heartbeat: those before may be gone, and with them who came after whom
+            self.mailbox.tell(self._status("online"))
         camera.truth[self._session] = camera.captured
         if camera.captured == camera.sessions[0]:
             self.mailbox.end(self._status("offline", final=True))

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from andon.messages import CameraStatus, Defect, Expired, Frame, Inspection, Shed
+from ingest.mailbox import Message
 from sinks.ledger import SessionLedger
 from sinks.state import CameraState, from_bytes
-from sinks.step import expire, step
+from sinks.step import expire, lose_log, step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
 from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, numbers_of, partition_of, undisturbed
 from tests.simulation.sink import ALERTS
-from tests.simulation.store import ModelStore
+from tests.simulation.store import Gap, ModelStore
 
 Numbers = Mapping[str, set[int]]
 """By session."""
@@ -28,7 +29,7 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
             _in_order(world, camera)
         number = partition_of(camera.camera_id)
         _inspected(world, camera, _outcomes(world.results[number], camera.camera_id))
-        accounted = [result for result in store.kept.journal[number] if result is not None]
+        accounted = [result for result in store.kept.journal[number] if not isinstance(result, str)]
         outcomes = _outcomes(accounted, camera.camera_id)
         for session, captured in camera.truth.items():
             _accounted(world, camera, session, captured, outcomes.get(session, {}), store, ledgers)
@@ -40,7 +41,8 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
 
 def _ingested(world: World, camera: Camera) -> None:
     """Of a session that had its last word, each frame stands in the log once: as itself or as shed."""
-    frames, shed = _in_frames(world, camera, Frame), _in_frames(world, camera, Shed)
+    log = world.sent[partition_of(camera.camera_id)]
+    frames, shed = _in_frames(log, camera, Frame), _in_frames(log, camera, Shed)
     for session, captured in camera.truth.items():
         sent, given_up = frames.get(session, set()), shed.get(session, set())
         name = f"{camera.camera_id}/{session}"
@@ -55,7 +57,7 @@ def _in_order(world: World, camera: Camera) -> None:
     """Of what stands in the log more than once, the first place counts."""
     met: set[tuple[int, int]] = set()
     last = (0, 0)
-    for message in world.frames[partition_of(camera.camera_id)]:
+    for message in world.sent[partition_of(camera.camera_id)]:
         if isinstance(message, CameraStatus) or message.camera_id != camera.camera_id:
             continue
         for seq in numbers_of(message):
@@ -65,9 +67,9 @@ def _in_order(world: World, camera: Camera) -> None:
             last = max(last, place)
 
 
-def _in_frames(world: World, camera: Camera, kind: type[Frame | Shed]) -> Numbers:
+def _in_frames(log: Sequence[Message], camera: Camera, kind: type[Frame | Shed]) -> Numbers:
     found: dict[str, set[int]] = {}
-    for message in world.frames[partition_of(camera.camera_id)]:
+    for message in log:
         if isinstance(message, kind) and message.camera_id == camera.camera_id:
             numbers = numbers_of(message)
             found.setdefault(message.session, set()).update(numbers)
@@ -89,7 +91,7 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
 
 def _inspected(world: World, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
     for kind in (Frame, Shed):
-        for session, numbers in _in_frames(world, camera, kind).items():
+        for session, numbers in _in_frames(world.frames[partition_of(camera.camera_id)], camera, kind).items():
             expired = {seq for seq in numbers if (camera.camera_id, session, seq) in world.unread_frames}
             lacking = numbers - outcomes.get(session, {}).keys() - expired
             require(not lacking, f"{camera.camera_id}/{session}: the workers lost {sorted(lacking)}")
@@ -105,7 +107,7 @@ def _accounted(
     ledgers: Ledgers,
 ) -> None:
     number = partition_of(camera.camera_id)
-    log = [result for result in store.kept.journal[number] if result is not None]
+    log = [result for result in store.kept.journal[number] if not isinstance(result, str)]
     name = f"{camera.camera_id}/{session}"
     said = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
     known = max([*said, *(seq + 1 for seq in outcomes)], default=0)
@@ -117,7 +119,9 @@ def _accounted(
     require(tally.in_flight == 0, f"{name}: {tally.in_flight} frames are in flight for ever")
     require(tally.captured == known, f"{name}: captured is {tally.captured}, the log says {known}")
     require(sum(tally.lost.values()) == known - len(outcomes), f"{name}: lost is {tally.lost}, {len(outcomes)} ended")
-    if (camera.camera_id, session) in world.unread:
+    if (camera.camera_id, session) in world.emptied:
+        pass  # what is lost is told; of what, the account can't know
+    elif (camera.camera_id, session) in world.unread:
         if session not in camera.killed and _told_well(world, store, camera):
             require(tally.lost.keys() <= {"expired"}, f"{name}: what expired is told as {tally.lost}")
     elif session not in camera.killed:
@@ -171,8 +175,10 @@ def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
     """
     number = partition_of(camera.camera_id)
     journal = store.kept.journal[number]
-    before = journal[: journal.index(None)] if None in journal else []
-    known = not world.sinks.first[number] or any(item and item.camera_id == camera.camera_id for item in before)
+    before = journal[: journal.index("expired")] if "expired" in journal else []
+    known = not world.sinks.first[number] or any(
+        not isinstance(item, str) and item.camera_id == camera.camera_id for item in before
+    )
     return known and number not in world.blurred and not _repeated(world, camera)
 
 
@@ -189,12 +195,12 @@ def _repeated(world: World, camera: Camera) -> bool:
     return False
 
 
-def _folded(log: Sequence[Result | None], camera_id: str) -> list[Defect]:
+def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Defect]:
     state = CameraState(camera_id)
     events: list[Defect] = []
     for result in log:
-        if result is None:
-            expire(state)
+        if isinstance(result, str):
+            (expire if result == "expired" else lose_log)(state)
         elif result.camera_id == camera_id:
             events += step(state, result, POLICY).judgement.events
     return events

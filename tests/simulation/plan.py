@@ -37,6 +37,7 @@ FAULTS = (
     "spool",  # a small one, behind mailboxes of a few frames
     "disk_fails",  # now and then
     "expired",  # retention takes records that nobody may have read
+    "broker_empty",  # it comes back without what it held: its log has another name then
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
 SEGMENT_BYTES = 30
@@ -70,6 +71,8 @@ class Plan:
 def drawn(rng: Random) -> Plan:
     faults = frozenset(rng.sample(FAULTS, rng.choice((0, 1, 2, 3, 5, 8))))
     spools = "spool" in faults and "freshest" not in faults
+    if spools:  # what a spool is for
+        faults |= {"ingester_killed"}
     return Plan(
         script=rng.randrange(len(SCRIPTS)),
         faults=faults,

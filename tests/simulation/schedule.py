@@ -140,6 +140,8 @@ class _Schedule:
             self._stop(world.workers if fault == "worker_stopped" else world.sinks)
         elif fault == "expired":
             self._expire(rng.choice((world.workers, world.sinks)), rng.randrange(PARTITIONS))
+        elif fault == "broker_empty" and rng.random() < 0.3:
+            self._empty()
         elif fault == "rebalance":
             self._uneasy.add(rng.choice((world.workers, world.sinks)).topic)
         else:
@@ -153,6 +155,23 @@ class _Schedule:
                 if partition_of(ingester.camera.camera_id) == partition:
                     ingester.camera.split = True
                     ingester.go_on()
+
+    def _empty(self) -> None:
+        """Everything is restarted with the new log's name, but for sinks that are stopped: these wake as zombies."""
+        world = self._world
+        for ingester in self._ingesters:
+            camera = ingester.camera
+            world.emptied |= {(camera.camera_id, session) for session in camera.truth}
+            camera.split = True
+        world.come_back_empty()
+        for group in (world.workers, world.sinks):
+            for member in list(group.members):
+                if not member.stopped or member.settling or group is world.workers:
+                    group.members.remove(member)
+                    member.kill()
+            self._uneasy.add(group.topic)
+        for ingester in self._ingesters:
+            ingester.go_on()
 
     def _ends(self, actor: Ingester | Member, error: FatalError) -> None:
         """A process that can't go on says so and ends; another one is started."""
@@ -200,6 +219,9 @@ class _Schedule:
 
     def _rebalance(self, group: Group) -> None:
         self._uneasy.discard(group.topic)
+        for member in list(group.members):
+            if not member.stopped and isinstance(member, Sink) and member.log != self._world.log:
+                self._ends(member, FatalError("it is restarted with the new log's name"))
         if not self._world.rebalance(group):
             self._uneasy.add(group.topic)
 

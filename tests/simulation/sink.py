@@ -106,9 +106,13 @@ class Sink:
         self.alive = True
         self.stopped = False
         self.world = world
+        self.log = world.log
+        """The name that its settings give the log."""
         self.lanes = Lanes(max_in_flight=8, max_in_flight_bytes=100_000)
         self.dispatch = Dispatch(world, store)
-        rules = AccountRules(POLICY, (ALERTS,), batch_records=4, backoff=Backoff(draw=lambda: 0.5), pause=_paused)
+        rules = AccountRules(
+            POLICY, (ALERTS,), self.log, batch_records=4, backoff=Backoff(draw=lambda: 0.5), pause=_paused
+        )
         outlets = Outlets(_NoLive(), self.dispatch)
         self.account = Account(cast(Store, store), _Ends(world), outlets, rules, world.clock, lambda event: None)
         self.account._turn = cast(Any, _Turn())
@@ -138,6 +142,8 @@ class Sink:
     def _behind(self) -> bool:
         """There is something to be read."""
         logs = self.world.inspections
+        if self.log != self.world.log:  # it is connected to what is no more
+            return False
         for partition, lane in self.lanes.by_partition.items():
             if lane.position != len(logs[partition.partition]):
                 return True

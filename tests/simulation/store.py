@@ -4,6 +4,7 @@ offset is the one that the batch began at. Every call can be interrupted before 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from andon.errors import RetryableError
 from andon.messages import Defect
@@ -26,6 +27,9 @@ class _Pause:
 PAUSE = _Pause()
 
 
+Gap = Literal["expired", "log_lost"]
+
+
 @dataclass(slots=True)
 class Kept:
     """What survives every process."""
@@ -36,8 +40,8 @@ class Kept:
     events: dict[int, list[Defect]]
     event_ids: set[str]
     outbox: list[OutboxItem]
-    journal: dict[int, list[Result | None]]
-    """What has been accounted for, in order; None: what stood there had expired."""
+    journal: dict[int, list[Result | Gap]]
+    """What has been accounted for, in order, and where something before the next one was gone."""
     items: int = 0
     """Ever put into the outbox."""
 
@@ -64,7 +68,8 @@ class ModelStore:
         if stored == opening.expected:
             self.kept.positions[partition.partition] = position
             if stored is not None:
-                self.kept.journal[partition.partition].append(None)
+                gap: Gap = "expired" if stored.log == position.log else "log_lost"
+                self.kept.journal[partition.partition].append(gap)
                 self.world.tell("store", f"partition {partition.partition} goes on at {position}")
             self._write_states(partition.partition, opening.states)
         await PAUSE
@@ -126,8 +131,9 @@ class ModelStore:
             return False
         require(batch.next_offset >= before.next_offset, f"partition {number}: the stored offset went back")
         kept.positions[number] = Position(before.epoch, before.log, batch.next_offset)
-        self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
-        kept.journal[number] += self.world.results[number][before.next_offset : batch.next_offset]
+        if before.log == self.world.log:
+            self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
+        kept.journal[number] += self.world.logs[before.log][number][before.next_offset : batch.next_offset]
         self._write_states(number, batch.states)
         for event in batch.events:
             require(event.event_id not in kept.event_ids, f"{event.event_id} was raised twice")

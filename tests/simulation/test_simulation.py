@@ -1,9 +1,12 @@
 """10,000 schedules keep the promises; and each promise, broken on purpose, is seen to be broken."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import count
+from multiprocessing import get_context
 
 import pytest
 
@@ -30,26 +33,30 @@ from workers.batcher import Batch, Batcher
 from workers.gaps import Gaps
 
 SCHEDULES = 10_000
+PROCESSES = 2
 BY_THEN = 2_000
 """Within so many schedules a broken promise must be seen."""
 Patch = pytest.MonkeyPatch
 
 
-@pytest.mark.timeout(600)  # it takes a minute on a core of its own
+@pytest.mark.timeout(600)  # it takes the better part of a minute on a core of its own
 def test_whatever_dies_in_whatever_order_the_promises_hold() -> None:
-    frames = events = redelivered = faults = spooled = shed = expired = 0
-    for seed in range(SCHEDULES):
-        report = simulate(seed)
-        frames += report.frames
-        events += report.events
-        redelivered += report.redelivered
-        faults += report.faults
-        spooled += report.spooled
-        shed += report.shed
-        expired += report.expired
-    assert min(frames, events, faults) > SCHEDULES  # it was about something
-    assert min(redelivered, spooled) > SCHEDULES // 4
-    assert min(shed, expired) > SCHEDULES // 100
+    shares = [range(first, SCHEDULES, PROCESSES) for first in range(PROCESSES)]
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        sums = sum(pool.map(summed, shares), Counter())
+    assert min(sums["frames"], sums["events"], sums["faults"]) > SCHEDULES  # it was about something
+    assert min(sums["redelivered"], sums["spooled"]) > SCHEDULES // 4
+    assert min(sums["shed"], sums["expired"]) > SCHEDULES // 100
+
+
+def summed(seeds: range) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for seed in seeds:
+        try:
+            sums.update(asdict(simulate(seed)))
+        except FailedError as failed:
+            raise AssertionError(str(failed)) from None  # what another process can read
+    return sums
 
 
 def test_a_seed_gives_the_same_schedule_again() -> None:
@@ -276,6 +283,13 @@ def goes_on_where_it_stood_though_that_has_expired(patch: Patch) -> None:
     patch.setattr("sinks.account.another_log", another)
 
 
+def takes_another_log_for_the_one_it_knows(patch: Patch) -> None:
+    def another(stored: Position | None, log: str, ends: Ends) -> Anew | None:
+        return another_log(stored, stored.log if stored else log, ends)
+
+    patch.setattr("sinks.account.another_log", another)
+
+
 BROKEN: Mapping[str, Callable[[Patch], None]] = {
     broken.__name__: broken
     for broken in (
@@ -302,6 +316,7 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         tells_no_camera_of_a_gap,
         reads_on_behind_a_gap_without_a_word,
         goes_on_where_it_stood_though_that_has_expired,
+        takes_another_log_for_the_one_it_knows,
     )
 }
 
