@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.clock import Clock
+from andon.errors import FatalError
 from deploy.local.interrupt import alongside
 from deploy.local.line import Line
 from deploy.local.process import RoleProcess
@@ -20,6 +21,8 @@ from deploy.local.soak.moment import Moment
 from deploy.local.soak.poison import publish_poison
 from deploy.local.soak.schedule import Fault, Kind
 
+BACK_S = 120.0
+"""A role that is not up for so long can't be broken any more."""
 STORM_S = 2.0
 """Between two workers that leave."""
 Way = Callable[[Fault], AbstractAsyncContextManager[None]]
@@ -124,9 +127,13 @@ class Breaker:
 
 
 async def _pid(process: RoleProcess) -> int:
-    """Of a process that is up: who was just killed is waited for."""
-    while not await process.ready():  # noqa: ASYNC110 - another process' state can only be asked for
-        await asyncio.sleep(0.1)
+    """Of a process that is up: who was just killed is waited for. Raises FatalError where it does not come back."""
+    try:
+        async with asyncio.timeout(BACK_S):
+            while not await process.ready():  # noqa: ASYNC110 - another process' state can only be asked for
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise FatalError(f"{process.role.name} has not been up for {BACK_S:.0f} s: see {process.role.log}") from None
     assert process.pid is not None, "it is ready"
     return process.pid
 
