@@ -2,7 +2,8 @@
 
 The decoder is chosen by the record's content type. The true size is read from the picture's own header: what the
 record's headers say is whatever its producer wrote. A damaged picture is told, never guessed at: a grey lower half has
-no scratch in it.
+no scratch in it. A JPEG of at least twice the size that the model looks at is decoded at half, a quarter or an eighth:
+libjpeg's smaller transforms cost less, and what the model would be shown after shrinking is the same.
 """
 
 import struct
@@ -36,8 +37,20 @@ class Limits:
     max_pixels: int
 
 
-def decode(payload: bytes, content_type: str, limits: Limits) -> Picture:
-    """The picture, owned by the caller. Blocks, for milliseconds; safe on several threads at once.
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture, owned by the caller, and the size at which it was encoded, in pixels."""
+
+    picture: Picture
+    """Perhaps smaller than that, by one factor in both directions up to rounding."""
+    width: int
+    height: int
+
+
+def decode(payload: bytes, content_type: str, limits: Limits, enough_px: int | None = None) -> Decoded:
+    """The picture. Blocks, for milliseconds; safe on several threads at once.
+
+    `enough_px`: it may come at a reduced size whose longer side is at least that. None: at its own size.
 
     Raises:
         PoisonError: `too_large`, before anything was allocated; `undecodable` for all else.
@@ -48,13 +61,21 @@ def decode(payload: bytes, content_type: str, limits: Limits) -> Picture:
         raise PoisonError("undecodable", "the picture is empty")
     if len(payload) > limits.max_bytes:
         raise PoisonError("too_large", f"{len(payload)} bytes, worker.max_frame_bytes is {limits.max_bytes}")
-    size, read = _DECODERS[content_type]
-    width, height = size(payload)
+    measure, read = _DECODERS[content_type]
+    width, height = measure(payload)
     if width < 1 or height < 1:
         raise PoisonError("undecodable", f"{width}x{height} pixels")
     if width * height > limits.max_pixels:
         raise PoisonError("too_large", f"{width}x{height} pixels, worker.max_frame_pixels is {limits.max_pixels}")
-    return read(payload)
+    factor = _reduction(max(width, height), enough_px)
+    return Decoded(read(payload, -(-width // factor), -(-height // factor)), width, height)
+
+
+def _reduction(longer_px: int, enough_px: int | None) -> int:
+    """By which of libjpeg's cheap factors the picture may shrink."""
+    if enough_px is None:
+        return 1
+    return next((factor for factor in (8, 4, 2) if longer_px >= factor * enough_px), 1)
 
 
 def decode_threads(count: int) -> ThreadPoolExecutor:
@@ -99,19 +120,19 @@ def _frame_size(payload: bytes, at: int) -> tuple[int, int]:
     return width, height
 
 
-def _read_jpeg(payload: bytes) -> Picture:
+def _read_jpeg(payload: bytes, width: int, height: int) -> Picture:
     """libjpeg-turbo itself and not cv2.imdecode, which fills what is missing with grey and says nothing."""
     scans = payload.count(b"\xff\xda")
     if scans > JPEG_SCANS:
         raise PoisonError("undecodable", f"a JPEG of {scans} scans, {JPEG_SCANS} are read")
     try:
-        picture: Picture = simplejpeg.decode_jpeg(payload, "BGR", strict=True)
+        picture: Picture = simplejpeg.decode_jpeg(payload, "BGR", min_height=height, min_width=width, strict=True)
     except ValueError as error:
         raise PoisonError("undecodable", f"a damaged JPEG: {error}") from None
     return picture
 
 
-def _read_png(payload: bytes) -> Picture:
+def _read_png(payload: bytes, _width: int, _height: int) -> Picture:
     plain = _plain_png(payload)
     try:
         picture = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -150,7 +171,7 @@ def _png_chunks(payload: bytes) -> Iterator[tuple[bytes, bytes, int]]:
         at = end + 4
 
 
-_DECODERS: dict[str, tuple[Callable[[bytes], tuple[int, int]], Callable[[bytes], Picture]]] = {
+_DECODERS: dict[str, tuple[Callable[[bytes], tuple[int, int]], Callable[[bytes, int, int], Picture]]] = {
     "image/jpeg": (jpeg_size, _read_jpeg),
     "image/png": (png_size, _read_png),
 }

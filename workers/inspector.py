@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+import numpy as np
+
 from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError, QuarantineReason
 from andon.events import Emit, FrameInspected, FramesShed, RecordQuarantined
@@ -26,8 +28,9 @@ from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers import decode
+from workers.decode import Decoded
 from workers.detecting import Detecting, Seen
-from workers.detector import Found, ModelInfo, Picture
+from workers.detector import Found, ModelInfo
 from workers.gaps import Gaps
 from workers.ordered import OrderedPublishing, Result, Spawn
 from workers.quarantine import QuarantineLimit, quarantined
@@ -41,6 +44,8 @@ class Route:
     quarantine_topic: str
     max_record_bytes: int
     picture: decode.Limits
+    enough_px: int
+    """The longer side at which the model looks at pictures: larger ones need not be decoded in full."""
     decode_ahead: int
     """Pictures decoded and not yet inspected: what bounds the worker's memory, 6 MB each at 1080p."""
 
@@ -122,18 +127,18 @@ class Inspector:
             if self._is_stale(frame):
                 return self._stale(delivery, frame)
             try:
-                picture, decode_s = await self._decode(frame)
-                seen = await self._bench.detecting.detect(frame.camera_id, picture)
+                decoded, decode_s = await self._decode(frame)
+                seen = await self._bench.detecting.detect(frame.camera_id, decoded.picture)
             except PoisonError as error:
                 self._bench.limit.admit(error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
-        return self._inspected(delivery, frame, picture, seen, decode_s)
+        return self._inspected(delivery, frame, decoded, seen, decode_s)
 
-    async def _decode(self, frame: Frame) -> tuple[Picture, float]:
-        def timed() -> tuple[Picture, float]:
+    async def _decode(self, frame: Frame) -> tuple[Decoded, float]:
+        def timed() -> tuple[Decoded, float]:
             since = self._clock.monotonic()
-            picture = decode.decode(frame.payload, frame.content_type, self._route.picture)
-            return picture, max(0.0, self._clock.monotonic() - since)
+            decoded = decode.decode(frame.payload, frame.content_type, self._route.picture, self._route.enough_px)
+            return decoded, max(0.0, self._clock.monotonic() - since)
 
         return await asyncio.get_running_loop().run_in_executor(self._bench.decoders, timed)
 
@@ -145,14 +150,13 @@ class Inspector:
 
     # ---- the ways that a record can end
 
-    def _inspected(self, delivery: Delivery, frame: Frame, picture: Picture, seen: Seen, decode_s: float) -> Result:
-        detections = _detections(seen.found, self._model.classes)
-        height, width = picture.shape[:2]
+    def _inspected(self, delivery: Delivery, frame: Frame, decoded: Decoded, seen: Seen, decode_s: float) -> Result:
+        detections = _detections(seen.found, self._model.classes, decoded)
         inspection = self._inspection(delivery.record, frame, "inspected").model_copy(
             update={
                 "detections": detections,
-                "width": width,
-                "height": height,
+                "width": decoded.width,
+                "height": decoded.height,
                 "model": self._model.digest,
                 "runtime": self._model.runtime,
                 "timings": seen.timings.model_copy(update={"decode_s": decode_s}),
@@ -232,8 +236,11 @@ class _Told:
         self.emit(self.event)
 
 
-def _detections(found: Found, classes: Sequence[str]) -> tuple[Detection, ...]:
-    rows = zip(found.boxes.tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
+def _detections(found: Found, classes: Sequence[str], decoded: Decoded) -> tuple[Detection, ...]:
+    """In pixels of the frame as it was published, at whatever size it was decoded."""
+    height, width = decoded.picture.shape[:2]
+    scale = np.array([decoded.width / width, decoded.height / height] * 2)
+    rows = zip((found.boxes * scale).tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
     return tuple(
         Detection(label=classes[index], confidence=confidence, box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
         for (x1, y1, x2, y2), confidence, index in rows

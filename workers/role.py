@@ -82,7 +82,9 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Execu
             QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
             spawn,
         )
-        inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
+        inspector = Inspector(
+            detector.info, bench, _route(settings, batch.size, detector.info.imgsz), life.clock, life.emit
+        )
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         stage = Stage(STAGE, reading, inspector, limits, life.clock, life.emit)
         watch_stage(life.metrics, stage, reading, life.clock)
@@ -92,12 +94,13 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Execu
             helper.cancel()
 
 
-def _route(settings: Settings, batch_size: int) -> Route:
+def _route(settings: Settings, batch_size: int, imgsz: int) -> Route:
     return Route(
         settings.kafka.inspections_topic,
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,
         decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
+        imgsz,
         # one batch inferring, one behind it, one gathering
         3 * batch_size + settings.worker.decode_threads,
     )

@@ -28,6 +28,8 @@ from workers.quarantine import QuarantineLimit
 
 FRAMES = "andon.frames"
 LANE = Partition(FRAMES, 0)
+ENOUGH_PX = 100
+"""The fake detector's input: larger pictures are decoded at a reduced size."""
 NO_WAIT = Backoff(0.0, 0.0)
 SECOND = timedelta(seconds=1)
 
@@ -103,7 +105,7 @@ async def worker(
             detecting = Detecting(looking, thread, Batcher(batch_size, 0.0), clock, told)
             publishing = OrderedPublishing(memory, spawn, told, NO_WAIT)
             bench = Bench(detecting, decoders, publishing, QuarantineLimit(limit, 60.0), spawn)
-            route = Route("andon.inspections", "andon.quarantine", 1_000_000, Limits(100_000, 100_000), 16)
+            route = Route("andon.inspections", "andon.quarantine", 1_000_000, Limits(100_000, 100_000), ENOUGH_PX, 16)
             running = spawn(detecting.run(), "worker.detect")
             yield Worker(Inspector(looking.info, bench, route, clock, told), memory, clock, told)
             running.cancel()

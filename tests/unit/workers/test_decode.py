@@ -36,25 +36,46 @@ def refused(payload: bytes, content_type: str = "image/jpeg", limits: Limits = L
 
 
 def test_a_jpeg_becomes_bgr_in_its_own_size() -> None:
-    decoded = decode(JPEG, "image/jpeg", LIMITS)
+    decoded = decode(JPEG, "image/jpeg", LIMITS).picture
     assert decoded.shape == (60, 80, 3)
     assert decoded.dtype == np.uint8
     assert np.abs(decoded.astype(int) - picture()).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("enough_px", "size"),
+    [(None, (60, 80)), (41, (60, 80)), (40, (30, 40)), (20, (15, 20)), (10, (8, 10)), (1, (8, 10))],
+)
+def test_a_jpeg_is_not_decoded_larger_than_the_model_looks_at(enough_px: int | None, size: tuple[int, int]) -> None:
+    decoded = decode(JPEG, "image/jpeg", LIMITS, enough_px)
+    assert decoded.picture.shape == (*size, 3)
+    assert (decoded.width, decoded.height) == (80, 60)
+
+
+def test_a_reduced_jpeg_is_the_picture_shrunk() -> None:
+    half = decode(JPEG, "image/jpeg", LIMITS, 40).picture
+    assert np.abs(half.astype(int) - cv2.resize(picture(), (40, 30), interpolation=cv2.INTER_AREA)).mean() < 4
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
+def test_a_truncated_jpeg_is_refused_at_a_reduced_size_too(kept: float) -> None:
+    with pytest.raises(PoisonError, match=r"damaged|header"):
+        decode(JPEG[: int(len(JPEG) * kept)], "image/jpeg", LIMITS, 40)
+
+
 def test_a_png_comes_back_exactly() -> None:
-    assert (decode(PNG, "image/png", LIMITS) == picture()).all()
+    assert (decode(PNG, "image/png", LIMITS).picture == picture()).all()
 
 
 def test_a_progressive_and_a_grey_jpeg_are_read_too() -> None:
     progressive = encoded(".jpg", None, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert decode(progressive, "image/jpeg", LIMITS).shape == (60, 80, 3)
+    assert decode(progressive, "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
     grey = cv2.imencode(".jpg", picture()[:, :, 0])[1].tobytes()
-    assert decode(grey, "image/jpeg", LIMITS).shape == (60, 80, 3)
+    assert decode(grey, "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
 
 
 def test_what_stands_behind_the_end_of_a_jpeg_does_not_matter() -> None:
-    assert decode(JPEG + bytes(64), "image/jpeg", LIMITS).shape == (60, 80, 3)
+    assert decode(JPEG + bytes(64), "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
 
 
 @pytest.mark.parametrize("kept", [0.99, 0.9, 0.5, 0.1])
@@ -128,7 +149,7 @@ def test_a_jpeg_with_any_byte_changed_is_read_or_refused(at: int, flip: int) -> 
     spoilt = bytearray(JPEG)
     spoilt[at] ^= flip
     try:
-        assert decode(bytes(spoilt), "image/jpeg", LIMITS).ndim == 3
+        assert decode(bytes(spoilt), "image/jpeg", LIMITS).picture.ndim == 3
     except PoisonError as error:
         assert error.reason in ("undecodable", "too_large")
 
@@ -151,5 +172,5 @@ def test_what_else_a_png_carries_is_not_unpacked(capfd: pytest.CaptureFixture[st
     carried = b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
-    assert (decode(PNG[:33] + carried + PNG[33:], "image/png", LIMITS) == picture()).all()
+    assert (decode(PNG[:33] + carried + PNG[33:], "image/png", LIMITS).picture == picture()).all()
     assert capfd.readouterr().err == ""

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import pytest
 
 from andon.errors import FatalError
@@ -11,7 +12,7 @@ from andon.messages import CameraStatus, Expired, Inspection, RecordRef, Shed
 from andon.offsets import Partition
 from andon.stage import Delivery
 from andon.wire import Record
-from tests.detectors import FAKE_INFO, FakeDetector, brightness
+from tests.detectors import FAKE_INFO, FakeDetector, brightness, grey
 from tests.fakes import START
 from tests.unit.workers.bench import FRAMES, LANE, SECOND, frame, jpeg, record_of, worker
 from workers.detector import Picture
@@ -42,6 +43,20 @@ async def test_a_frame_becomes_an_inspection_that_says_what_the_model_saw_and_wh
     assert inspection.frame == RecordRef(topic=FRAMES, partition=0, offset=0)
     assert (inspection.part_id, inspection.media_time_s, inspection.timings.batch_size) == ("p7", 0.5, 1)
     assert running.done == [0]
+
+
+async def test_detections_are_in_the_frames_pixels_though_it_was_decoded_at_half_size() -> None:
+    large = cv2.imencode(".jpg", grey(200, (150, 201)))[1].tobytes()
+    looked_at: list[tuple[int, ...]] = []
+    detector = FakeDetector(lambda pictures: looked_at.extend(picture.shape for picture in pictures))
+    async with worker(detector) as running:
+        running.submit(frame(0, payload=large))
+        await running.finish()
+    (inspection,) = running.inspections
+    assert looked_at == [(75, 101, 3)]
+    assert (inspection.width, inspection.height) == (201, 150)
+    box = inspection.detections[0].box
+    assert (box.x1, box.y1, box.x2, box.y2) == (0, 0, 201, 150)
 
 
 async def test_a_picture_that_is_no_basis_for_a_verdict_is_inspected_and_says_so() -> None:
