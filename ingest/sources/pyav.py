@@ -13,6 +13,7 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
@@ -43,6 +44,8 @@ class PyavSource:
             self._container.close()
             raise
         self._ready: deque[Picture] = deque()
+        self._reformatter = VideoReformatter()
+        """Kept, because each begins with tables of its own: a third of a conversion's time."""
         self._damage = Damage()
         self._begun = False
         self._silent = False
@@ -98,7 +101,8 @@ class PyavSource:
         corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt)
 
         def bgr() -> Bgr:
-            return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)  # uint8 already: no copy
+            converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
+            return np.asarray(converted.to_ndarray(), dtype=np.uint8)  # uint8 already: no copy
 
         return None if corrupt is None else Picture(frame.time, bgr, corrupt)
 
