@@ -46,6 +46,7 @@ MEASUREMENTS = (
     Measurement("line", ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")),
     Measurement("latency", ("p99_vs_window_plus_inference",)),
     Measurement("scaling", ("scaling_8_workers",)),
+    Measurement("cameras", ()),
     Measurement("spike", ("spike_drain_vs_ideal",)),
     Measurement("growth", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
     Measurement("peers.roboflow", (), asked=True),

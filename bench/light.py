@@ -50,6 +50,10 @@ class Light:
         """Inspected so far."""
         return self.roles.metrics("worker-1").get("andon_workers_frames_inspected_total", 0.0)
 
+    def lag_records(self) -> float:
+        """How far the worker is behind."""
+        return self.roles.metrics("worker-1").get("andon_stage_lag_records", 0.0)
+
     def mark(self) -> cpu.Mark:
         """CPU of all processes, each beside the line's frames."""
         pids = {**self.roles.pids(), **self.servers}
