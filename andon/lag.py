@@ -1,9 +1,11 @@
 """How far a consumer group is behind, read by clients of its own so that no fetching consumer is asked."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.clock import Clock, SystemClock
@@ -12,6 +14,8 @@ from andon.events import silent
 from andon.kafka import RecordReader, admin, consumer, partitions_of, started
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
+
+COORDINATOR_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,28 @@ async def group_lag(
             partitions = await partitions_of(administrator, topic)
             if not partitions:
                 return None
-            offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
-            committed = {item: offsets[item].offset for item in partitions if item in offsets}
+            async with asyncio.timeout(timeout_s):
+                committed = await _committed(administrator, group, partitions)
             return await _lags(client, partitions, committed, lambda: now().timestamp())
     except ConfigError:
         raise
     except (FatalError, KafkaError, TimeoutError):
         return None
+
+
+async def _committed(
+    administrator: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """A broker that was started just now has no coordinator yet: it is asked again until it has."""
+    while True:
+        try:
+            offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            await asyncio.sleep(COORDINATOR_S)
+        else:
+            return {item: offsets[item].offset for item in partitions if item in offsets}
 
 
 async def _lags(
