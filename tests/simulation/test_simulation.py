@@ -34,7 +34,7 @@ from workers.gaps import Gaps
 
 SCHEDULES = 10_000
 PROCESSES = 2
-BY_THEN = 2_000
+BY_THEN = 5_000
 """Within so many schedules a broken promise must be seen."""
 Patch = pytest.MonkeyPatch
 
