@@ -39,7 +39,11 @@ class Handoff:
         self._settled: list[int] = []
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Condition()
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        """What a capture waits for that can be slowed."""
+        self._work = threading.Condition(self._lock)
+        """What the spool's thread waits for."""
         self._session: str | None = None
         self._begun_at: datetime | None = None
         self._captured = 0
@@ -86,14 +90,14 @@ class Handoff:
         """
         with self._lock:
             if wait:
-                self._lock.wait_for(lambda: self._sealed(frame) or self._mailbox.has_room(len(frame.payload)))
+                self._room.wait_for(lambda: self._sealed(frame) or self._mailbox.has_room(len(frame.payload)))
             if self._sealed(frame):
                 return None
             given_up = self._mailbox.put(frame, self._clock.now())
             self._captured = frame.seq + 1
             self._total += 1
             self._loop.call_soon_threadsafe(self.changed.set)
-            self._lock.notify_all()
+            self._tell_spool()
             return given_up
 
     def _sealed(self, frame: Frame) -> bool:
@@ -131,7 +135,7 @@ class Handoff:
             ended = (self._session, self._captured) if self._session is not None else None
             self._session = None
             self._captured = 0
-            self._lock.notify_all()
+            self._room.notify_all()
             return ended
 
     def tell(self, status: CameraStatus) -> None:
@@ -142,13 +146,14 @@ class Handoff:
     def end(self, status: CameraStatus) -> None:
         with self._lock:
             self._mailbox.end(status)
-            self._lock.notify_all()
+            self._tell_spool()
         self.changed.set()
 
     def take(self) -> Message | None:
         with self._lock:
             message = self._mailbox.take(self._clock.now())
-            self._lock.notify_all()
+            self._room.notify_all()
+            self._tell_spool()
         if isinstance(message, CameraStatus):
             self._eased.set()
         return message
@@ -168,7 +173,8 @@ class Handoff:
             segment = self._mailbox.settled(message)
             if segment is not None:
                 self._settled.append(segment)
-            self._lock.notify_all()
+            self._room.notify_all()
+            self._tell_spool()
 
     def close(self) -> tuple[str, int] | None:
         """Seal, and open no session any more."""
@@ -182,13 +188,18 @@ class Handoff:
     def next_job(self, *, may_store: bool, timeout_s: float | None) -> SpoolJob | None:
         """Wait for something to do, at most so long (then it is an empty job). None: there is no more to be done."""
         with self._lock:
-            self._lock.wait_for(lambda: self._abandoned or self._is_work(may_store=may_store), timeout_s)
+            self._work.wait_for(lambda: self._abandoned or self._is_work(may_store=may_store), timeout_s)
             store = self._backlog.to_store() if may_store and self._backlog is not None else None
             if self._abandoned and store is None and not self._settled:
                 return None
             settled = tuple(self._settled)
             self._settled.clear()
             return SpoolJob(settled, self._mailbox.wants_more and not self._abandoned, store)
+
+    def _tell_spool(self) -> None:
+        """Wakes its thread only for something to do: it looks after a camera that most often needs none."""
+        if self._backlog is not None and self._is_work(may_store=True):
+            self._work.notify_all()
 
     def _is_work(self, *, may_store: bool) -> bool:
         storing = may_store and self._backlog is not None and self._backlog.known and self._backlog.waiting
@@ -235,7 +246,7 @@ class Handoff:
         """Nobody takes out any more: the spool's thread stores what it can, and ends."""
         with self._lock:
             self._abandoned = True
-            self._lock.notify_all()
+            self._work.notify_all()
 
     def _wake(self, event: asyncio.Event | None = None) -> None:
         with suppress(RuntimeError):  # the loop has ended before this thread
