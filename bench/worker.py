@@ -20,7 +20,7 @@ KEYS = ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_mode
 TRY_S = 2.5
 SPARE = 1.5
 """The topic is filled for so many times what the bare loop could take: it must not run dry."""
-LEAST_PER_S = 100.0
+LEAST_PER_S = 400.0
 """A machine that was busy while the bare loop was tried may be quick when the worker drains."""
 START_S = 60.0
 
