@@ -103,6 +103,16 @@ def consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsumer:
     )
 
 
+def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
+    """Not started: a consumer for a RecordReader. A fetch brings it one batch: the broker sends the first one whole."""
+    return AIOKafkaConsumer(
+        **_connection(settings),
+        enable_auto_commit=False,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        max_partition_fetch_bytes=1,
+    )
+
+
 @asynccontextmanager
 async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> AsyncIterator[Client]:
     """Build and start a client, trying again while the broker is away, and close it at the end.
@@ -267,7 +277,10 @@ class RecordReader:
                 return None
             self._client.assign([partition])
             self._client.seek(partition, ref.offset)
-            raw = await self._client.getone(partition)
+            try:
+                raw = await self._client.getone(partition)
+            finally:
+                self._client.unsubscribe()  # it would go on to fetch what follows
         if raw.offset != ref.offset:
             return None
         return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)

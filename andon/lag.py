@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from andon.clock import Clock, SystemClock
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
-from andon.kafka import RecordReader, admin, consumer, partitions_of, started
+from andon.kafka import RecordReader, admin, partitions_of, reader, started
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
 
@@ -47,7 +47,7 @@ async def group_lag(
     try:
         async with (
             started(lambda: admin(kafka), kafka, silent) as administrator,
-            started(lambda: consumer(kafka, None), kafka, silent) as client,
+            started(lambda: reader(kafka), kafka, silent) as client,
         ):
             partitions = await partitions_of(administrator, topic)
             if not partitions:
@@ -84,16 +84,16 @@ async def _lags(
 ) -> list[PartitionLag]:
     first = await client.beginning_offsets(partitions)
     end = await client.end_offsets(partitions)
-    reader = RecordReader(client)
+    records = RecordReader(client)
     lags = []
     for item in partitions:
         offset = max(first[item], committed.get(item, 0))
-        captured_s = await _captured_s(reader, item, offset) if offset < end[item] else None
+        captured_s = await _captured_s(records, item, offset) if offset < end[item] else None
         seconds = 0.0 if captured_s is None else max(0.0, now_s() - captured_s)
         lags.append(PartitionLag(item.topic, item.partition, offset, end[item], seconds))
     return lags
 
 
-async def _captured_s(reader: RecordReader, item: TopicPartition, offset: int) -> float | None:
-    record = await reader.read(RecordRef(topic=item.topic, partition=item.partition, offset=offset))
+async def _captured_s(records: RecordReader, item: TopicPartition, offset: int) -> float | None:
+    record = await records.read(RecordRef(topic=item.topic, partition=item.partition, offset=offset))
     return None if record is None else record.timestamp_ms / 1000

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 
 from andon import redis
-from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, started, topic_there
+from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, reader, started, topic_there
 from andon.lag_gauges import watch_stage
 from andon.lifecycle import Life
 from andon.settings import Settings
@@ -116,11 +116,11 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         stack.push_async_callback(remote.aclose)
         sending = await stack.enter_async_context(started(lambda: producer(kafka), kafka, life.emit))
         asking = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
-        reader = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
+        one_by_one = await stack.enter_async_context(started(lambda: reader(kafka), kafka, life.emit))
         reading = await stack.enter_async_context(
             started(lambda: consumer(kafka, settings.sink_group), kafka, life.emit)
         )
-        yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(reader), remote)
+        yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(one_by_one), remote)
 
 
 async def _ready(life: Life, stage: Stage) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, Publisher, RecordReader, consumer, ensure_topics, producer, started
+from andon.kafka import KafkaPublisher, Publisher, RecordReader, ensure_topics, producer, reader, started
 from andon.messages import CameraStatus, RecordRef
 from andon.settings import Settings
 from andon.wire import Record, decode, encode
@@ -41,7 +41,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     await ensure_topics(Settings(kafka=kafka), silent)
     async with (
         started(lambda: producer(kafka), kafka, silent) as sender,
-        started(lambda: consumer(kafka, None), kafka, silent) as client,
+        started(lambda: reader(kafka), kafka, silent) as client,
     ):
         yield Rig(kafka.frames_topic, KafkaPublisher(sender), RecordReader(client).read)
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from andon.events import EvidenceStored, silent
-from andon.kafka import KafkaPublisher, RecordReader, consumer, ensure_topics, producer, started
+from andon.kafka import KafkaPublisher, RecordReader, ensure_topics, producer, reader, started
 from andon.messages import RecordRef
 from andon.settings import EvidenceSettings, KafkaSettings, Settings
 from andon.wire import encode
@@ -25,7 +25,7 @@ async def test_a_frame_is_read_back_by_its_reference_and_stored_with_its_box(
     told = Told()
     async with (
         started(lambda: producer(broker), broker, silent) as sender,
-        started(lambda: consumer(broker, None), broker, silent) as client,
+        started(lambda: reader(broker), broker, silent) as client,
     ):
         publisher = KafkaPublisher(sender)
         refs = [await (await publisher.send(broker.frames_topic, encode(a_frame(seq)))) for seq in range(3)]
