@@ -6,10 +6,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from andon.settings import CameraSettings
 from ingest.encode import encode
+from ingest.source import Bgr
 from sample_streams import clips, model_card
 
 MODEL = model_card.MODEL
@@ -59,18 +60,19 @@ def _repeat(source: Path, target: Path, rounds: int) -> None:
                 output.mux(packet)
 
 
-def pictures(camera: str) -> Iterator[VideoFrame]:
-    """The clip's decoded pictures, as PyAV gives them on one thread."""
+def pictures(camera: str) -> Iterator[Bgr]:
+    """The clip's pictures, decoded and converted as cheaply as PyAV can, on one thread."""
+    converter = VideoReformatter()  # kept: each begins with tables of its own
     with av.open(str(path(camera))) as clip:
         clip.streams.video[0].codec_context.thread_type = "NONE"
-        yield from clip.decode(video=0)
+        for frame in clip.decode(video=0):
+            yield np.asarray(converter.reformat(frame, format="bgr24", threads=1).to_ndarray(), np.uint8)
 
 
 def jpegs(camera: str, count: int = FRAMES) -> list[bytes]:
     """The first pictures of a clip (all, if it has not so many) as ingest encodes them, in memory: 30 KB each."""
     settings = CameraSettings.model_validate({"id": camera, "url": str(path(camera))})
-    few = islice(pictures(camera), count)
-    return [encode(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8), settings).payload for picture in few]
+    return [encode(picture, settings).payload for picture in islice(pictures(camera), count)]
 
 
 def all_jpegs(count: int = FRAMES) -> dict[str, list[bytes]]:
