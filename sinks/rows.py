@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.messages import Defect
@@ -42,14 +43,14 @@ def begin(connection: Connection, partition: Partition, position: Position, open
         return
     said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
     add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])
-    _write_states(connection, partition.partition, opening.states)
+    _write_states(connection, [(partition.partition, state) for state in opening.states])
 
 
 def _move(connection: Connection, where: Mapping[str, Any], expected: Position | None, position: Position) -> bool:
     """Whether the partition stood at `expected`, and stands at `position` now."""
     table, values = tables.partitions, asdict(position)
     if expected is None:
-        begun = _insert(connection, table).values({**where, **values}).on_conflict_do_nothing()
+        begun = _dialect_insert(connection.dialect.name, table).values({**where, **values}).on_conflict_do_nothing()
         return connection.execute(begun.returning(table.c.epoch)).one_or_none() is not None
     stands = [table.c[name] == value for name, value in {**where, **asdict(expected)}.items()]
     return connection.execute(update(table).where(*stands).values(values)).rowcount == 1
@@ -93,26 +94,27 @@ def everything(connection: Connection) -> Stored:
 
 
 def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
+    """One statement a table for all of them: with many cameras it is the statements that cost."""
     for batch in batches:
-        _write(connection, batch)
+        _advance(connection, batch)
+    _write_states(connection, [(batch.partition.partition, state) for batch in batches for state in batch.states])
+    events = [event for batch in batches for event in batch.events]
+    spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
+    upsert(connection, tables.defects, _latest(events))
+    add_missing(connection, tables.defect_events, [_event_row(event) for event in events])
+    add_missing(connection, tables.spans, [_span_row(span) for span in spans])
+    add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
 
-def _write(connection: Connection, batch: Batch) -> None:
-    _advance(connection, batch)
-    _write_states(connection, batch.partition.partition, batch.states)
-    upsert(connection, tables.defects, _latest(batch.events))
-    add_missing(connection, tables.defect_events, [_event_row(event) for event in batch.events])
-    add_missing(connection, tables.spans, [_span_row(span) for span in batch.spans if span.ended_at is not None])
-    add_missing(connection, tables.outbox, [_outbox_row(item, batch) for item in batch.leaving])
-
-
-def _write_states(connection: Connection, partition: int, states: Sequence[CameraState]) -> None:
+def _write_states(connection: Connection, states: Sequence[tuple[int, CameraState]]) -> None:
+    """`states`: each with its partition."""
     memories = [
-        {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)} for state in states
+        {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)}
+        for partition, state in states
     ]
     accounts = [
         {"camera_id": state.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
-        for state in states
+        for partition, state in states
         for name, ledger in state.sessions.items()
         if name in state.changed
     ]
@@ -121,19 +123,26 @@ def _write_states(connection: Connection, partition: int, states: Sequence[Camer
 
 
 def _advance(connection: Connection, batch: Batch) -> None:
-    table, expected = tables.partitions, batch.expected
-    moved = connection.execute(
-        update(table)
-        .where(
-            table.c.topic == batch.partition.topic,
-            table.c.partition == batch.partition.partition,
-            table.c.epoch == expected.epoch,
-            table.c.next_offset == expected.next_offset,
-        )
-        .values(next_offset=batch.next_offset)
-    )
+    where = {
+        "in_topic": batch.partition.topic,
+        "in_partition": batch.partition.partition,
+        "in_epoch": batch.expected.epoch,
+        "from_offset": batch.expected.next_offset,
+    }
+    moved = connection.execute(_advancing(), where | {"next_offset": batch.next_offset})
     if moved.rowcount != 1:
         raise RefusedError(batch.partition)
+
+
+@cache
+def _advancing() -> Update:
+    table = tables.partitions
+    return update(table).where(
+        table.c.topic == bindparam("in_topic"),
+        table.c.partition == bindparam("in_partition"),
+        table.c.epoch == bindparam("in_epoch"),
+        table.c.next_offset == bindparam("from_offset"),
+    )
 
 
 def _latest(events: Sequence[Defect]) -> list[dict[str, Any]]:
@@ -216,20 +225,29 @@ def depth(connection: Connection, partitions: frozenset[int]) -> dict[str, tuple
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace what stands under their keys."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
+    if rows:
+        connection.execute(_upserting(connection.dialect.name, table), list(rows))
+
+
+@cache
+def _upserting(dialect: str, table: Table) -> Any:
+    statement = _dialect_insert(dialect, table)
     keys = [column.name for column in table.primary_key]
     rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), list(rows))
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; those whose key is there already change nothing."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+        connection.execute(_adding(connection.dialect.name, table), list(rows))
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+@cache
+def _adding(dialect: str, table: Table) -> Any:
+    return _dialect_insert(dialect, table).on_conflict_do_nothing()
+
+
+def _dialect_insert(dialect: str, table: Table) -> Any:
     """Both dialects' `insert ... on conflict` are written alike."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
