@@ -88,13 +88,18 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
     return client
 
 
-def consumer(settings: KafkaSettings, group: str | None) -> AIOKafkaConsumer:
-    """Not started, not subscribed. Without a committed offset it starts at the earliest; it never commits by itself."""
+def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
+    """Not started, not subscribed. Without a committed offset it starts at the earliest; it never commits by itself.
+
+    `fetch_min_bytes`: until there are so many, or `fetch_max_wait_ms` have passed, the broker holds its answer: for who
+    reads small records in batches, since an answer costs as much as ten of them. 1: what comes is told at once.
+    """
     return AIOKafkaConsumer(
         **_connection(settings),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        fetch_min_bytes=fetch_min_bytes,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         max_partition_fetch_bytes=settings.max_record_bytes + 100_000,
         session_timeout_ms=int(settings.session_timeout_s * 1000),

@@ -199,8 +199,9 @@ class SinkSettings(Section):
     store: SecretStr = SecretStr("sqlite:///andon-data/andon.db")
     """An SQLAlchemy URL: SQLite for one machine, postgresql+psycopg://user:password@host/name for a line."""
     max_in_flight: int = Field(default=2_000, ge=1)
-    batch_ms: Positive = 100.0
-    """How long inspections are gathered into one transaction; part of every alert's latency."""
+    batch_ms: Positive = 20.0
+    """How long inspections are gathered into one transaction, after the broker has gathered them for up to
+    kafka.fetch_max_wait_ms; both are part of every alert's latency."""
     evidence: EvidenceSettings = EvidenceSettings()
     alerts: tuple[Literal["redis", "kafka"], ...] = ("redis", "kafka")
     silence_s: Positive = 3.0

@@ -36,6 +36,8 @@ class LiveLimits:
     """Past so many that wait for Redis the oldest are left out of the stream, counted."""
     write_inspections: int = 500
     """So many at most in one write."""
+    every_s: float = 0.25
+    """Between two writes, unless more waits than one takes: who looks at it reads no faster."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -81,6 +83,8 @@ class RedisLive:
                     await self._news.wait()
                     continue
                 failures = 0 if await self._written(failures + 1) else failures + 1
+                if not failures:
+                    await self._rest(stopping)
         finally:
             stopping.cancel()
 
@@ -92,6 +96,10 @@ class RedisLive:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._news.set()
+
+    async def _rest(self, stopping: asyncio.Task[None]) -> None:
+        if len(self._inspections) < self._limits.write_inspections:
+            await asyncio.wait({stopping}, timeout=self._limits.every_s)
 
     async def _written(self, attempt: int) -> bool:
         """One write, and the pause after one that failed."""

@@ -29,6 +29,8 @@ from sinks.store import Store
 STAGE = "sinks"
 MAX_IN_FLIGHT_BYTES = 64_000_000
 """Inspections are small: the bound in records is the one that holds."""
+FETCH_BYTES = 200_000
+"""Some hundred inspections, of which a transaction may hold more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         asking = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
         one_by_one = await stack.enter_async_context(started(lambda: reader(kafka), kafka, life.emit))
         reading = await stack.enter_async_context(
-            started(lambda: consumer(kafka, settings.sink_group), kafka, life.emit)
+            started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
         yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(one_by_one), remote)
 
