@@ -6,7 +6,7 @@ Counters and histograms subscribe to `events`; gauges are read live.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatchmethod
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -115,6 +115,8 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._metrics: dict[str, _Any] = {metric.name: _build(metric, registry) for metric in _counted()}
+        self._children: dict[tuple[str, ...], Any] = {}
+        """By name and label values: to find one anew costs more than to count."""
 
     def watch(self, name: str, read: Callable[[], list[Reading]]) -> None:
         """Let a gauge of `METRICS` be read by `read` at each scrape, from the scraping thread."""
@@ -122,17 +124,21 @@ class Metrics:
         self._registry.register(_Live(metric, read))
 
     def __call__(self, event: events.Event) -> None:
-        self._on(event)
+        _handler(type(event))(self, event)
 
     def _count(self, name: str, amount: float = 1, **labels: str) -> None:
-        metric = self._metrics[name]
-        assert isinstance(metric, Counter)
-        (metric.labels(**labels) if labels else metric).inc(amount)
+        self._child(name, labels).inc(amount)
 
     def _observe(self, name: str, value: float, **labels: str) -> None:
-        metric = self._metrics[name]
-        assert isinstance(metric, Histogram)
-        (metric.labels(**labels) if labels else metric).observe(max(0.0, value))
+        self._child(name, labels).observe(max(0.0, value))
+
+    def _child(self, name: str, labels: dict[str, str]) -> Any:
+        key = (name, *labels.values())
+        child = self._children.get(key)
+        if child is None:
+            metric = self._metrics[name]
+            child = self._children[key] = metric.labels(**labels) if labels else metric
+        return child
 
     @singledispatchmethod
     def _on(self, event: events.Event) -> None:
@@ -231,6 +237,12 @@ class Metrics:
     @_on.register
     def _(self, event: events.AlertSent) -> None:
         self._observe("andon_sinks_capture_to_alert_seconds", event.latency_s)
+
+
+def _handler(kind: type[events.Event]) -> Callable[[Metrics, events.Event], None]:
+    """What `Metrics._on` does with events of this kind; bound for each event anew, it would cost as much as it does."""
+    handler: Callable[[Metrics, events.Event], None] = vars(Metrics)["_on"].dispatcher.dispatch(kind)
+    return handler
 
 
 class _Live(Collector):
