@@ -96,7 +96,8 @@ class Handoff:
             given_up = self._mailbox.put(frame, self._clock.now())
             self._captured = frame.seq + 1
             self._total += 1
-            self._loop.call_soon_threadsafe(self.changed.set)
+            if not self.changed.is_set():  # else the loop, which clears it before it takes, has yet to look
+                self._loop.call_soon_threadsafe(self.changed.set)
             self._tell_spool()
             return given_up
 

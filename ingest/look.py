@@ -44,7 +44,7 @@ class Looker:
         glance = _thinned(green, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
-        below = np.cumsum(np.bincount(glance.ravel(), minlength=256))
+        below = np.cumsum(cv2.calcHist([glance], [0], None, [256], [0, 256]))
         return Look(
             bright=int(np.searchsorted(below, glance.size * 0.95)),
             dim=int(np.searchsorted(below, glance.size * 0.25)),
