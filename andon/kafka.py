@@ -25,6 +25,9 @@ from andon.wire import Outgoing, Record
 CLOSE_S = 5.0
 """A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
 TOPIC_POLL_S = 1.0
+FETCH_BYTES = 2_000_000
+"""Of each partition in one fetch: what a consumer holds ahead, times its partitions. A larger record comes whole, by
+itself (KIP-74)."""
 END_S = 5.0
 """For reading the record at the end of a log."""
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
@@ -101,7 +104,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
         auto_offset_reset="earliest",
         fetch_min_bytes=fetch_min_bytes,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        max_partition_fetch_bytes=settings.max_record_bytes + 100_000,
+        max_partition_fetch_bytes=FETCH_BYTES,
         session_timeout_ms=int(settings.session_timeout_s * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_s * 300),
         rebalance_timeout_ms=int(settings.session_timeout_s * 2000),
