@@ -5,6 +5,7 @@ SIGINT sets `stop`; when the drain deadline passes, or at a second signal, the r
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -40,6 +41,9 @@ class Life:
         """Say that this process does its work now; /readyz turns green."""
         if not self.health.ready:
             self.health.ready = True
+            # what is there now stays: looked through by each full collection, it would hold up a frame by 15 to 130 ms
+            gc.collect()
+            gc.freeze()
             self.emit(ProcessReady(self.role))
 
 
