@@ -1,4 +1,4 @@
-"""Every detector keeps the same promises: the fake one, torch and OpenVINO, with and without an NMS-free head."""
+"""Every detector keeps the same promises: the fake one, torch, OpenVINO and ONNX, with and without an NMS-free head."""
 
 import hashlib
 import os
@@ -15,6 +15,7 @@ from andon.settings import PoolSettings
 from sample_streams.dataset import sample
 from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey
 from workers.detector import Detector, Found, Picture
+from workers.runtimes.cache import ENDINGS
 from workers.runtimes.choice import load
 from workers.runtimes.export import check, disagreement
 from workers.runtimes.openvino import import_openvino
@@ -22,6 +23,8 @@ from workers.runtimes.ultralytics_model import import_ultralytics, open_weights
 
 MARKED = range(900, 912)
 """Seeds of pictures that the demo model was not trained on; it sees flaws in some of them."""
+REAL = ("torch", "openvino", "onnx")
+EXPORTED = ("openvino", "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def real(runtime: str, weights: Path, cache: Path, batch: int = 4) -> Detector:
     return load(PoolSettings.model_validate({"model": model, "batch": {"size": batch}}), "default")
 
 
-@pytest.fixture(scope="module", params=["fake", "torch", "openvino", "torch-older", "openvino-older"])
+@pytest.fixture(scope="module", params=["fake", *REAL, *(f"{runtime}-older" for runtime in REAL)])
 def detector(request: pytest.FixtureRequest, cache: Path) -> Detector:
     runtime, _, older = str(request.param).partition("-")
     if runtime == "fake":
@@ -115,52 +118,59 @@ def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: lis
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_openvino_sees_what_torch_sees(
-    request: pytest.FixtureRequest, cache: Path, pictures: list[Picture], older: bool
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_an_export_sees_what_torch_sees(
+    request: pytest.FixtureRequest, cache: Path, pictures: list[Picture], runtime: str, older: bool
 ) -> None:
     weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
     ours = real("torch", weights, cache).detect(pictures)
-    theirs = real("openvino", weights, cache).detect(pictures)
+    theirs = real(runtime, weights, cache).detect(pictures)
     assert [disagreement(one, other) for one, other in zip(ours, theirs, strict=True)] == [""] * len(pictures)
     assert sum(len(found.boxes) for found in ours) > 5, "the demo model sees something to agree on"
 
 
-def test_both_say_the_same_of_the_model(cache: Path) -> None:
-    ours, theirs = (real(runtime, DEMO_WEIGHTS, cache).info for runtime in ("torch", "openvino"))
-    assert (ours.digest, ours.imgsz, ours.classes) == (theirs.digest, theirs.imgsz, theirs.classes)
+def test_all_say_the_same_of_the_model(cache: Path) -> None:
+    infos = [real(runtime, DEMO_WEIGHTS, cache).info for runtime in REAL]
+    assert len({(info.digest, info.imgsz, info.classes) for info in infos}) == 1
+    assert [info.runtime for info in infos] == list(REAL)
 
 
-def test_an_export_is_made_once_and_then_read_from_the_cache(cache: Path) -> None:
-    folder = export_of_demo(cache)
-    made_at = folder.stat().st_mtime_ns
-    real("openvino", DEMO_WEIGHTS, cache)
-    assert folder.stat().st_mtime_ns == made_at
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_an_export_is_made_once_and_then_read_from_the_cache(cache: Path, runtime: str) -> None:
+    made = export_of_demo(cache, runtime)
+    made_at = made.stat().st_mtime_ns
+    real(runtime, DEMO_WEIGHTS, cache)
+    assert made.stat().st_mtime_ns == made_at
     assert not list(cache.glob("export-*")), "nothing half made is left"
 
 
-def test_an_exported_folder_is_served_as_it_is(cache: Path, pictures: list[Picture]) -> None:
-    folder = export_of_demo(cache)
-    served = real("auto", folder, cache)
-    assert served.info.runtime == "openvino"
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_an_export_is_served_as_it_is(cache: Path, pictures: list[Picture], runtime: str) -> None:
+    made = export_of_demo(cache, runtime)
+    served = real("auto", made, cache)
+    assert served.info.runtime == runtime
     assert served.info.digest != _digest_of(DEMO_WEIGHTS), "it is its own source"
-    ours = real("openvino", DEMO_WEIGHTS, cache).detect(pictures)
+    ours = real(runtime, DEMO_WEIGHTS, cache).detect(pictures)
     assert all(same(one, other) for one, other in zip(ours, served.detect(pictures), strict=True))
 
 
 @pytest.mark.filterwarnings("ignore")  # ultralytics' exporter, elsewhere in a process of its own
-def test_an_export_for_one_shape_only_is_served_in_that_shape(cache: Path, pictures: list[Picture]) -> None:
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_an_export_for_one_shape_only_is_served_in_that_shape(
+    cache: Path, pictures: list[Picture], runtime: str
+) -> None:
     yolo = import_ultralytics(cache).YOLO(str(DEMO_WEIGHTS))
     yolo.save(str(cache / "fixed.pt"))
     import_openvino()
     copy = import_ultralytics(cache).YOLO(str(cache / "fixed.pt"))
-    folder = Path(copy.export(format="openvino", dynamic=False, nms=False, imgsz=320, batch=3))
+    made = Path(copy.export(format=runtime, dynamic=False, nms=False, imgsz=320, batch=3))
     ours = real("torch", DEMO_WEIGHTS, cache).detect(pictures)
-    theirs = real("openvino", folder, cache, batch=5).detect(pictures)
+    theirs = real(runtime, made, cache, batch=5).detect(pictures)
     agreeing = [same(one, other) for one, other in zip(ours, theirs, strict=True)]
     assert agreeing.count(True) >= len(pictures) - 2, "more padding moves a confidence a little"
 
 
-@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+@pytest.mark.parametrize("runtime", REAL)
 @pytest.mark.parametrize("task", ["segment", "nothing"])
 def test_a_file_that_is_no_detection_model_is_told_in_one_line(
     cache: Path, tmp_path: Path, runtime: str, task: str
@@ -178,14 +188,15 @@ def test_a_file_that_is_no_detection_model_is_told_in_one_line(
     assert ("a segment (Segment26) model" in message) == (task == "segment")
 
 
-def test_an_export_that_differs_from_its_source_is_refused(cache: Path) -> None:
-    folder = export_of_demo(cache)
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_an_export_that_differs_from_its_source_is_refused(cache: Path, runtime: str) -> None:
+    made = export_of_demo(cache, runtime)
     opened = open_weights(DEMO_WEIGHTS, cache, "weights")
-    check(opened, folder, "weights")
+    check(opened, made, "weights", runtime)
     for scale in opened.model.model[-1].one2one_cv3:
         scale[-1].bias.data.add_(2.0)
-    with pytest.raises(FatalError, match="weights: the OpenVINO export differs from its source"):
-        check(opened, folder, "weights")
+    with pytest.raises(FatalError, match=f"weights: the {runtime} export differs from its source"):
+        check(opened, made, "weights", runtime)
 
 
 def test_workers_that_start_at_once_make_one_export_between_them(
@@ -211,7 +222,7 @@ def test_loading_and_exporting_a_model_opens_no_connection(tmp_path: Path) -> No
     told = tmp_path / "tried"
     script = (
         "import pathlib, tests.conformance.test_detector as t\n"
-        f"[t.real(runtime, t.DEMO_WEIGHTS, pathlib.Path({str(tmp_path)!r})) for runtime in ('openvino', 'torch')]"
+        f"[t.real(runtime, t.DEMO_WEIGHTS, pathlib.Path({str(tmp_path)!r})) for runtime in {(*EXPORTED, 'torch')}]"
     )
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "TOLD": str(told)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=150)
@@ -228,10 +239,37 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.c
 """
 
 
-def export_of_demo(cache: Path) -> Path:
-    real("openvino", DEMO_WEIGHTS, cache)
-    (folder,) = (path for path in cache.glob("*-openvino") if path.name.startswith(_digest_of(DEMO_WEIGHTS)[:16]))
-    return folder
+@pytest.mark.filterwarnings("ignore")  # ultralytics' exporter
+def test_an_onnx_file_of_another_task_is_told_in_one_line(cache: Path, tmp_path: Path) -> None:
+    import_ultralytics(cache).YOLO("yolo26n-cls.yaml").save(str(tmp_path / "other.pt"))
+    made = import_ultralytics(cache).YOLO(str(tmp_path / "other.pt")).export(format="onnx", imgsz=32, simplify=False)
+    with pytest.raises(ConfigError) as caught:
+        real("onnx", Path(made), cache)
+    assert str(caught.value) == f"pools.default.model.weights: {made}: {NO_DETECTION}"
+
+
+NO_DETECTION = "a classify model of 3 channels; a YOLO detection model of 3 is needed"
+
+
+def test_an_onnx_file_is_served_without_torch_and_ultralytics(cache: Path) -> None:
+    made = export_of_demo(cache, "onnx")
+    script = (
+        "import sys, pathlib, numpy\n"
+        "sys.modules |= dict.fromkeys(('torch', 'torchvision', 'ultralytics', 'openvino', 'onnx', 'yaml'))\n"
+        "from andon.settings import PoolSettings\n"
+        "from workers.runtimes.choice import load\n"
+        f"model = {{'weights': {str(made)!r}, 'device': 'cpu'}}\n"
+        "served = load(PoolSettings.model_validate({'model': model}), 'default')\n"
+        "assert len(served.detect([numpy.zeros((480, 640, 3), numpy.uint8)])) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True, timeout=60)
+
+
+def export_of_demo(cache: Path, runtime: str) -> Path:
+    real(runtime, DEMO_WEIGHTS, cache)
+    made = cache.glob(f"*{ENDINGS['onnx' if runtime == 'onnx' else 'openvino']}")
+    (path,) = (path for path in made if path.name.startswith(_digest_of(DEMO_WEIGHTS)[:16]))
+    return path
 
 
 def _digest_of(weights: Path) -> str:

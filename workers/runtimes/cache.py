@@ -4,8 +4,9 @@ import hashlib
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -13,24 +14,32 @@ from andon.errors import ConfigError, FatalError
 
 EXPORT_S = 600.0
 """A large model on a small machine takes minutes."""
-LIBRARIES = ("openvino", "torch", "ultralytics")
+Format = Literal["openvino", "onnx"]
+LIBRARIES: dict[Format, tuple[str, ...]] = {
+    "openvino": ("openvino", "torch", "ultralytics"),
+    "onnx": ("onnx", "onnxruntime", "torch", "ultralytics"),
+}
+"""What making and checking an export takes; another version makes another export."""
+ENDINGS: dict[Format, str] = {"openvino": "-openvino", "onnx": ".onnx"}
+"""OpenVINO's is a folder."""
 
 
-def cached_export(weights: Path, digest: str, cache: Path, named: str) -> Path:
-    """The OpenVINO folder of `weights`, exported now if this machine never did. Blocks, for seconds to minutes.
+def cached_export(weights: Path, digest: str, cache: Path, named: str, form: Format = "openvino") -> Path:
+    """The export of `weights` in that format, made now if this machine never did. Blocks, for seconds to minutes.
 
     `named` begins each message: the key and the file of the user's.
 
     Raises:
-        ConfigError: the weights are not a YOLO detection model, or the cache can't be written.
+        ConfigError: the weights are not a YOLO detection model, the cache can't be written, or what
+            exports is not installed.
         FatalError: the export failed or differs from its source.
     """
-    target = cache / f"{digest[:16]}-{_machine()}-openvino"
+    target = cache / f"{digest[:16]}-{_machine(form, named)}{ENDINGS[form]}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{target.name}.lock", timeout=EXPORT_S):
-            if not target.is_dir():  # it is there whole or not at all: it was renamed to its place
-                _export([str(weights), digest, str(target), str(cache), named], named)
+            if not target.exists():  # it is there whole or not at all: it was renamed to its place
+                _export([str(weights), digest, str(target), str(cache), named, form], named)
     except Timeout:
         raise FatalError(f"{named}: another process has been exporting it for {EXPORT_S:.0f} s") from None
     except OSError as error:
@@ -54,9 +63,14 @@ def _export(job: list[str], named: str) -> None:
         raise kind(last if last.startswith(named) else f"{named}: exporting it failed: {last}")
 
 
-def _machine() -> str:
+def _machine(form: Format, named: str) -> str:
     """A short name for what an export depends on besides its model."""
-    parts = [platform.machine(), _processor(), *(f"{name}={version(name)}" for name in LIBRARIES)]
+    try:
+        versions = [f"{name}={version(name)}" for name in LIBRARIES[form]]
+    except PackageNotFoundError as error:
+        missing = f"exporting it takes {error.name}, which is not installed"
+        raise ConfigError(f"{named}: {missing}: pip install 'andon[workers,onnx]'") from None
+    parts = [platform.machine(), _processor(), *versions]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
 
 

@@ -11,7 +11,13 @@ from andon.errors import ConfigError
 from andon.settings import PoolSettings
 from workers.detector import Detector, LetterboxDetector, ModelInfo
 
-Runtime = Literal["torch", "openvino"]
+Runtime = Literal["torch", "openvino", "onnx"]
+NEEDS: dict[Literal["openvino", "onnx"], tuple[str, str]] = {
+    "openvino": ("openvino", "workers"),
+    "onnx": ("onnxruntime", "onnx"),
+}
+"""The module and the extra that brings it; on a CPU the first that is there serves a .pt, else torch does."""
+MODELS = "a YOLO .pt, an .onnx exported from one, or an exported OpenVINO folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,19 @@ def load(pool: PoolSettings, name: str) -> Detector:
     where = f"pools.{name}.model"
     source = _source(pool, where)
     runtime = _runtime(pool, source, where)
-    return _torch(pool, source, where) if runtime == "torch" else _openvino(pool, source)
+    match runtime:
+        case "torch":
+            return _torch(pool, source, where)
+        case "openvino":
+            return _openvino(pool, source)
+        case "onnx":
+            return _onnx(pool, source)
 
 
 def _source(pool: PoolSettings, where: str) -> _Source:
     key = f"{where}.weights"
     if not pool.model.weights:
-        raise ConfigError(f"{key}: not set: name a YOLO .pt or an exported OpenVINO folder")
+        raise ConfigError(f"{key}: not set: name {MODELS}")
     path = Path(pool.model.weights).expanduser()
     if not path.exists():
         raise ConfigError(f"{key}: {path}: no such file (relative paths start at {Path.cwd()})")
@@ -51,8 +63,8 @@ def _source(pool: PoolSettings, where: str) -> _Source:
 
 
 def _file_digest(path: Path, key: str) -> str:
-    if path.suffix != ".pt":
-        raise ConfigError(f"{key}: {path}: expected a YOLO .pt or an exported OpenVINO folder")
+    if path.suffix not in (".pt", ".onnx"):
+        raise ConfigError(f"{key}: {path}: expected {MODELS}")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -61,7 +73,7 @@ def _file_digest(path: Path, key: str) -> str:
 
 
 def _folder_digest(path: Path, key: str) -> str:
-    _need_openvino(key)
+    _need("openvino", key)
     from workers.runtimes.openvino import export_digest, read_export  # noqa: PLC0415 - a worker loads only its runtime
 
     return export_digest(read_export(path, key))
@@ -69,15 +81,22 @@ def _folder_digest(path: Path, key: str) -> str:
 
 def _runtime(pool: PoolSettings, source: _Source, where: str) -> Runtime:
     wanted = pool.model.runtime
-    if source.path.is_dir():
-        if wanted == "torch":
-            raise ConfigError(f"{where}.runtime: torch can't serve the OpenVINO folder {source.path}")
-        return "openvino"
+    exported = _exported_for(source.path)
+    if exported is not None and wanted not in ("auto", exported):
+        raise ConfigError(f"{where}.runtime: {wanted} can't serve {source.path}: it was exported for {exported}")
+    if exported is not None:
+        return exported
     if wanted != "auto":
         return wanted
-    if _on_cuda(pool.model.device) or find_spec("openvino") is None:
+    if _on_cuda(pool.model.device):
         return "torch"
-    return "openvino"
+    return next((runtime for runtime in NEEDS if _installed(runtime)), "torch")
+
+
+def _exported_for(path: Path) -> Literal["openvino", "onnx"] | None:
+    if path.is_dir():
+        return "openvino"
+    return "onnx" if path.suffix == ".onnx" else None
 
 
 def _on_cuda(device: str) -> bool:
@@ -103,7 +122,7 @@ def _torch(pool: PoolSettings, source: _Source, where: str) -> Detector:
 
 
 def _openvino(pool: PoolSettings, source: _Source) -> Detector:
-    _need_openvino(source.named)
+    _need("openvino", source.named)
     from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - a worker loads only its runtime
 
@@ -118,9 +137,27 @@ def _openvino(pool: PoolSettings, source: _Source) -> Detector:
     return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
 
 
-def _need_openvino(key: str) -> None:
-    if find_spec("openvino") is None:
-        raise ConfigError(f"{key}: the openvino runtime is not installed: pip install 'andon[workers]'")
+def _onnx(pool: PoolSettings, source: _Source) -> Detector:
+    _need("onnx", source.named)
+    from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker loads only its runtime
+    from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - a worker loads only its runtime
+
+    path = source.path
+    if path.suffix == ".pt":
+        path = cached_export(path, source.digest, _cache(pool), source.named, "onnx")
+    model = open_onnx(path, pool.model.device, pool.batch.size, source.named)
+    imgsz = max(model.canvas) if model.canvas else pool.model.imgsz or model.imgsz
+    info = ModelInfo(source.digest, "onnx", model.device, imgsz, model.classes, model.canvas)
+    return LetterboxDetector(OnnxNetwork(model, pool.model.confidence), info, pool.batch.size, pool.model.confidence)
+
+
+def _installed(runtime: Literal["openvino", "onnx"]) -> bool:
+    return find_spec(NEEDS[runtime][0]) is not None
+
+
+def _need(runtime: Literal["openvino", "onnx"], key: str) -> None:
+    if not _installed(runtime):
+        raise ConfigError(f"{key}: the {runtime} runtime is not installed: pip install 'andon[{NEEDS[runtime][1]}]'")
 
 
 def _openvino_device(device: str) -> str:

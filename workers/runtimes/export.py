@@ -1,4 +1,4 @@
-"""Exports a .pt to OpenVINO and checks the export against its source. Run as a process of its own by `cached_export`.
+"""Exports a .pt to OpenVINO or ONNX and checks the export against its source, as a process that `cached_export` starts.
 
 A process of its own, so that the worker that serves the export carries neither torch nor ultralytics: less memory, and
 the code in a .pt runs only here.
@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 
 from andon.errors import ConfigError, FatalError
-from workers.detector import Found, LetterboxDetector, ModelInfo, Picture
-from workers.runtimes.openvino import OpenVinoNetwork, import_openvino, read_export
+from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
 from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import Opened, open_weights
 
@@ -28,6 +27,8 @@ CERTAIN = 0.3
 MAX_SCORE_GAP = 0.1
 """bf16 keeps 8 bits of a number: the exports that were measured differed by less than a hundredth."""
 MIN_IOU = 0.8
+OPTIONS = {"openvino": {"dynamic": True}, "onnx": {"dynamic": True, "simplify": False}}
+"""Any batch and shape; what simplifying does to an ONNX file, ONNX Runtime does when it loads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,16 @@ class Job:
     """A folder on the same file system as `target`."""
     named: str
     """Begins each message: the key and the file of the user's."""
+    form: str
+    """A `cache.Format`."""
 
 
 def export(job: Job) -> None:
-    """Write the OpenVINO folder `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
-    import_openvino()  # before ultralytics does
+    """Write `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
+    if job.form == "openvino":
+        from workers.runtimes.openvino import import_openvino  # noqa: PLC0415 - only what is exported to is needed
+
+        import_openvino()  # before ultralytics does
     cache, named = Path(job.cache), job.named
     with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
         copy = Path(room) / "model.pt"  # ultralytics exports beside its source, which may be read-only
@@ -54,20 +60,18 @@ def export(job: Job) -> None:
         if hashlib.sha256(copy.read_bytes()).hexdigest() != job.digest:
             raise ConfigError(f"{named}: the file changed while it was read")
         opened = open_weights(copy, cache, named)
-        folder = Path(
-            opened.yolo.export(format="openvino", dynamic=True, nms=_nms_argument(opened), imgsz=opened.imgsz)
-        )
-        check(open_weights(copy, cache, named), folder, named)
-        folder.rename(job.target)
+        options = OPTIONS[job.form] | {"nms": _nms_argument(opened), "imgsz": opened.imgsz}
+        made = Path(opened.yolo.export(format=job.form, **options))
+        check(open_weights(copy, cache, named), made, named, job.form)
+        made.rename(job.target)
 
 
-def check(opened: Opened, folder: Path, named: str) -> None:
-    """Raises FatalError unless the export in `folder` sees what its source `opened` sees."""
-    exported = read_export(folder, named)
+def check(opened: Opened, made: Path, named: str, form: str = "openvino") -> None:
+    """Raises FatalError unless the export `made` sees what its source `opened` sees."""
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
-    served = OpenVinoNetwork(exported, "CPU", SAMPLE_CONFIDENCE, named)
     pictures = sample_pictures()
+    served = _served(made, form, len(pictures), named)
     pairs = zip(
         LetterboxDetector(source, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
         LetterboxDetector(served, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
@@ -76,7 +80,17 @@ def check(opened: Opened, folder: Path, named: str) -> None:
     for ours, theirs in pairs:
         complaint = disagreement(ours, theirs)
         if complaint:
-            raise FatalError(f"{named}: the OpenVINO export differs from its source ({complaint}): use runtime: torch")
+            raise FatalError(f"{named}: the {form} export differs from its source ({complaint}): use runtime: torch")
+
+
+def _served(made: Path, form: str, batch_size: int, named: str) -> Network:
+    if form == "onnx":
+        from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - only what is exported to is needed
+
+        return OnnxNetwork(open_onnx(made, "cpu", batch_size, named), SAMPLE_CONFIDENCE)
+    from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - as above
+
+    return OpenVinoNetwork(read_export(made, named), "CPU", SAMPLE_CONFIDENCE, named)
 
 
 def disagreement(source: Found, served: Found) -> str:

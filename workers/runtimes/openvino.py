@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from workers.runtimes.suppression import suppress
 
-NMS_IOU = 0.7
-MAX_DETECTIONS = 300
 CHUNK = 4
 """Frames in one request: on a CPU more bring nothing, and each size is a model compiled by itself."""
 MAX_COMPILED = 32
@@ -153,18 +151,3 @@ class OpenVinoNetwork:
         convert.convert_color(ov.preprocess.ColorFormat.RGB).scale(255.0)
         steps.input().model().set_layout(ov.Layout("NCHW"))
         return self._core.compile_model(steps.build(), self.device, HINT)
-
-
-def suppress(predicted: NDArray[np.float32], confidence: float) -> NDArray[np.float32]:
-    """(4 + classes, anchors) of centre x, centre y, width, height and class scores -> (k, 6) without duplicates."""
-    scores = predicted[4:].max(axis=0)
-    kept = scores > confidence
-    predicted, scores = predicted[:, kept], scores[kept]
-    classes = predicted[4:].argmax(axis=0)
-    centres, sizes = predicted[:2].T, predicted[2:4].T
-    corners = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
-    lefts_and_sizes = np.concatenate([corners[:, :2], sizes], axis=1)
-    chosen = cv2.dnn.NMSBoxesBatched(lefts_and_sizes, scores, classes, confidence, NMS_IOU)  # type: ignore[arg-type]  # takes arrays
-    index = np.asarray(chosen, dtype=np.int64).reshape(-1)[:MAX_DETECTIONS]
-    rows: NDArray[np.float32] = np.column_stack([corners[index], scores[index], classes[index]]).astype(np.float32)
-    return rows

@@ -8,11 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from workers.runtimes.suppression import MAX_DETECTIONS, NMS_IOU
 from workers.runtimes.ultralytics_model import Opened
-
-NMS_IOU = 0.7
-"""Of two boxes of one class that overlap by more, the weaker goes: ultralytics' default for predict and val."""
-MAX_DETECTIONS = 300
 
 
 def cuda_available() -> bool:

@@ -7,6 +7,8 @@ import pytest
 
 from andon.errors import ConfigError
 from andon.settings import PoolSettings
+from workers.runtimes import choice
+from workers.runtimes.cache import LIBRARIES
 from workers.runtimes.choice import load
 
 
@@ -23,6 +25,13 @@ def complaint(**model: Any) -> str:
 def pickle(tmp_path: Path) -> Path:
     path = tmp_path / "model.pt"
     path.write_bytes(b"whatever runs when it is loaded")
+    return path
+
+
+@pytest.fixture
+def onnx(tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"no model at all")
     return path
 
 
@@ -43,7 +52,7 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
+    path = tmp_path / "model.engine"
     path.write_bytes(b"")
     assert "expected a YOLO .pt" in complaint(weights=str(path))
 
@@ -82,3 +91,59 @@ def test_torch_cannot_serve_an_openvino_folder(tmp_path: Path) -> None:
     card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
     message = complaint(weights=str(exported(tmp_path / "m", card)), runtime="torch")
     assert message.startswith("pools.heavy.model.runtime: torch")
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_only_onnx_serves_an_onnx_file(onnx: Path, runtime: str) -> None:
+    message = complaint(weights=str(onnx), runtime=runtime)
+    assert message == f"pools.heavy.model.runtime: {runtime} can't serve {onnx}: it was exported for onnx"
+
+
+@pytest.mark.parametrize("runtime", ["auto", "onnx"])
+def test_a_file_that_is_no_onnx_model(onnx: Path, runtime: str) -> None:
+    assert f"{onnx}: not a model that ONNX Runtime opens on cpu: " in complaint(weights=str(onnx), runtime=runtime)
+
+
+@pytest.mark.parametrize("device", ["npu", "cuda:first"])
+def test_a_device_that_onnx_runtime_does_not_know(onnx: Path, device: str) -> None:
+    assert f"can't serve it on {device}: only on auto, cpu and cuda:N" in complaint(weights=str(onnx), device=device)
+
+
+def test_cuda_without_the_onnx_runtime_that_has_it(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert "on cuda:0: pip install onnxruntime-gpu" in complaint(weights=str(onnx), device="cuda:0")
+
+
+def test_onnx_runtime_that_is_not_installed(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    assert "the onnx runtime is not installed: pip install 'andon[onnx]'" in complaint(weights=str(onnx))
+
+
+def test_what_exports_a_pt_is_not_installed(pickle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIBRARIES, "onnx", ("no-such-exporter",))
+    message = complaint(weights=str(pickle), runtime="onnx", cache=str(tmp_path / "cache"))
+    assert "exporting it takes no-such-exporter, which is not installed: pip install 'andon[workers,onnx]'" in message
+
+
+@pytest.mark.parametrize(
+    ("installed", "served_by"),
+    [({"openvino", "onnxruntime"}, "openvino"), ({"onnxruntime"}, "onnx"), (set(), "torch")],
+)
+def test_a_pt_on_a_cpu_is_served_by_the_fastest_that_is_installed(
+    pickle: Path, monkeypatch: pytest.MonkeyPatch, installed: set[str], served_by: str
+) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda name: name if name in installed else None)
+    assert chosen(pickle, "cpu", monkeypatch) == served_by
+
+
+def test_a_pt_on_a_gpu_is_served_by_torch(pickle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen(pickle, "cuda:0", monkeypatch) == "torch"
+
+
+def chosen(weights: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    called: list[str] = []
+    for runtime in ("torch", "openvino", "onnx"):
+        monkeypatch.setattr(choice, f"_{runtime}", lambda *_, runtime=runtime: called.append(runtime))
+    load(PoolSettings.model_validate({"model": {"weights": str(weights), "device": device}}), "heavy")
+    (runtime,) = called
+    return runtime
