@@ -11,9 +11,9 @@ from andon.clock import Clock
 from andon.events import Emit, FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, ImageHealth
 from andon.settings import CameraSettings
-from ingest.encode import Encoded, FpsLimit, cropped, jpeg
+from ingest.encode import FpsLimit, cropped, jpeg
 from ingest.handoff import Handoff
-from ingest.source import FrameSource, OpenSource, Picture, SourceInfo
+from ingest.source import Bgr, DamagedPictureError, Encoded, FrameSource, OpenSource, Picture, SourceInfo
 from ingest.timeline import Stamp, timeline
 from ingest.watch import Watch
 
@@ -109,14 +109,26 @@ class Capture:
         """Without a payload where there are no pixels, or more than the broker takes: it is quarantined, not lost."""
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height))
-        part = cropped(picture.bgr(), self._camera.roi)
-        if self._watch is not None and not picture.corrupt:
-            at_s = self._tools.clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
-            self._health = self._watch.saw(part, at_s)
-        encoded = jpeg(part, self._camera)
+        if picture.jpeg is None:
+            part = cropped(picture.bgr(), self._camera.roi)
+            self._look(picture, stamp, lambda: part)
+            encoded = jpeg(part, self._camera)
+        else:
+            encoded = picture.jpeg
+            try:
+                self._look(picture, stamp, picture.bgr)
+            except DamagedPictureError:
+                return Encoded(b"", encoded.width, encoded.height)
         if len(encoded.payload) > self._max_bytes:
             return Encoded(b"", encoded.width, encoded.height)
         return encoded
+
+    def _look(self, picture: Picture, stamp: Stamp, pixels: Callable[[], Bgr]) -> None:
+        if self._watch is None or picture.corrupt:
+            return
+        at_s = self._tools.clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
+        coded_bytes = None if picture.jpeg is None else len(picture.jpeg.payload)
+        self._health = self._watch.saw(pixels, at_s, coded_bytes)
 
     def _frame(self, encoded: Encoded, stamp: Stamp, *, corrupt: bool) -> Frame:
         if self._session is None:

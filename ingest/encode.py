@@ -1,19 +1,10 @@
 """BGR uint8 (H, W, 3) -> JPEG: which pictures are taken, what part of them, how large, how good."""
 
-from dataclasses import dataclass
-
 import cv2
 
 from andon.settings import CameraSettings
-from ingest.source import Bgr
+from ingest.source import Bgr, Encoded
 from ingest.urls import SourceError
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    payload: bytes
-    width: int
-    height: int
 
 
 class FpsLimit:
@@ -32,6 +23,11 @@ class FpsLimit:
             return False
         self._due_s = max(self._due_s, at_s - self._interval_s) + self._interval_s
         return True
+
+
+def unchanged(camera: CameraSettings, width: int, height: int) -> bool:
+    """Whether the camera's settings take a picture of this size as it is."""
+    return camera.roi is None and (camera.longest_side is None or max(width, height) <= camera.longest_side)
 
 
 def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:

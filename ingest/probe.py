@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from andon.clock import Clock
-from ingest.source import Bgr, FrameSource, Picture, SourceInfo
+from ingest.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo
 from ingest.timeline import MediaTime
 
 SETTLED_S = 0.5
@@ -48,8 +48,15 @@ def probe(source: FrameSource, seconds: float, clock: Clock) -> Probe:
         corrupt=sum(item.corrupt for item in seen),
         fps=_fps(seen),
         jitter_ms=None if source.info.clock == "file" else _jitter_ms(seen),
-        last=last.bgr() if last is not None and last.bgr is not None else None,
+        last=_pixels(last),
     )
+
+
+def _pixels(picture: Picture | None) -> Bgr | None:
+    try:
+        return picture.bgr() if picture is not None and picture.bgr is not None else None
+    except DamagedPictureError:
+        return None
 
 
 def _pictures(source: FrameSource, seconds: float, clock: Clock) -> Iterator[tuple[float, Picture]]:

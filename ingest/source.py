@@ -15,6 +15,19 @@ Bgr = NDArray[np.uint8]
 """A picture in memory: uint8 (H, W, 3), blue green red."""
 
 
+class DamagedPictureError(Exception):
+    """The bytes that came for a picture turn out to hold none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A JPEG and its size in pixels."""
+
+    payload: bytes
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One picture that a camera delivered."""
@@ -23,9 +36,11 @@ class Picture:
     """On the stream's own timeline, as the stream says it: it may start anywhere and jump. None: it says nothing."""
     bgr: Callable[[], Bgr] | None = field(repr=False)
     """Converts the pixels, so that a picture which is not taken costs nothing more; the array is the caller's.
-    None: the decoder gave none."""
+    None: the decoder gave none. Raises DamagedPictureError, if it has `jpeg`: only then is that decoded at all."""
     corrupt: bool = False
     """The decoder says that it is damaged."""
+    jpeg: Encoded | None = field(default=None, repr=False)
+    """The very bytes that the camera sent, where they are a JPEG and its settings ask for no other picture."""
 
 
 @dataclass(frozen=True, slots=True)

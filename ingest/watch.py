@@ -11,7 +11,10 @@ from ingest.source import Bgr
 LOOK_S = 0.03
 """What comes faster is not looked at each time: a flood must not cost more than its pictures."""
 SHARPNESS_S = 0.2
-"""Between two measurements of sharpness, the dearest."""
+"""Between two measurements of sharpness, the dearest, and between two looks at what must be decoded for them."""
+RECODED = 0.2
+"""A JPEG whose size is so much off that of the last one looked at shows something else and is looked at at once: a
+picture that turns dark or white collapses to a fraction of its bytes."""
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -36,12 +39,18 @@ class Watch:
         self._size: Size | None = None
         self._looked_s: float | None = None
         self._sharpness_s: float | None = None
+        self._coded_bytes: int | None = None
 
-    def saw(self, bgr: Bgr, at_s: float) -> ImageHealth | None:
-        """What is wrong with this picture (uint8 (H, W, 3), not kept); None: nothing. `at_s` never goes back."""
-        if self._looked_s is not None and at_s - self._looked_s < LOOK_S:
+    def saw(self, pixels: Callable[[], Bgr], at_s: float, coded_bytes: int | None = None) -> ImageHealth | None:
+        """What is wrong with this picture; None: nothing. `at_s` never goes back.
+
+        `pixels` gives uint8 (H, W, 3), not kept, and is called only for a look; what it raises is passed on.
+        `coded_bytes`: it decodes them for that, a JPEG of so many bytes, and is therefore called less often.
+        """
+        if not self._due(at_s, coded_bytes):
             return self._picture
-        self._looked_s = at_s
+        self._looked_s, self._coded_bytes = at_s, coded_bytes
+        bgr = pixels()
         measured = self._sharpness_s is None or at_s - self._sharpness_s >= SHARPNESS_S
         self._sharpness_s = at_s if measured else self._sharpness_s
         look = self._looker.look(bgr, sharpness=measured)
@@ -53,3 +62,12 @@ class Watch:
         if self._health.camera != before:
             self._changed(self._health.camera)
         return self._picture
+
+    def _due(self, at_s: float, coded_bytes: int | None) -> bool:
+        if self._looked_s is None:
+            return True
+        since_s = at_s - self._looked_s
+        if coded_bytes is None or self._coded_bytes is None:
+            return since_s >= LOOK_S
+        recoded = abs(coded_bytes - self._coded_bytes) > RECODED * self._coded_bytes
+        return since_s >= (LOOK_S if recoded else SHARPNESS_S)

@@ -27,6 +27,6 @@ def _open_once(address: Address, camera: CameraSettings, clock: Clock) -> FrameS
         case "rtsp" | "file":
             return PyavSource(address, camera, clock)
         case "images":
-            return ImageSource(address, camera.image_fps)
+            return ImageSource(address, camera)
         case "usb":
             return UsbSource(address)

@@ -5,7 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ingest.source import Bgr, Picture, SourceInfo
+from andon.settings import CameraSettings
+from ingest.encode import unchanged
+from ingest.jpeg_header import passable
+from ingest.source import Bgr, DamagedPictureError, Encoded, Picture, SourceInfo
 from ingest.urls import Address, SourceError
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -14,12 +17,12 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 class ImageSource:
     """The images of one folder, once. What can't be read as an image is a corrupt picture, not a missing one."""
 
-    def __init__(self, address: Address, fps: float) -> None:
+    def __init__(self, address: Address, camera: CameraSettings) -> None:
         self._paths = _images(Path(address.target), address.shown)
-        self._fps = fps
+        self._camera = camera
         self._next = 0
         height, width = _size(self._paths)
-        self._info = SourceInfo("images", width, height, fps, "file")
+        self._info = SourceInfo("images", width, height, camera.image_fps, "file")
 
     @property
     def info(self) -> SourceInfo:
@@ -28,9 +31,12 @@ class ImageSource:
     def read(self) -> Picture | None:
         if self._next >= len(self._paths):
             return None
-        pts_s = self._next / self._fps
-        pixels = _pixels(self._paths[self._next])
+        pts_s, data = self._next / self._camera.image_fps, _read(self._paths[self._next])
         self._next += 1
+        size = passable(data)
+        if size is not None and unchanged(self._camera, *size):
+            return Picture(pts_s, lambda: _decoded(data), jpeg=Encoded(data, *size))
+        pixels = _pixels(data)
         if pixels is None:
             return Picture(pts_s, None, corrupt=True)
         return Picture(pts_s, lambda: pixels)
@@ -52,19 +58,33 @@ def _images(folder: Path, shown: str) -> list[Path]:
 def _size(paths: list[Path]) -> tuple[int, int]:
     """(height, width) of the first image that can be read."""
     for path in paths:
-        pixels = _pixels(path)
+        pixels = _pixels(_read(path))
         if pixels is not None:
             return pixels.shape[0], pixels.shape[1]
     raise SourceError(f"{paths[0].parent}: none of its {len(paths)} images can be read")
 
 
-def _pixels(path: Path) -> Bgr | None:
-    """BGR uint8 (H, W, 3); None where it is no image. Read here, because cv2.imread tells stderr and not its caller."""
+def _read(path: Path) -> bytes:
+    """Empty where it can't be read. Read here, because cv2.imread tells stderr and not its caller."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        return _bgr(cv2.imdecode(data, cv2.IMREAD_COLOR)) if data.size else None
-    except (OSError, cv2.error):
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _pixels(data: bytes) -> Bgr | None:
+    """BGR uint8 (H, W, 3); None where it is no image."""
+    try:
+        return _bgr(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) if data else None
+    except cv2.error:
         return None
+
+
+def _decoded(data: bytes) -> Bgr:
+    pixels = _pixels(data)
+    if pixels is None:
+        raise DamagedPictureError
+    return pixels
 
 
 def _bgr(decoded: object) -> Bgr | None:

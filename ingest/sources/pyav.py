@@ -6,6 +6,7 @@ FFmpeg's error texts hold the whole url, password and all: none is passed on; se
 import os
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 import av
 import numpy as np
@@ -18,7 +19,9 @@ from av.video.stream import VideoStream
 
 from andon.clock import Clock
 from andon.settings import CameraSettings
-from ingest.source import Bgr, Picture, SourceInfo
+from ingest.encode import unchanged
+from ingest.jpeg_header import passable
+from ingest.source import Bgr, DamagedPictureError, Encoded, Picture, SourceInfo
 from ingest.sources.damage import Damage
 from ingest.sources.ffmpeg_errors import explain
 from ingest.urls import Address, SourceError
@@ -33,12 +36,14 @@ class PyavSource:
     def __init__(self, address: Address, camera: CameraSettings, clock: Clock) -> None:
         """Raises SourceError: in one line, why it can't be opened."""
         self._address = address
+        self._camera = camera
         self._clock = clock
         self._silence_s = camera.read_timeout_s if address.kind == "rtsp" else None
         self._container = _open(address, camera, clock)
         try:
             self._stream = _video(self._container, address)
             self._info = _info(self._stream, address)
+            self._passing = _passing(self._stream, camera)
             self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
         except BaseException:
             self._container.close()
@@ -60,7 +65,7 @@ class PyavSource:
             packet = self._packet(began)
             if packet is None:
                 return None
-            self._ready.extend(self._decode(packet))
+            self._ready.extend(self._pictures(packet))
         return self._ready.popleft()
 
     def close(self) -> None:
@@ -83,6 +88,47 @@ class PyavSource:
     def _silence(self) -> SourceError:
         return SourceError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
 
+    def _pictures(self, packet: "Packet[VideoStream]") -> list[Picture]:
+        if not self._passing:
+            return self._decode(packet)
+        if not packet.size:  # emptied, the decoder would take no more, and a picture may be looked at later
+            return []
+        passed = self._passed(packet)
+        return self._decode(packet) if passed is None else [passed]
+
+    def _passed(self, packet: "Packet[VideoStream]") -> Picture | None:
+        """The packet as it is, not decoded; None: it is no JPEG that can go on so.
+
+        One of another size than the stream's is one of two fields, or the first after a change, of which decoding
+        tells the stream.
+        """
+        payload = bytes(packet)
+        size, context = passable(payload), self._stream.codec_context
+        if size is None or size != (context.width, context.height) or not unchanged(self._camera, *size):
+            return None
+        if not self._begun:
+            with suppress(av.FFmpegError):  # a decoder takes the first picture that it sees for a field, if it is lower
+                self._stream.decode(packet)
+        self._begun = True
+        self._damage.fed(keyframe=True)
+        corrupt = self._damage.delivered(keyframe=True, corrupt=packet.is_corrupt)
+        pts_s = None if packet.pts is None else float(packet.pts * packet.time_base)
+        return Picture(pts_s, lambda: self._pixels(packet), bool(corrupt), Encoded(payload, *size))
+
+    def _pixels(self, packet: "Packet[VideoStream]") -> Bgr:
+        """Of a packet that was passed. Each is a picture by itself, so it disturbs no other one."""
+        try:
+            frames = self._stream.decode(packet)
+        except av.FFmpegError:
+            raise DamagedPictureError from None
+        if len(frames) != 1 or frames[0].is_corrupt:
+            raise DamagedPictureError
+        return self._bgr(frames[0])
+
+    def _bgr(self, frame: VideoFrame) -> Bgr:
+        converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
+        return np.asarray(converted.to_ndarray(), dtype=np.uint8)  # uint8 already: no copy
+
     def _decode(self, packet: "Packet[VideoStream]") -> list[Picture]:
         if packet.size:  # the last one has none: it empties the decoder
             self._damage.fed(keyframe=packet.is_keyframe)
@@ -99,12 +145,7 @@ class PyavSource:
 
     def _picture(self, frame: VideoFrame) -> Picture | None:
         corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt)
-
-        def bgr() -> Bgr:
-            converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
-            return np.asarray(converted.to_ndarray(), dtype=np.uint8)  # uint8 already: no copy
-
-        return None if corrupt is None else Picture(frame.time, bgr, corrupt)
+        return None if corrupt is None else Picture(frame.time, lambda: self._bgr(frame), corrupt)
 
 
 def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContainer:
@@ -142,6 +183,15 @@ def _video(container: InputContainer, address: Address) -> VideoStream:
     context.thread_count = threads
     context.flags |= Flags.output_corrupt  # else damaged pictures vanish uncounted
     return stream
+
+
+def _passing(stream: VideoStream, camera: CameraSettings) -> bool:
+    """Whether its packets are JPEGs to be passed as they are. Their decoder holds none back then: one thread."""
+    context = stream.codec_context
+    if context.name != "mjpeg" or not unchanged(camera, context.width, context.height):
+        return False
+    context.thread_type, context.thread_count = "NONE", 1
+    return True
 
 
 def _threads(width: int, height: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from andon.clock import SystemClock
 from andon.settings import CameraSettings
@@ -14,6 +15,7 @@ from ingest.source import FrameSource, Picture
 from ingest.sources.choice import open_source
 from ingest.timeline import MediaTime
 from tests.unit.ingest.fakes import ScriptedSource
+from tests.unit.ingest.jpegs import grey_jpeg, make_mjpeg
 from tests.videos import SIZE, RtspServer, grey, make_video, number_of
 
 FRAMES = 30
@@ -37,6 +39,16 @@ def _images(folder: Path) -> Iterator[FrameSource]:
     yield _opened(str(folder))
 
 
+def _motion_jpeg(folder: Path) -> Iterator[FrameSource]:
+    yield _opened(str(make_mjpeg(folder / "clip.mkv", [grey_jpeg(number) for number in range(FRAMES)])))
+
+
+def _jpegs(folder: Path) -> Iterator[FrameSource]:
+    for number in range(FRAMES):
+        (folder / f"{number:03}.jpg").write_bytes(grey_jpeg(number))
+    yield _opened(str(folder))
+
+
 def _looped(folder: Path) -> Iterator[FrameSource]:
     yield _opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True)
 
@@ -51,7 +63,17 @@ def _opened(url: str, **values: object) -> FrameSource:
     return open_source(CameraSettings.model_validate({"id": "c", "url": url, **values}), SystemClock())
 
 
-@pytest.fixture(params=[_script, _file, _images, _looped, pytest.param(_rtsp, marks=pytest.mark.integration)])
+@pytest.fixture(
+    params=[
+        _script,
+        _file,
+        _images,
+        _motion_jpeg,
+        _jpegs,
+        _looped,
+        pytest.param(_rtsp, marks=pytest.mark.integration),
+    ]
+)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameSource]:
     making = request.param(tmp_path)
     source = next(making)
@@ -95,6 +117,18 @@ def test_an_array_that_was_handed_out_is_the_callers_own(source: FrameSource) ->
     assert second.bgr is not None
     first.bgr()[:] = 255
     assert number_of(second.bgr()) == 1
+
+
+def test_what_it_passes_on_undecoded_is_the_same_picture(source: FrameSource) -> None:
+    for picture in read(source):
+        if picture.jpeg is not None:
+            assert picture.bgr is not None
+            assert number_of(_decoded(picture.jpeg.payload)) == number_of(picture.bgr())
+            assert (picture.jpeg.width, picture.jpeg.height) == (source.info.width, source.info.height)
+
+
+def _decoded(payload: bytes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def test_it_can_be_closed_while_there_is_more(source: FrameSource) -> None:

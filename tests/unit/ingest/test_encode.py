@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.encode import Encoded, FpsLimit, encode
-from ingest.source import Bgr
+from ingest.encode import FpsLimit, encode
+from ingest.source import Bgr, Encoded
 from ingest.urls import SourceError
 from tests.unit.ingest.fakes import bgr, camera_settings
 

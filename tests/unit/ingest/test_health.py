@@ -51,7 +51,7 @@ class Rig:
     def _shown(self, seconds: float, picture: Callable[[], Bgr], fps: float) -> Iterator[ImageHealth | None]:
         for _ in range(round(seconds * fps)):
             self.at_s += 1 / fps
-            yield self.watch.saw(picture(), self.at_s)
+            yield self.watch.saw(picture, self.at_s)
 
 
 def test_a_still_scene_with_a_sensors_noise_is_healthy() -> None:
