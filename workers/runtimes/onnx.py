@@ -18,6 +18,8 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 """Providers are named, so that none that talks to a service (Azure's comes with every wheel) is ever chosen."""
 INPUTS: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+BOX_COLUMNS = 6
+"""(B, n, 6) are boxes without duplicates; else it is (B, 4 + classes, anchors): even the smallest canvas has 21."""
 ERRORS_ONLY = 3
 """ONNX Runtime's own log levels: 2 is a warning."""
 
@@ -34,8 +36,6 @@ class OnnxModel:
     """Runs at once that make use of the device."""
     classes: tuple[str, ...]
     imgsz: int
-    suppressed: bool
-    """It gives boxes without duplicates: (B, n, 6), else (B, 4 + classes, anchors)."""
     batch: int | None
     """Pictures in a run, where the model takes only so many."""
     canvas: tuple[int, int] | None
@@ -96,7 +96,9 @@ class OnnxNetwork:
         np.multiply(planes, np.float32(1 / 255), out=inputs[: len(part)], casting="same_kind")
         output = self._model.session.run([self._output], {self._input: inputs})[0]
         predicted: NDArray[np.float32] = output[: len(part)].astype(np.float32, copy=False)
-        return list(predicted) if self._model.suppressed else [suppress(one, self._confidence) for one in predicted]
+        if predicted.shape[2] == BOX_COLUMNS:
+            return list(predicted)
+        return [suppress(one, self._confidence) for one in predicted]
 
 
 def _place(device: str, named: str) -> str:
@@ -140,14 +142,12 @@ def _described(session: Any, place: str, lanes: int, named: str) -> OnnxModel:
         task, names = said["task"], ast.literal_eval(said["names"])
         classes = tuple(str(names[index]) for index in sorted(names))
         imgsz = max(int(side) for side in ast.literal_eval(said["imgsz"]))
-        own_nms = bool(ast.literal_eval(said.get("args", "{}")).get("nms"))
         (given,) = session.get_inputs()
         floats, (batch, channels, height, width) = INPUTS[given.type], given.shape
     except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ConfigError(f"{named}: not an ONNX model that ultralytics exported ({type(error).__name__})") from None
     if task != "detect" or channels != 3:
         raise ConfigError(f"{named}: a {task} model of {channels} channels; a YOLO detection model of 3 is needed")
-    suppressed = said.get("end2end") == "True" or own_nms
     canvas = (height, width) if isinstance(height, int) and isinstance(width, int) else None
     fixed = batch if isinstance(batch, int) else None
-    return OnnxModel(session, place, lanes, classes, imgsz, suppressed, fixed, canvas, floats)
+    return OnnxModel(session, place, lanes, classes, imgsz, fixed, canvas, floats)
