@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from andon.clock import Clock
 from andon.errors import FatalError, PoisonError
 from andon.events import BatchInferred, Emit
-from andon.messages import Timings
 from workers.batcher import Batch, Batcher
 from workers.detector import Detector, Found, Picture
 
@@ -18,7 +17,9 @@ class Seen:
     """What the model saw in one picture and what that took."""
 
     found: Found
-    timings: Timings
+    wait_s: float
+    infer_s: float
+    batch_size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +125,7 @@ def _give(item: _Asked, answer: Found | PoisonError, done: _Answers, size: int) 
         item.answer.set_exception(answer)
         return
     wait_s = max(0.0, done.started_at - item.since)
-    item.answer.set_result(Seen(answer, Timings(wait_s=wait_s, infer_s=done.infer_s, batch_size=size)))
+    item.answer.set_result(Seen(answer, wait_s, done.infer_s, size))
 
 
 def _last_line(error: Exception) -> str:

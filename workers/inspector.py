@@ -21,6 +21,7 @@ from andon.messages import (
     RecordRef,
     Shed,
     ShedReason,
+    Timings,
 )
 from andon.offsets import Partition
 from andon.stage import Delivery
@@ -152,16 +153,9 @@ class Inspector:
 
     def _inspected(self, delivery: Delivery, frame: Frame, decoded: Decoded, seen: Seen, decode_s: float) -> Result:
         detections = _detections(seen.found, self._model.classes, decoded)
-        inspection = self._inspection(delivery.record, frame, "inspected").model_copy(
-            update={
-                "detections": detections,
-                "width": decoded.width,
-                "height": decoded.height,
-                "model": self._model.digest,
-                "runtime": self._model.runtime,
-                "timings": seen.timings.model_copy(update={"decode_s": decode_s}),
-            }
-        )
+        timings = Timings(decode_s=decode_s, wait_s=seen.wait_s, infer_s=seen.infer_s, batch_size=seen.batch_size)
+        looked_at = _LookedAt(decoded.width, decoded.height, detections, timings)
+        inspection = self._inspection(delivery.record, frame, "inspected", looked_at=looked_at)
 
         def settled() -> None:
             delivery.done()
@@ -170,7 +164,7 @@ class Inspector:
         return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
 
     def _stale(self, delivery: Delivery, frame: Frame) -> Result:
-        inspection = self._inspection(delivery.record, frame, "shed", "stale")
+        inspection = self._inspection(delivery.record, frame, "shed", reason="stale")
 
         def settled() -> None:
             delivery.done()
@@ -186,7 +180,7 @@ class Inspector:
         return Result(((self._route.inspections_topic, same),), delivery.done)
 
     def _quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError) -> Result:
-        inspection = self._inspection(delivery.record, frame, "quarantined", error.reason)
+        inspection = self._inspection(delivery.record, frame, "quarantined", reason=error.reason)
         sends = (self._to_quarantine(delivery.record, error), (self._route.inspections_topic, write_record(inspection)))
         return Result(sends, self._told(delivery, frame.camera_id, error))
 
@@ -204,7 +198,13 @@ class Inspector:
         return _Told(delivery, RecordQuarantined(camera_id, error.reason, where, str(error)), self._emit)
 
     def _inspection(
-        self, record: Record, frame: Frame, outcome: Outcome, reason: ShedReason | QuarantineReason | None = None
+        self,
+        record: Record,
+        frame: Frame,
+        outcome: Outcome,
+        *,
+        reason: ShedReason | QuarantineReason | None = None,
+        looked_at: "_LookedAt | None" = None,
     ) -> Inspection:
         return Inspection(
             camera_id=frame.camera_id,
@@ -214,13 +214,27 @@ class Inspector:
             media_time_s=frame.media_time_s,
             outcome=outcome,
             reason=reason,
-            width=frame.width,
-            height=frame.height,
+            detections=looked_at.detections if looked_at else (),
+            width=(looked_at or frame).width,
+            height=(looked_at or frame).height,
             frame=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
+            model=self._model.digest if looked_at else "",
+            runtime=self._model.runtime if looked_at else "",
+            timings=looked_at.timings if looked_at else Timings(),
             inspected_at=self._clock.now(),
             health=frame.health,
             part_id=frame.part_id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedAt:
+    """What an inspection says of a picture that the model has seen."""
+
+    width: int
+    height: int
+    detections: tuple[Detection, ...]
+    timings: Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +252,8 @@ class _Told:
 
 def _detections(found: Found, classes: Sequence[str], decoded: Decoded) -> tuple[Detection, ...]:
     """In pixels of the frame as it was published, at whatever size it was decoded."""
+    if not len(found.boxes):  # most frames of most lines
+        return ()
     height, width = decoded.picture.shape[:2]
     scale = np.array([decoded.width / width, decoded.height / height] * 2)
     rows = zip((found.boxes * scale).tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
