@@ -10,7 +10,7 @@ from ingest.source import Bgr
 
 LOOK_S = 0.03
 """What comes faster is not looked at each time: a flood must not cost more than its pictures."""
-SHARPNESS_S = 0.2
+SHARPNESS_S = 0.4
 """Between two measurements of sharpness, the dearest, and between two looks at what must be decoded for them."""
 RECODED = 0.2
 """A JPEG whose size is so much off that of the last one looked at shows something else and is looked at at once: a
