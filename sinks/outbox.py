@@ -20,6 +20,9 @@ from andon.messages import Defect
 from andon.metrics import Reading
 from sinks.sink import Channel, OutboxItem, OutboxStore, SinkBusy
 
+COUNT_S = 0.5
+"""Between two countings of what waits: a gauge is not read more often, and a count costs as much as a send."""
+
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
@@ -113,6 +116,7 @@ class Dispatcher:
                 self._waiting = await self._shared.store.depth(self._shared.owned)
             except RetryableError:
                 continue  # the store is busy: the lanes say so, and have it counted anew when they get on
+            await asyncio.sleep(COUNT_S)
 
 
 class _Lane:
@@ -131,14 +135,14 @@ class _Lane:
     async def run(self, stop: asyncio.Event) -> None:
         while True:
             self.woken.clear()
-            if await self._send_waiting():
+            if await self._send_waiting() or self.woken.is_set():
                 continue
-            if stop.is_set():
+            if stop.is_set():  # what was put there before had set `woken`
                 return
             await self.woken.wait()
 
     async def _send_waiting(self) -> bool:
-        """Send what one reading of the store gives; False if nothing waits. A failure's back-off is waited here."""
+        """Send what one reading of the store gives; False if it gave all. A failure's back-off is waited here."""
         try:
             await self._mark()
             owned = self._shared.owned
@@ -147,7 +151,7 @@ class _Lane:
         except RetryableError as error:
             await self._back_off(error)
             return True
-        return bool(items)
+        return len(items) >= self._limits.read_items
 
     async def _send(self, items: Sequence[OutboxItem], owned: frozenset[int]) -> None:
         """Up to where a partition comes or goes meanwhile: one that went and came back would leave with a gap."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, Update, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.messages import Defect
@@ -193,18 +193,29 @@ def _outbox_row(item: Leaving, batch: Batch) -> dict[str, Any]:
 
 
 def waiting(connection: Connection, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
+    given = {"of_channel": channel, "in_partitions": sorted(partitions), "most": limit}
+    return [OutboxItem(**row) for row in connection.execute(_waiting(), given).mappings()]
+
+
+@cache
+def _waiting() -> Select[Any]:
     table = tables.outbox
-    rows = connection.execute(
+    ours = table.c.partition.in_(bindparam("in_partitions", expanding=True))
+    return (
         select(table)
-        .where(table.c.channel == channel, table.c.partition.in_(sorted(partitions)))
+        .where(table.c.channel == bindparam("of_channel"), ours)
         .order_by(table.c.id)
-        .limit(limit)
-    ).mappings()
-    return [OutboxItem(**row) for row in rows]
+        .limit(bindparam("most"))
+    )
 
 
 def sent(connection: Connection, ids: Sequence[int]) -> None:
-    connection.execute(delete(tables.outbox).where(tables.outbox.c.id.in_(list(ids))))
+    connection.execute(_sent(), {"these": list(ids)})
+
+
+@cache
+def _sent() -> Delete:
+    return delete(tables.outbox).where(tables.outbox.c.id.in_(bindparam("these", expanding=True)))
 
 
 def failed(connection: Connection, ids: Sequence[int]) -> None:
@@ -214,13 +225,16 @@ def failed(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def depth(connection: Connection, partitions: frozenset[int]) -> dict[str, tuple[int, datetime | None]]:
-    table = tables.outbox
-    rows = connection.execute(
-        select(table.c.channel, func.count(table.c.id), func.min(table.c.created_at))
-        .where(table.c.partition.in_(sorted(partitions)))
-        .group_by(table.c.channel)
-    )
+    rows = connection.execute(_depth(), {"in_partitions": sorted(partitions)})
     return {channel: (count, oldest) for channel, count, oldest in rows}
+
+
+@cache
+def _depth() -> Select[Any]:
+    table = tables.outbox
+    ours = table.c.partition.in_(bindparam("in_partitions", expanding=True))
+    counted = select(table.c.channel, func.count(table.c.id), func.min(table.c.created_at))
+    return counted.where(ours).group_by(table.c.channel)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
