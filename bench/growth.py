@@ -20,8 +20,8 @@ from bench.report import Findings, Ratio
 from bench.room import Room
 from bench.turns import in_turn, ratio
 
-FRAMES_PER_S = 192.0
-"""Of all cameras together: at 64, each has three a second."""
+FRAMES_PER_S = 384.0
+"""Of all cameras together: at 64, each has six a second."""
 ONCE = (1, 16)
 COMPARED = (4, 64)
 ROUNDS = 2
