@@ -82,6 +82,12 @@ class Lanes:
         active = sum(1 for lane in lanes if lane.offsets.in_flight)
         return [(lane, self._room(lane, active)) for lane in lanes]
 
+    def room(self, lane: Lane) -> int:
+        """How many more records `lane` may take now."""
+        if lane.revoked:
+            return 0
+        return self._room(lane, sum(1 for other in self._lanes.values() if other.offsets.in_flight))
+
     def _room(self, lane: Lane, active: int) -> int:
         spare = self._max_in_flight - self.in_flight
         spare_bytes = self._max_in_flight_bytes - self._size_bytes

@@ -206,28 +206,32 @@ class Stage:
             raise FatalError(f"{self.name} can't read from Kafka: {str(error) or type(error).__name__}") from error
 
     async def _poll(self) -> None:
-        """Take what has been fetched for all lanes that have room, in as few calls as the bounds allow."""
-        rooms = self._rooms()
-        first = [lane for lane in rooms if not lane.largest_bytes]  # of unknown size: one record tells
-        taken = await self._take(first, 1)
-        known = [lane for lane in rooms if lane.largest_bytes]
-        taken += await self._take(known, min((rooms[lane] for lane in known), default=0) - taken)
+        """Take what has been fetched, the emptiest lane first: in a backlog each has its turn."""
+        taken = 0
+        for lane in self._open_lanes():
+            if self._may_have_more(lane):
+                taken += await self._take([lane], self._lanes.room(lane))
         if not taken:
             await self._wait()
 
+    def _may_have_more(self, lane: Lane) -> bool:
+        """A call for what has nothing costs as much as a small record."""
+        end = self._consumer.highwater(lane.partition)
+        return end is None or lane.position is None or end > lane.position
+
     async def _wait(self) -> None:
-        rooms = self._rooms()
+        open_lanes = self._open_lanes()
         self._wake.clear()
-        if not rooms:  # full, or nothing assigned: wait for room, and stay a member
+        if not open_lanes:  # full, or nothing assigned: wait for room, and stay a member
             await self._consumer.getmany(NOWHERE, timeout_ms=0)
             await self._wait_for_wake(self.limits.poll_ms / 1000)
             return
-        held = len(rooms) < len(self.lanes)
-        await self._take(list(rooms), 1, 20 if held else self.limits.poll_ms)
+        held = len(open_lanes) < len(self.lanes)
+        await self._take(open_lanes, 1, 20 if held else self.limits.poll_ms)
 
     async def _take(self, lanes: Sequence[Lane], most: int, timeout_ms: int = 0) -> int:
         """At most so many records of all these; returns how many there were."""
-        if not lanes or most < 1:
+        if most < 1:
             return 0
         partitions = [lane.partition for lane in lanes]
         batches = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=most)
@@ -263,12 +267,11 @@ class Stage:
         self._emit(RecordsExpired(self.name, record.topic, record.partition, gone.start, gone.stop - 1))
         return gone
 
-    def _rooms(self) -> dict[Lane, int]:
-        """How many records each lane may take, of those that may."""
+    def _open_lanes(self) -> list[Lane]:
         rooms = self._lanes.rooms()
         for lane, room in rooms:
             self._note_hold(lane, held=room < 1)
-        return {lane: room for lane, room in rooms if room > 0}
+        return [lane for lane, room in rooms if room > 0]
 
     def _note_hold(self, lane: Lane, *, held: bool) -> None:
         now = self._clock.monotonic()

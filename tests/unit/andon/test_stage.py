@@ -239,3 +239,20 @@ async def test_nobody_can_say_what_expired_while_the_broker_does_not_tell_where_
     await rig.run_until(lambda: len(rig.step.held) == 1)
     assert rig.told.of(RecordsExpired) == []
     rig.step.held[0].done()
+
+
+async def test_in_a_backlog_each_partition_has_its_turn_whatever_the_clients_order() -> None:
+    rig = Rig(partitions=6, limit=4)
+    for partition in range(6):
+        rig.log.append(partition, *[b"x"] * 200)
+    done: list[int] = []
+
+    def finish_the_oldest() -> bool:
+        if rig.step.held:
+            delivery = rig.step.held.pop(0)
+            done.append(delivery.record.partition)
+            delivery.done()
+        return len(done) >= 60
+
+    await rig.run_until(finish_the_oldest)
+    assert min(done.count(partition) for partition in range(6)) >= 8
