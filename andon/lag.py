@@ -11,8 +11,9 @@ from aiokafka.errors import KafkaError
 from andon.clock import Clock, SystemClock
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
-from andon.kafka import RecordReader, admin, partitions_of, reader, started
+from andon.kafka import admin, partitions_of, reader, started
 from andon.messages import RecordRef
+from andon.reading import RecordReader
 from andon.settings import KafkaSettings
 
 COORDINATOR_S = 0.1

@@ -29,7 +29,7 @@ BUSY_RETRY_S = 5.0
 
 
 class Reader(Protocol):
-    """`andon.kafka.RecordReader`, as far as it is needed here."""
+    """`andon.reading.RecordReader`, as far as it is needed here."""
 
     async def read(self, ref: RecordRef) -> Record | None: ...
 

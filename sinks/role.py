@@ -9,9 +9,10 @@ from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 
 from andon import redis
-from andon.kafka import KafkaPublisher, RecordReader, consumer, producer, reader, started, topic_there
+from andon.kafka import KafkaPublisher, consumer, producer, reader, started, topic_there
 from andon.lag_gauges import watch_stage
 from andon.lifecycle import Life
+from andon.reading import RecordReader
 from andon.settings import Settings
 from andon.stage import Limits, Stage
 from sinks.account import Account, AccountRules, Outlets

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, Publisher, RecordReader, ensure_topics, producer, reader, started
+from andon.kafka import KafkaPublisher, Publisher, ensure_topics, producer, reader, started
 from andon.messages import CameraStatus, RecordRef
+from andon.reading import RecordReader
 from andon.settings import Settings
 from andon.wire import Record, decode, encode
 from tests.conftest import kafka_settings

@@ -13,8 +13,9 @@ import pytest
 
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, RecordReader, admin, consumer, ensure_topics, producer, started
+from andon.kafka import KafkaPublisher, admin, consumer, ensure_topics, producer, started
 from andon.lag import group_lag
+from andon.reading import RecordReader
 from andon.settings import KafkaSettings, Settings
 from andon.wire import encode
 from tests.kafka_server import free_port

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from andon.events import EvidenceStored, silent
-from andon.kafka import KafkaPublisher, RecordReader, ensure_topics, producer, reader, started
+from andon.kafka import KafkaPublisher, ensure_topics, producer, reader, started
 from andon.messages import RecordRef
+from andon.reading import RecordReader
 from andon.settings import EvidenceSettings, KafkaSettings, Settings
 from andon.wire import encode
 from sinks.evidence import EvidenceChannel

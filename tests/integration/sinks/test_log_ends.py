@@ -4,9 +4,10 @@ import pytest
 
 from andon.errors import RetryableError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, RecordReader, consumer, ensure_topics, producer, started
+from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import RecordRef
 from andon.offsets import Partition
+from andon.reading import RecordReader
 from andon.settings import KafkaSettings, Settings
 from andon.wire import encode
 from sinks.log_ends import KafkaLogEnds
