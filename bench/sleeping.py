@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import click
 import numpy as np
@@ -19,8 +18,8 @@ from andon import lifecycle
 from andon.cli import config_option
 from andon.config import load
 from andon.settings import PoolSettings
-from workers import role
 from workers.detector import Detector, Found, ModelInfo, Picture
+from workers.role import work as inspect
 
 _INFO = ModelInfo("0" * 64, "sleeping", "none", 160, ("defect",))
 
@@ -56,9 +55,8 @@ def work(path: Path, batch_ms: float) -> None:
     def sleeping(_pool: PoolSettings, _name: str) -> Detector:
         return SleepingDetector(batch_ms / 1000)
 
-    # the role takes no other detector than the settings name: for a line that is right
-    with patch.object(role, "load", sleeping):
-        sys.exit(lifecycle.run("work", partial(role.work, pool_name="default"), load(path)))
+    role = partial(inspect, pool_name="default", open_detector=sleeping)
+    sys.exit(lifecycle.run("work", role, load(path)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`andon work`: one model, one member of its pool's group. Puts the worker together and sees it through its life."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
@@ -22,9 +22,11 @@ from workers.quarantine import QuarantineLimit
 from workers.runtimes.choice import load
 
 STAGE = "workers"
+OpenDetector = Callable[[PoolSettings, str], Detector]
+"""The detector of a pool of that name, not warmed up."""
 
 
-async def work(life: Life, pool_name: str) -> None:
+async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -> None:
     """Inspect the frames of the pool until told to stop; then finish, commit and leave the group.
 
     Raises ConfigError or FatalError, one line each, for a model, a topic or a broker that is not as it should be.
@@ -35,7 +37,7 @@ async def work(life: Life, pool_name: str) -> None:
         raise ConfigError(f"--pool {pool_name}: no such pool; the pools are: {known}")
     with detector_thread() as thread, decode.decode_threads(life.settings.worker.decode_threads) as decoders:
         try:
-            detector = await _warm(life, pool, pool_name, thread)
+            detector = await _warm(life, lambda: open_detector(pool, pool_name), pool.model.weights, thread)
         except FatalError:
             if life.stop.is_set():  # Ctrl-C reaches a process that exports, too
                 return
@@ -44,11 +46,11 @@ async def work(life: Life, pool_name: str) -> None:
             await _inspect(life, pool_name, detector, thread, decoders)
 
 
-async def _warm(life: Life, pool: PoolSettings, pool_name: str, thread: Executor) -> Detector:
+async def _warm(life: Life, opened: Callable[[], Detector], weights: str, thread: Executor) -> Detector:
     """The model, before the group is joined: partitions never wait for it."""
 
     def loaded() -> tuple[Detector, float]:
-        detector = load(pool, pool_name)
+        detector = opened()
         since = life.clock.monotonic()
         detector.warm_up()
         return detector, life.clock.monotonic() - since
@@ -56,7 +58,7 @@ async def _warm(life: Life, pool: PoolSettings, pool_name: str, thread: Executor
     detector, warm_up_s = await asyncio.get_running_loop().run_in_executor(thread, loaded)
     info = detector.info
     counted = len(info.classes)
-    life.emit(ModelLoaded(pool.model.weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s))
+    life.emit(ModelLoaded(weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s))
     return detector
 
 
