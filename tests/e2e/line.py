@@ -23,6 +23,8 @@ CLIPS = REPOSITORY / "sample_streams" / "clips"
 MODEL = REPOSITORY / "sample_streams" / "models" / "andon-demo.pt"
 READY_S = 90.0
 """The first worker exports the model."""
+MOST_MB = 1200.0
+"""The most that a role of a test's line may need at any time, whatever happens to it."""
 
 
 class Line:
@@ -115,10 +117,13 @@ class Line:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        peaks = {name: _peak_mb(process.pid) for name, process in self._processes.items()}
         for process in self._processes.values():
             process.kill()
         for process in self._processes.values():
             process.wait()
+        if kind is None:
+            assert max(peaks.values(), default=0) < MOST_MB, peaks
 
     def _command(self, *command: str) -> list[str]:
         return [sys.executable, "-m", "andon", *command, "-c", str(self.config)]
@@ -132,3 +137,13 @@ class Line:
             return error.code
         except OSError:
             return 0
+
+
+def _peak_mb(pid: int) -> float:
+    """The most resident memory that the process has had; 0 where nobody says, or it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) / 1000 if peaks else 0.0
