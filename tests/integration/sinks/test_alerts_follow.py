@@ -72,6 +72,15 @@ async def test_the_line_s_configuration_names_its_redis(server: MortalRedis, tmp
     assert follow("-c", str(config), "--from-start", "--count", "1").returncode == 0
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A process that is started hears Ctrl-C, also where these tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_it_waits_for_redis_saying_so_and_ends_cleanly_at_ctrl_c(server: MortalRedis) -> None:
     server.kill()
     process = subprocess.Popen(
