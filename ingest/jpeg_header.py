@@ -4,13 +4,11 @@ does. For all others the picture is decoded here and encoded anew.
 Source of markers and tables: ITU-T T.81, annex B; of the orientation: Exif 2.32, 4.6.
 """
 
-from collections.abc import Iterator
+from andon.jpeg import SCAN, segments
 
 FRAMES = (0xC0, 0xC1, 0xC2)
 """Baseline, extended and progressive with Huffman's coding: SOF0-2."""
-TABLES, SCAN, EXIF = 0xC4, 0xDA, 0xE1
-ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers that no segment follows: TEM and RST0-7."""
+TABLES, EXIF = 0xC4, 0xE1
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -22,7 +20,7 @@ def passable(payload: bytes) -> Size | None:
     knows, or one that is to be turned before it is shown: boxes are drawn on it as it lies.
     """
     size, tables = None, False
-    for marker, body in _segments(payload):
+    for marker, body in segments(payload):
         if marker == SCAN:
             return size if tables else None
         if marker in FRAMES:
@@ -32,21 +30,6 @@ def passable(payload: bytes) -> Size | None:
         elif marker == EXIF and _turned(body):
             return None
     return None
-
-
-def _segments(payload: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker up to the first scan and what it holds; ends early where they can't be followed."""
-    at = 2 if payload[:2] == b"\xff\xd8" else len(payload)
-    while at + 4 <= len(payload) and payload[at] == 0xFF:
-        marker = payload[at + 1]
-        if marker == 0xFF or marker in ALONE:  # fill bytes may stand before a marker
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + int.from_bytes(payload[at + 2 : at + 4])
-        if end < at + 4 or end > len(payload):
-            return
-        yield marker, payload[at + 4 : end]
-        at = end
 
 
 def _size(body: bytes) -> Size | None:

@@ -17,15 +17,12 @@ import numpy as np
 import simplejpeg
 
 from andon.errors import PoisonError
+from andon.jpeg import segments
 from workers.detector import Picture
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Markers that carry a frame's size: SOF0-15 without DHT (C4), JPG (C8) and DAC (CC). ITU-T T.81, table B.1.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers that no segment follows: TEM and RST0-7."""
-
-
 JPEG_SCANS = 100
 """At most so many scans; an encoder makes 10 or so. Each takes the decoder through the whole picture: 20,000 fit into
 a small record and keep it for minutes. Source: libjpeg-turbo, "Two issues with the JPEG standard"."""
@@ -85,23 +82,11 @@ def decode_threads(count: int) -> ThreadPoolExecutor:
 
 def jpeg_size(payload: bytes) -> tuple[int, int]:
     """Width and height of a JPEG. Raises PoisonError where its header can't be followed to a frame."""
-    if payload[:2] != b"\xff\xd8":
-        raise PoisonError("undecodable", "not a JPEG")
-    at = 2
-    while at + 4 <= len(payload):
-        if payload[at] != 0xFF:
-            raise PoisonError("undecodable", f"a JPEG whose marker is missing at byte {at}")
-        marker = payload[at + 1]
-        if marker == 0xFF or marker in JPEG_ALONE:  # fill bytes may stand before a marker
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker in JPEG_FRAMES:
-            return _frame_size(payload, at)
-        length = int.from_bytes(payload[at + 2 : at + 4])
-        if marker in (0xD9, 0xDA) or length < 2:
-            break
-        at += 2 + length
-    raise PoisonError("undecodable", "a JPEG without a frame header")
+    for marker, body in segments(payload):
+        if marker in JPEG_FRAMES and len(body) >= 5:  # precision (1), height (2), width (2)
+            height, width = struct.unpack(">HH", body[1:5])
+            return width, height
+    raise PoisonError("undecodable", "not a JPEG, or one without a frame header")
 
 
 def png_size(payload: bytes) -> tuple[int, int]:
@@ -109,14 +94,6 @@ def png_size(payload: bytes) -> tuple[int, int]:
     if payload[:8] != PNG_SIGNATURE or payload[12:16] != b"IHDR" or len(payload) < 24:
         raise PoisonError("undecodable", "not a PNG")
     width, height = struct.unpack(">II", payload[16:24])
-    return width, height
-
-
-def _frame_size(payload: bytes, at: int) -> tuple[int, int]:
-    """At a SOF marker: length (2), precision (1), height (2), width (2)."""
-    if at + 9 > len(payload):
-        raise PoisonError("undecodable", "a JPEG that ends in its frame header")
-    height, width = struct.unpack(">HH", payload[at + 5 : at + 9])
     return width, height
 
 
