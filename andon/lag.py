@@ -13,7 +13,7 @@ from andon.errors import ConfigError, FatalError
 from andon.events import silent
 from andon.kafka import admin, partitions_of, reader, started
 from andon.messages import RecordRef
-from andon.reading import RecordReader
+from andon.reading import RecordReader, end_of
 from andon.settings import KafkaSettings
 
 COORDINATOR_S = 0.1
@@ -84,7 +84,7 @@ async def _lags(
     now_s: Callable[[], float],
 ) -> list[PartitionLag]:
     first = await client.beginning_offsets(partitions)
-    end = await client.end_offsets(partitions)
+    end = {item: await end_of(client, item, first[item]) for item in partitions}
     records = RecordReader(client)
     lags = []
     for item in partitions:
