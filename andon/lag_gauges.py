@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from andon.clock import Clock
 from andon.metrics import Metrics, Reading
 from andon.offsets import Partition
-from andon.stage import Consumer, Stage
+from andon.stage import Stage
+from andon.step import Consumer
 
 WINDOW_S = 30.0
 """Over which service and arrival are compared: some scrapes, and a burst does not look like the end of the world."""

@@ -17,7 +17,7 @@ from andon.clock import Clock
 from andon.errors import FatalError, RetryableError
 from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, Retrying, WriteRefused
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from sinks.batch import Work, gather
 from sinks.epoch import Anew, another_log
 from sinks.log_ends import Ends, LogEnds

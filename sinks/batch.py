@@ -8,7 +8,7 @@ from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
 from andon.messages import CameraStatus, Defect, Expired, Inspection, Shed
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Record, decode
 from sinks.sink import EvidenceOrder
 from sinks.spans import Span

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from andon.messages import CameraId
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 
 _CAMERA_ID: TypeAdapter[str] = TypeAdapter(CameraId)
 

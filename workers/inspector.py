@@ -24,7 +24,7 @@ from andon.messages import (
     Timings,
 )
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record

@@ -12,7 +12,8 @@ from andon.events import silent
 from andon.kafka import consumer, ensure_topics, producer, started
 from andon.offsets import Partition
 from andon.settings import KafkaSettings, Settings
-from andon.stage import NOWHERE, Consumer
+from andon.stage import NOWHERE
+from andon.step import Consumer
 from tests.conftest import kafka_settings
 from tests.fakes import MemoryConsumer, MemoryLog
 

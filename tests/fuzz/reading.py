@@ -7,7 +7,7 @@ from datetime import timedelta
 from andon.alert_stream import defect_in
 from andon.errors import DecodeError
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Record, decode, encode
 from sinks.alerts.payload import defect_of
 from sinks.batch import gather

@@ -8,7 +8,7 @@ from typing import Any, cast
 from andon.backoff import Backoff
 from andon.lanes import Lane, Lanes
 from andon.offsets import OffsetTracker, Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Record
 from sinks.account import Account, AccountRules, Outlets
 from sinks.log_ends import Ends

@@ -12,7 +12,7 @@ import pytest
 
 from andon.messages import Shed
 from andon.offsets import OffsetTracker, Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
 from ingest.spool_index import Segment, SpoolIndex

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from andon.lanes import Lane, Lanes
 from andon.messages import Expired, Frame, Outcome
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from ingest.mailbox import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from andon.events import silent
 from andon.offsets import Partition
 from andon.settings import Settings
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Record
 from sinks.batch import gather
 from sinks.role import rules_of

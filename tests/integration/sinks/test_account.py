@@ -13,7 +13,7 @@ from andon.errors import FatalError, RetryableError
 from andon.events import BatchAccounted, DefectChanged, EpochOpened, RecordQuarantined, Retrying, WriteRefused
 from andon.messages import Inspection
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from sinks.account import Account, AccountRules, Outlets
 from sinks.ledger import Tally

@@ -7,7 +7,8 @@ from andon.events import silent
 from andon.lag_gauges import WINDOW_S, StageGauges, watch_stage
 from andon.metrics import Metrics
 from andon.offsets import Partition
-from andon.stage import Delivery, Limits, Stage
+from andon.stage import Limits, Stage
+from andon.step import Delivery
 from tests.fakes import START, FakeClock, MemoryConsumer, MemoryLog
 
 LANE = Partition("t", 0)

@@ -9,7 +9,8 @@ from aiokafka.errors import RequestTimedOutError
 from andon.errors import FatalError
 from andon.events import CommitRefused, PartitionsRevoked, Paused, RecordsExpired
 from andon.offsets import Partition
-from andon.stage import Delivery, Limits, Stage
+from andon.stage import Limits, Stage
+from andon.step import Delivery
 from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
 
 TOPIC = "andon.frames"

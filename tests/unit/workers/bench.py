@@ -13,7 +13,7 @@ import cv2
 from andon.backoff import Backoff
 from andon.messages import Frame, Inspection, Message
 from andon.offsets import Partition
-from andon.stage import Delivery
+from andon.step import Delivery
 from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
