@@ -4,6 +4,7 @@ Every id is derived from the camera, its session and the frame's number, never r
 the same ids.
 """
 
+import operator
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -34,6 +35,10 @@ Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 Seq = Annotated[int, Field(ge=0, lt=2**32)]
 """32 bits because the ledger keeps them in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
 Pixels = Annotated[int, Field(gt=0, lt=2**31)]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Message(BaseModel):
@@ -136,10 +141,46 @@ class Box(Message):
     y2: float
 
 
+MAX_POLYGON = 64
+"""Points of an outline: more than that draws no truer line on a screen, and each travels with every frame."""
+MAX_KEYPOINTS = 256
+Coordinate = Annotated[float, Field(ge=-(2**32), le=2**32)]
+"""In pixels of the published frame: the centre of its top left pixel is at 0.5, 0.5."""
+Point = tuple[Coordinate, Coordinate]
+"""x and y."""
+
+
+class Keypoint(Message):
+    """One named place on what was found, as a pose model sees it; inside the picture, at its edge if beyond it."""
+
+    name: str | None = Field(default=None, max_length=200, exclude_if=_is_none)
+    """None where the model has no names: its place in the list is its number."""
+    x: Coordinate
+    y: Coordinate
+    confidence: float | None = Field(default=None, ge=0, le=1, exclude_if=_is_none)
+    """That it is there and in sight; None where the model doesn't say."""
+
+
 class Detection(Message):
+    """One thing that a model saw. `box` is always there; at most one of the other three is, by the model's task.
+
+    What is absent is not serialized: of a model that only detects, a detection is a label, a confidence and a box.
+    """
+
     label: str
     confidence: float = Field(ge=0, le=1)
     box: Box
+    """Around the whole of it; of a rotated box, the part of its hull that lies in the picture."""
+    polygon: tuple[Point, ...] | None = Field(
+        default=None, min_length=3, max_length=MAX_POLYGON, exclude_if=operator.not_
+    )
+    """Segmentation: the outline, closed from the last point to the first. None where the mask has no area."""
+    keypoints: tuple[Keypoint, ...] | None = Field(
+        default=None, min_length=1, max_length=MAX_KEYPOINTS, exclude_if=operator.not_
+    )
+    """Pose: all that the model knows, in its order."""
+    corners: tuple[Point, Point, Point, Point] | None = Field(default=None, exclude_if=operator.not_)
+    """A rotated box: clockwise on the picture, the first edge along the model's width. They may lie outside it."""
 
 
 class RecordRef(Message):

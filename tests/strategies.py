@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from andon.messages import (
+    MAX_POLYGON,
     Box,
     CameraConfig,
     CameraStatus,
@@ -13,6 +14,7 @@ from andon.messages import (
     Expired,
     Frame,
     Inspection,
+    Keypoint,
     Message,
     RecordRef,
     Shed,
@@ -29,7 +31,17 @@ pixels = st.floats(-1e4, 1e4)
 texts = st.text(max_size=30)
 refs = st.builds(RecordRef, topic=texts, partition=st.integers(0, 999), offset=st.integers(0, 2**62))
 boxes = st.builds(Box, x1=pixels, y1=pixels, x2=pixels, y2=pixels)
-detections = st.builds(Detection, label=texts, confidence=fractions, box=boxes)
+points = st.tuples(pixels, pixels)
+keypoints = st.builds(Keypoint, name=st.none() | texts, x=pixels, y=pixels, confidence=st.none() | fractions)
+detections = st.builds(
+    Detection,
+    label=texts,
+    confidence=fractions,
+    box=boxes,
+    polygon=st.none() | st.lists(points, min_size=3, max_size=MAX_POLYGON).map(tuple),
+    keypoints=st.none() | st.lists(keypoints, min_size=1, max_size=20).map(tuple),
+    corners=st.none() | st.tuples(points, points, points, points),
+)
 
 healths = st.none() | st.sampled_from(["frozen", "dark", "overexposed", "blurred"])
 

@@ -14,6 +14,7 @@ from andon.messages import (
     Detection,
     Frame,
     Inspection,
+    Keypoint,
     Message,
     RecordRef,
     Shed,
@@ -24,6 +25,17 @@ from tests.fakes import START
 from tests.outbox import a_defect
 
 _FRAME: dict[str, Any] = {"camera_id": "press-1", "session": "20260301T060000.000000Z", "seq": 7}
+_BOX = Box(x1=1, y1=2, x2=30, y2=40)
+_SHAPED = (
+    Detection(label="scratch", confidence=0.9, box=_BOX, polygon=((1, 2), (30, 5), (28.5, 40))),
+    Detection(
+        label="gear",
+        confidence=0.8,
+        box=_BOX,
+        keypoints=(Keypoint(name="hub", x=9, y=9, confidence=0.7), Keypoint(x=20, y=30)),
+    ),
+    Detection(label="plate", confidence=0.7, box=_BOX, corners=((1, 20), (15, 2), (30, 22), (16, 40))),
+)
 MESSAGES: tuple[Message, ...] = (
     Frame(
         **_FRAME,
@@ -46,7 +58,7 @@ MESSAGES: tuple[Message, ...] = (
         captured_at=START,
         media_time_s=0.5,
         outcome="inspected",
-        detections=(Detection(label="scratch", confidence=0.9, box=Box(x1=1, y1=2, x2=30, y2=40)),) * 2,
+        detections=(Detection(label="scratch", confidence=0.9, box=_BOX),) * 2,
         width=640,
         height=480,
         frame=RecordRef(topic="andon.frames", partition=3, offset=44),
@@ -55,6 +67,16 @@ MESSAGES: tuple[Message, ...] = (
         timings=Timings(decode_s=0.01, wait_s=0.02, infer_s=0.03, batch_size=4),
         inspected_at=START + timedelta(seconds=1),
         part_id="part-12",
+    ),
+    Inspection(
+        **_FRAME,
+        captured_at=START,
+        outcome="inspected",
+        detections=_SHAPED,
+        width=640,
+        height=480,
+        frame=RecordRef(topic="andon.frames", partition=3, offset=45),
+        inspected_at=START + timedelta(seconds=1),
     ),
     a_defect(),
     CameraConfig(camera_id="press-1", settings={"fps": 15.0, "roi": [0, 0, 10, 10], "loop": False}, at=START),

@@ -1,12 +1,14 @@
+import json
 import re
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from andon.errors import DecodeError
-from andon.messages import CameraStatus, Frame, Message
+from andon.messages import MAX_KEYPOINTS, MAX_POLYGON, Box, CameraStatus, Detection, Frame, Message
 from andon.wire import MAX_HEADERS, Outgoing, Record, decode, encode
 from tests.fakes import START
 from tests.strategies import frames, messages
@@ -82,6 +84,48 @@ def test_a_frame_is_its_picture_with_cloudevents_headers() -> None:
         "ce_height": b"480",
         "content-type": b"image/jpeg",
     }
+
+
+BOX = {"x1": 1.0, "y1": 2.0, "x2": 30.0, "y2": 40.0}
+POINT = [3.0, 4.0]
+
+
+def test_a_plain_detection_is_a_label_a_confidence_and_a_box_and_nothing_more() -> None:
+    detection = Detection(label="scratch", confidence=0.5, box=Box.model_validate(BOX))
+    expected = b'{"label":"scratch","confidence":0.5,"box":{"x1":1.0,"y1":2.0,"x2":30.0,"y2":40.0}}'
+    assert detection.model_dump_json().encode() == expected
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"polygon": [POINT] * 2},
+        {"polygon": [POINT] * (MAX_POLYGON + 1)},
+        {"polygon": [[1.0, 2.0, 3.0]] * 3},
+        {"polygon": [[float("nan"), 1.0]] * 3},
+        {"polygon": [[1e300, 1.0]] * 3},
+        {"keypoints": []},
+        {"keypoints": [{"x": 1.0, "y": 1.0}] * (MAX_KEYPOINTS + 1)},
+        {"keypoints": [{"x": 1.0, "y": 1.0, "confidence": 1.1}]},
+        {"keypoints": [{"x": float("inf"), "y": 1.0}]},
+        {"corners": [POINT] * 3},
+        {"corners": [POINT] * 5},
+        {"corners": [[1.0, -1e300], POINT, POINT, POINT]},
+    ],
+)
+def test_a_shape_out_of_bounds_is_refused(shape: dict[str, object]) -> None:
+    plain: dict[str, object] = {"label": "a", "confidence": 0.5, "box": BOX}
+    Detection.model_validate(plain)
+    with pytest.raises(ValidationError):
+        Detection.model_validate(plain | shape)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"polygon": [POINT] * 3}, {"keypoints": [{"x": 1.0, "y": 0.0}]}, {"corners": [POINT] * 4}]
+)
+def test_a_shape_is_told_beside_the_box_and_no_other_is(shape: dict[str, object]) -> None:
+    detection = Detection.model_validate_json(json.dumps({"label": "a", "confidence": 0.5, "box": BOX} | shape))
+    assert json.loads(detection.model_dump_json()) == {"label": "a", "confidence": 0.5, "box": BOX} | shape
 
 
 def test_a_flood_of_headers_is_refused_before_it_is_read() -> None:
