@@ -27,9 +27,9 @@ def span(**cpu_s: float) -> Span:
 
 def test_the_cores_bound_the_rate() -> None:
     costs = {"ingest": 1.0, "worker-1": 1.0, "sinks": 1.0, "broker": 1.0}  # 4 ms a frame in all
-    assert possible_per_s([span(**costs)], cores=2) == pytest.approx(BUSY * 500)
+    assert possible_per_s(span(**costs), cores=2) == pytest.approx(BUSY * 500)
 
 
 def test_the_busiest_process_bounds_the_rate_where_cores_are_plenty() -> None:
     costs = {"ingest": 2.0, "worker-1": 1.0, "sinks": 1.0}
-    assert possible_per_s([span(**costs)], cores=64) == pytest.approx(BUSY * 500)
+    assert possible_per_s(span(**costs), cores=64) == pytest.approx(BUSY * 500)
