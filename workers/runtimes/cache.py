@@ -14,13 +14,14 @@ from andon.errors import ConfigError, FatalError
 
 EXPORT_S = 600.0
 """A large model on a small machine takes minutes."""
-Format = Literal["openvino", "onnx"]
+Format = Literal["openvino", "onnx", "tensorrt"]
 LIBRARIES: dict[Format, tuple[str, ...]] = {
     "openvino": ("openvino", "torch", "ultralytics"),
     "onnx": ("onnx", "onnxruntime", "torch", "ultralytics"),
+    "tensorrt": ("tensorrt", "onnx", "torch", "ultralytics"),
 }
 """What making and checking an export takes; another version makes another export."""
-ENDINGS: dict[Format, str] = {"openvino": "-openvino", "onnx": ".onnx"}
+ENDINGS: dict[Format, str] = {"openvino": "-openvino", "onnx": ".onnx", "tensorrt": ".engine"}
 """OpenVINO's is a folder."""
 
 
@@ -70,7 +71,7 @@ def _machine(form: Format, named: str) -> str:
     except PackageNotFoundError as error:
         missing = f"exporting it takes {error.name}, which is not installed"
         raise ConfigError(f"{named}: {missing}: pip install 'andon[workers,onnx]'") from None
-    parts = [platform.machine(), _processor(), *versions]
+    parts = [platform.machine(), _processor(), *versions, *(_gpus() if form == "tensorrt" else [])]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
 
 
@@ -80,3 +81,9 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _gpus() -> list[str]:
+    """What the driver calls each; an engine is built for one kind."""
+    described = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    return [path.read_text(encoding="utf-8").splitlines()[0] for path in described]

@@ -1,0 +1,143 @@
+"""How good a model is on labelled pictures, by what a worker's own detector sees: what is served is what is measured.
+
+The curves and their areas are ultralytics'; here a detector's boxes are paired with the labels.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andon.errors import ConfigError
+from workers.detector import Detector, Found
+from workers.model.dataset import Dataset, Labelled, labelled, picture
+from workers.model.manifest import Metrics
+from workers.runtimes.ultralytics_model import import_ultralytics
+
+IOUS = np.linspace(0.5, 0.95, 10)
+"""Source: the COCO evaluation's thresholds."""
+LEAST_CONFIDENCE = 0.001
+"""A curve needs the weak detections, too; ultralytics' val takes as many."""
+Progress = Callable[[int], None]
+"""Told how many more pictures are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """One picture's detections held against its labels."""
+
+    hits: NDArray[np.bool_]
+    """(n, 10): whether a detection is right at each of IOUS."""
+    confidences: NDArray[np.float32]
+    """(n,)"""
+    found: NDArray[np.int64]
+    """(n,) classes"""
+    wanted: NDArray[np.int64]
+    """(m,) classes of the labels"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    metrics: Metrics
+    ms_per_frame: float
+    """Of detecting alone, wall time, after a warm-up; pictures are read before."""
+
+
+def measure(
+    detector: Detector,
+    dataset: Dataset,
+    split: str,
+    cache: Path,
+    most: int | None = None,
+    told: Progress = lambda _: None,
+) -> Measured:
+    """Run `detector`, opened at LEAST_CONFIDENCE, over the split. Blocks for long.
+
+    `cache`: ultralytics' settings lie below it. Raises ConfigError for a dataset of other classes than the model's.
+    """
+    samples = labelled(dataset, split, most)
+    numbers = class_numbers(dataset, detector.info.classes)
+    detector.detect([picture(samples[0].path)])
+    pairings: list[Pairing] = []
+    spent_s = 0.0
+    for start in range(0, len(samples), BATCH):
+        part = samples[start : start + BATCH]
+        pictures = [picture(sample.path) for sample in part]
+        since = time.perf_counter()
+        seen = detector.detect(pictures)
+        spent_s += time.perf_counter() - since
+        for sample, shown, found in zip(part, pictures, seen, strict=True):
+            pairings.append(pair(found, sample, numbers, (shown.shape[1], shown.shape[0])))
+        told(len(part))
+    return Measured(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(samples))
+
+
+BATCH = 8
+
+
+def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The model's number of each of the dataset's classes, by name. Raises ConfigError for one that it lacks."""
+    unknown = [name for name in dataset.classes if name not in classes]
+    if unknown:
+        raise ConfigError(f"{dataset.path}: the model has no class {unknown[0]!r}; it knows {', '.join(classes)}")
+    return np.array([classes.index(name) for name in dataset.classes], np.int64)
+
+
+def pair(found: Found, sample: Labelled, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
+    """Each label takes the detection of its class that covers it best, at each IoU; `size`: width and height in px."""
+    wanted = numbers[sample.classes]
+    overlaps = ious(found.boxes.astype(np.float64), sample.boxes * np.array([*size, *size], np.float64))
+    overlaps[found.classes[:, None] != wanted[None, :]] = 0
+    hits = np.zeros((len(found.boxes), len(IOUS)), np.bool_)
+    for column, least in enumerate(IOUS):
+        hits[_best_pairs(overlaps, float(least)), column] = True
+    return Pairing(hits, found.confidences, found.classes, wanted)
+
+
+def ious(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 4) and (m, 4), corners -> (n, m)"""
+    low = np.maximum(ours[:, None, :2], theirs[None, :, :2])
+    high = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    both = np.prod(ours[:, 2:] - ours[:, :2], axis=1)[:, None] + np.prod(theirs[:, 2:] - theirs[:, :2], axis=1)[None]
+    result: NDArray[np.float64] = shared / np.maximum(both - shared, 1e-9)
+    return result
+
+
+def _best_pairs(overlaps: NDArray[np.float64], least: float) -> list[int]:
+    """Which detections have a label of their own, the greatest overlaps first."""
+    rows, columns = np.nonzero(overlaps >= least)
+    order = np.argsort(-overlaps[rows, columns], kind="stable")
+    taken: dict[int, int] = {}
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        if row not in taken and column not in taken.values():
+            taken[row] = column
+    return list(taken)
+
+
+def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) -> Metrics:
+    """The figures over all pictures; 0 where there is not a single label."""
+    ap_per_class = import_ultralytics(cache).utils.metrics.ap_per_class
+    _, _, precision, recall, _, areas, present, *_ = ap_per_class(
+        np.concatenate([item.hits for item in pairings]),
+        np.concatenate([item.confidences for item in pairings]),
+        np.concatenate([item.found for item in pairings]),
+        np.concatenate([item.wanted for item in pairings]),
+    )
+    by_class = [(classes[int(number)], area) for number, area in zip(present, areas, strict=True)]
+    return Metrics(
+        images=len(pairings),
+        map50=_mean(areas[:, 0]),
+        map50_95=_mean(areas),
+        precision=_mean(precision),
+        recall=_mean(recall),
+        map50_by_class={name: _mean(area[0]) for name, area in by_class},
+        map50_95_by_class={name: _mean(area) for name, area in by_class},
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return round(float(np.mean(values)), 4) if np.size(values) else 0.0
