@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 
 from andon.events import CameraChanged, CameraResized
 from andon.messages import CameraState, CameraStatus, ImageHealth
@@ -12,6 +13,7 @@ from ingest.backlog import Backlog
 from ingest.capture import Capture, Tools
 from ingest.handoff import Handoff
 from ingest.health import Sharpness
+from ingest.heartbeat import Heartbeats
 from ingest.mailbox import Mailbox
 from ingest.publisher import CameraPublisher, Route
 from ingest.reconnect import Reconnect
@@ -74,6 +76,7 @@ class Camera:
         self._publisher = CameraPublisher(route, self._handoff, tools.clock, tools.emit)
         self._detail = ""
         self._told = False
+        self._heartbeats = Heartbeats()
         self._online_since_s: float | None = None
         self._counts: deque[tuple[float, int]] = deque(maxlen=FPS_WINDOW + 1)
 
@@ -179,7 +182,16 @@ class Camera:
             self._measure()
             if self.delivers:
                 self._turn(self.state, self._trouble or _WRONG.get(self.state, ""))
-            self._handoff.tell(self._status())
+            if self._heartbeats.due(told=self._frames_tell()):
+                self._tell()
+
+    def _frames_tell(self) -> bool:
+        since = self._tools.clock.now() - timedelta(seconds=self._heartbeat_s)
+        return self.delivers and self._handoff.told_since(since)
+
+    def _tell(self) -> None:
+        self._heartbeats.sent()
+        self._handoff.tell(self._status())
 
     @property
     def delivers(self) -> bool:
@@ -215,7 +227,7 @@ class Camera:
             return
         self.state, self._detail, self._told = state, detail, True
         self._tools.emit(CameraChanged(self.settings.id, state, self._handoff.session or "", detail))
-        self._handoff.tell(self._status())
+        self._tell()
 
     def _status(self) -> CameraStatus:
         session, captured = self._handoff.progress

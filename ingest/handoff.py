@@ -48,6 +48,8 @@ class Handoff:
         self._begun_at: datetime | None = None
         self._captured = 0
         self._total = 0
+        self._sent: tuple[str, int, datetime] | None = None
+        """Session, number and capture time of the frame that was taken out last."""
         self._eased = asyncio.Event()
         self.known = asyncio.Event()
         """What an earlier process left on disk has been counted, where there may be any."""
@@ -122,6 +124,14 @@ class Handoff:
         """Frames captured in all sessions."""
         return self._total
 
+    def told_since(self, at: datetime) -> bool:
+        """Whether the newest frame captured is on its way to the broker, and was captured no earlier than `at`."""
+        with self._lock:
+            if self._sent is None:
+                return False
+            session, seq, captured_at = self._sent
+            return session == self._session and seq + 1 == self._captured and captured_at >= at
+
     @property
     def drained(self) -> bool:
         with self._lock:
@@ -155,6 +165,8 @@ class Handoff:
             message = self._mailbox.take(self._clock.now())
             self._room.notify_all()
             self._tell_spool()
+            if isinstance(message, Frame):
+                self._sent = message.session, message.seq, message.captured_at
         if isinstance(message, CameraStatus):
             self._eased.set()
         return message

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 
 from andon.messages import new_session
 from ingest.handoff import Handoff
 from ingest.mailbox import Bounds, Mailbox
-from tests.fakes import FakeClock
+from tests.fakes import START, FakeClock
 from tests.unit.ingest.fakes import frame, status
 
 
@@ -106,3 +107,32 @@ async def test_a_clock_that_was_set_back_gives_no_session_an_earlier_name_or_the
         names.append(box.begin())
     assert names == sorted(set(names))
     assert names[-1] == new_session(clock.now()), "the host's time, as soon as it is later again"
+
+
+async def test_a_fresh_frame_on_its_way_tells_how_many_were_captured_unless_something_waits_behind_it() -> None:
+    box = handoff(frames=3)
+    assert not box.told_since(START)
+    box.put(frame(0), wait=False)
+    assert not box.told_since(START)
+    box.take()
+    assert box.told_since(START)
+    assert not box.told_since(START + timedelta(seconds=1))
+    box.put(frame(1), wait=False)
+    assert not box.told_since(START)
+
+
+async def test_a_frame_that_was_given_up_tells_nothing() -> None:
+    box = handoff(frames=1)
+    for seq in range(2):
+        box.put(frame(seq), wait=False)
+    while box.take() is not None:
+        pass
+    assert not box.told_since(START)
+
+
+async def test_a_frame_of_a_session_that_is_over_tells_nothing_of_the_next() -> None:
+    box = handoff()
+    box.put(frame(0), wait=False)
+    box.take()
+    box.seal()
+    assert not box.told_since(START)
