@@ -39,7 +39,7 @@ class Watch:
     shed_at: datetime | None = None
     """When ingest gave up frames of that session last: they were delivered, too."""
     grew_at: datetime | None = None
-    """By the host's clock, when the number captured was last seen to have grown."""
+    """By the host's clock, when the number captured was last seen to have grown, by a frame or by a heartbeat."""
     since: datetime | None = None
     """First status ever: what a camera that has never delivered is silent since."""
     state: CameraState | None = None
@@ -63,6 +63,11 @@ def saw_frame(watch: Watch, camera_id: str, frame: tuple[str, int, datetime], si
     watch.session, watch.seq, watch.frame_at, watch.shed_at = session, seq, at, None
     watch.state, watch.detail = None, ""
     return span
+
+
+def saw_growth(watch: Watch, at: datetime) -> None:
+    """A frame had been captured by `at`, by a host's clock: while frames come, heartbeats are rare."""
+    watch.grew_at = at if watch.grew_at is None else max(watch.grew_at, at)
 
 
 def saw_shed(watch: Watch, at: datetime) -> None:

@@ -6,16 +6,16 @@
 """
 
 from dataclasses import dataclass, field
-from math import hypot
 
 from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
 from sinks import spans
-from sinks.defects import Judgement, Rules, close_all, judge
+from sinks.defects import Judgement, Rules
 from sinks.ledger import Ended, SessionLedger, Sums
+from sinks.parts import PartRules
+from sinks.sighting import ended, sighted
 from sinks.sink import Verdict
 from sinks.spans import Span
 from sinks.state import CameraState, Memory
-from sinks.tracker import Sight, advance, forget
 
 Known = Inspection | Shed | CameraStatus | Expired
 """The messages that a camera's account is made of."""
@@ -27,6 +27,8 @@ class Policy:
 
     rules: Rules
     silence_s: float
+    parts: PartRules | None = None
+    """None: parts are not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,7 @@ def step(state: CameraState, message: Known, policy: Policy) -> Outcomes:
             outcomes = _shed(state, message)
         case CameraStatus():
             outcomes = _status(state, message, policy)
-    judgement = Judgement(closed.events + outcomes.judgement.events, closed.orders + outcomes.judgement.orders)
-    return Outcomes(outcomes.fresh, judgement, outcomes.spans)
+    return Outcomes(outcomes.fresh, closed + outcomes.judgement, outcomes.spans)
 
 
 def lose_log(state: CameraState) -> None:
@@ -146,8 +147,7 @@ def _end(state: CameraState, how: Ended, policy: Policy) -> Judgement:
         return Judgement()
     _end_ledger(state, memory.session, how)
     spans.ended_without_word(memory.watch, how)
-    forget(memory.tracks)
-    return close_all(memory.cases, policy.rules)
+    return ended(memory, state.camera_id, policy.rules)
 
 
 def _end_ledger(state: CameraState, session: str, how: Ended) -> None:
@@ -170,19 +170,10 @@ def _inspected(state: CameraState, seen: Inspection, policy: Policy) -> Outcomes
         return Outcomes()
     memory.face.last_frame, memory.face.last_frame_at = seen.frame_id, seen.captured_at
     span = spans.saw_frame(memory.watch, state.camera_id, (seen.session, seen.seq, seen.captured_at), policy.silence_s)
-    ended = state.sessions[seen.session].ended is not None
-    if seen.outcome != "inspected" or ended or not _telling(seen, found=bool(detections)):
-        return Outcomes(spans=(span,) if span else ())
-    settings = policy.rules.settings
-    sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, hypot(seen.width, seen.height), detections)
-    matches = advance(memory.tracks, sight, settings.max_move, settings.close_after_frames, settings.confirm_window)
-    return Outcomes(True, judge(memory.cases, matches, seen, policy.rules), (span,) if span else ())
-
-
-def _telling(seen: Inspection, *, found: bool) -> bool:
-    """Whether the frame says anything of defects. What is found on a dark or blurred one is raised, as missing it would
-    be worse; what is not found there may still be there. A frozen picture says nothing that it has not said before."""
-    return seen.health is None or (found and seen.health != "frozen")
+    spans.saw_growth(memory.watch, min(seen.captured_at, seen.inspected_at))  # no camera's clock runs ahead of it
+    over = state.sessions[seen.session].ended is not None
+    told = Judgement() if seen.outcome != "inspected" or over else sighted(memory, seen, policy.rules, policy.parts)
+    return Outcomes(True, told, (span,) if span else ())
 
 
 def _verdict(memory: Memory, seen: Inspection, verdict: Verdict) -> None:

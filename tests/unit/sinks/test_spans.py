@@ -84,6 +84,19 @@ def test_a_silence_that_lasts_is_open() -> None:
     )
 
 
+def test_while_frames_come_no_heartbeat_is_missed() -> None:
+    records: list[Known] = [status(1, at_s=0.1), *(inspected(seq) for seq in range(100))]
+    watch = Stepped().take(records).state.memory.watch
+    assert spans.open_span(watch, "press-1", START + timedelta(seconds=99 / FPS + 2.9), 3.0) is None
+    assert spans.open_span(watch, "press-1", START + timedelta(seconds=99 / FPS + 3.1), 3.0) is not None
+
+
+def test_a_frame_of_the_future_hides_no_silence() -> None:
+    ahead = inspected(1, late_s=3600).model_copy(update={"inspected_at": START + timedelta(seconds=1)})
+    watch = Stepped().take([inspected(0), ahead]).state.memory.watch
+    assert spans.open_span(watch, "press-1", START + timedelta(seconds=5), 3.0) is not None
+
+
 def test_a_camera_that_nobody_has_heard_of_is_not_silent() -> None:
     assert spans.open_span(Watch(), "press-1", START, 3.0) is None
 
