@@ -1,4 +1,4 @@
-"""Keeps one detector busy: one batch infers on its thread while the next gathers."""
+"""Keeps one detector busy: two batches are with it, on threads of their own if it allows that; the next gathers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,19 +36,19 @@ class _Answers:
     answers: list[Found | PoisonError]
 
 
-def detector_thread() -> ThreadPoolExecutor:
-    """The one thread that loads the model and runs it."""
-    return ThreadPoolExecutor(1, thread_name_prefix="detector")
+def detector_threads(count: int = 1) -> ThreadPoolExecutor:
+    """One thread loads the model, and runs it, too, where it may be given only one batch at once."""
+    return ThreadPoolExecutor(count, thread_name_prefix="detector")
 
 
 class Detecting:
     """The way to the detector for many frames at once. Event loop only; `run` must be running."""
 
     def __init__(
-        self, detector: Detector, thread: Executor, batcher: Batcher[_Asked], clock: Clock, emit: Emit
+        self, detector: Detector, threads: Executor, batcher: Batcher[_Asked], clock: Clock, emit: Emit
     ) -> None:
         self._detector = detector
-        self._thread = thread
+        self._threads = threads
         self._batcher = batcher
         self._clock = clock
         self._emit = emit
@@ -91,7 +91,7 @@ class Detecting:
         asked = [item for item in batch.items if not item.answer.cancelled()]
         loop = asyncio.get_running_loop()
         try:
-            done = await loop.run_in_executor(self._thread, self._answers, [item.picture for item in asked])
+            done = await loop.run_in_executor(self._threads, self._answers, [item.picture for item in asked])
         finally:
             self._inferring -= 1
             self._wake.set()
@@ -100,7 +100,7 @@ class Detecting:
         self._emit(BatchInferred(len(asked), batch.wait_s, done.infer_s, self._detector.info.runtime))
 
     def _answers(self, pictures: Sequence[Picture]) -> _Answers:
-        """On the detector's thread."""
+        """On a thread of the detector's."""
         started_at = self._clock.monotonic()
         answers = self._together(pictures) if pictures else []
         return _Answers(started_at, max(0.0, self._clock.monotonic() - started_at), answers)

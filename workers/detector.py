@@ -4,6 +4,7 @@ A runtime is a `Network`: it sees uint8 canvases of one shape and answers in can
 it a `Detector`, which takes pictures of any sizes and answers in the pixels of each.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,10 +48,12 @@ class ModelInfo:
     classes: tuple[str, ...]
     canvas: tuple[int, int] | None = None
     """Height and width, where the model takes only one."""
+    at_once: int = 1
+    """Batches that it may be given at once, each on a thread of its own."""
 
 
 class Detector(Protocol):
-    """A model that is ready to look at pictures. Used by one thread at a time."""
+    """A model that is ready to look at pictures. Used by `info.at_once` threads at a time."""
 
     @property
     def info(self) -> ModelInfo: ...
@@ -117,7 +120,9 @@ class LetterboxDetector:
         self._confidence = confidence
         side = -(-info.imgsz // STRIDE_PX) * STRIDE_PX
         height, width = info.canvas or (side, side)
-        self._pixels: NDArray[np.uint8] = np.empty(batch_size * height * width * 3, np.uint8)
+        self._buffers: deque[NDArray[np.uint8]] = deque(
+            np.empty(batch_size * height * width * 3, np.uint8) for _ in range(info.at_once)
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -130,6 +135,13 @@ class LetterboxDetector:
                 self.detect([black] * size)
 
     def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+        pixels = self._buffers.pop()
+        try:
+            return self._detect(pictures, pixels)
+        finally:
+            self._buffers.append(pixels)
+
+    def _detect(self, pictures: Sequence[Picture], pixels: NDArray[np.uint8]) -> list[Found]:
         fits = [self._fit(picture) for picture in pictures]
         groups: dict[tuple[int, int], list[int]] = {}
         for index, placed in enumerate(fits):
@@ -138,21 +150,13 @@ class LetterboxDetector:
         for members in groups.values():
             for start in range(0, len(members), self._batch_size):
                 part = members[start : start + self._batch_size]
-                rows = self._network.forward(self._canvases([pictures[i] for i in part], [fits[i] for i in part]))
+                rows = self._network.forward(_canvases([pictures[i] for i in part], [fits[i] for i in part], pixels))
                 for index, row in zip(part, rows, strict=True):
                     found[index] = self._found(row, fits[index], pictures[index])
         return [found[index] for index in range(len(pictures))]
 
     def _fit(self, picture: Picture) -> Fit:
         return fit(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas)
-
-    def _canvases(self, pictures: Sequence[Picture], fits: Sequence[Fit]) -> NDArray[np.uint8]:
-        height, width = fits[0].canvas
-        shape = (len(pictures), height, width, 3)
-        canvases = self._pixels[: len(pictures) * height * width * 3].reshape(shape)
-        for canvas, picture, placed in zip(canvases, pictures, fits, strict=True):
-            _place(picture, placed, canvas)
-        return canvases
 
     def _found(self, rows: NDArray[np.float32], placed: Fit, picture: Picture) -> Found:
         rows = rows[rows[:, 4] >= self._confidence]
@@ -165,6 +169,16 @@ class LetterboxDetector:
         order = np.argsort(-rows[kept, 4], kind="stable")
         rows, boxes = rows[kept][order], boxes[kept][order]
         return Found(boxes.astype(np.float32), np.minimum(rows[:, 4], np.float32(1)), rows[:, 5].astype(np.int64))
+
+
+def _canvases(pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pictures on canvases of one shape, in `pixels`, which is large enough."""
+    height, width = fits[0].canvas
+    shape = (len(pictures), height, width, 3)
+    canvases = pixels[: len(pictures) * height * width * 3].reshape(shape)
+    for canvas, picture, placed in zip(canvases, pictures, fits, strict=True):
+        _place(picture, placed, canvas)
+    return canvases
 
 
 def _place(picture: Picture, placed: Fit, canvas: NDArray[np.uint8]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from typing import Any
 
 from andon.errors import ConfigError, FatalError
@@ -14,7 +15,7 @@ from andon.settings import PoolSettings, Settings
 from andon.stage import Limits, Stage
 from workers import decode
 from workers.batcher import Batcher
-from workers.detecting import Detecting, detector_thread
+from workers.detecting import Detecting, detector_threads
 from workers.detector import Detector
 from workers.inspector import Bench, Inspector, Route
 from workers.ordered import OrderedPublishing
@@ -35,7 +36,11 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -
     if pool is None:
         known = ", ".join(life.settings.pools)
         raise ConfigError(f"--pool {pool_name}: no such pool; the pools are: {known}")
-    with detector_thread() as thread, decode.decode_threads(life.settings.worker.decode_threads) as decoders:
+    with (
+        detector_threads() as thread,
+        decode.decode_threads(life.settings.worker.decode_threads) as decoders,
+        ExitStack() as more,
+    ):
         try:
             detector = await _warm(life, lambda: open_detector(pool, pool_name), pool.model.weights, thread)
         except FatalError:
@@ -43,7 +48,9 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -
                 return
             raise
         if not life.stop.is_set():
-            await _inspect(life, pool_name, detector, thread, decoders)
+            at_once = detector.info.at_once
+            threads = thread if at_once == 1 else more.enter_context(detector_threads(at_once))
+            await _inspect(life, pool_name, detector, threads, decoders)
 
 
 async def _warm(life: Life, opened: Callable[[], Detector], weights: str, thread: Executor) -> Detector:
@@ -62,7 +69,7 @@ async def _warm(life: Life, opened: Callable[[], Detector], weights: str, thread
     return detector
 
 
-async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Executor, decoders: Executor) -> None:
+async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Executor, decoders: Executor) -> None:
     settings, kafka = life.settings, life.settings.kafka
     topic, group = settings.pool_topic(pool_name), settings.worker_group(pool_name)
     async with (
@@ -76,7 +83,7 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, thread: Execu
             return tasks.create_task(work, name=name)
 
         batch = settings.pools[pool_name].batch
-        detecting = Detecting(detector, thread, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
+        detecting = Detecting(detector, threads, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
         bench = Bench(
             detecting,
             decoders,

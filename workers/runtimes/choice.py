@@ -133,7 +133,7 @@ def _openvino(pool: PoolSettings, source: _Source) -> Detector:
     network = OpenVinoNetwork(exported, _openvino_device(pool.model.device), pool.model.confidence, source.named)
     canvas = exported.fixed[1:] if exported.fixed else None
     imgsz = max(canvas) if canvas else pool.model.imgsz or exported.imgsz
-    info = ModelInfo(source.digest, "openvino", network.device, imgsz, exported.classes, canvas)
+    info = ModelInfo(source.digest, "openvino", network.device, imgsz, exported.classes, canvas, network.at_once)
     return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import importlib
 import sys
+import threading
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ CHUNK = 4
 """Frames in one request: on a CPU more bring nothing, and each size is a model compiled by itself."""
 MAX_COMPILED = 32
 """Shapes kept compiled, some 20 MB each; past that the one longest unused goes."""
+AT_ONCE = 2
+"""Batches at once, each on a thread of its own: while one is letterboxed or read out, the other's requests keep the
+cores busy."""
 HINT = {"PERFORMANCE_HINT": "THROUGHPUT"}
 """Several requests at once, each on few threads of its own, instead of one on all: threads that wait for each other
 cost a third of the time. Source: OpenVINO, "High-level Performance Hints"."""
@@ -72,8 +76,26 @@ def import_openvino() -> Any:
     return importlib.import_module("openvino")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pool:
+    """Requests of one shape, for any thread."""
+
+    model: Any
+    streams: int
+    """Requests that run side by side; more wait for these within OpenVINO."""
+    idle: deque[Any] = field(default_factory=deque)
+
+    def take(self) -> Any:
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.model.create_infer_request()
+
+
 class OpenVinoNetwork:
     """A Network over an exported model, compiled for each shape that comes (0.3 s each, the common ones at warm-up)."""
+
+    at_once = AT_ONCE
 
     def __init__(self, exported: Exported, device: str, confidence: float, named: str) -> None:
         """Raises ConfigError where the model can't be read or the device is not there; `named` begins the message."""
@@ -88,23 +110,25 @@ class OpenVinoNetwork:
         self._exported = exported
         self.device = device
         self._confidence = confidence
-        self._idle: OrderedDict[tuple[int, int, int], deque[Any]] = OrderedDict()
+        self._pools: OrderedDict[tuple[int, int, int], _Pool] = OrderedDict()
+        self._choosing = threading.Lock()
 
     def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         rows: list[NDArray[np.float32]] = []
-        busy: deque[tuple[Any, int, deque[Any]]] = deque()
+        busy: deque[tuple[_Pool, Any, int]] = deque()
         begun = 0
-        while begun < len(canvases) or busy:
+        while begun < len(canvases):
             size = self._chunk(len(canvases) - begun)
-            idle = self._requests((size, *canvases.shape[1:3])) if begun < len(canvases) else None
-            if idle:
-                part = canvases[begun : begun + size]
-                request = idle.popleft()
-                self._start(request, part, size)
-                busy.append((request, len(part), idle))
-                begun += size
-            else:
+            pool = self._pool((size, *canvases.shape[1:3]))
+            if len(busy) >= pool.streams:
                 rows += self._finished(*busy.popleft())
+            part = canvases[begun : begun + size]
+            request = pool.take()
+            self._start(request, part, size)
+            busy.append((pool, request, len(part)))
+            begun += size
+        while busy:
+            rows += self._finished(*busy.popleft())
         return rows
 
     def _chunk(self, left: int) -> int:
@@ -117,25 +141,23 @@ class OpenVinoNetwork:
             part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
         request.start_async({0: part}, share_inputs=True)
 
-    def _finished(self, request: Any, count: int, idle: deque[Any]) -> list[NDArray[np.float32]]:
+    def _finished(self, pool: _Pool, request: Any, count: int) -> list[NDArray[np.float32]]:
         request.wait()
-        idle.append(request)
         output: NDArray[np.float32] = request.get_output_tensor(0).data[:count]
-        if self._exported.nms_free:
-            return list(output.copy())
-        return [suppress(predicted, self._confidence) for predicted in output]
+        rows = list(output.copy()) if self._exported.nms_free else [suppress(one, self._confidence) for one in output]
+        pool.idle.append(request)  # only now: another thread may take it at once
+        return rows
 
-    def _requests(self, shape: tuple[int, int, int]) -> deque[Any]:
-        """Those for this shape that are not under way."""
-        idle = self._idle.pop(shape, None)
-        if idle is None:
-            model = self._compile(shape)
-            at_once = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-            idle = deque(model.create_infer_request() for _ in range(at_once))
-        self._idle[shape] = idle
-        if len(self._idle) > MAX_COMPILED:
-            self._idle.popitem(last=False)
-        return idle
+    def _pool(self, shape: tuple[int, int, int]) -> _Pool:
+        with self._choosing:
+            pool = self._pools.pop(shape, None)
+            if pool is None:
+                model = self._compile(shape)
+                pool = _Pool(model, int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")))
+            self._pools[shape] = pool
+            if len(self._pools) > MAX_COMPILED:
+                self._pools.popitem(last=False)
+            return pool
 
     def _compile(self, shape: tuple[int, int, int]) -> Any:
         """For uint8 NHWC BGR canvases of `shape`; conversion and scaling become part of the model."""

@@ -21,7 +21,7 @@ from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, Told
 from workers.batcher import Batcher
 from workers.decode import Limits, decode_threads
-from workers.detecting import Detecting, detector_thread
+from workers.detecting import Detecting, detector_threads
 from workers.inspector import Bench, Inspector, Route
 from workers.ordered import OrderedPublishing
 from workers.quarantine import QuarantineLimit
@@ -95,7 +95,7 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """A running worker. What fails in it leaves as an ExceptionGroup, as in the real role."""
     clock, told, memory = FakeClock(), Told(), publisher or MemoryPublisher()
-    with detector_thread() as thread, decode_threads(2) as decoders:
+    with detector_threads() as thread, decode_threads(2) as decoders:
         async with asyncio.TaskGroup() as tasks:
 
             def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:

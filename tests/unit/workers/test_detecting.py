@@ -9,7 +9,7 @@ from andon.errors import FatalError, PoisonError
 from tests.detectors import FakeDetector, brightness, grey
 from tests.fakes import FakeClock, Told
 from workers.batcher import Batcher
-from workers.detecting import Detecting, detector_thread
+from workers.detecting import Detecting, detector_threads
 from workers.detector import Found, Picture
 
 
@@ -29,8 +29,8 @@ class Gate:
 
 
 @asynccontextmanager
-async def running(detector: FakeDetector, size: int = 4) -> AsyncIterator[Detecting]:
-    with detector_thread() as thread:
+async def running(detector: FakeDetector, size: int = 4, at_once: int = 1) -> AsyncIterator[Detecting]:
+    with detector_threads(at_once) as thread:
         detecting = Detecting(detector, thread, Batcher(size, 0.0), FakeClock(), Told())
         task = asyncio.create_task(detecting.run(), name="detect")
         yield detecting
@@ -54,6 +54,21 @@ async def test_while_one_batch_infers_the_next_one_gathers() -> None:
             gate.open.release()
         await asyncio.gather(*asked)
     assert detector.batches == [1, 3]
+
+
+async def test_a_full_batch_does_not_wait_for_the_one_before_where_the_detector_takes_two_at_once() -> None:
+    gate = Gate()
+    detector = FakeDetector(gate)
+    async with running(detector, size=2, at_once=2) as detecting:
+        asked = ask(detecting, 1)
+        await gate.arrival()
+        asked += ask(detecting, 2, 3, 4, 5)
+        await gate.arrival()
+        assert detector.batches == [1, 2], "both are under way and none is done"
+        for _ in range(3):
+            gate.open.release()
+        await asyncio.gather(*asked)
+    assert detector.batches == [1, 2, 2]
 
 
 async def test_each_asker_gets_the_answer_to_its_own_picture() -> None:
@@ -94,7 +109,7 @@ async def test_a_detector_that_gives_too_few_results_ends_the_process() -> None:
         def detect(self, pictures: Sequence[Picture]) -> list[Found]:
             return super().detect(pictures)[1:]
 
-    with detector_thread() as thread:
+    with detector_threads() as thread:
         detecting = Detecting(Short(), thread, Batcher(4, 0.0), FakeClock(), Told())
         task = asyncio.create_task(detecting.run(), name="detect")
         asked = ask(detecting, 1)
