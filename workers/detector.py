@@ -6,15 +6,19 @@ it a `Detector`, which takes pictures of any sizes and answers in the pixels of 
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.head import PLAIN, Head
+from workers.outlines import outline
+
 Picture = NDArray[np.uint8]
 """(H, W, 3), BGR."""
+BOX_COLUMNS = 6
 STRIDE_PX = 32
 """The coarsest grid of a YOLO model: a canvas' sides are multiples of it."""
 GREY = 114
@@ -33,6 +37,12 @@ class Found:
     """(n,), 0 to 1."""
     classes: NDArray[np.int64]
     """(n,): indices into the detector's class names."""
+    polygons: tuple[NDArray[np.float32] | None, ...] | None = None
+    """Of a segmentation model, n outlines (p, 2) of at most MAX_POLYGON points; None where a mask has no area."""
+    keypoints: NDArray[np.float32] | None = None
+    """Of a pose model, (n, k, 2 or 3): x, y inside the picture, and a confidence of 0 to 1 where the model has it."""
+    corners: NDArray[np.float32] | None = None
+    """Of an OBB model, (n, 4, 2): the rotated box, clockwise, its first edge the width; may lie outside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +58,24 @@ class ModelInfo:
     classes: tuple[str, ...]
     canvas: tuple[int, int] | None = None
     """Height and width, where the model takes only one."""
+    precision: str = ""
+    """fp32, fp16 or int8, as the weights are kept; empty where nothing says so."""
+    head: Head = PLAIN
     at_once: int = 1
     """Batches that it may be given at once, each on a thread of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """What a segmentation model saw on one canvas."""
+
+    rows: NDArray[np.float32]
+    """(k, 6 + m): after the class, the coefficients of the detection's mask."""
+    prototypes: NDArray[np.float32]
+    """(m, h, w), over the whole canvas: see `outlines`."""
+
+
+Answer = NDArray[np.float32] | Masked
 
 
 class Detector(Protocol):
@@ -73,10 +99,12 @@ class Detector(Protocol):
 class Network(Protocol):
     """A model as a runtime serves it."""
 
-    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
         """(n, H, W, 3) BGR, H and W multiples of STRIDE_PX -> n arrays (k, 6): x1, y1, x2, y2, confidence, class.
 
-        In canvas pixels, duplicates already suppressed. The canvases are the caller's again when this returns.
+        In canvas pixels, duplicates already suppressed. A pose model's rows go on with x, y (and confidence) of each
+        keypoint, an OBB model's with x, y of each corner; a segmentation model's come with prototypes where it saw
+        anything. The canvases are the caller's again when this returns.
         """
         ...
 
@@ -89,21 +117,47 @@ class Fit:
     """Height and width in pixels."""
     size: tuple[int, int]
     """Height and width of the scaled picture."""
-    scale: float
+    scale: tuple[float, float]
+    """Of x and of y: they differ by what rounding to whole pixels takes, and where the picture is stretched."""
     left: int
     top: int
+
+    @property
+    def end(self) -> NDArray[np.float32]:
+        """The picture's width and height."""
+        end: NDArray[np.float32] = np.divide((self.size[1], self.size[0]), self.scale, dtype=np.float32)
+        return end
+
+    def back(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """x and y in turn along the last axis, in canvas pixels -> in the picture's, which may lie outside it."""
+        times = points.shape[-1] // 2
+        moved = points - np.array([self.left, self.top] * times, np.float32)
+        scaled: NDArray[np.float32] = np.divide(moved, np.array(self.scale * times, np.float32))
+        return scaled
 
 
 def fit(height: int, width: int, imgsz: int, canvas: tuple[int, int] | None = None) -> Fit:
     """Scale the longer side to `imgsz` and centre on the smallest canvas that the model's grid allows.
 
-    `canvas` (height, width): the only one that the model takes, instead.
+    `canvas` (height, width): the only one that the model takes, instead. Source: ultralytics 8.4, `LetterBox`.
     """
     scale = imgsz / max(height, width) if canvas is None else min(canvas[0] / height, canvas[1] / width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     if canvas is None:
         canvas = -(-size[0] // STRIDE_PX) * STRIDE_PX, -(-size[1] // STRIDE_PX) * STRIDE_PX
-    return Fit(canvas, size, scale, (canvas[1] - size[1]) // 2, (canvas[0] - size[0]) // 2)
+    return Fit(
+        canvas, size, (size[1] / width, size[0] / height), (canvas[1] - size[1]) // 2, (canvas[0] - size[0]) // 2
+    )
+
+
+def stretched(height: int, width: int, imgsz: int, canvas: tuple[int, int] | None = None) -> Fit:
+    """Scale each side to the canvas' own, a square of `imgsz` by default, as RT-DETR is trained and predicts.
+
+    Source: ultralytics 8.4, `models/rtdetr/predict.py`: `scale_fill`.
+    """
+    side = -(-imgsz // STRIDE_PX) * STRIDE_PX
+    canvas = canvas or (side, side)
+    return Fit(canvas, canvas, (canvas[1] / width, canvas[0] / height), 0, 0)
 
 
 class LetterboxDetector:
@@ -156,19 +210,43 @@ class LetterboxDetector:
         return [found[index] for index in range(len(pictures))]
 
     def _fit(self, picture: Picture) -> Fit:
-        return fit(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas)
+        place = stretched if self._info.head.queries else fit
+        return place(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas)
 
-    def _found(self, rows: NDArray[np.float32], placed: Fit, picture: Picture) -> Found:
+    def _found(self, answer: Answer, placed: Fit, picture: Picture) -> Found:
+        rows = answer.rows if isinstance(answer, Masked) else answer
         rows = rows[rows[:, 4] >= self._confidence]
         if not np.isfinite(rows).all():
             raise ValueError("the model's output is not finite")
         height, width = picture.shape[:2]
-        boxes = (rows[:, :4] - np.array([placed.left, placed.top] * 2, np.float32)) / np.float32(placed.scale)
-        boxes = np.clip(boxes, 0, np.array([width, height] * 2, np.float32))
+        boxes = np.clip(placed.back(rows[:, :4]), 0, np.array([width, height] * 2, np.float32))
         kept = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         order = np.argsort(-rows[kept, 4], kind="stable")
         rows, boxes = rows[kept][order], boxes[kept][order]
-        return Found(boxes.astype(np.float32), np.minimum(rows[:, 4], np.float32(1)), rows[:, 5].astype(np.int64))
+        found = Found(boxes.astype(np.float32), np.minimum(rows[:, 4], np.float32(1)), rows[:, 5].astype(np.int64))
+        if self._info.head.task == "detect":
+            return found
+        return self._shaped(found, rows, answer, placed)
+
+    def _shaped(self, found: Found, rows: NDArray[np.float32], answer: Answer, placed: Fit) -> Found:
+        """`found` with what the model's task adds; `rows` are in the same order."""
+        head, extra = self._info.head, rows[:, BOX_COLUMNS:]
+        match head.task:
+            case "segment":
+                return replace(found, polygons=_polygons(rows, answer, placed))
+            case "pose":
+                points = extra.reshape(-1, head.keypoints, head.keypoint_values)
+                places = placed.back(points[..., :2]).clip(0, placed.end)
+                return replace(found, keypoints=np.concatenate([places, points[..., 2:].clip(0, 1)], axis=2))
+            case _:
+                return replace(found, corners=placed.back(extra).reshape(-1, 4, 2))
+
+
+def _polygons(rows: NDArray[np.float32], answer: Answer, placed: Fit) -> tuple[NDArray[np.float32] | None, ...]:
+    if not isinstance(answer, Masked):  # nothing was seen
+        return ()
+    points = (outline(row[BOX_COLUMNS:], answer.prototypes, row[:4], placed.canvas) for row in rows)
+    return tuple(None if one is None else placed.back(one).clip(0, placed.end) for one in points)
 
 
 def _canvases(pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -117,7 +117,7 @@ def _torch(pool: PoolSettings, source: _Source, where: str) -> Detector:
     device = device_named(pool.model.device, where)
     network = TorchNetwork(opened, device, pool.model.confidence)
     imgsz = pool.model.imgsz or opened.imgsz
-    info = ModelInfo(source.digest, "torch", str(device), imgsz, opened.classes)
+    info = ModelInfo(source.digest, "torch", str(device), imgsz, opened.classes, head=opened.head)
     return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
 
 
@@ -133,7 +133,16 @@ def _openvino(pool: PoolSettings, source: _Source) -> Detector:
     network = OpenVinoNetwork(exported, _openvino_device(pool.model.device), pool.model.confidence, source.named)
     canvas = exported.fixed[1:] if exported.fixed else None
     imgsz = max(canvas) if canvas else pool.model.imgsz or exported.imgsz
-    info = ModelInfo(source.digest, "openvino", network.device, imgsz, exported.classes, canvas, network.at_once)
+    info = ModelInfo(
+        source.digest,
+        "openvino",
+        network.device,
+        imgsz,
+        exported.classes,
+        canvas,
+        head=exported.head,
+        at_once=network.at_once,
+    )
     return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
 
 
@@ -147,7 +156,9 @@ def _onnx(pool: PoolSettings, source: _Source) -> Detector:
         path = cached_export(path, source.digest, _cache(pool), source.named, "onnx")
     model = open_onnx(path, pool.model.device, pool.batch.size, source.named)
     imgsz = max(model.canvas) if model.canvas else pool.model.imgsz or model.imgsz
-    info = ModelInfo(source.digest, "onnx", model.device, imgsz, model.classes, model.canvas)
+    info = ModelInfo(
+        source.digest, "onnx", model.device, imgsz, model.classes, model.canvas, head=model.head
+    )
     return LetterboxDetector(OnnxNetwork(model, pool.model.confidence), info, pool.batch.size, pool.model.confidence)
 
 

@@ -68,7 +68,7 @@ def export(job: Job) -> None:
 
 def check(opened: Opened, made: Path, named: str, form: str = "openvino") -> None:
     """Raises FatalError unless the export `made` sees what its source `opened` sees."""
-    info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes)
+    info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes, head=opened.head)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
     pictures = sample_pictures()
     served = _served(made, form, len(pictures), named)

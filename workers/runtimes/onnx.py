@@ -2,6 +2,7 @@
 
 import ast
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,21 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.runtimes.suppression import suppress
+from workers.detector import Answer
+from workers.head import PLAIN, Head, read_head
+from workers.runtimes.outputs import OutputReader
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 """Providers are named, so that none that talks to a service (Azure's comes with every wheel) is ever chosen."""
 INPUTS: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-BOX_COLUMNS = 6
-"""(B, n, 6) are boxes without duplicates; else it is (B, 4 + classes, anchors): even the smallest canvas has 21."""
 ERRORS_ONLY = 3
 """ONNX Runtime's own log levels: 2 is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A YOLO detection model that ONNX Runtime has loaded, and what it says of itself."""
+    """A YOLO or RT-DETR model that ONNX Runtime has loaded, and what it says of itself."""
 
     session: Any
     """An onnxruntime.InferenceSession; it may run in several threads at once."""
@@ -42,6 +43,7 @@ class OnnxModel:
     """Height and width, where the model takes only one."""
     floats: type[np.floating[Any]]
     """Of its input."""
+    head: Head = PLAIN
 
 
 def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel:
@@ -70,13 +72,13 @@ class OnnxNetwork:
 
     def __init__(self, model: OnnxModel, confidence: float) -> None:
         self._model = model
-        self._confidence = confidence
+        self._reader = OutputReader(model.head, len(model.classes), confidence)
         self._input = model.session.get_inputs()[0].name
-        self._output = model.session.get_outputs()[0].name
+        self._outputs = [output.name for output in model.session.get_outputs()]
         self._pool = ThreadPoolExecutor(model.lanes, "onnx")
         self._pixels: NDArray[Any] = np.zeros(0, model.floats)
 
-    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
         together = self._model.batch or (1 if self._model.device == "cpu" else len(canvases))
         inputs = self._inputs(-(-len(canvases) // together) * together, *canvases.shape[1:3])
         starts = range(0, len(canvases), together)
@@ -90,15 +92,13 @@ class OnnxNetwork:
             self._pixels = np.zeros(size, self._model.floats)
         return self._pixels[:size].reshape(count, 3, height, width)
 
-    def _run(self, part: NDArray[np.uint8], inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+    def _run(self, part: NDArray[np.uint8], inputs: NDArray[Any]) -> Sequence[Answer]:
         """Inputs past the length of `part` fill up a batch of fixed size: what is found in them is left out."""
         planes = part.transpose(0, 3, 1, 2)[:, ::-1]
         np.multiply(planes, np.float32(1 / 255), out=inputs[: len(part)], casting="same_kind")
-        output = self._model.session.run([self._output], {self._input: inputs})[0]
-        predicted: NDArray[np.float32] = output[: len(part)].astype(np.float32, copy=False)
-        if predicted.shape[2] == BOX_COLUMNS:
-            return list(predicted)
-        return [suppress(one, self._confidence) for one in predicted]
+        outputs = self._model.session.run(self._outputs, {self._input: inputs})
+        numbers = [output[: len(part)].astype(np.float32, copy=False) for output in outputs]
+        return self._reader.answers(numbers, part.shape[1:3])
 
 
 def _place(device: str, named: str) -> str:
@@ -139,15 +139,17 @@ def _described(session: Any, place: str, lanes: int, named: str) -> OnnxModel:
     """From what ultralytics writes into the file: texts of Python literals."""
     said = session.get_modelmeta().custom_metadata_map
     try:
-        task, names = said["task"], ast.literal_eval(said["names"])
+        names = ast.literal_eval(said["names"])
         classes = tuple(str(names[index]) for index in sorted(names))
         imgsz = max(int(side) for side in ast.literal_eval(said["imgsz"]))
         (given,) = session.get_inputs()
         floats, (batch, channels, height, width) = INPUTS[given.type], given.shape
+        keypoints = {key: ast.literal_eval(said[key]) for key in ("kpt_shape", "kpt_names") if key in said}
+        head = read_head(said | keypoints, named)
     except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ConfigError(f"{named}: not an ONNX model that ultralytics exported ({type(error).__name__})") from None
-    if task != "detect" or channels != 3:
-        raise ConfigError(f"{named}: a {task} model of {channels} channels; a YOLO detection model of 3 is needed")
+    if channels != 3:
+        raise ConfigError(f"{named}: a model of {channels} channels; one of 3 is needed")
     canvas = (height, width) if isinstance(height, int) and isinstance(width, int) else None
     fixed = batch if isinstance(batch, int) else None
-    return OnnxModel(session, place, lanes, classes, imgsz, fixed, canvas, floats)
+    return OnnxModel(session, place, lanes, classes, imgsz, fixed, canvas, floats, head)

@@ -5,6 +5,7 @@ import importlib
 import sys
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.runtimes.suppression import suppress
+from workers.detector import Answer
+from workers.head import PLAIN, Head, read_head
+from workers.runtimes.outputs import OutputReader
 
 CHUNK = 4
 """Frames in one request: on a CPU more bring nothing, and each size is a model compiled by itself."""
@@ -38,25 +41,25 @@ class Exported:
     nms_free: bool
     fixed: tuple[int, int, int] | None
     """Batch, height and width, where the export knows only one shape."""
+    head: Head = PLAIN
 
 
 def read_export(folder: Path, where: str) -> Exported:
-    """Raises ConfigError where `folder` is not a YOLO detection model that ultralytics exported."""
+    """Raises ConfigError where `folder` is not a model that ultralytics exported, or of a task that is not served."""
     models = sorted(folder.glob("*.xml"))
     card = folder / "metadata.yaml"
     if len(models) != 1 or not card.is_file():
         raise ConfigError(f"{where}: {folder}: not an OpenVINO export (one .xml, its .bin and metadata.yaml)")
     try:
         said = yaml.safe_load(card.read_text(encoding="utf-8"))
-        names, task = said["names"], said["task"]
+        names = said["names"]
         imgsz = [int(side) for side in said["imgsz"]]
         fixed = None if said.get("args", {}).get("dynamic") else (int(said.get("batch", 1)), imgsz[0], imgsz[1])
         classes = tuple(str(names[index]) for index in sorted(names))
+        head = read_head(said, f"{where}: {folder}")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"{where}: {card}: not what ultralytics writes ({type(error).__name__})") from None
-    if task != "detect":
-        raise ConfigError(f"{where}: {folder}: a {task} model; a YOLO detection model is needed")
-    return Exported(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed)
+    return Exported(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed, head)
 
 
 def export_digest(exported: Exported) -> str:
@@ -109,26 +112,26 @@ class OpenVinoNetwork:
             raise ConfigError(f"{named}: OpenVINO can't serve it on {device}: {reason}") from None
         self._exported = exported
         self.device = device
-        self._confidence = confidence
+        self._reader = OutputReader(exported.head, len(exported.classes), confidence)
         self._pools: OrderedDict[tuple[int, int, int], _Pool] = OrderedDict()
         self._choosing = threading.Lock()
 
-    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        rows: list[NDArray[np.float32]] = []
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
+        rows: list[Answer] = []
         busy: deque[tuple[_Pool, Any, int]] = deque()
         begun = 0
         while begun < len(canvases):
             size = self._chunk(len(canvases) - begun)
             pool = self._pool((size, *canvases.shape[1:3]))
             if len(busy) >= pool.streams:
-                rows += self._finished(*busy.popleft())
+                rows += self._finished(*busy.popleft(), canvases.shape[1:3])
             part = canvases[begun : begun + size]
             request = pool.take()
             self._start(request, part, size)
             busy.append((pool, request, len(part)))
             begun += size
         while busy:
-            rows += self._finished(*busy.popleft())
+            rows += self._finished(*busy.popleft(), canvases.shape[1:3])
         return rows
 
     def _chunk(self, left: int) -> int:
@@ -141,12 +144,12 @@ class OpenVinoNetwork:
             part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
         request.start_async({0: part}, share_inputs=True)
 
-    def _finished(self, pool: _Pool, request: Any, count: int) -> list[NDArray[np.float32]]:
+    def _finished(self, pool: _Pool, request: Any, count: int, canvas: tuple[int, int]) -> Sequence[Answer]:
         request.wait()
-        output: NDArray[np.float32] = request.get_output_tensor(0).data[:count]
-        rows = list(output.copy()) if self._exported.nms_free else [suppress(one, self._confidence) for one in output]
+        outputs: list[NDArray[np.float32]] = [tensor.data[:count] for tensor in request.output_tensors]
+        answers = self._reader.answers(outputs, canvas)
         pool.idle.append(request)  # only now: another thread may take it at once
-        return rows
+        return answers
 
     def _pool(self, shape: tuple[int, int, int]) -> _Pool:
         with self._choosing:

@@ -1,6 +1,7 @@
 """Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.runtimes.suppression import MAX_DETECTIONS, NMS_IOU
+from workers.detector import Answer
+from workers.head import PLAIN
+from workers.runtimes.outputs import OutputReader
+from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
 from workers.runtimes.ultralytics_model import Opened
+
+MAX_BOXES = 30_000
+"""ultralytics' default: of more, the least confident are left out before they are compared."""
 
 
 def cuda_available() -> bool:
@@ -35,29 +42,50 @@ class TorchNetwork:
     def __init__(self, opened: Opened, device: torch.device, confidence: float) -> None:
         self._device = device
         self._half = device.type == "cuda"
-        self._nms_free = opened.nms_free
+        self._nms_free = opened.nms_free or opened.head.queries
         self._confidence = confidence
+        self._head = opened.head
         self._class_count = len(opened.classes)
+        self._reader = OutputReader(opened.head, len(opened.classes), confidence)
         model = opened.model.fuse().to(device, memory_format=torch.channels_last)
         self._model: Any = model.half() if self._half else model
         if device.type == "cpu":
             torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one thread on a small machine
 
     @torch.inference_mode()
-    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
         pixels = torch.from_numpy(canvases).to(self._device)
         # (n, H, W, BGR) seen as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
         pixels = pixels.permute(0, 3, 1, 2).flip(1)
         inputs = (pixels.half() if self._half else pixels.float()).mul_(1 / 255)
         output = self._model(inputs.contiguous(memory_format=torch.channels_last))
         predicted = output[0] if isinstance(output, (tuple, list)) else output
+        predicted, prototypes = predicted if isinstance(predicted, tuple) else (predicted, None)
         rows = predicted.float() if self._nms_free else self._suppressed(predicted.float())
-        return [row.cpu().numpy() for row in rows]
+        if self._head == PLAIN:
+            return [row.cpu().numpy() for row in rows]
+        canvas = canvases.shape[1], canvases.shape[2]
+        return [self._answer(row.cpu().numpy(), prototypes, index, canvas) for index, row in enumerate(rows)]
+
+    def _answer(
+        self, rows: NDArray[np.float32], prototypes: torch.Tensor | None, index: int, canvas: tuple[int, int]
+    ) -> Answer:
+        """Of the picture `index`; its prototypes are fetched only where something was seen."""
+        seen = prototypes is not None and bool((rows[:, 4] >= self._confidence).any())
+        fetched = prototypes[index].float().cpu().numpy() if prototypes is not None and seen else None
+        return self._reader.answer(rows, fetched, canvas)
 
     def _suppressed(self, predicted: torch.Tensor) -> list[torch.Tensor]:
         from ultralytics.utils.nms import non_max_suppression  # noqa: PLC0415 - after import_ultralytics
 
+        rotated = self._head.task == "obb"
         kept: list[torch.Tensor] = non_max_suppression(
-            predicted, self._confidence, NMS_IOU, max_det=MAX_DETECTIONS, nc=self._class_count
+            predicted,
+            self._confidence,
+            NMS_IOU,
+            max_det=MAX_DETECTIONS,
+            nc=self._class_count,
+            max_nms=MAX_ROTATED if rotated else MAX_BOXES,
+            rotated=rotated,
         )
         return kept

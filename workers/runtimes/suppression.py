@@ -4,21 +4,72 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float32]
 NMS_IOU = 0.7
 """Of two boxes of one class that overlap by more, the weaker goes: ultralytics' default for predict and val."""
 MAX_DETECTIONS = 300
+MAX_ROTATED = 1024
+"""Rotated boxes are compared all with all: no more than this many, the most confident, 4 MB for each number."""
 
 
-def suppress(predicted: NDArray[np.float32], confidence: float) -> NDArray[np.float32]:
-    """(4 + classes, anchors) of centre x, centre y, width, height and class scores -> (k, 6) without duplicates."""
-    scores = predicted[4:].max(axis=0)
-    kept = scores > confidence
-    predicted, scores = predicted[:, kept], scores[kept]
-    classes = predicted[4:].argmax(axis=0)
-    centres, sizes = predicted[:2].T, predicted[2:4].T
+def suppress(predicted: Floats, confidence: float, class_count: int | None = None) -> Floats:
+    """(4 + classes + extra, anchors) of centre x, centre y, width, height, class scores -> (k, 6 + extra).
+
+    Corners, confidence, class and the extra values of what is left. `class_count` None: there are no extra values.
+    """
+    rows = _candidates(predicted, confidence, class_count)
+    centres, sizes = rows[:, :2], rows[:, 2:4]
     corners = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
     lefts_and_sizes = np.concatenate([corners[:, :2], sizes], axis=1)
-    chosen = cv2.dnn.NMSBoxesBatched(lefts_and_sizes, scores, classes, confidence, NMS_IOU)  # type: ignore[arg-type]  # takes arrays
+    classes = rows[:, 5].astype(np.int32)
+    chosen = cv2.dnn.NMSBoxesBatched(lefts_and_sizes, rows[:, 4], classes, confidence, NMS_IOU)  # type: ignore[arg-type]  # takes arrays
     index = np.asarray(chosen, dtype=np.int64).reshape(-1)[:MAX_DETECTIONS]
-    rows: NDArray[np.float32] = np.column_stack([corners[index], scores[index], classes[index]]).astype(np.float32)
+    left: Floats = np.concatenate([corners[index], rows[index, 4:]], axis=1)
+    return left
+
+
+def suppress_rotated(predicted: Floats, confidence: float, class_count: int) -> Floats:
+    """(4 + classes + 1, anchors), the last an angle in radians -> (k, 7): the same, confidence, class and angle.
+
+    A box goes if any more confident one of its class overlaps it, one that goes itself, too: Fast NMS. Source: YOLACT
+    (arXiv:1904.02689), section 5, as ultralytics 8.4 uses it for these boxes (`utils/nms.py`, `rotated=True`).
+    """
+    rows = _candidates(predicted, confidence, class_count)
+    rows = rows[np.argsort(-rows[:, 4], kind="stable")][:MAX_ROTATED]
+    rivals = np.triu(rows[:, 5, None] == rows[None, :, 5], k=1)
+    kept = ~(rivals & (_overlaps(rows) > NMS_IOU)).any(axis=0)
+    left: Floats = rows[kept][:MAX_DETECTIONS]
+    return left
+
+
+def _candidates(predicted: Floats, confidence: float, class_count: int | None) -> Floats:
+    """(k, 6 + extra): centre, size, the best class' score, that class, the extra values."""
+    ends = 4 + (class_count or len(predicted) - 4)
+    scores = predicted[4:ends].max(axis=0)
+    kept = scores > confidence
+    predicted, scores = predicted[:, kept], scores[kept]
+    classes = predicted[4:ends].argmax(axis=0)
+    rows: Floats = np.column_stack([predicted[:4].T, scores, classes, predicted[ends:].T]).astype(np.float32)
     return rows
+
+
+def _overlaps(rows: Floats) -> Floats:
+    """How alike rotated boxes are, all with all: 1 less the Hellinger distance of the Gaussians that they stand for.
+
+    Source: "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union" (arXiv:2106.06072), as in
+    ultralytics 8.4, `utils/metrics.py`, `batch_probiou`.
+    """
+    tiny = np.float32(1e-7)
+    width, height = rows[:, 2] ** 2 / 12, rows[:, 3] ** 2 / 12
+    sine, cosine = np.sin(rows[:, 6]), np.cos(rows[:, 6])
+    xx, yy = width * cosine**2 + height * sine**2, width * sine**2 + height * cosine**2
+    xy = (width - height) * cosine * sine
+    off_x, off_y = (rows[:, axis, None] - rows[None, :, axis] for axis in (0, 1))
+    sum_xx, sum_yy, sum_xy = (one[:, None] + one[None, :] for one in (xx, yy, xy))
+    area = np.maximum(xx * yy - xy**2, 0)
+    shared = np.maximum(sum_xx * sum_yy - sum_xy**2, 0)
+    near = (sum_xx * off_y**2 + sum_yy * off_x**2 - 2 * sum_xy * off_x * off_y) / (shared + tiny) / 4
+    alike = np.log(shared / (4 * np.sqrt(area[:, None] * area[None, :]) + tiny) + tiny) / 2
+    distance = np.clip(near + alike, tiny, 100)
+    overlaps: Floats = 1 - np.sqrt(1 - np.exp(-distance) + tiny)
+    return overlaps

@@ -11,21 +11,23 @@ from filelock import FileLock
 from PIL import Image
 
 from andon.errors import ConfigError
+from workers.head import PLAIN, Head, read_head
 from workers.runtimes.torchvision_shim import ensure_torchvision
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A YOLO detection model on the CPU, in fp32, its NMS-free head switched on where it has one."""
+    """A YOLO or RT-DETR model on the CPU, in fp32, its NMS-free head switched on where it has one."""
 
     model: Any
-    """An ultralytics DetectionModel, in eval mode."""
+    """An ultralytics DetectionModel (the other tasks' and RT-DETR's are subclasses of it), in eval mode."""
     yolo: Any
     """The same model as ultralytics' own front door, which exports it."""
     classes: tuple[str, ...]
     imgsz: int
     """What it was trained at."""
     nms_free: bool
+    head: Head = PLAIN
 
 
 def import_ultralytics(cache: Path) -> Any:
@@ -53,7 +55,8 @@ def open_weights(weights: Path, cache: Path, named: str) -> Opened:
     """Load `weights`, which runs the code in it: check its digest first.
 
     Raises:
-        ConfigError: it is not a YOLO detection model. `named` begins the message: the key and the file of the user's.
+        UnknownTaskError: it is a model of a task that is not served.
+        ConfigError: it is no such model. `named` begins each message: the key and the file of the user's.
     """
     ultralytics = import_ultralytics(cache)
     try:
@@ -62,16 +65,23 @@ def open_weights(weights: Path, cache: Path, named: str) -> Opened:
     except Exception as error:  # whatever a pickle may raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ConfigError(f"{named}: not a YOLO model that ultralytics opens: {reason}") from None
-    head = model.model[-1] if hasattr(model, "model") else None
-    if yolo.task != "detect" or not isinstance(head, ultralytics.nn.modules.Detect):
-        kind = f"{yolo.task} ({type(head).__name__})"
-        raise ConfigError(f"{named}: a {kind} model; a YOLO detection model is needed")
+    last = model.model[-1] if hasattr(model, "model") else None
+    head = read_head(_said(yolo, last), named)
+    if not isinstance(last, (ultralytics.nn.modules.Detect, ultralytics.nn.modules.RTDETRDecoder)):
+        raise ConfigError(f"{named}: a model that ends in {type(last).__name__}; one of YOLO or RT-DETR is needed")
     model = model.float().eval()
-    nms_free = getattr(head, "one2one_cv2", None) is not None
+    nms_free = getattr(last, "one2one_cv2", None) is not None
     if nms_free:
         model.end2end = True
     classes = tuple(str(names[index]) for index in sorted(names))
-    return Opened(model, yolo, classes, _trained_imgsz(yolo), nms_free)
+    return Opened(model, yolo, classes, _trained_imgsz(yolo), nms_free, head)
+
+
+def _said(yolo: Any, last: Any) -> dict[str, Any]:
+    """What an export of the model would say of itself."""
+    names = getattr(yolo.model, "kpt_names", None)
+    kind = type(last).__name__
+    return {"task": yolo.task, "head": kind, "kpt_shape": getattr(last, "kpt_shape", None), "kpt_names": names}
 
 
 def _trained_imgsz(yolo: Any) -> int:
