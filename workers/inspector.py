@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
-
 from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError, QuarantineReason
 from andon.events import Emit, FrameInspected, FramesShed, RecordQuarantined
 from andon.messages import (
-    Box,
     CameraStatus,
     Detection,
     Expired,
@@ -31,7 +28,8 @@ from andon.wire import encode as write_record
 from workers import decode
 from workers.decode import Decoded
 from workers.detecting import Detecting, Seen
-from workers.detector import Found, ModelInfo
+from workers.detections import detections as detected
+from workers.detector import ModelInfo
 from workers.gaps import Gaps
 from workers.ordered import OrderedPublishing, Result, Spawn
 from workers.quarantine import QuarantineLimit, quarantined
@@ -152,7 +150,7 @@ class Inspector:
     # ---- the ways that a record can end
 
     def _inspected(self, delivery: Delivery, frame: Frame, decoded: Decoded, seen: Seen, decode_s: float) -> Result:
-        detections = _detections(seen.found, self._model.classes, decoded)
+        detections = detected(seen.found, self._model, decoded)
         timings = Timings(decode_s=decode_s, wait_s=seen.wait_s, infer_s=seen.infer_s, batch_size=seen.batch_size)
         looked_at = _LookedAt(decoded.width, decoded.height, detections, timings)
         inspection = self._inspection(delivery.record, frame, "inspected", looked_at=looked_at)
@@ -248,16 +246,3 @@ class _Told:
     def __call__(self) -> None:
         self.delivery.done()
         self.emit(self.event)
-
-
-def _detections(found: Found, classes: Sequence[str], decoded: Decoded) -> tuple[Detection, ...]:
-    """In pixels of the frame as it was published, at whatever size it was decoded."""
-    if not len(found.boxes):  # most frames of most lines
-        return ()
-    height, width = decoded.picture.shape[:2]
-    scale = np.array([decoded.width / width, decoded.height / height] * 2)
-    rows = zip((found.boxes * scale).tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
-    return tuple(
-        Detection(label=classes[index], confidence=confidence, box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
-        for (x1, y1, x2, y2), confidence, index in rows
-    )
