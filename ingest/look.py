@@ -1,15 +1,18 @@
 """What one picture looks like, in a few numbers: all that image health is judged by.
 
-At 1080p a look costs 0.04 ms, with the sharpness 0.5 ms.
+At 640x480 a look costs 0.07 ms, with the sharpness 0.4 ms more.
 """
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.source import Bgr
 
+Plane = NDArray[np.uint8]
+"""One channel: uint8 (H, W)."""
 GLANCE_PX = 160
 """The longer side of what is compared and measured for brightness; every so many pixels one is taken."""
 DETAIL_PX = 640
@@ -36,33 +39,36 @@ class Looker:
     """Measures one camera's pictures, in their order."""
 
     def __init__(self) -> None:
-        self._before: Bgr | None = None
+        self._before: Plane | None = None
 
     def look(self, bgr: Bgr, *, sharpness: bool) -> Look:
         """`bgr`: uint8 (H, W, 3), not kept and not changed."""
-        green = bgr[:, :, 1]
-        glance = _thinned(green, GLANCE_PX)
+        glance = _thinned(bgr, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
         below = np.cumsum(cv2.calcHist([glance], [0], None, [256], [0, 256]))
+        dim, bright = below.searchsorted((glance.size * 0.25, glance.size * 0.95))
         return Look(
-            bright=int(np.searchsorted(below, glance.size * 0.95)),
-            dim=int(np.searchsorted(below, glance.size * 0.25)),
+            bright=int(bright),
+            dim=int(dim),
             change=float(cv2.norm(glance, before, cv2.NORM_L1)) / glance.size
             if before is not None and same_size
             else None,
-            sharpness=_sharpness(_thinned(green, DETAIL_PX)) if sharpness else None,
+            sharpness=_sharpness(_thinned(bgr, DETAIL_PX)) if sharpness else None,
             size=(bgr.shape[1], bgr.shape[0]),
         )
 
 
-def _thinned(plane: Bgr, longest_px: int) -> Bgr:
-    """Every n-th pixel of every n-th row: no averaging, which would hide that noise changes."""
-    step = max(1, max(plane.shape) // longest_px)
-    return np.ascontiguousarray(plane[::step, ::step])
+def _thinned(bgr: Bgr, longest_px: int) -> Plane:
+    """Green of every n-th pixel of every n-th row: no averaging, which would hide that noise changes."""
+    step = max(1, max(bgr.shape[:2]) // longest_px)
+    if step == 1:
+        return np.asarray(cv2.extractChannel(bgr, 1), np.uint8)  # in half of numpy's time
+    return np.ascontiguousarray(bgr[::step, ::step, 1])
 
 
-def _sharpness(plane: Bgr) -> float:
+def _sharpness(plane: Plane) -> float:
     """Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy (2000)."""
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(plane, cv2.CV_16S))
-    return float(deviation[0][0]) ** 2
+    edges = cv2.Laplacian(plane, cv2.CV_16S)
+    mean_square = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size  # both sums in a seventh of meanStdDev's time
+    return float(mean_square - (cv2.sumElems(edges)[0] / edges.size) ** 2)
