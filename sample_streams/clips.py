@@ -4,7 +4,7 @@ They are encoded as a camera encodes: no B-frames, one slice a picture, a keyfra
 with an empty belt, so that playing it in a loop shows no part that jumps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,14 +17,20 @@ from sample_streams.truth import clip_truth, save
 
 FOLDER = Path(__file__).parent / "clips"
 
-_LINE = LineSpec(n_frames=330)
+_LINE = LineSpec(fps=15, n_frames=330, defect_rate=0.25, second_defect_rate=0.4)
 CLIPS = {
-    "press-1": replace(_LINE, seed=22),
-    "press-2": replace(_LINE, seed=23, look=Look(metal_grey=152.0, belt_grey=66.0, light_angle_rad=2.4)),
-    "weld-1": replace(_LINE, seed=114, look=Look(metal_grey=175.0, belt_grey=50.0, light_gradient=0.28)),
-    "weld-2": replace(_LINE, seed=4, look=Look(flicker=0.045, noise_grey=3.2, light_angle_rad=4.0)),
+    "press-1": replace(_LINE, seed=64, parts_per_minute=40.0),
+    "press-2": replace(
+        _LINE, seed=55, parts_per_minute=46.0, look=Look(metal_grey=152.0, belt_grey=66.0, light_angle_rad=2.4)
+    ),
+    "weld-1": replace(
+        _LINE, seed=294, parts_per_minute=36.0, look=Look(metal_grey=175.0, belt_grey=50.0, light_gradient=0.28)
+    ),
+    "weld-2": replace(
+        _LINE, seed=145, parts_per_minute=50.0, look=Look(flicker=0.045, noise_grey=3.2, light_angle_rad=4.0)
+    ),
 }
-"""Each clip's name and line. The seeds were chosen for four to eight defects of four classes or more."""
+"""Each clip's name and line. The seeds were chosen for four or five defects of three classes or more."""
 
 _X264 = {
     "preset": "slow",
@@ -36,10 +42,11 @@ _X264 = {
 }
 
 
-def write_all(folder: Path = FOLDER) -> list[Path]:
-    """Write every clip and its truth into the folder; returns the paths of the MP4 files."""
+def write_all(folder: Path = FOLDER, lines: Mapping[str, LineSpec] = CLIPS) -> Iterator[Path]:
+    """Write each line's clip, named as it is, and its truth into the folder; yields the paths of the MP4 files."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [write(folder / f"{name}.mp4", spec) for name, spec in CLIPS.items()]
+    for name, spec in lines.items():
+        yield write(folder / f"{name}.mp4", spec)
 
 
 def write(path: Path, spec: LineSpec) -> Path:

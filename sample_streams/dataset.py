@@ -1,73 +1,110 @@
-"""Pictures to train and to validate on: single frames of many short lines that differ in seed, light and speed."""
+"""Data sets: single frames of many short lines that differ in seed, speed, light and noise, in ultralytics' layout."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from sample_streams.render import Camera, Frame
-from sample_streams.spec import CLASSES, LineSpec, Look
+from sample_streams.spec import CLASSES, FASTEST, SLOWEST, LineSpec, Look
 from sample_streams.truth import FrameTruth, frame_truth
 
-TRAIN_SEED, VAL_SEED = 1_000_000, 2_000_000
-"""First seeds of the two splits. Clips use seeds below 1,000,000, so no split shares a line with another."""
+TRAIN_SEED, VAL_SEED, TEST_SEED = 1_000_000, 2_000_000, 3_000_000
+"""First seeds of the splits. Clips use seeds below 1,000,000, so no split shares a line with another."""
+_EMPTY = 0.04
+_PITCHES = 5
 
 
-def build(folder: Path, train: int, val: int) -> Path:
-    """Write both splits in ultralytics' layout below `folder`, unless they are there; returns its data.yaml."""
-    for split, first_seed, count in (("train", TRAIN_SEED, train), ("val", VAL_SEED, val)):
-        _write_split(folder, split, range(first_seed, first_seed + count))
-    described = {"path": str(folder.resolve()), "train": "images/train", "val": "images/val"}
-    lines = [f"{key}: {value}" for key, value in described.items()]
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Some frames: each is the frame of a line of its own, whose seed names it."""
+
+    name: str
+    first_seed: int
+    images: int
+    line: LineSpec
+    """What its lines have in common; their speed, look and length vary."""
+
+
+TRAINING = LineSpec(defect_rate=0.85, second_defect_rate=0.65, most_defects=4)
+"""Crowded with defects, so that each picture teaches much; one part in seven is good."""
+MEASURING = LineSpec(defect_rate=0.5)
+"""Half of the parts are bad, no worse than on any line: enough of each class, and enough good parts to fail on."""
+
+
+def splits(train: int, val: int, test: int = 0, seed: int = TRAIN_SEED) -> tuple[Split, ...]:
+    """Pictures to train on, to choose the best epoch by, and to measure it on: a million seeds from each other."""
+    step = VAL_SEED - TRAIN_SEED
+    return (
+        Split("train", seed, train, TRAINING),
+        Split("val", seed + step, val, MEASURING),
+        Split("test", seed + 2 * step, test, MEASURING),
+    )
+
+
+def build(folder: Path, parts: Iterable[Split], told: Callable[[str], None] = lambda text: None) -> Path:
+    """Write the splits below `folder`, but for the pictures that are there; returns its data.yaml."""
+    parts = tuple(split for split in parts if split.images)
+    for split in parts:
+        told(f"{split.name}: {split.images} pictures, {_write_split(folder, split)} of them drawn now")
+    lines = [f"path: {folder.resolve()}", *(f"{split.name}: images/{split.name}" for split in parts)]
     lines += ["names:", *(f"  {number}: {name}" for number, name in enumerate(CLASSES))]
     (folder / "data.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "data.yaml"
 
 
-def sample(seed: int) -> tuple[Frame, FrameTruth]:
-    """Draw one frame of a line of its own: (480, 640, 3) uint8 BGR and its labels; one in ten is an empty belt."""
+def sample(seed: int, line: LineSpec = TRAINING) -> tuple[Frame, FrameTruth]:
+    """Draw one frame of a line of its own: (480, 640, 3) uint8 BGR and its labels; one in 25 is an empty belt."""
     rng = np.random.default_rng([seed, 6])
-    spec = vary(seed, rng)
+    spec = vary(replace(line, seed=seed), rng)
     camera = Camera(spec)
-    index = 0 if rng.random() < 0.1 else int(rng.integers(spec.margin_frames, spec.n_frames))
+    filled = round((spec.width_px / 2) / spec.step_px) + spec.margin_frames
+    index = 0 if rng.random() < _EMPTY else int(rng.integers(filled, spec.n_frames - filled))
     return camera.frame(index), frame_truth(spec, camera.parts, index)
 
 
-def vary(seed: int, rng: np.random.Generator) -> LineSpec:
-    """A line with most parts defective, its look drawn from a range about the clips' own."""
+def vary(line: LineSpec, rng: np.random.Generator) -> LineSpec:
+    """The line at a speed and with a look drawn from the whole range, a few parts long."""
     look = Look(
-        metal_grey=float(rng.uniform(140, 185)),
-        belt_grey=float(rng.uniform(45, 75)),
-        light_gradient=float(rng.uniform(0.0, 0.35)),
+        metal_grey=float(rng.uniform(138, 188)),
+        belt_grey=float(rng.uniform(42, 78)),
+        light_gradient=float(rng.uniform(0.0, 0.38)),
         light_angle_rad=float(rng.uniform(0, 6.28)),
         flicker=float(rng.uniform(0, 0.06)),
-        noise_grey=float(rng.uniform(0.0, 4.0)),
-        exposure_s=float(rng.uniform(0.004, 0.014)),
+        noise_grey=float(rng.uniform(0.5, 4.5)),
+        exposure_s=float(rng.uniform(0.0003, 0.0016)),
+        softness_px=float(rng.uniform(0.3, 0.95)),
     )
-    return replace(LineSpec(seed=seed, n_frames=180, defect_rate=0.8, second_defect_rate=0.6), look=look)
+    spec = replace(line, parts_per_minute=float(rng.uniform(SLOWEST, FASTEST)), look=look)
+    way = spec.width_px + _PITCHES * spec.pitch_px
+    return replace(spec, n_frames=round(way / spec.step_px) + 2 * spec.margin_frames)
 
 
 def label_lines(truth: FrameTruth, spec: LineSpec) -> str:
-    """The frame's labels as YOLO writes them: class and box centre and size, relative to the picture."""
+    """The frame's boxes as YOLO writes them: class and box centre and size, relative to the picture."""
     lines = []
-    for label in truth.labels:
-        x1, y1, x2, y2 = label.box
+    for number, (x1, y1, x2, y2) in truth.boxes:
         x, y = (x1 + x2) / 2 / spec.width_px, (y1 + y2) / 2 / spec.height_px
         w, h = (x2 - x1) / spec.width_px, (y2 - y1) / spec.height_px
-        lines.append(f"{label.class_number} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
+        lines.append(f"{number} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
     return "".join(lines)
 
 
-def _write_split(folder: Path, split: str, seeds: range) -> None:
-    images, labels = folder / "images" / split, folder / "labels" / split
+def _write_split(folder: Path, split: Split) -> int:
+    """Draw what is missing of the split; returns how many pictures that were."""
+    images, labels = folder / "images" / split.name, folder / "labels" / split.name
     images.mkdir(parents=True, exist_ok=True)
     labels.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
+    drawn = 0
+    for seed in range(split.first_seed, split.first_seed + split.images):
         target = labels / f"{seed}.txt"
         if target.exists():  # written after its image: a broken-off run goes on where it stopped
             continue
-        image, truth = sample(seed)
+        image, truth = sample(seed, split.line)
         quality = 70 + seed % 26  # what cameras and encoders do to a picture is part of what is learnt
         cv2.imwrite(str(images / f"{seed}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        target.write_text(label_lines(truth, LineSpec()), encoding="utf-8")
+        target.write_text(label_lines(truth, split.line), encoding="utf-8")
+        drawn += 1
+    return drawn

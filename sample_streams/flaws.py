@@ -9,11 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sample_streams.shapes import Hole, Kind, Point
+from sample_streams.spec import SIZES
 
-_TRIES = 400
-_EDGE_PX = 5.0
+_TRIES = 300
+_EDGE_PX = 4.0
+_MARGIN_PX = 2.0
+_LEAST_SIDE_PX = 16.0
 
 Stroke: TypeAlias = tuple[Point, ...]
+Rect: TypeAlias = tuple[float, float, float, float]
+_Drawn: TypeAlias = tuple[tuple[Stroke, ...], float]
+
+_EXTENT_PX: dict[str, tuple[tuple[float, float], ...]] = {
+    "scratch": ((36, 48), (54, 74), (80, 112)),
+    "crack": ((34, 46), (50, 70), (74, 104)),
+    "dent": ((9.5, 11.5), (13, 16), (17.5, 21)),
+    "stain": ((9.5, 11.5), (13, 16), (18, 22)),
+}
+"""From and to, for each of the sizes: the length of lines, the radius of blots. A hole's sizes stand in its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +34,39 @@ class Flaw:
     """A defect's geometry in its part's pixels: open strokes of a width, or (width 0) one closed outline."""
 
     name: str
+    size: str
     strokes: tuple[Stroke, ...]
     width_px: float
 
     @property
-    def bounds(self) -> tuple[float, float, float, float]:
+    def points(self) -> NDArray[np.float64]:
+        """All points of all strokes (N, 2)."""
+        return np.array([point for stroke in self.strokes for point in stroke])
+
+    @property
+    def bounds(self) -> Rect:
         """(x1, y1, x2, y2) in the part's own coordinates."""
-        return bounds(np.array([p for stroke in self.strokes for p in stroke]), self.width_px / 2)
+        return bounds(self.points, self.width_px / 2)
 
 
-def bounds(points: NDArray[np.float64], pad: float) -> tuple[float, float, float, float]:
+def bounds(points: NDArray[np.float64], pad: float) -> Rect:
     """Bounding box (x1, y1, x2, y2) of points (N, 2), widened by `pad` on each side."""
     low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def draw_flaw(name: str, kind: Kind, taken: tuple[Flaw, ...], rng: np.random.Generator) -> Flaw | None:
+def annotated(points: NDArray[np.float64], width_px: float) -> Rect:
+    """The box that a person would draw about strokes: a little off them, and never thinner than 16 pixels."""
+    x1, y1, x2, y2 = bounds(points, width_px / 2 + _MARGIN_PX)
+    across, down = max(_LEAST_SIDE_PX - (x2 - x1), 0.0) / 2, max(_LEAST_SIDE_PX - (y2 - y1), 0.0) / 2
+    return x1 - across, y1 - down, x2 + across, y2 + down
+
+
+def draw_flaw(name: str, size: str, kind: Kind, taken: tuple[Flaw, ...], rng: np.random.Generator) -> Flaw | None:
     """Draw a defect of the class that lies on the metal, clear of the `taken` ones; None where no place was found."""
     for _ in range(_TRIES):
-        flaw = _missing_hole(kind, rng) if name == "missing_hole" else _PAINTERS[name](_anywhere(kind, rng), rng)
+        strokes, width = _missing_hole(size, kind, rng) if name == "missing_hole" else _drawn(name, size, kind, rng)
+        flaw = Flaw(name, size, strokes, width)
         on_metal = name == "missing_hole" or _lies_on_metal(flaw, kind)
         if on_metal and all(_apart(flaw, other) for other in taken):
             return flaw
@@ -52,9 +79,10 @@ def missing_holes(kind: Kind, flaws: tuple[Flaw, ...]) -> frozenset[Hole]:
     return frozenset(h for h in kind.holes for c in centres if math.hypot(h.x - c[0], h.y - c[1]) < h.radius / 2)
 
 
-def _anywhere(kind: Kind, rng: np.random.Generator) -> Point:
+def _drawn(name: str, size: str, kind: Kind, rng: np.random.Generator) -> _Drawn:
     x, y = rng.uniform(-1, 1, 2)
-    return float(x * kind.half_width), float(y * kind.half_height)
+    extent = float(rng.uniform(*_EXTENT_PX[name][SIZES.index(size)]))
+    return _PAINTERS[name]((float(x * kind.half_width), float(y * kind.half_height)), extent, rng)
 
 
 def _lies_on_metal(flaw: Flaw, kind: Kind) -> bool:
@@ -67,20 +95,27 @@ def _apart(flaw: Flaw, other: Flaw, gap: float = 10.0) -> bool:
     return a[2] + gap < b[0] or b[2] + gap < a[0] or a[3] + gap < b[1] or b[3] + gap < a[1]
 
 
-def _scratch(at: Point, rng: np.random.Generator) -> Flaw:
-    length, heading, bend = rng.uniform(38, 100), rng.uniform(0, math.pi), rng.uniform(-0.5, 0.5)
-    return Flaw("scratch", (_walk(at, heading, np.full(10, bend / 10), float(length)),), float(rng.uniform(2.4, 3.8)))
+def _scratch(at: Point, length: float, rng: np.random.Generator) -> _Drawn:
+    heading, bend = rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.6)
+    line = _walk(at, heading, np.full(10, bend / 10), length)
+    width = float(rng.uniform(2.3, 3.4))
+    strokes: tuple[Stroke, ...] = (line,)
+    if rng.random() < 0.5:  # what scratches has more than one edge
+        off, cut = width + rng.uniform(2.0, 5.0), int(rng.integers(1, 4))
+        dx, dy = -off * math.sin(heading), off * math.cos(heading)
+        strokes = (line, tuple((x + dx, y + dy) for x, y in line[cut : len(line) - cut + 1]))
+    return strokes, width
 
 
-def _crack(at: Point, rng: np.random.Generator) -> Flaw:
-    length, heading = float(rng.uniform(40, 95)), float(rng.uniform(0, 2 * math.pi))
+def _crack(at: Point, length: float, rng: np.random.Generator) -> _Drawn:
+    heading = float(rng.uniform(0, 2 * math.pi))
     # Turns alternate, so that a crack zigzags about its heading where a scratch runs smoothly.
-    turns = rng.uniform(0.5, 1.1, 9) * np.where(np.arange(9) % 2 == 0, 1, -1)
+    turns = rng.uniform(0.5, 1.2, 11) * np.where(np.arange(11) % 2 == 0, 1, -1)
     trunk = _walk(at, heading - 0.4, turns, length)
-    fork = trunk[int(rng.integers(3, 7))]
+    fork = trunk[int(rng.integers(3, 8))]
     side = 0.9 if rng.random() < 0.5 else -0.9
-    branch = _walk(fork, heading + side, turns[:4], length * 0.3)
-    return Flaw("crack", (trunk, branch), float(rng.uniform(2.6, 3.8)))
+    branch = _walk(fork, heading + side, turns[:4], length * float(rng.uniform(0.2, 0.36)))
+    return (trunk, branch), float(rng.uniform(2.2, 3.2))
 
 
 def _walk(start: Point, heading: float, turns: NDArray[np.float64], length: float) -> Stroke:
@@ -91,21 +126,20 @@ def _walk(start: Point, heading: float, turns: NDArray[np.float64], length: floa
     return tuple(zip(xs.tolist(), ys.tolist(), strict=True))
 
 
-def _dent(at: Point, rng: np.random.Generator) -> Flaw:
-    radius, aspect = float(rng.uniform(9, 20)), float(rng.uniform(0.75, 1.0))
-    return Flaw("dent", (_round(at, np.full(24, radius), aspect),), 0.0)
+def _dent(at: Point, radius: float, rng: np.random.Generator) -> _Drawn:
+    return (_round(at, np.full(24, radius), float(rng.uniform(0.78, 1.0))),), 0.0
 
 
-def _stain(at: Point, rng: np.random.Generator) -> Flaw:
-    angles = np.arange(24) * (2 * math.pi / 24)
-    lobes = sum(rng.uniform(0, 0.16) * np.sin(k * angles + rng.uniform(0, 2 * math.pi)) for k in (2, 3, 5))
-    return Flaw("stain", (_round(at, rng.uniform(10, 24) * (1 + lobes), 1.0),), 0.0)
+def _stain(at: Point, radius: float, rng: np.random.Generator) -> _Drawn:
+    angles = np.arange(36) * (2 * math.pi / 36)
+    lobes = sum(rng.uniform(0, 0.3 / k) * np.sin(k * angles + rng.uniform(0, 2 * math.pi)) for k in (2, 3, 4, 6))
+    return (_round(at, radius * (1 + lobes), float(rng.uniform(0.8, 1.0))),), 0.0
 
 
-def _missing_hole(kind: Kind, rng: np.random.Generator) -> Flaw:
-    drilled = [hole for hole in kind.holes if hole.drilled]
-    hole = drilled[int(rng.integers(len(drilled)))]
-    return Flaw("missing_hole", (_round((hole.x, hole.y), np.full(24, hole.radius), 1.0),), 0.0)
+def _missing_hole(size: str, kind: Kind, rng: np.random.Generator) -> _Drawn:
+    holes = [hole for hole in kind.holes if hole.size == size]
+    hole = holes[int(rng.integers(len(holes)))]
+    return (_round((hole.x, hole.y), np.full(24, hole.radius), 1.0),), 0.0
 
 
 def _round(at: Point, radii: NDArray[np.float64], aspect: float) -> Stroke:
@@ -114,7 +148,7 @@ def _round(at: Point, radii: NDArray[np.float64], aspect: float) -> Stroke:
     return tuple(zip(xs.tolist(), ys.tolist(), strict=True))
 
 
-_PAINTERS: dict[str, Callable[[Point, np.random.Generator], Flaw]] = {
+_PAINTERS: dict[str, Callable[[Point, float, np.random.Generator], _Drawn]] = {
     "scratch": _scratch,
     "dent": _dent,
     "stain": _stain,

@@ -1,6 +1,8 @@
 """The line's kinematics: which parts pass, with which defects, and where each lies in each frame (pure)."""
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +10,11 @@ from numpy.typing import NDArray
 
 from sample_streams.flaws import Flaw, draw_flaw
 from sample_streams.shapes import KINDS, Kind
-from sample_streams.spec import CLASSES, LineSpec
+from sample_streams.spec import DEFECTS, SIZES, LineSpec
 
 SHADOW_PX = 14.0
 """How far a part's shadow reaches beyond the part: out of the picture means out with its shadow."""
+_WIDEST = max(kind.reach for kind in KINDS.values()) + SHADOW_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Part:
     kind: Kind
     entry_frame: int
     exit_frame: int
+    belt_px: float
+    """How far the belt has run when the part's centre lies on the picture's left edge."""
     y_px: float
     angle_rad: float
     flaws: tuple[Flaw, ...]
@@ -45,36 +50,39 @@ class Pose:
 def plan(spec: LineSpec) -> tuple[Part, ...]:
     """All parts of the line, in the order in which they enter; each passes wholly between the margins."""
     rng = np.random.default_rng([spec.seed, 1])
-    interval = spec.fps * 60 / spec.parts_per_minute
-    entry, parts = float(spec.margin_frames), list[Part]()
+    parts = list[Part]()
     while True:
-        part = _draw_part(spec, len(parts), math.ceil(entry), rng)
+        place = spec.pitch_px * (len(parts) + (1 + rng.uniform(-1, 1)) * spec.position_jitter)
+        part = _draw_part(spec, len(parts), spec.margin_frames * spec.step_px + _WIDEST + place, rng)
         if part.exit_frame >= spec.n_frames - spec.margin_frames:
             return tuple(parts)
         parts.append(part)
-        entry += interval * (1 + rng.uniform(-1, 1) * spec.spacing_jitter)
 
 
 def pose(spec: LineSpec, part: Part, frame: int) -> Pose:
     """Where the part lies in the frame; outside the picture before it enters and after it left."""
-    start = -part.kind.reach - SHADOW_PX
-    return Pose(start + spec.step_px * (frame - part.entry_frame), part.y_px, part.angle_rad)
+    return Pose(spec.step_px * frame - part.belt_px, part.y_px, part.angle_rad)
 
 
-def in_view(parts: tuple[Part, ...], frame: int) -> tuple[Part, ...]:
-    """The parts of which something may be seen in the frame."""
-    return tuple(part for part in parts if part.entry_frame <= frame <= part.exit_frame)
+def in_view(parts: Sequence[Part], frame: int) -> tuple[Part, ...]:
+    """Those of the parts (in the order in which they enter) of which something may be seen in the frame."""
+    entered = bisect_right(parts, frame, key=lambda part: part.entry_frame)
+    first = entered
+    while first and parts[first - 1].exit_frame >= frame:
+        first -= 1
+    return tuple(parts[first:entered])
 
 
-def _draw_part(spec: LineSpec, number: int, entry: int, rng: np.random.Generator) -> Part:
+def _draw_part(spec: LineSpec, number: int, belt_px: float, rng: np.random.Generator) -> Part:
     kind = list(KINDS.values())[int(rng.integers(len(KINDS)))]
-    way = spec.width_px + 2 * (kind.reach + SHADOW_PX)
     angle = rng.uniform(0, 2 * math.pi) if kind.is_round else rng.uniform(-1, 1) * spec.tilt_jitter_rad
+    reach = kind.reach + SHADOW_PX
     return Part(
         part_id=f"p{number:03d}",
         kind=kind,
-        entry_frame=entry,
-        exit_frame=entry + math.ceil(way / spec.step_px),
+        entry_frame=math.ceil((belt_px - reach) / spec.step_px),
+        exit_frame=math.floor((belt_px + spec.width_px + reach) / spec.step_px),
+        belt_px=float(belt_px),
         y_px=float(spec.height_px / 2 + rng.uniform(-1, 1) * spec.lateral_jitter_px),
         angle_rad=float(angle),
         flaws=_draw_flaws(spec, kind, rng),
@@ -83,10 +91,13 @@ def _draw_part(spec: LineSpec, number: int, entry: int, rng: np.random.Generator
 
 
 def _draw_flaws(spec: LineSpec, kind: Kind, rng: np.random.Generator) -> tuple[Flaw, ...]:
-    if rng.random() >= spec.defect_rate:
-        return ()
     flaws: tuple[Flaw, ...] = ()
-    for _ in range(2 if rng.random() < spec.second_defect_rate else 1):
-        flaw = draw_flaw(CLASSES[int(rng.integers(len(CLASSES)))], kind, flaws, rng)
-        flaws += () if flaw is None else (flaw,)
+    chance = spec.defect_rate
+    while len(flaws) < spec.most_defects and rng.random() < chance:
+        name, size = DEFECTS[int(rng.integers(len(DEFECTS)))], int(rng.integers(len(SIZES)))
+        drawn = (draw_flaw(name, smaller, kind, flaws, rng) for smaller in SIZES[size::-1])
+        flaw = next((flaw for flaw in drawn if flaw), None)
+        if flaw is None:  # no place is left for it
+            break
+        flaws, chance = (*flaws, flaw), spec.second_defect_rate
     return flaws

@@ -4,17 +4,28 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 Point: TypeAlias = tuple[float, float]
+
+_ARC = np.linspace(0, math.pi / 2, 24)
+_FULL = np.linspace(0, 2 * math.pi, 64, endpoint=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A round hole; only a `drilled` one can be forgotten."""
+    """A round hole; forgetting it is a defect of its `size` (see spec.SIZES)."""
 
     x: float
     y: float
     radius: float
-    drilled: bool = True
+    size: str
+
+    @property
+    def rim(self) -> NDArray[np.float64]:
+        """Its edge: points (N, 2)."""
+        return np.stack([self.x + self.radius * np.cos(_FULL), self.y + self.radius * np.sin(_FULL)], 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,17 @@ class Kind:
         """Whether the part may lie at any angle without its outline showing it."""
         return self.corner >= min(self.half_width, self.half_height)
 
+    @property
+    def outline(self) -> NDArray[np.float64]:
+        """The part's edge: points (N, 2)."""
+        dx, dy = self.half_width - self.corner, self.half_height - self.corner
+        corners = ((dx, dy, 0.0), (-dx, dy, 0.5), (-dx, -dy, 1.0), (dx, -dy, 1.5))
+        arcs = [
+            np.array([x, y]) + self.corner * np.stack([np.cos(_ARC + turn * math.pi), np.sin(_ARC + turn * math.pi)], 1)
+            for x, y, turn in corners
+        ]
+        return np.concatenate(arcs)
+
     def depth(self, point: Point) -> float:
         """Distance from the point to the nearest edge, of the outline or of a hole; negative outside the metal."""
         qx = abs(point[0]) - (self.half_width - self.corner)
@@ -47,14 +69,24 @@ class Kind:
         return min(-outside, *to_holes)
 
 
-def _ring(count: int, at_radius: float, radius: float) -> tuple[Hole, ...]:
-    angles = (2 * math.pi * i / count for i in range(count))
-    return tuple(Hole(at_radius * math.cos(a), at_radius * math.sin(a), radius) for a in angles)
+def _ring(count: int, at_radius: float, sizes: tuple[tuple[str, float], ...]) -> tuple[Hole, ...]:
+    holes = []
+    for i in range(count):
+        angle, (size, radius) = 2 * math.pi * i / count, sizes[i % len(sizes)]
+        holes.append(Hole(at_radius * math.cos(angle), at_radius * math.sin(angle), radius, size))
+    return tuple(holes)
 
 
 BRACKET = Kind(
-    "bracket", 98.0, 70.0, 16.0,
-    (*(Hole(x, y, 12.0) for x in (-72.0, 72.0) for y in (-45.0, 45.0)), Hole(0.0, 0.0, 18.0, drilled=False)),
+    "bracket", 116.0, 84.0, 19.0,
+    (
+        *(Hole(x, y, 13.5, "medium") for x in (-87.0, 87.0) for y in (-55.0, 55.0)),
+        *(Hole(0.0, y, 10.0, "small") for y in (-58.0, 58.0)),
+        Hole(0.0, 0.0, 20.0, "large"),
+    ),
 )  # fmt: skip
-FLANGE = Kind("flange", 92.0, 92.0, 92.0, (*_ring(6, 66.0, 11.0), Hole(0.0, 0.0, 26.0, drilled=False)))
+FLANGE = Kind(
+    "flange", 108.0, 108.0, 108.0,
+    (*_ring(6, 82.0, (("medium", 13.5), ("small", 10.0))), Hole(0.0, 0.0, 25.0, "large")),
+)  # fmt: skip
 KINDS = {kind.name: kind for kind in (BRACKET, FLANGE)}

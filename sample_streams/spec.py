@@ -5,8 +5,15 @@ Two equal `LineSpec` give byte-identical frames, so a clip, its truth and a trai
 
 from dataclasses import dataclass
 
-CLASSES = ("scratch", "dent", "stain", "crack", "missing_hole")
-"""Names of the defect classes; a class's position is its number in labels and in the model."""
+DEFECTS = ("scratch", "dent", "stain", "crack", "missing_hole")
+"""Names of the defect classes."""
+CLASSES = ("part", *DEFECTS)
+"""What the model knows: a class's position is its number in data sets and in the model."""
+SIZES = ("small", "medium", "large")
+"""What sizes mean in pixels stands in flaws.py, for holes in shapes.py."""
+
+SLOWEST, FASTEST = 30.0, 240.0
+"""Parts a minute between which the model was trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +25,16 @@ class Look:
     light_gradient: float = 0.18
     """Relative fall of brightness from the lamp's side to the other."""
     light_angle_rad: float = 0.6
-    flicker: float = 0.025
+    flicker: float = 0.02
     """Relative amplitude of the lamps' flicker."""
-    flicker_hz: float = 1.7
-    noise_grey: float = 2.5
+    flicker_hz: float = 100.1
+    """Twice the mains' frequency, which is never quite 50 Hz: the camera sees the slow beat with its own rate."""
+    noise_grey: float = 2.0
     """Standard deviation of the sensor's noise."""
-    exposure_s: float = 0.010
-    """Motion blur is the way that the belt goes in this time."""
+    exposure_s: float = 0.0008
+    """What moves smears by the way that the belt goes in this time; flicker faster than it evens out."""
+    softness_px: float = 0.5
+    """Standard deviation of the lens's blur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +44,41 @@ class LineSpec:
     seed: int = 0
     width_px: int = 640
     height_px: int = 480
-    fps: int = 15
-    n_frames: int = 300
+    fps: int = 30
+    n_frames: int = 600
     margin_frames: int = 8
     """Frames without any part at the beginning and at the end, so that a loop has no seam."""
-    parts_per_minute: float = 38.0
-    belt_speed_px_s: float = 205.0
-    spacing_jitter: float = 0.06
-    """Relative deviation of the distance between two parts."""
-    lateral_jitter_px: float = 45.0
+    parts_per_minute: float = 60.0
+    pitch_px: float = 340.0
+    """From one part's centre to the next one's: the belt must run as fast as parts a minute ask."""
+    position_jitter: float = 0.04
+    """How far a part may lie before or behind its place on the belt, in pitches."""
+    lateral_jitter_px: float = 40.0
     tilt_jitter_rad: float = 0.2
-    defect_rate: float = 0.35
+    defect_rate: float = 0.2
     """Probability that a part has a defect."""
     second_defect_rate: float = 0.3
-    """Probability that a part with a defect has a second one."""
+    """Probability that a part with a defect has another one, and so on up to `most_defects`."""
+    most_defects: int = 2
     look: Look = Look()
 
     def __post_init__(self) -> None:
-        if min(self.width_px, self.height_px, self.fps, self.n_frames) < 1 or self.belt_speed_px_s <= 0:
-            raise ValueError("a line needs a picture, frames and a belt that moves")
+        if min(self.width_px, self.height_px, self.fps, self.n_frames) < 1:
+            raise ValueError("a line needs a picture and frames: width_px, height_px, fps and n_frames from 1 on")
+        if min(self.parts_per_minute, self.pitch_px) <= 0:
+            raise ValueError("a line needs a belt that moves: parts_per_minute and pitch_px above 0")
+
+    @property
+    def belt_speed_px_s(self) -> float:
+        """How fast the belt runs."""
+        return self.parts_per_minute / 60 * self.pitch_px
 
     @property
     def step_px(self) -> float:
         """How far the belt moves from one frame to the next."""
         return self.belt_speed_px_s / self.fps
+
+    @property
+    def smear_px(self) -> float:
+        """How far the belt moves while the shutter is open."""
+        return self.belt_speed_px_s * self.look.exposure_s

@@ -1,4 +1,7 @@
-"""A part drawn once, flat and unturned, to be moved over the belt: brushed metal, holes, edges, defects, shadow."""
+"""A part drawn once, as it lies under the camera, to be pasted into each frame that it is seen in.
+
+What every frame would do to it again is done here: turning it, the lens's blur, and the smear of its motion.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,67 +11,115 @@ import numpy as np
 
 from sample_streams.flaws import missing_holes
 from sample_streams.line import SHADOW_PX, Part
-from sample_streams.paint import SCALE, Gray, Picture, Pixels, fill, paint_flaw
+from sample_streams.paint import SCALE, Gray, Picture, fill, paint_flaw
 from sample_streams.shapes import Hole, Kind
+from sample_streams.spec import LineSpec
 
-_ARC = np.linspace(0, math.pi / 2, 24)
+_SPARE_PX = 4
+"""Room about a sprite for its blur, apart from its smear."""
+_SHADOW = 0.6
+"""How much of the belt's light a part takes away at most."""
+_TINT = np.array([1.02, 1.0, 0.985], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """A part's picture, SCALE sprite pixels for one, its centre in the middle.
+    """A part's picture; the scene behind it becomes `scene * keep + add`.
 
-    metal: (S, S, 3) float32 BGR 0-255; cover: (S, S) float32 0-1, where the part hides the belt; shade: (S, S)
-    float32 0-1, how much light it takes from the belt.
+    keep, add: (H, W, 3) float32. The part's centre lies `x` columns from the left; row 0 is the picture's row `top`.
     """
 
-    metal: Picture
-    cover: Gray
-    shade: Gray
+    keep: Picture
+    add: Picture
+    x: int
+    top: int
+
+    def paste(self, scene: Picture, x_px: float) -> None:
+        """Lay the part on the scene (H, W, 3) float32, in place, its centre at column `x_px`."""
+        left = math.floor(x_px) - self.x
+        rows = _overlap(self.top, self.keep.shape[0], scene.shape[0])
+        columns = _overlap(left, self.keep.shape[1], scene.shape[1])
+        if rows.stop <= rows.start or columns.stop <= columns.start:
+            return
+        part = scene[rows, columns]
+        ours = (slice(rows.start - self.top, rows.stop - self.top), slice(columns.start - left, columns.stop - left))
+        rest = x_px - math.floor(x_px)
+        np.multiply(part, _shifted(self.keep, ours, rest), out=part)
+        np.add(part, _shifted(self.add, ours, rest), out=part)
 
 
-def draw_sprite(part: Part, metal_grey: float, *, flaws: bool = True) -> Sprite:
+def draw_sprite(part: Part, spec: LineSpec, *, flaws: bool = True) -> Sprite:
     """Draw the part; with `flaws` false as it would be without its defects, of otherwise the same pixels."""
     side = 2 * math.ceil((part.kind.reach + SHADOW_PX) * SCALE)
-    rng = np.random.default_rng([part.seed, 2])
-    metal = _brushed(side, metal_grey, rng)
+    metal = _brushed(side, spec.look.metal_grey, np.random.default_rng([part.seed, 2]))
     forgotten = missing_holes(part.kind, part.flaws) if flaws else frozenset[Hole]()
     cover = _cover(side, part.kind, forgotten)
     for number, flaw in enumerate(part.flaws if flaws else ()):
         paint_flaw(metal, flaw, part.angle_rad, np.random.default_rng([part.seed, 3, number]))
     metal += _edges(cover, part.angle_rad)[..., None]
-    return Sprite(np.clip(metal, 0, 255), cover, _shade(cover, part.angle_rad))
+    add = cover[..., None] * np.clip(metal, 0, 255)
+    keep = (1 - _SHADOW * _shade(cover, part.angle_rad)) * (1 - cover)
+    return _seen(part, spec, np.asarray(keep, np.float32), np.asarray(add, np.float32))
 
 
-def outline(kind: Kind) -> Pixels:
-    """The part's outline (N, 2), in its own pixels."""
-    dx, dy = kind.half_width - kind.corner, kind.half_height - kind.corner
-    corners = ((dx, dy, 0.0), (-dx, dy, 0.5), (-dx, -dy, 1.0), (dx, -dy, 1.5))
-    arcs = [
-        np.stack([x + kind.corner * np.cos(_ARC + turn * math.pi), y + kind.corner * np.sin(_ARC + turn * math.pi)], 1)
-        for x, y, turn in corners
-    ]
-    return np.concatenate(arcs)
+def smear(spec: LineSpec) -> Gray:
+    """The motion's kernel (1, N): as many pixels as the belt moves while the shutter is open, ends in fractions."""
+    way = max(spec.smear_px, 1.0)
+    side = math.ceil((way - 1) / 2)
+    kernel = np.ones((1, 2 * side + 1), np.float32)
+    if side:
+        kernel[0, 0] = kernel[0, -1] = (way - (2 * side - 1)) / 2
+    return np.asarray(kernel / kernel.sum(), np.float32)
+
+
+def _overlap(start: int, length: int, within: int) -> slice:
+    return slice(max(start, 0), min(start + length, within))
+
+
+def _shifted(picture: Picture, window: tuple[slice, slice], rest: float) -> Picture:
+    """The window of the picture moved `rest` (0 to 1) pixels to the right."""
+    rows, columns = window
+    before = slice(max(columns.start - 1, 0), max(columns.stop - 1, 0))
+    if before.stop - before.start < columns.stop - columns.start:  # the first column has none before it
+        return picture[rows, columns]  # it only holds room: what is a pixel off there is seen by nobody
+    return np.asarray(cv2.addWeighted(picture[rows, columns], 1 - rest, picture[rows, before], rest, 0), np.float32)
+
+
+def _seen(part: Part, spec: LineSpec, keep: Gray, add: Picture) -> Sprite:
+    """Turn, shrink and blur what was drawn at SCALE."""
+    kernel = smear(spec)
+    half = keep.shape[0] // (2 * SCALE) + _SPARE_PX + kernel.shape[1] // 2 + 1
+    c, s, middle = math.cos(part.angle_rad) / SCALE, math.sin(part.angle_rad) / SCALE, keep.shape[0] / 2
+    top = math.floor(part.y_px) - half
+    move = np.array([[c, -s, half - (c - s) * middle], [s, c, part.y_px - top - (s + c) * middle]])
+    blur = max(spec.look.softness_px, 0.3) * SCALE  # less would let the metal's grain flicker as it shrinks
+    size = (2 * half, 2 * half)
+    keep = cv2.warpAffine(cv2.GaussianBlur(keep, (0, 0), blur), move, size, borderValue=1.0)  # type: ignore[assignment]
+    add = cv2.warpAffine(cv2.GaussianBlur(add, (0, 0), blur), move, size)  # type: ignore[assignment]
+    kept = cv2.filter2D(keep, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return Sprite(
+        np.repeat(np.asarray(kept, np.float32)[..., None], 3, axis=2),
+        np.asarray(cv2.filter2D(add, -1, kernel), np.float32),
+        half,
+        top,
+    )
 
 
 def _brushed(side: int, grey: float, rng: np.random.Generator) -> Picture:
-    fine = cv2.blur(rng.standard_normal((side, side), dtype=np.float32), (81, 1))
-    broad = cv2.resize(rng.standard_normal((6, 6), dtype=np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-    tone = grey + rng.uniform(-10, 10) + 5.0 * fine / fine.std() + 4.0 * broad / broad.std()
-    tint = np.array([1.02, 1.0, 0.985], np.float32)
-    return np.asarray(tone[..., None] * tint, np.float32)
+    size = (side, side)
+    # Brushing runs along x: noise that is drawn coarse across it and stretched.
+    fine = cv2.resize(rng.standard_normal((side, side // 24), dtype=np.float32), size, interpolation=cv2.INTER_LINEAR)
+    broad = cv2.resize(rng.standard_normal((6, 6), dtype=np.float32), size, interpolation=cv2.INTER_CUBIC)
+    tone = np.float32(grey + rng.uniform(-10, 10)) + 7.0 * fine + 5.0 * broad
+    return np.asarray(tone[..., None] * _TINT, np.float32)
 
 
 def _cover(side: int, kind: Kind, forgotten: frozenset[Hole]) -> Gray:
-    cover = fill((side, side), outline(kind) * SCALE + side / 2)
+    cover = fill((side, side), kind.outline * SCALE + side / 2)
     for hole in kind.holes:
         if hole not in forgotten:
-            ring = np.stack([hole.x + hole.radius * np.cos(_FULL), hole.y + hole.radius * np.sin(_FULL)], 1)
-            cover *= 1 - fill((side, side), ring * SCALE + side / 2)
+            cover *= 1 - fill((side, side), hole.rim * SCALE + side / 2)
     return cover
-
-
-_FULL = np.linspace(0, 2 * math.pi, 64, endpoint=False)
 
 
 def _edges(cover: Gray, angle_rad: float) -> Gray:

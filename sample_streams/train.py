@@ -8,7 +8,8 @@ A run that was broken off goes on from its last epoch when it is started again.
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sample_streams import dataset, model_card
 from sample_streams.spec import CLASSES
 
 _ARCHITECTURE = "yolo26n.yaml"
+_PURPOSE = {"train": "learning", "val": "choosing the best epoch", "test": "the metrics below"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,20 @@ class Training:
 
     work: Path
     out: Path
-    epochs: int = 28
-    train_images: int = 1000
+    epochs: int = 18
+    train_images: int = 2000
     val_images: int = 200
+    test_images: int = 400
     imgsz: int = 320
     threads: int = 1
     seed: int = 1
+    told: Callable[[str], None] = field(default=lambda text: None, compare=False)
+    """Takes a line for each step before the training."""
 
 
 def train(run: Training) -> dict[str, Any]:
     """Train, write `run.out` (stripped, fp16) and its model card beside it, and return the card. Blocks for long."""
-    data = dataset.build(run.work / "dataset", run.train_images, run.val_images)
+    data = _data(run)
     trained = run.work / "trained.pt"
     if not trained.exists():  # a finished run can't be resumed, only measured again
         _fit(run, data)
@@ -44,12 +49,19 @@ def train(run: Training) -> dict[str, Any]:
 
 
 def validate(run: Training) -> dict[str, Any]:
-    """Measure the weights at `run.out` on the validation split with the NMS-free head; write and return the card."""
-    data = dataset.build(run.work / "dataset", run.train_images, run.val_images)
-    metrics = _measure(run, data)
+    """Measure the weights at `run.out` on the test split with the NMS-free head; write and return the card."""
+    metrics = _measure(run, _data(run))
     card = model_card.describe(run.out, model_card.Made(_facts(run), metrics))
     model_card.path_of(run.out).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def _data(run: Training) -> Path:
+    return dataset.build(run.work / "dataset", _splits(run), run.told)
+
+
+def _splits(run: Training) -> tuple[dataset.Split, ...]:
+    return dataset.splits(run.train_images, run.val_images, run.test_images)
 
 
 def _yolo(run: Training, weights: str) -> Any:  # ultralytics has no types
@@ -108,8 +120,8 @@ def _recipe(run: Training) -> dict[str, Any]:
 def _measure(run: Training, data: Path) -> dict[str, Any]:
     model = _yolo(run, str(run.out))
     found = model.val(
-        data=str(data), imgsz=run.imgsz, rect=True, batch=8, nms=False, device="cpu", workers=0, plots=False,
-        verbose=False, project=str(run.work.resolve()), name="val", exist_ok=True,
+        data=str(data), split="test", imgsz=run.imgsz, rect=True, batch=8, nms=False, device="cpu", workers=0,
+        plots=False, verbose=False, project=str(run.work.resolve()), name="val", exist_ok=True,
     )  # fmt: skip
     by_class = {
         CLASSES[number]: {"mAP50": round(float(found.box.ap50[i]), 4), "mAP50-95": round(float(found.box.ap[i]), 4)}
@@ -129,14 +141,15 @@ def _duration_s(run: Training) -> int:
 def _facts(run: Training) -> dict[str, Any]:
     return {
         "command": f"python -m sample_streams train --epochs {run.epochs}"
-        f" --train-images {run.train_images} --val-images {run.val_images} --imgsz {run.imgsz}",
+        f" --train-images {run.train_images} --val-images {run.val_images} --test-images {run.test_images}"
+        f" --imgsz {run.imgsz}",
         "architecture": "yolo26n, from scratch",
         "imgsz": run.imgsz,
         "epochs": run.epochs,
         "seed": run.seed,
         "training_s": _duration_s(run),
         "data": {
-            "train": {"first_seed": dataset.TRAIN_SEED, "images": run.train_images},
-            "val": {"first_seed": dataset.VAL_SEED, "images": run.val_images},
+            split.name: {"first_seed": split.first_seed, "images": split.images, "for": _PURPOSE[split.name]}
+            for split in _splits(run)
         },
     }

@@ -5,40 +5,52 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sample_streams.flaws import bounds
+from sample_streams.flaws import Rect, annotated, bounds
 from sample_streams.line import Part, in_view, plan, pose
-from sample_streams.spec import CLASSES, LineSpec
+from sample_streams.spec import CLASSES, DEFECTS, LineSpec
 
-FORMAT = "andon.truth.v1"
+FORMAT = "andon.truth.v2"
 MIN_VISIBLE = 0.5
 """A defect of which less than this share of its box lies in the picture is not in the labels."""
+PART_MIN_VISIBLE = 0.15
+"""The same for a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartBox:
+    """One visible part: its box in pixels (x1, y1, x2, y2), without its shadow, cut at the picture's edge."""
+
+    box: Rect
+    part_id: str
+    visible: float
+    """Share of the whole part's box that lies in the picture, 0.15 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """One visible defect: its box in pixels (x1, y1, x2, y2), cut at the picture's edge."""
 
-    box: tuple[float, float, float, float]
+    box: Rect
     defect_class: str
     part_id: str
     defect_id: str
     visible: float
     """Share of the whole defect's box that lies in the picture, 0.5 to 1."""
 
-    @property
-    def class_number(self) -> int:
-        """The class's number in datasets and in the model."""
-        return CLASSES.index(self.defect_class)
-
 
 @dataclass(frozen=True, slots=True)
 class FrameTruth:
-    """The labels of one frame."""
+    """One frame: its defects (`labels`) and its parts."""
 
     index: int
     labels: tuple[Label, ...]
+    parts: tuple[PartBox, ...] = ()
+
+    @property
+    def boxes(self) -> tuple[tuple[int, Rect], ...]:
+        """Every box with its class's number in data sets and in the model, parts first."""
+        parts = [(CLASSES.index("part"), part.box) for part in self.parts]
+        return (*parts, *((CLASSES.index(label.defect_class), label.box) for label in self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class DefectTruth:
     defect_class: str
     first_frame: int | None
     last_frame: int | None
+    size: str = "medium"
+    """small, medium or large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,9 @@ class ClipTruth:
     n_frames: int
     parts: tuple[PartTruth, ...]
     frames: tuple[FrameTruth, ...]
+    parts_per_minute: float = 60.0
+    step_px: float = 0.0
+    """How far the belt moves from one frame to the next."""
 
     @property
     def defects(self) -> tuple[DefectTruth, ...]:
@@ -82,16 +99,31 @@ class ClipTruth:
 
 def frame_truth(spec: LineSpec, parts: tuple[Part, ...], index: int) -> FrameTruth:
     """The labels of frame `index` of the line."""
-    labels = [_label(spec, part, number, index) for part in in_view(parts, index) for number in range(len(part.flaws))]
-    return FrameTruth(index, tuple(label for label in labels if label.visible >= MIN_VISIBLE))
+    visible = in_view(parts, index)
+    labels = [_label(spec, part, number, index) for part in visible for number in range(len(part.flaws))]
+    boxes = [_part_box(spec, part, index) for part in visible]
+    return FrameTruth(
+        index,
+        tuple(label for label in labels if label.visible >= MIN_VISIBLE),
+        tuple(box for box in boxes if box.visible >= PART_MIN_VISIBLE),
+    )
 
 
 def clip_truth(spec: LineSpec) -> ClipTruth:
     """The truth of the whole line, without drawing a pixel of it."""
     parts = plan(spec)
     frames = tuple(frame_truth(spec, parts, index) for index in range(spec.n_frames))
-    told = tuple(_part_truth(part, frames) for part in parts)
-    return ClipTruth(spec.seed, spec.fps, spec.width_px, spec.height_px, spec.n_frames, told, frames)
+    return ClipTruth(
+        seed=spec.seed,
+        fps=spec.fps,
+        width_px=spec.width_px,
+        height_px=spec.height_px,
+        n_frames=spec.n_frames,
+        parts=tuple(_part_truth(part, frames) for part in parts),
+        frames=frames,
+        parts_per_minute=spec.parts_per_minute,
+        step_px=spec.step_px,
+    )
 
 
 def save(truth: ClipTruth, path: Path) -> None:
@@ -103,17 +135,14 @@ def save(truth: ClipTruth, path: Path) -> None:
 def load(path: Path) -> ClipTruth:
     """Read a `*.truth.json`. Raises ValueError where the file is of another format."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if document.pop("format", None) != FORMAT or tuple(document.pop("classes")) != CLASSES:
+    told = document.pop("format", None), tuple(document.pop("classes"))
+    if told not in ((FORMAT, CLASSES), ("andon.truth.v1", DEFECTS)):  # v1 had neither boxes of parts nor sizes
         raise ValueError(f"{path} is not a truth of format {FORMAT} with the classes {', '.join(CLASSES)}")
     parts = tuple(
         PartTruth(**{**part, "defects": tuple(DefectTruth(**defect) for defect in part["defects"])})
         for part in document.pop("parts")
     )
-    frames = tuple(
-        FrameTruth(frame["index"], tuple(Label(**{**one, "box": tuple(one["box"])}) for one in frame["labels"]))
-        for frame in document.pop("frames")
-    )
-    return ClipTruth(**document, parts=parts, frames=frames)
+    return ClipTruth(**{**document, "parts": parts, "frames": tuple(_frame(one) for one in document["frames"])})
 
 
 def defect_id(part: Part, number: int) -> str:
@@ -121,21 +150,38 @@ def defect_id(part: Part, number: int) -> str:
     return f"{part.part_id}.{number}"
 
 
+def _frame(document: dict[str, Any]) -> FrameTruth:
+    labels = (Label(**{**one, "box": tuple(one["box"])}) for one in document["labels"])
+    parts = (PartBox(**{**one, "box": tuple(one["box"])}) for one in document.get("parts", ()))
+    return FrameTruth(document["index"], tuple(labels), tuple(parts))
+
+
 def _label(spec: LineSpec, part: Part, number: int, index: int) -> Label:
     flaw = part.flaws[number]
-    points = np.array([point for stroke in flaw.strokes for point in stroke])
-    x1, y1, x2, y2 = bounds(pose(spec, part, index).place(points), flaw.width_px / 2)
+    box, seen = _cut(spec, annotated(pose(spec, part, index).place(flaw.points), flaw.width_px))
+    return Label(box, flaw.name, part.part_id, defect_id(part, number), seen)
+
+
+def _part_box(spec: LineSpec, part: Part, index: int) -> PartBox:
+    box, seen = _cut(spec, bounds(pose(spec, part, index).place(part.kind.outline), 0.0))
+    return PartBox(box, part.part_id, seen)
+
+
+def _cut(spec: LineSpec, whole: Rect) -> tuple[Rect, float]:
+    """What of the box lies in the picture, and which share of it that is."""
+    x1, y1, x2, y2 = whole
     left, right = max(x1, 0.0), min(x2, float(spec.width_px))
     top, bottom = max(y1, 0.0), min(y2, float(spec.height_px))
     seen = max(right - left, 0.0) * max(bottom - top, 0.0) / ((x2 - x1) * (y2 - y1))
-    box = (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2))
-    return Label(box, flaw.name, part.part_id, defect_id(part, number), round(seen, 3))
+    return (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2)), round(seen, 3)
 
 
 def _part_truth(part: Part, frames: tuple[FrameTruth, ...]) -> PartTruth:
+    passing = frames[part.entry_frame : part.exit_frame + 1]
     defects = []
     for number, flaw in enumerate(part.flaws):
         name = defect_id(part, number)
-        seen = [frame.index for frame in frames for label in frame.labels if label.defect_id == name]
-        defects.append(DefectTruth(name, flaw.name, min(seen, default=None), max(seen, default=None)))
+        seen = [frame.index for frame in passing for label in frame.labels if label.defect_id == name]
+        first, last = min(seen, default=None), max(seen, default=None)
+        defects.append(DefectTruth(name, flaw.name, first, last, flaw.size))
     return PartTruth(part.part_id, part.kind.name, part.entry_frame, part.exit_frame, tuple(defects))

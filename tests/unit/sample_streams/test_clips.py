@@ -2,17 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
 import pytest
 
 from sample_streams.clips import CLIPS, FOLDER, truth_path, write
-from sample_streams.line import in_view, plan
-from sample_streams.render import Camera
-from sample_streams.spec import CLASSES, LineSpec
-from sample_streams.truth import clip_truth, load
+from sample_streams.spec import DEFECTS, LineSpec
+from sample_streams.truth import load
 
 NAMES = list(CLIPS)
 
@@ -33,26 +30,12 @@ def test_a_clip_has_the_frames_and_the_size_that_its_truth_says(name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_clip_s_truth_is_that_of_its_line(name: str) -> None:
-    assert load(truth_path(clip(name))) == clip_truth(CLIPS[name])
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_a_clip_has_a_keyframe_each_second_and_its_pictures_in_order(name: str) -> None:
     with av.open(str(clip(name))) as container:
         packets = [p for p in container.demux(video=0) if p.size]
     fps = CLIPS[name].fps
     assert [i for i, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, len(packets), fps))
     assert all(packet.pts == packet.dts for packet in packets)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clip_shows_what_its_line_draws(name: str) -> None:
-    wanted, camera = 30, Camera(CLIPS[name])
-    with av.open(str(clip(name))) as container:
-        shown = next(islice(container.decode(video=0), wanted, None))
-    error = abs(shown.to_ndarray(format="bgr24").astype(int) - camera.frame(wanted))
-    assert error.mean() < 5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,16 +50,9 @@ def test_a_clip_has_four_to_eight_defects_in_view_for_30_to_60_frames(name: str)
 
 def test_the_clips_together_show_every_class_and_most_parts_are_good() -> None:
     parts = [part for name in NAMES for part in load(truth_path(clip(name))).parts]
-    assert {defect.defect_class for part in parts for defect in part.defects} == set(CLASSES)
+    assert {defect.defect_class for part in parts for defect in part.defects} == set(DEFECTS)
     assert sum(1 for part in parts if part.defects) < len(parts) / 2
     assert any(len(part.defects) == 2 for part in parts)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clip_begins_and_ends_with_an_empty_belt(name: str) -> None:
-    spec = CLIPS[name]
-    edges = [*range(8), *range(spec.n_frames - 8, spec.n_frames)]
-    assert not any(in_view(plan(spec), index) for index in edges)
 
 
 def test_the_clips_are_small_enough_to_be_kept() -> None:

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from sample_streams import dataset
 from sample_streams.clips import CLIPS
-from sample_streams.spec import CLASSES
+from sample_streams.spec import CLASSES, FASTEST, SLOWEST, LineSpec
 
 
 def test_both_splits_are_written_with_labels_in_range(tmp_path: Path) -> None:
-    described = dataset.build(tmp_path, train=4, val=2)
+    described = dataset.build(tmp_path, dataset.splits(train=4, val=2))
     images = sorted(tmp_path.glob("images/*/*.jpg"))
     rows = [row.split() for path in tmp_path.glob("labels/*/*.txt") for row in path.read_text().splitlines()]
     assert [len(list(tmp_path.glob(f"labels/{split}/*.txt"))) for split in ("train", "val")] == [4, 2]
@@ -24,9 +25,10 @@ def test_both_splits_are_written_with_labels_in_range(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_there_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset.build(tmp_path, train=1, val=1)
-    monkeypatch.setattr(dataset, "sample", lambda seed: pytest.fail(f"drew {seed} again"))
-    assert dataset.build(tmp_path, train=1, val=1).exists()
+    few = dataset.splits(train=1, val=1)
+    dataset.build(tmp_path, few)
+    monkeypatch.setattr(dataset, "sample", lambda seed, line: pytest.fail(f"drew {seed} again"))
+    assert dataset.build(tmp_path, few).exists()
 
 
 def test_the_same_seed_gives_the_same_sample() -> None:
@@ -37,4 +39,21 @@ def test_the_same_seed_gives_the_same_sample() -> None:
 
 def test_no_split_shares_a_line_with_the_clips() -> None:
     assert max(spec.seed for spec in CLIPS.values()) < dataset.TRAIN_SEED
-    assert dataset.VAL_SEED - dataset.TRAIN_SEED >= 1_000_000
+    train, val, test = (set(range(s.first_seed, s.first_seed + s.images)) for s in dataset.splits(10**6, 10**6, 10**6))
+    assert len(train | val | test) == 3 * 10**6
+
+
+def test_a_split_without_pictures_is_left_out(tmp_path: Path) -> None:
+    described = dataset.build(tmp_path, dataset.splits(train=1, val=1)).read_text()
+    assert "val: images/val" in described
+    assert "test:" not in described
+    told = list[str]()
+    dataset.build(tmp_path, dataset.splits(train=1, val=1, test=1), told.append)
+    assert told[-1] == "test: 1 pictures, 1 of them drawn now"
+
+
+def test_the_lines_to_train_on_cover_every_speed() -> None:
+    rng = np.random.default_rng(0)
+    rates = [dataset.vary(LineSpec(), rng).parts_per_minute for _ in range(200)]
+    assert min(rates) < SLOWEST + 10
+    assert max(rates) > FASTEST - 10

@@ -7,7 +7,7 @@ import pytest
 
 from sample_streams.line import plan
 from sample_streams.render import Camera, frames
-from sample_streams.spec import CLASSES, LineSpec
+from sample_streams.spec import DEFECTS, FASTEST, LineSpec, Look
 from sample_streams.truth import Label, clip_truth
 
 SPEC = LineSpec(seed=3, n_frames=130)
@@ -40,6 +40,56 @@ def test_the_first_and_the_last_frames_show_an_empty_belt() -> None:
     assert camera.frame(50)[60:420].max() > 150
 
 
+def test_what_moves_is_smeared_along_its_way_and_what_stands_still_is_not() -> None:
+    still = Look(noise_grey=0.0, flicker=0.0, exposure_s=0.0)
+    fast = replace(SPEC, parts_per_minute=FASTEST, look=still)
+    slow_shutter = replace(fast, look=replace(still, exposure_s=0.004))
+    index = plan(fast)[1].entry_frame + 8
+    sharp, smeared = (Camera(spec).frame(index).astype(float) for spec in (fast, slow_shutter))
+    assert (sharp[:34] == smeared[:34]).all()
+    steepest_across, steepest_down = (
+        [float(np.abs(np.diff(picture[60:420], axis=axis)).max()) for picture in (sharp, smeared)] for axis in (1, 0)
+    )
+    assert steepest_across[1] < 0.5 * steepest_across[0]
+    assert steepest_down[1] > 0.7 * steepest_down[0]
+
+
+def test_a_part_lies_where_the_truth_says() -> None:
+    camera = Camera(replace(SPEC, defect_rate=0.0, look=Look(noise_grey=0.0)))
+    truth = clip_truth(camera.spec)
+    index = next(frame.index for frame in truth.frames if frame.parts and 20 < frame.parts[0].box[0] < 300)
+    x1, y1, x2, y2 = truth.frames[index].parts[0].box
+    metal = camera.frame(index)[40:440, int(x1) - 12 : int(x2) + 12].max(axis=2) > 110
+    rows, columns = np.flatnonzero(metal.any(axis=1)) + 40, np.flatnonzero(metal.any(axis=0)) + int(x1) - 12
+    assert [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1] == pytest.approx([x1, y1, x2, y2], abs=3)
+
+
+def brightness(spec: LineSpec, indices: range) -> list[float]:
+    camera = Camera(spec)
+    return [float(camera.frame(index)[:30].mean()) for index in indices]
+
+
+def test_the_lamps_beat_with_the_camera_s_rate_unless_the_shutter_evens_them_out() -> None:
+    lamps = Look(noise_grey=0.0, flicker=0.1, flicker_hz=100.0)
+    seen = brightness(replace(SPEC, fps=30, look=lamps), range(6))
+    assert max(seen) > 1.08 * min(seen)
+    assert seen[:3] == pytest.approx(seen[3:], rel=0.01)  # 100 Hz seen 30 times a second comes again each third frame
+    evened = brightness(replace(SPEC, fps=30, look=replace(lamps, exposure_s=0.01)), range(6))
+    assert max(evened) == pytest.approx(min(evened), rel=0.005)
+
+
+def test_noise_differs_from_frame_to_frame_as_much_as_its_look_says() -> None:
+    camera = Camera(replace(SPEC, look=Look(noise_grey=4.0, flicker=0.0)))
+    first, second = camera.frame(0)[:30].astype(float), camera.frame(1)[:30].astype(float)
+    assert (first - second).std() == pytest.approx(4.0 * 2**0.5, rel=0.1)
+
+
+def test_the_light_falls_off_towards_its_far_side() -> None:
+    camera = Camera(replace(SPEC, look=Look(light_gradient=0.4, light_angle_rad=0.0, noise_grey=0.0)))
+    rail = camera.frame(0)[5:10].mean(axis=(0, 2))
+    assert rail[-1] / rail[0] == pytest.approx(0.8 / 1.2, rel=0.03)
+
+
 def labels_of(name: str) -> tuple[LineSpec, int, Label]:
     """A line, a frame and a label of the class that lies wholly in it."""
     for seed in range(50):
@@ -51,7 +101,7 @@ def labels_of(name: str) -> tuple[LineSpec, int, Label]:
     raise AssertionError(f"no {name} in fifty lines")
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", DEFECTS)
 def test_a_labelled_box_differs_from_the_same_part_without_its_defect(name: str) -> None:
     spec, index, label = labels_of(name)
     with_it = Camera(spec).frame(index).astype(int)

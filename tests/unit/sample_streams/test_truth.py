@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sample_streams.spec import LineSpec
-from sample_streams.truth import MIN_VISIBLE, clip_truth, load, save
+from sample_streams.spec import CLASSES, SIZES, LineSpec
+from sample_streams.truth import MIN_VISIBLE, PART_MIN_VISIBLE, clip_truth, load, save
 
 SPEC = LineSpec(seed=9, defect_rate=1.0, second_defect_rate=1.0)
 TRUTH = clip_truth(SPEC)
@@ -48,7 +48,7 @@ def test_a_defect_is_in_the_labels_of_each_frame_from_its_first_to_its_last() ->
 
 
 def test_a_defect_moves_with_the_belt() -> None:
-    spec = replace(SPEC, belt_speed_px_s=150.0)
+    spec = replace(SPEC, parts_per_minute=60.0, pitch_px=300.0)
     whole = [label for f in clip_truth(spec).frames for label in f.labels if label.visible == 1.0]
     first = [label.box[0] for label in whole if label.defect_id == whole[0].defect_id]
     assert [b - a for a, b in pairwise(first)] == pytest.approx([10.0] * (len(first) - 1), abs=0.02)
@@ -58,3 +58,33 @@ def test_every_label_names_a_defect_of_its_part() -> None:
     known = {(p.part_id, d.defect_id, d.defect_class) for p in TRUTH.parts for d in p.defects}
     told = {(one.part_id, one.defect_id, one.defect_class) for f in TRUTH.frames for one in f.labels}
     assert told == known
+
+
+def test_a_part_is_in_the_labels_of_the_frames_in_which_enough_of_it_is_seen() -> None:
+    for part in TRUTH.parts:
+        seen = [(f.index, one.visible) for f in TRUTH.frames for one in f.parts if one.part_id == part.part_id]
+        indices = [index for index, _ in seen]
+        assert indices == list(range(indices[0], indices[-1] + 1))
+        assert part.entry_frame <= indices[0] < indices[-1] <= part.exit_frame
+        assert min(visible for _, visible in seen) >= PART_MIN_VISIBLE
+        assert max(visible for _, visible in seen) == 1.0
+
+
+def test_a_defect_s_box_lies_in_its_part_s() -> None:
+    for frame in TRUTH.frames:
+        parts = {one.part_id: one.box for one in frame.parts}
+        for label in frame.labels:
+            x1, y1, x2, y2 = parts[label.part_id]
+            assert x1 - 8 <= label.box[0] < label.box[2] <= x2 + 8
+            assert y1 - 8 <= label.box[1] < label.box[3] <= y2 + 8
+
+
+def test_the_numbers_of_the_boxes_are_those_of_the_model_s_classes() -> None:
+    frame = next(frame for frame in TRUTH.frames if frame.labels and len(frame.parts) == 2)
+    names = [CLASSES[number] for number, _ in frame.boxes]
+    assert names == ["part", "part", *(label.defect_class for label in frame.labels)]
+
+
+def test_each_defect_has_a_size() -> None:
+    assert {defect.size for defect in TRUTH.defects} <= set(SIZES)
+    assert len({defect.size for defect in TRUTH.defects}) > 1
