@@ -117,7 +117,9 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
             section = _section_type(section.model_fields[str(part)].annotation)
-    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return []
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _section_type(annotation: Any) -> Any:

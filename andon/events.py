@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from andon.errors import QuarantineReason
-from andon.messages import CameraState, Severity, ShedReason, Transition
+from andon.messages import CameraState, PartOutcome, Severity, ShedReason, Transition
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -370,6 +370,17 @@ class DefectChanged(Event):
     transition: Transition
     label: str
     severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class PartJudged(Event):
+    name: ClassVar[str] = "part.judged"
+    level: ClassVar[Level] = "debug"
+    camera: str
+    part: str
+    verdict: PartOutcome
+    reason: str
+    """Why it is unknown; empty for the others."""
 
 
 @dataclass(frozen=True, slots=True)

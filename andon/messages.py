@@ -20,6 +20,12 @@ ImageHealth = Literal["frozen", "dark", "overexposed", "blurred"]
 CameraState = Literal["connecting", "online", "offline", "stopped", "frozen", "dark", "overexposed", "blurred"]
 Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
+PartOutcome = Literal["pass", "reject", "unknown"]
+"""What is said of a part. No result is never a pass: what was not looked at well enough is `unknown`."""
+UnknownReason = Literal["too_few_frames", "unconfirmed_defect", "not_seen_at_line", "vanished", "session_ended"]
+"""Why a part is `unknown`: too few of its frames were inspected; what may be a defect was neither confirmed nor ruled
+out; it was first seen beyond the line; it was last seen before the line; the camera's session ended before it got
+there."""
 
 
 def _to_utc(at: datetime) -> datetime:
@@ -265,6 +271,54 @@ class Defect(Message):
     evidence: str | None = None
     """Where its picture is stored (or will be within moments of `opened`)."""
     part_id: str | None = None
+
+
+class PartDefect(Message):
+    """One confirmed defect of a part."""
+
+    defect_id: str
+    label: str
+    severity: Severity
+    confidence: float = Field(ge=0, le=1)
+    """The highest so far."""
+    x: float
+    y: float
+    """Its centre on the part: 0, 0 is the upper left corner of the part's box, 1, 1 the lower right one."""
+    box: Box
+    """On `best_frame`, in pixels."""
+    best_frame: str
+    evidence: str | None = None
+
+
+class PartVerdict(Message):
+    """The one verdict on one part, given when it crosses the line, or when it can't cross it any more."""
+
+    event_id: str
+    part_id: str
+    """The first frame that shows it, and a number among those that began on that frame."""
+    verdict: PartOutcome
+    reason: UnknownReason | None = None
+    """None if and only if the verdict is not `unknown`."""
+    camera_id: CameraId
+    session: Session
+    label: str
+    """The model's class for parts."""
+    defects: tuple[PartDefect, ...] = ()
+    first_frame: str
+    last_frame: str
+    """The last one that shows it, up to the verdict."""
+    frames: int = Field(ge=0, lt=2**53)
+    """How many inspected frames showed it whole, up to the verdict."""
+    crossed_at: Utc | None = None
+    """When its centre crossed the line, between two frames; None: it was not seen to."""
+    at: Utc
+    """Capture time of the frame that decided."""
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if (self.reason is None) != (self.verdict != "unknown"):
+            raise ValueError("a reason stands with `unknown`, and with no other verdict")
+        return self
 
 
 class CameraConfig(Message):

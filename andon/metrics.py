@@ -92,6 +92,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_sinks_write_seconds", "histogram", "One write to Redis, evidence or an alert channel", ("stage",)),
     Metric("andon_sinks_write_failures_total", "counter", "Writes that failed and are retried", ("stage",)),
     Metric("andon_sinks_defects_total", "counter", "Defect events by transition", ("camera", "reason")),
+    Metric("andon_parts_total", "counter", "Parts by their verdict", ("camera", "verdict")),
     Metric("andon_sinks_outbox_depth_records", "gauge", "What waits to leave, by channel", ("stage",)),
     Metric("andon_sinks_outbox_given_up_total", "counter", "What could never leave, by channel", ("stage",)),
     Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest that waits, by channel", ("stage",)),
@@ -221,6 +222,10 @@ class Metrics:
     @_on.register
     def _(self, event: events.DefectChanged) -> None:
         self._count("andon_sinks_defects_total", camera=event.camera, reason=event.transition)
+
+    @_on.register
+    def _(self, event: events.PartJudged) -> None:
+        self._count("andon_parts_total", camera=event.camera, verdict=event.verdict)
 
     @_on.register
     def _(self, event: events.SinkWrote) -> None:

@@ -6,7 +6,7 @@ environment, `${file:PATH}` one from a file. Each field's text gives its unit an
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from andon.messages import CameraId, Severity
 
@@ -58,6 +58,8 @@ class RedisSettings(Section):
     timeout_s: Positive = 2.0
     inspections_maxlen: int = Field(default=10_000, ge=1)
     alerts_maxlen: int = Field(default=100_000, ge=1)
+    parts_maxlen: int = Field(default=100_000, ge=1)
+    """Verdicts on parts, which are many: 100,000 are seven hours of 240 parts a minute."""
     dedup_hours: Positive = 48.0
     """For how long a repeated alert is recognised."""
 
@@ -82,6 +84,44 @@ class HealthSettings(Section):
     """Blurred: less than this part of what is usually the least sharp of its pictures. 0: never."""
     learn_s: Positive = 60.0
     """What is usual is learned from so much of healthy pictures, after a start and after a change of their size."""
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Line = tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]
+"""Two points, each x and y as fractions of the picture's width and height, from its upper left corner."""
+
+
+def _has_a_direction(line: Line | None) -> Line | None:
+    if line is not None and line[0] == line[1]:
+        raise ValueError("the two points of a line must differ")
+    return line
+
+
+PartLine = Annotated[Line, AfterValidator(_has_a_direction)]
+
+
+class CameraPartSettings(Section):
+    """Where a camera's parts are judged; what is not given is as `parts` says."""
+
+    line: PartLine | None = None
+    min_frames: int | None = Field(default=None, ge=1)
+
+
+class PartSettings(Section):
+    """Parts are followed through the picture, and each has one verdict, where the model knows a class for them."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    label: str = Field(alias="class", min_length=1, max_length=200)
+    """The model's class for the part itself. It is never a defect."""
+    line: PartLine = ((0.75, 0.0), (0.75, 1.0))
+    """A part has its verdict when its centre crosses the line through these two points. Put it where the part is still
+    wholly in view and has been for as long as can be: what is seen later does not change the verdict."""
+    min_frames: int = Field(default=3, ge=1)
+    """Inspected frames that show a part whole, before it may pass: with fewer it is `unknown`. 3: what a part has
+    at 240 a minute before a camera of 15 fps."""
+    min_confidence: float = Field(default=0.4, ge=0, le=1)
+    """A less sure detection is no part. Higher than a defect's: what is taken for a part has a verdict."""
 
 
 class CameraSettings(Section):
@@ -118,6 +158,8 @@ class CameraSettings(Section):
     """The ceiling of the exponential back-off between attempts; attempts never end."""
     health: HealthSettings | None = None
     """This camera's own thresholds, all of them; None: the line's."""
+    parts: CameraPartSettings | None = None
+    """This camera's own line; None: as `parts` of the line says."""
 
     @model_validator(mode="after")
     def _roi_is_a_rectangle(self) -> Self:
@@ -262,6 +304,8 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     sinks: SinkSettings = SinkSettings()
     defects: DefectSettings = DefectSettings()
+    parts: PartSettings | None = None
+    """None: parts are not followed."""
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
 

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from andon.errors import DecodeError
-from andon.messages import CameraConfig, CameraStatus, Defect, Expired, Frame, Inspection, Message, Shed
+from andon.messages import CameraConfig, CameraStatus, Defect, Expired, Frame, Inspection, Message, PartVerdict, Shed
 
 Headers = Sequence[tuple[str, bytes]]
 JSON = "application/json"
@@ -24,6 +24,7 @@ _TYPES: dict[str, type[Message]] = {
     "andon.expired.v1": Expired,
     "andon.inspection.v1": Inspection,
     "andon.defect.v1": Defect,
+    "andon.part.v1": PartVerdict,
     "andon.camera-config.v1": CameraConfig,
 }
 _NAMES = {message: name for name, message in _TYPES.items()}
@@ -159,7 +160,7 @@ def _identity(message: Message) -> tuple[str, str, datetime]:  # noqa: PLR0911  
         case Expired():
             where = f"{message.topic}/{message.partition}/{message.first_offset}-{message.last_offset}"
             return message.camera_id, f"{message.camera_id}/{where}/expired", message.at
-        case Defect():
+        case Defect() | PartVerdict():
             return message.camera_id, message.event_id, message.at
         case CameraConfig():
             return message.camera_id, f"{message.camera_id}/config/{message.at.isoformat()}", message.at

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import FatalError, RetryableError
-from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, Retrying, WriteRefused
+from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, PartJudged, Retrying, WriteRefused
 from andon.offsets import Partition
 from andon.step import Delivery
 from sinks.batch import Work, gather
@@ -228,6 +228,8 @@ class Account:
         for event in batch.events:
             changed = DefectChanged(event.camera_id, event.defect_id, event.transition, event.label, event.severity)
             self._emit(changed)
+        for verdict in batch.verdicts:
+            self._emit(PartJudged(verdict.camera_id, verdict.part_id, verdict.verdict, verdict.reason or ""))
         await self._outlets.live.show([snapshot(state) for state in work.touched], work.inspections)
         if batch.leaving:
             self._outlets.outbox.wake()

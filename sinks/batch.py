@@ -6,7 +6,7 @@ from datetime import datetime
 
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
-from andon.messages import CameraStatus, Defect, Expired, Inspection, Shed
+from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
 from andon.offsets import Partition
 from andon.step import Delivery
 from andon.wire import Record, decode
@@ -49,6 +49,7 @@ class Work:
         """Take `cameras` (in place) through the messages and fill the batch."""
         touched: dict[str, CameraState] = {}
         events: list[Defect] = []
+        verdicts: list[PartVerdict] = []
         leaving: list[Leaving] = []
         spans: list[Span] = []
         for message in self.messages:
@@ -62,12 +63,19 @@ class Work:
                 state.memory.heard = (frame.topic, frame.partition, frame.offset)
             self._count(message, fresh=outcomes.fresh)
             events += outcomes.judgement.events
-            leaving += [_alert(channel, event) for event in outcomes.judgement.events for channel in alerts]
+            verdicts += outcomes.judgement.verdicts
+            told: tuple[Defect | PartVerdict, ...] = (*outcomes.judgement.events, *outcomes.judgement.verdicts)
+            leaving += [_alert(channel, event) for event in told for channel in alerts]
             leaving += [_order(order) for order in outcomes.judgement.orders]
             spans += outcomes.spans
         self.touched = list(touched.values())
         self.batch = replace(
-            self.batch, states=tuple(self.touched), events=tuple(events), leaving=tuple(leaving), spans=tuple(spans)
+            self.batch,
+            states=tuple(self.touched),
+            events=tuple(events),
+            verdicts=tuple(verdicts),
+            leaving=tuple(leaving),
+            spans=tuple(spans),
         )
 
     def _count(self, message: Known, *, fresh: bool) -> None:
@@ -113,7 +121,7 @@ def _lay_before(heard: tuple[str, int, int] | None, hole: Expired) -> bool:
     return heard is not None and heard[:2] == (hole.topic, hole.partition) and heard[2] < hole.first_offset
 
 
-def _alert(channel: str, event: Defect) -> Leaving:
+def _alert(channel: str, event: Defect | PartVerdict) -> Leaving:
     return Leaving(channel, event.event_id, event.model_dump_json().encode())
 
 

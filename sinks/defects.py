@@ -6,16 +6,19 @@ enough, or when its session is over. Ids derive from the frames, so the same fra
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from andon.messages import Box, Defect, Detection, Inspection, RecordRef, Transition
+from andon.messages import Box, Defect, Detection, Inspection, PartVerdict, RecordRef, Severity, Transition
 from andon.settings import DefectClass, DefectSettings
 from sinks.sink import EvidenceOrder
 from sinks.tracker import Match
 
 MAX_NAME = 150
 """Characters of a picture's name, well below what file systems take."""
+
+NO_OWNERS: Mapping[str, str] = {}
 
 MAX_LABEL = 200
 """Characters of a class's name; a database's index takes no endless ones."""
@@ -51,6 +54,10 @@ class Judgement:
 
     events: tuple[Defect, ...] = ()
     orders: tuple[EvidenceOrder, ...] = ()
+    verdicts: tuple[PartVerdict, ...] = ()
+
+    def __add__(self, later: "Judgement") -> "Judgement":
+        return Judgement(self.events + later.events, self.orders + later.orders, self.verdicts + later.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Rules:
 
     settings: DefectSettings
     evidence_url: str
+    part: str | None = None
+    """The class of the part itself, where parts are followed: never a defect."""
 
     def counted(self, inspection: Inspection) -> tuple[Detection, ...]:
         """The detections that are defects', and sure enough."""
@@ -66,14 +75,32 @@ class Rules:
 
     def _counts(self, detection: Detection) -> bool:
         named = self.settings.classes.get(detection.label, DefectClass())
-        return detection.label not in self.settings.ignore and detection.confidence >= named.min_confidence
+        ignored = detection.label == self.part or detection.label in self.settings.ignore
+        return not ignored and detection.confidence >= named.min_confidence
+
+    def parts(self, inspection: Inspection, min_confidence: float) -> tuple[Detection, ...]:
+        """The detections that are parts, and sure enough."""
+        found = [item for item in inspection.detections if item.label == self.part]
+        return tuple(item for item in found if item.confidence >= min_confidence and _possible(item, inspection))
+
+    def severity(self, label: str) -> Severity:
+        return self.settings.classes.get(label, DefectClass()).severity
 
     def confirms(self, window: int) -> bool:
         return window.bit_count() >= self.settings.confirm_frames
 
 
-def judge(cases: dict[str, Case], matches: list[Match], inspection: Inspection, rules: Rules) -> Judgement:
-    """What these tracks on this frame change. `cases`, by track, is brought up to date in place."""
+def judge(
+    cases: dict[str, Case],
+    matches: list[Match],
+    inspection: Inspection,
+    rules: Rules,
+    owners: Mapping[str, str] = NO_OWNERS,
+) -> Judgement:
+    """What these tracks on this frame change. `cases`, by track, is brought up to date in place.
+
+    `owners`: by track, the part that it is on, where parts are followed.
+    """
     events: list[Defect] = []
     orders: list[EvidenceOrder] = []
     for match in matches:
@@ -81,18 +108,26 @@ def judge(cases: dict[str, Case], matches: list[Match], inspection: Inspection, 
         if match.detection is not None:
             _see(cases, track.track_id, match.detection, inspection)
         case = cases[track.track_id]
+        case.part_id = owners.get(track.track_id, case.part_id)
         if case.opened_at is None and rules.confirms(track.window):
-            case.opened_at = inspection.captured_at
-            path = evidence_path(case)
-            case.evidence = f"{rules.evidence_url.rstrip('/')}/{path}"
-            events.append(_event(case, "opened", inspection.captured_at, rules))
-            orders.append(EvidenceOrder(defect=events[-1], frame=case.best_ref, path=path))
+            opened = confirmed(case, inspection.captured_at, rules)
+            events += opened.events
+            orders += opened.orders
         elif case.opened_at is not None and _risen(case, rules):
             case.updates += 1
             events.append(_event(case, "updated", inspection.captured_at, rules))
         if match.gone:
             events += _close(cases.pop(track.track_id), inspection.captured_at, rules)
     return Judgement(tuple(events), tuple(orders))
+
+
+def confirmed(case: Case, at: datetime, rules: Rules) -> Judgement:
+    """It is a defect, since the frame that was captured at `at`."""
+    case.opened_at = at
+    path = evidence_path(case)
+    case.evidence = f"{rules.evidence_url.rstrip('/')}/{path}"
+    opened = _event(case, "opened", at, rules)
+    return Judgement((opened,), (EvidenceOrder(defect=opened, frame=case.best_ref, path=path),))
 
 
 def close_all(cases: dict[str, Case], rules: Rules) -> Judgement:
@@ -166,7 +201,7 @@ def _event(case: Case, transition: Transition, at: datetime, rules: Rules) -> De
         camera_id=case.defect_id.split("/", 1)[0],
         session=case.session,
         label=case.label,
-        severity=rules.settings.classes.get(case.label, DefectClass()).severity,
+        severity=rules.severity(case.label),
         confidence=case.confidence,
         box=case.best_box,
         first_frame=case.first_frame,

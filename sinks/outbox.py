@@ -10,14 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from andon.backoff import Backoff
 from andon.clock import Clock
-from andon.errors import PoisonError, RetryableError
+from andon.errors import DecodeError, PoisonError, RetryableError
 from andon.events import AlertSent, Emit, OutboxGivenUp, SinkFailed, SinkWrote
-from andon.messages import Defect
 from andon.metrics import Reading
+from sinks.alerts.payload import event_of
 from sinks.sink import Channel, OutboxItem, OutboxStore, SinkBusy
 
 COUNT_S = 0.5
@@ -185,7 +183,7 @@ class _Lane:
         self._failures = 0
         self._done.append(item.id)
         self._shared.emit(SinkWrote(self.name, seconds))
-        at = _alert_time(item.payload)
+        at = _alert_time(item)
         if at is not None:
             self._shared.emit(AlertSent(self.name, item.event_id, (self._shared.clock.now() - at).total_seconds()))
 
@@ -221,9 +219,9 @@ class _Lane:
         await self._limits.pause(delay_s)
 
 
-def _alert_time(payload: bytes) -> datetime | None:
+def _alert_time(item: OutboxItem) -> datetime | None:
     """When the frame behind an alert was captured; None for what is no alert (evidence)."""
     try:
-        return Defect.model_validate_json(payload).at
-    except ValidationError:
+        return event_of(item).at
+    except DecodeError:
         return None

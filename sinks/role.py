@@ -23,6 +23,7 @@ from sinks.evidence import EvidenceChannel
 from sinks.live import RedisLive
 from sinks.log_ends import KafkaLogEnds
 from sinks.outbox import Dispatcher
+from sinks.parts import PartRules
 from sinks.sink import Channel
 from sinks.step import Policy
 from sinks.store import Store
@@ -94,11 +95,21 @@ async def _run(life: Life, clients: Clients, channels: list[Channel]) -> None:
 def rules_of(settings: Settings) -> AccountRules:
     """What the settings say of the account."""
     return AccountRules(
-        policy=Policy(Rules(settings.defects, settings.sinks.evidence.url), settings.sinks.silence_s),
+        policy=policy_of(settings),
         alerts=tuple(settings.sinks.alerts),
         log=settings.kafka.epoch,
         batch_s=settings.sinks.batch_ms / 1000,
     )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What follows from a record, as the settings say."""
+    url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
+    if settings.parts is None:
+        return Policy(Rules(settings.defects, url), silence_s)
+    own = {camera.id: camera.parts for camera in settings.cameras if camera.parts is not None}
+    rules = Rules(settings.defects, url, settings.parts.label)
+    return Policy(rules, silence_s, PartRules(settings.parts, settings.defects, own))
 
 
 def _alerts(settings: Settings, clients: Clients) -> list[Channel]:

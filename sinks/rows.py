@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.offsets import Partition
 from sinks import tables
 from sinks.ledger import SessionLedger
@@ -102,6 +102,7 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
     upsert(connection, tables.defects, _latest(events))
     add_missing(connection, tables.defect_events, [_event_row(event) for event in events])
+    add_missing(connection, tables.parts, [_part_row(verdict) for batch in batches for verdict in batch.verdicts])
     add_missing(connection, tables.spans, [_span_row(span) for span in spans])
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
@@ -169,6 +170,24 @@ def _defect_row(event: Defect) -> dict[str, Any]:
 def _event_row(event: Defect) -> dict[str, Any]:
     body = event.model_dump_json()
     return {"event_id": event.event_id, "defect_id": event.defect_id, "at": event.at, "event": body}
+
+
+def _part_row(verdict: PartVerdict) -> dict[str, Any]:
+    return {
+        "part_id": verdict.part_id,
+        "camera_id": verdict.camera_id,
+        "session": verdict.session,
+        "label": verdict.label,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "defects": len(verdict.defects),
+        "first_frame": verdict.first_frame,
+        "last_frame": verdict.last_frame,
+        "frames": verdict.frames,
+        "crossed_at": verdict.crossed_at,
+        "at": verdict.at,
+        "event": verdict.model_dump_json(),
+    }
 
 
 def _span_row(span: Span) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from andon.errors import RetryableError
-from andon.messages import CameraState, Defect, Inspection, Message, Outcome, RecordRef
+from andon.messages import CameraState, Defect, Inspection, Message, Outcome, PartOutcome, RecordRef
 
 Verdict = Literal["pass", "fail", "unknown"]
 """`fail`: a defect class was detected. `unknown`: not inspected, or on a picture that is frozen, dark, over-exposed or
@@ -29,7 +29,8 @@ class EvidenceOrder(Message):
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """One thing that must leave by one channel. `payload` is the JSON of a Defect, or of an EvidenceOrder."""
+    """One thing that must leave by one channel. `payload` is the JSON of a Defect, of a PartVerdict, or of an
+    EvidenceOrder."""
 
     id: int
     """Ascending in the order in which items of a partition must leave."""
@@ -90,6 +91,8 @@ class CameraSnapshot:
     verdicts: Mapping[Verdict, int]
     fps: float
     open_defects: int
+    parts: Mapping[PartOutcome, int] | None = None
+    """Verdicts on parts; None where none are followed."""
 
 
 class Live(Protocol):

@@ -6,13 +6,15 @@ The ledgers of sessions are stored in rows of their own: what a batch writes sta
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from andon.messages import CameraState as Condition
-from andon.messages import Outcome
+from andon.messages import Outcome, PartOutcome
 from sinks.defects import Case
 from sinks.ledger import SessionLedger
+from sinks.parts import Parts
 from sinks.sink import CameraSnapshot, Verdict
 from sinks.spans import Watch
 from sinks.tracker import Tracks
@@ -68,6 +70,8 @@ class Memory:
     tracks: Tracks = field(default_factory=Tracks)
     cases: dict[str, Case] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
+    parts: Annotated[Parts | None, Field(exclude_if=lambda parts: parts is None)] = None
+    """None where parts were never followed: then the state is what it was before there were any."""
 
 
 @dataclass(slots=True)
@@ -121,4 +125,9 @@ def snapshot(state: CameraState) -> CameraSnapshot:
         verdicts={"pass": totals.passed, "fail": totals.failed, "unknown": totals.unknown},
         fps=face.fps,
         open_defects=sum(1 for case in memory.cases.values() if case.opened_at is not None),
+        parts=_counts(memory.parts),
     )
+
+
+def _counts(parts: Parts | None) -> Mapping[PartOutcome, int] | None:
+    return None if parts is None else {"pass": parts.passed, "reject": parts.rejected, "unknown": parts.unknown}

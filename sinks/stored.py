@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.offsets import Partition
 from sinks.ledger import SessionLedger
 from sinks.spans import Span
@@ -42,6 +42,7 @@ class Batch:
     at: datetime
     states: Sequence[CameraState] = ()
     events: Sequence[Defect] = ()
+    verdicts: Sequence[PartVerdict] = ()
     leaving: Sequence[Leaving] = ()
     spans: Sequence[Span] = ()
 

@@ -108,6 +108,26 @@ defect_events = Table(
     Index("ix_defect_events_defect", "defect_id"),
 )
 
+parts = Table(
+    "parts",
+    metadata,
+    Column("part_id", Text, primary_key=True),
+    Column("camera_id", String(63), nullable=False),
+    Column("session", String(40), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("reason", String(40)),
+    Column("defects", Integer, nullable=False),
+    Column("first_frame", Text, nullable=False),
+    Column("last_frame", Text, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("crossed_at", Utc),
+    Column("at", Utc, nullable=False),
+    Column("event", Text, nullable=False),
+    Index("ix_parts_camera_at", "camera_id", "at"),
+)
+"""Each part's verdict. `defects` is how many it has; `event`, the JSON of the whole verdict, names them."""
+
 outbox = Table(
     "outbox",
     metadata,

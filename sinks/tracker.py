@@ -7,7 +7,7 @@ still. Positions and sizes are in pixels of the published frame, velocities in p
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -89,6 +89,29 @@ class Sight:
     detections: Sequence[Detection]
 
 
+class Anchor(NamedTuple):
+    """Where a track is known to be on this frame, how fast, and how far off its box may lie."""
+
+    x: float
+    y: float
+    vx: float
+    vy: float
+    gate_px: float
+
+
+Anchors = Mapping[str, Anchor]
+"""By track."""
+NO_ANCHORS: Anchors = {}
+
+
+class _Sought(NamedTuple):
+    """A track, how far its box may lie from where it is expected, and whether that is known by an anchor."""
+
+    track: Track
+    gate_px: float
+    anchored: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A track and where this frame shows it, or None where it does not. `gone`: it has been forgotten just now."""
@@ -98,27 +121,27 @@ class Match:
     gone: bool = False
 
 
-def advance(tracks: Tracks, sight: Sight, max_move: float, forget_after: int, window: int) -> list[Match]:
+def advance(
+    tracks: Tracks, sight: Sight, max_move: float, forget_after: int, window: int, anchors: Anchors = NO_ANCHORS
+) -> list[Match]:
     """Carry `tracks` (in place) on to this frame and say which detection belongs to which.
 
     `max_move` is the farthest that a box may lie from where it is expected, as a fraction of the diagonal; a track is
     forgotten when unseen for `forget_after` inspected frames; `window` is how many frames `Track.window` remembers.
+    What has an anchor is not carried on: it is there.
     """
-    step_s = _step_s(tracks, sight)
-    gate_px = max_move * sight.diagonal_px
+    step_s = elapsed_s(tracks.captured_at, tracks.media_time_s, sight)
     tracks.captured_at, tracks.media_time_s = sight.captured_at, sight.media_time_s
+    gate_px = max_move * sight.diagonal_px
+    sought = [_carried_on(track, step_s, anchors.get(track.track_id), gate_px) for track in tracks.alive]
     for track in tracks.alive:
-        track.x += track.vx * step_s
-        track.y += track.vy * step_s
         track.window = (track.window << 1) & ((1 << window) - 1)
-        track.unseen += 1
-        track.unseen_s += step_s
-    detections = _distinct(sight.detections)
+    detections = distinct(sight.detections)
     matches: list[Match] = []
     for label in sorted({track.label for track in tracks.alive} | {item.label for item in detections}):
-        old = [track for track in tracks.alive if track.label == label]
+        old = [item for item in sought if item.track.label == label]
         seen = [item for item in detections if item.label == label]
-        matches += _match(tracks, old, seen, gate_px)
+        matches += _match(tracks, old, seen)
         taken = {id(match.detection) for match in matches}
         new = [item for item in seen if id(item) not in taken]
         matches += _begin(tracks, new, f"{sight.frame_id}/{label}")
@@ -133,36 +156,64 @@ def forget(tracks: Tracks) -> None:
     tracks.captured_at = tracks.media_time_s = None
 
 
-def _step_s(tracks: Tracks, sight: Sight) -> float:
-    """Time since the last inspected frame: the stream's own where it has one, never negative, never endless."""
-    if tracks.captured_at is None:
+def drop(tracks: Tracks, names: Collection[str]) -> list[Match]:
+    """Forget these: they have left the picture with what they were on."""
+    dropped = [Match(track, None, gone=True) for track in tracks.alive if track.track_id in names]
+    tracks.alive = [track for track in tracks.alive if track.track_id not in names]
+    return dropped
+
+
+def elapsed_s(captured_at: datetime | None, media_time_s: float | None, sight: Sight) -> float:
+    """Time since an earlier frame: the stream's own where it has one, never negative, never endless."""
+    if captured_at is None:
         return 0.0
-    if tracks.media_time_s is not None and sight.media_time_s is not None:
-        step_s = sight.media_time_s - tracks.media_time_s
+    if media_time_s is not None and sight.media_time_s is not None:
+        step_s = sight.media_time_s - media_time_s
     else:
-        step_s = (sight.captured_at - tracks.captured_at).total_seconds()
+        step_s = (sight.captured_at - captured_at).total_seconds()
     return min(max(0.0, step_s), LONGEST_S)
 
 
-def _match(tracks: Tracks, old: list[Track], seen: list[Detection], gate_px: float) -> list[Match]:
+def distinct(detections: Sequence[Detection]) -> list[Detection]:
+    """The surest first, without the weaker of two boxes of one class on the same thing."""
+    kept: list[Detection] = []
+    for item in sorted(detections, key=lambda item: -item.confidence):
+        if all(item.label != other.label or not _same_thing(item.box, other.box) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _carried_on(track: Track, step_s: float, anchor: Anchor | None, gate_px: float) -> _Sought:
+    track.unseen += 1
+    track.unseen_s += step_s
+    if anchor is None:
+        track.x += track.vx * step_s
+        track.y += track.vy * step_s
+        return _Sought(track, gate_px, anchored=False)
+    track.x, track.y, track.vx, track.vy = anchor.x, anchor.y, anchor.vx, anchor.vy
+    return _Sought(track, anchor.gate_px, anchored=True)
+
+
+def _match(tracks: Tracks, old: list[_Sought], seen: list[Detection]) -> list[Match]:
     """Every old track with its detection or without."""
     found: dict[int, Detection] = {}
     if len(old) == len(seen) == 1:  # the usual frame: nothing to choose from
-        if _cost(old[0], seen[0].box, gate_px) < FAR:
+        if _cost(old[0], seen[0].box) < FAR:
             found[0] = seen[0]
     elif old and seen:
-        costs = np.array([[_cost(track, item.box, gate_px) for item in seen] for track in old])
+        costs = np.array([[_cost(item, detection.box) for detection in seen] for item in old])
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < FAR:
                 found[int(row)] = seen[int(column)]
     for row, detection in found.items():
         _correct(tracks, old[row], detection.box)
-    return [Match(track, found.get(row)) for row, track in enumerate(old)]
+    return [Match(item.track, found.get(row)) for row, item in enumerate(old)]
 
 
-def _cost(track: Track, box: Box, gate_px: float) -> float:
+def _cost(sought: _Sought, box: Box) -> float:
+    track = sought.track
     x, y = _centre(box)
-    distance = math.hypot(x - track.x, y - track.y) / gate_px
+    distance = math.hypot(x - track.x, y - track.y) / sought.gate_px
     if distance > 1:
         return FAR
     half_width, half_height = track.width / 2, track.height / 2
@@ -170,7 +221,8 @@ def _cost(track: Track, box: Box, gate_px: float) -> float:
     return distance**2 + OVERLAP_WEIGHT * (1 - _iou(expected, box))
 
 
-def _correct(tracks: Tracks, track: Track, box: Box) -> None:
+def _correct(tracks: Tracks, sought: _Sought, box: Box) -> None:
+    track = sought.track
     x, y = _centre(box)
     off_x, off_y = x - track.x, y - track.y
     track.x += GAIN * off_x
@@ -179,14 +231,14 @@ def _correct(tracks: Tracks, track: Track, box: Box) -> None:
     first = track.hits == 1
     if first:
         track.x, track.y = x, y
-    if track.unseen_s > SHORTEST_S:
+    if track.unseen_s > SHORTEST_S and not sought.anchored:
         gain = VELOCITY_GAIN if not first else FIRST_VELOCITY_GAIN if tracks.belt is not None else 1.0
         track.vx += gain * off_x / track.unseen_s
         track.vy += gain * off_y / track.unseen_s
     track.hits += 1
     track.unseen, track.unseen_s = 0, 0.0
     track.window |= 1
-    if track.hits >= SETTLED_HITS:
+    if track.hits >= SETTLED_HITS and not sought.anchored:
         tracks.belt = _blend(tracks.belt, (track.vx, track.vy))
 
 
@@ -209,15 +261,6 @@ def _begin(tracks: Tracks, new: list[Detection], stem: str) -> list[Match]:
 
 def _judged(match: Match, forget_after: int) -> Match:
     return Match(match.track, match.detection, gone=match.track.unseen >= forget_after)
-
-
-def _distinct(detections: Sequence[Detection]) -> list[Detection]:
-    """Without the weaker of two boxes of one class on the same thing."""
-    kept: list[Detection] = []
-    for item in sorted(detections, key=lambda item: -item.confidence):
-        if all(item.label != other.label or not _same_thing(item.box, other.box) for other in kept):
-            kept.append(item)
-    return kept
 
 
 def _same_thing(one: Box, other: Box) -> bool:

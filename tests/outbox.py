@@ -6,7 +6,7 @@ from datetime import datetime
 
 from andon.errors import RetryableError
 from andon.messages import Box, Defect, RecordRef
-from sinks.alerts.payload import defect_of
+from sinks.alerts.payload import event_of
 from sinks.sink import EvidenceOrder, OutboxItem, SinkBusy
 from tests.fakes import START
 
@@ -97,6 +97,6 @@ class MemoryChannel:
     async def send(self, item: OutboxItem) -> None:
         if self.away:
             raise SinkBusy("away", 0.0)
-        event_id = defect_of(item).event_id
+        event_id = event_of(item).event_id
         if event_id not in self.received:
             self.received.append(event_id)

@@ -16,6 +16,8 @@ from andon.messages import (
     Inspection,
     Keypoint,
     Message,
+    PartDefect,
+    PartVerdict,
     RecordRef,
     Shed,
     Timings,
@@ -122,6 +124,33 @@ defects = st.builds(
     evidence=st.none() | texts,
     part_id=st.none() | texts,
 )
+part_defects = st.builds(
+    PartDefect,
+    defect_id=texts,
+    label=texts,
+    severity=st.sampled_from(["minor", "major", "critical"]),
+    confidence=fractions,
+    x=fractions,
+    y=fractions,
+    box=boxes,
+    best_frame=texts,
+    evidence=st.none() | texts,
+)
+part_verdicts = st.builds(
+    lambda verdict, **rest: PartVerdict(verdict=verdict[0], reason=verdict[1], **rest),
+    verdict=st.sampled_from([("pass", None), ("reject", None), ("unknown", "too_few_frames"), ("unknown", "vanished")]),
+    event_id=texts,
+    part_id=texts,
+    camera_id=camera_ids,
+    session=sessions,
+    label=texts,
+    defects=st.lists(part_defects, max_size=2).map(tuple),
+    first_frame=texts,
+    last_frame=texts,
+    frames=st.integers(0, 10_000),
+    crossed_at=st.none() | moments,
+    at=moments,
+)
 configs = st.builds(
     CameraConfig,
     camera_id=camera_ids,
@@ -137,4 +166,6 @@ expiries = st.builds(
     last_offset=st.integers(0, 2**62),
     at=moments,
 )
-messages: st.SearchStrategy[Message] = st.one_of(frames, sheds, statuses, expiries, inspections, defects, configs)
+messages: st.SearchStrategy[Message] = st.one_of(
+    frames, sheds, statuses, expiries, inspections, defects, part_verdicts, configs
+)

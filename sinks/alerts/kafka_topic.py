@@ -13,7 +13,7 @@ from andon.errors import RetryableError
 from andon.kafka import Publisher
 from andon.messages import RecordRef
 from andon.wire import Outgoing, encode
-from sinks.alerts.payload import defect_of
+from sinks.alerts.payload import event_of
 from sinks.sink import OutboxItem, SinkBusy
 
 
@@ -33,7 +33,7 @@ class KafkaAlerts:
 
     async def send(self, item: OutboxItem) -> None:
         """Publish the event and wait, for `timeout_s`, until the broker has acknowledged it."""
-        acknowledged = self._handed_over(item.event_id, encode(defect_of(item)))
+        acknowledged = self._handed_over(item.event_id, encode(event_of(item)))
         try:
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.shield(acknowledged)

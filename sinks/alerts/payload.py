@@ -1,15 +1,18 @@
-"""What the outbox holds for an alert channel: the JSON of a Defect."""
+"""What the outbox holds for an alert channel: the JSON of a Defect or of a PartVerdict."""
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from andon.errors import DecodeError
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from sinks.sink import OutboxItem
 
+_EVENT: TypeAdapter[Defect | PartVerdict] = TypeAdapter(Defect | PartVerdict)
 
-def defect_of(item: OutboxItem) -> Defect:
+
+def event_of(item: OutboxItem) -> Defect | PartVerdict:
     """The event to send. Raises DecodeError (poison) where the payload is none."""
     try:
-        return Defect.model_validate_json(item.payload)
+        return _EVENT.validate_json(item.payload)
     except ValidationError as error:
-        raise DecodeError(f"outbox item {item.id}: no Defect: {error.error_count()} fields are wrong") from None
+        count = error.error_count()
+        raise DecodeError(f"outbox item {item.id}: no Defect or PartVerdict: {count} fields are wrong") from None

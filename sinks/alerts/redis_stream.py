@@ -1,4 +1,5 @@
-"""Alerts onto a Redis stream, each once: what `andon.alerts.DefectAlerts` reads.
+"""Alerts onto a Redis stream, each once: what `andon.alerts` reads. Verdicts on parts have a stream of their own: they
+are many, would push the alerts out of a capped stream, and are no news for who reads defects alone.
 
 One script looks for the event's id and appends, so that a repetition, even by two senders at a time, adds nothing. It
 appends before it remembers the id: were it the other way round, an append that Redis refuses (no memory left) would
@@ -9,12 +10,11 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from andon import redis as away
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.settings import RedisSettings
-from sinks.alerts.payload import defect_of
+from sinks.alerts.payload import event_of
 from sinks.sink import OutboxItem, SinkBusy
 
-EVENT_TYPE = "andon.defect.v1"
 REFUSED_RETRY_S = 10.0
 
 _APPEND_ONCE = """
@@ -38,13 +38,17 @@ class RedisAlerts:
         return "redis"
 
     async def send(self, item: OutboxItem) -> None:
-        """Append the event to the stream `<prefix>:alerts`, unless it is there already."""
-        defect = defect_of(item)
-        prefix = self._settings.prefix
-        limits = [int(self._settings.dedup_hours * 3600) or 1, self._settings.alerts_maxlen]
-        keys = [f"{prefix}:alert:{defect.event_id}", f"{prefix}:alerts"]
+        """Append the event to `<prefix>:alerts`, or a part's verdict to `<prefix>:parts`, unless it is there."""
+        event, settings = event_of(item), self._settings
+        if isinstance(event, PartVerdict):
+            stream, most, fields = "parts", settings.parts_maxlen, _of_part(event)
+        else:
+            stream, most, fields = "alerts", settings.alerts_maxlen, _of_defect(event)
+        keys = [f"{settings.prefix}:alert:{event.event_id}", f"{settings.prefix}:{stream}"]
+        limits: list[str | int] = [int(settings.dedup_hours * 3600) or 1, most]
+        args = [*limits, *(text for pair in fields.items() for text in pair)]
         try:
-            await self._append_once(keys=keys, args=[*limits, *_fields(defect)])
+            await self._append_once(keys=keys, args=args)
         except (*away.REFUSED, *away.AWAY) as error:
             refusal = away.refusal(error)
             if refusal is not None:
@@ -57,10 +61,24 @@ class RedisAlerts:
         return f"redis {away.address(self._client)}: {why}"
 
 
-def _fields(defect: Defect) -> list[str]:
+def _of_part(verdict: PartVerdict) -> dict[str, str]:
     """The event whole, and beside it what a person at redis-cli looks for."""
-    fields = {
-        "type": EVENT_TYPE,
+    return {
+        "type": "andon.part.v1",
+        "event": verdict.model_dump_json(),
+        "event_id": verdict.event_id,
+        "part_id": verdict.part_id,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason or "",
+        "camera": verdict.camera_id,
+        "defects": ",".join(defect.label for defect in verdict.defects),
+        "at": verdict.at.isoformat(),
+    }
+
+
+def _of_defect(defect: Defect) -> dict[str, str]:
+    return {
+        "type": "andon.defect.v1",
         "event": defect.model_dump_json(),
         "event_id": defect.event_id,
         "defect_id": defect.defect_id,
@@ -71,4 +89,3 @@ def _fields(defect: Defect) -> list[str]:
         "at": defect.at.isoformat(),
         "evidence": defect.evidence or "",
     }
-    return [text for pair in fields.items() for text in pair]

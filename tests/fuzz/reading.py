@@ -9,7 +9,7 @@ from andon.errors import DecodeError
 from andon.offsets import Partition
 from andon.step import Delivery
 from andon.wire import Record, decode, encode
-from sinks.alerts.payload import defect_of
+from sinks.alerts.payload import event_of
 from sinks.batch import gather
 from sinks.sink import OutboxItem
 from sinks.state import CameraState, from_bytes, snapshot, to_bytes
@@ -78,6 +78,6 @@ def _alert(record: Record) -> None:
         except DecodeError:
             pass
     try:
-        defect_of(OutboxItem(1, "kafka", 0, "id", record.value or b"", START + timedelta(seconds=1), 0))
+        event_of(OutboxItem(1, "kafka", 0, "id", record.value or b"", START + timedelta(seconds=1), 0))
     except DecodeError:
         pass

@@ -12,9 +12,9 @@ from andon.metrics_table import table
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_name_says_package_what_and_unit(metric: object) -> None:
     name, kind = metric.name, metric.kind  # type: ignore[attr-defined]
-    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks)_[a-z_]+", name)
+    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|parts)_[a-z_]+", name)
     assert name.endswith("_total") == (kind == "counter")
-    assert set(metric.labels) <= {"camera", "reason", "stage", "runtime", "partition"}  # type: ignore[attr-defined]
+    assert set(metric.labels) <= {"camera", "reason", "stage", "runtime", "partition", "verdict"}  # type: ignore[attr-defined]
 
 
 def test_events_are_counted_and_observed() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, RecordRef, Shed
+from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
 from andon.settings import DefectSettings
 from sinks.defects import Rules
 from sinks.sink import EvidenceOrder
@@ -79,6 +79,7 @@ class Stepped:
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State("press-1")
         self.events: list[Defect] = []
+        self.verdicts: list[PartVerdict] = []
         self.orders: list[EvidenceOrder] = []
         self.spans: list[Span] = []
         self.stale = 0
@@ -88,6 +89,7 @@ class Stepped:
         for message in messages:
             outcomes = step(self.state, message, policy)
             self.events += outcomes.judgement.events
+            self.verdicts += outcomes.judgement.verdicts
             self.orders += outcomes.judgement.orders
             self.spans += outcomes.spans
             self.stale += not outcomes.fresh
