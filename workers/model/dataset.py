@@ -57,8 +57,8 @@ def read_dataset(path: Path) -> Dataset:
         raise ConfigError(f"{path}: {error.strerror}: --data names a dataset's YAML") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a dataset's YAML ({type(error).__name__})") from None
-    if not isinstance(said, dict) or not said.get("names") or not said.get("val"):
-        raise ConfigError(f"{path}: a dataset's YAML has `names`, `train` and `val`")
+    if not isinstance(said, dict) or not said.get("names") or not (said.get("val") or said.get("test")):
+        raise ConfigError(f"{path}: not a dataset's YAML, which has `names`, `train` and `val`")
     root = _root(path, said)
     document = {key: value for key, value in said.items() if key != "download"} | {"path": str(root)}
     splits: dict[str, tuple[Path, ...]] = {}

@@ -21,6 +21,7 @@ IOUS = np.linspace(0.5, 0.95, 10)
 """Source: the COCO evaluation's thresholds."""
 LEAST_CONFIDENCE = 0.001
 """A curve needs the weak detections, too; ultralytics' val takes as many."""
+BATCH = 8
 Progress = Callable[[int], None]
 """Told how many more pictures are done."""
 
@@ -75,9 +76,6 @@ def measure(
     return Measured(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(samples))
 
 
-BATCH = 8
-
-
 def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
     """The model's number of each of the dataset's classes, by name. Raises ConfigError for one that it lacks."""
     unknown = [name for name in dataset.classes if name not in classes]
@@ -87,13 +85,20 @@ def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]
 
 
 def pair(found: Found, sample: Labelled, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
-    """Each label takes the detection of its class that covers it best, at each IoU; `size`: width and height in px."""
+    """Each detection is of the label of its class that it covers best; of several, the most confident is right.
+
+    `size`: width and height of the picture in pixels. Source: ultralytics 8.4, `BaseValidator.match_predictions`.
+    """
     wanted = numbers[sample.classes]
-    overlaps = ious(found.boxes.astype(np.float64), sample.boxes * np.array([*size, *size], np.float64))
-    overlaps[found.classes[:, None] != wanted[None, :]] = 0
     hits = np.zeros((len(found.boxes), len(IOUS)), np.bool_)
-    for column, least in enumerate(IOUS):
-        hits[_best_pairs(overlaps, float(least)), column] = True
+    if len(wanted) and len(found.boxes):
+        overlaps = ious(found.boxes.astype(np.float64), sample.boxes * np.array([*size, *size], np.float64))
+        overlaps[found.classes[:, None] != wanted[None, :]] = 0
+        best, covered = overlaps.argmax(axis=1), overlaps.max(axis=1)
+        for column, least in enumerate(IOUS):
+            rows = np.flatnonzero(covered >= least)  # in the order of their confidence
+            _, firsts = np.unique(best[rows], return_index=True)
+            hits[rows[firsts], column] = True
     return Pairing(hits, found.confidences, found.classes, wanted)
 
 
@@ -107,20 +112,11 @@ def ious(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.f
     return result
 
 
-def _best_pairs(overlaps: NDArray[np.float64], least: float) -> list[int]:
-    """Which detections have a label of their own, the greatest overlaps first."""
-    rows, columns = np.nonzero(overlaps >= least)
-    order = np.argsort(-overlaps[rows, columns], kind="stable")
-    taken: dict[int, int] = {}
-    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if row not in taken and column not in taken.values():
-            taken[row] = column
-    return list(taken)
-
-
 def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) -> Metrics:
     """The figures over all pictures; 0 where there is not a single label."""
-    ap_per_class = import_ultralytics(cache).utils.metrics.ap_per_class
+    import_ultralytics(cache)
+    from ultralytics.utils.metrics import ap_per_class  # noqa: PLC0415 - only after the environment says offline
+
     _, _, precision, recall, _, areas, present, *_ = ap_per_class(
         np.concatenate([item.hits for item in pairings]),
         np.concatenate([item.confidences for item in pairings]),

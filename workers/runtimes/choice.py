@@ -1,73 +1,103 @@
 """From the settings of a pool's model to a detector: the file is checked, the runtime chosen, the model loaded."""
 
 import ctypes.util
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from andon.errors import ConfigError
-from andon.settings import PoolSettings
+from andon.settings import ModelSettings, PoolSettings
 from workers.detector import Detector, LetterboxDetector, ModelInfo
+from workers.model.manifest import Manifest, Runtime, file_digest, verified
 
-Runtime = Literal["torch", "openvino", "onnx"]
-NEEDS: dict[Literal["openvino", "onnx"], tuple[str, str]] = {
-    "openvino": ("openvino", "workers"),
-    "onnx": ("onnxruntime", "onnx"),
+Exported = Literal["openvino", "onnx", "tensorrt"]
+"""The runtimes that serve a model which was exported for them."""
+NEEDS: dict[Exported, tuple[str, str]] = {
+    "openvino": ("openvino", "'andon[workers]'"),
+    "onnx": ("onnxruntime", "'andon[onnx]'"),
+    "tensorrt": ("tensorrt", "tensorrt 'andon[workers,onnx]'"),
 }
-"""The module and the extra that brings it; on a CPU the first that is there serves a .pt, else torch does."""
-MODELS = "a YOLO .pt, an .onnx exported from one, or an exported OpenVINO folder"
+"""The module and what pip installs it by."""
+ON_CPU: tuple[Exported, ...] = ("openvino", "onnx")
+"""On a CPU the first that is there serves a .pt, else torch does."""
+FILES: dict[str, Exported] = {".onnx": "onnx", ".engine": "tensorrt"}
+MODELS = "a YOLO .pt, an .onnx or .engine exported from one, or an exported OpenVINO folder"
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A weights file or folder that is there and has the digest that it should have."""
+class _Wanted:
+    """A weights file or folder that is there and has the digest that it should have, and how to serve it."""
 
+    model: ModelSettings
+    batch_size: int
+    where: str
+    """The section in line.yaml, with which messages begin."""
     path: Path
     digest: str
-    named: str
-    """The key in line.yaml and the path, with which messages begin."""
+    manifest: Manifest | None
+
+    @property
+    def named(self) -> str:
+        return f"{self.where}.weights: {self.path}"
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.model.cache).expanduser()
+
+    @property
+    def precision(self) -> str:
+        if self.manifest is not None:
+            return self.manifest.precision
+        return "fp32" if self.path.suffix == ".pt" else ""
 
 
 def load(pool: PoolSettings, name: str) -> Detector:
-    """The detector of the pool `name`, not warmed up. Blocks: seconds, minutes where an export has to be made.
+    """The detector of the pool `name`, not warmed up; see `open_model`."""
+    return open_model(pool.model, pool.batch.size, f"pools.{name}.model")
+
+
+def open_model(model: ModelSettings, batch_size: int, where: str) -> Detector:
+    """A detector, not warmed up. Blocks: seconds, minutes where an export has to be made.
+
+    `where`: the settings' place in line.yaml, with which messages begin.
 
     Raises:
-        ConfigError: in one line, what is wrong with the pool's model or this machine.
+        ConfigError: in one line, what is wrong with the model or this machine.
         FatalError: the model could not be exported.
     """
-    where = f"pools.{name}.model"
-    source = _source(pool, where)
-    runtime = _runtime(pool, source, where)
-    match runtime:
+    wanted = _wanted(model, batch_size, where)
+    match _runtime(wanted):
         case "torch":
-            return _torch(pool, source, where)
+            return _torch(wanted)
         case "openvino":
-            return _openvino(pool, source)
+            return _openvino(wanted)
         case "onnx":
-            return _onnx(pool, source)
+            return _onnx(wanted)
+        case "tensorrt":
+            return _tensorrt(wanted)
 
 
-def _source(pool: PoolSettings, where: str) -> _Source:
+def _wanted(model: ModelSettings, batch_size: int, where: str) -> _Wanted:
     key = f"{where}.weights"
-    if not pool.model.weights:
+    if not model.weights:
         raise ConfigError(f"{key}: not set: name {MODELS}")
-    path = Path(pool.model.weights).expanduser()
+    path = Path(model.weights).expanduser()
     if not path.exists():
         raise ConfigError(f"{key}: {path}: no such file (relative paths start at {Path.cwd()})")
+    if path.suffix == ".xml":
+        path = path.parent
     digest = _folder_digest(path, key) if path.is_dir() else _file_digest(path, key)
-    if pool.model.digest not in (None, digest):
-        raise ConfigError(f"{key}: {path}: sha256 is {digest}, {where}.digest says {pool.model.digest}")
-    return _Source(path, digest, f"{key}: {path}")
+    if model.digest not in (None, digest):
+        raise ConfigError(f"{key}: {path}: sha256 is {digest}, {where}.digest says {model.digest}")
+    return _Wanted(model, batch_size, where, path, digest, verified(path, digest, f"{key}: {path}"))
 
 
 def _file_digest(path: Path, key: str) -> str:
-    if path.suffix not in (".pt", ".onnx"):
+    if path.suffix != ".pt" and path.suffix not in FILES:
         raise ConfigError(f"{key}: {path}: expected {MODELS}")
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise ConfigError(f"{key}: {path}: {error.strerror}") from None
 
@@ -79,24 +109,18 @@ def _folder_digest(path: Path, key: str) -> str:
     return export_digest(read_export(path, key))
 
 
-def _runtime(pool: PoolSettings, source: _Source, where: str) -> Runtime:
-    wanted = pool.model.runtime
-    exported = _exported_for(source.path)
-    if exported is not None and wanted not in ("auto", exported):
-        raise ConfigError(f"{where}.runtime: {wanted} can't serve {source.path}: it was exported for {exported}")
+def _runtime(wanted: _Wanted) -> Runtime:
+    asked = wanted.model.runtime
+    exported = "openvino" if wanted.path.is_dir() else FILES.get(wanted.path.suffix)
+    if exported is not None and asked not in ("auto", exported):
+        raise ConfigError(f"{wanted.where}.runtime: {asked} can't serve {wanted.path}: it was exported for {exported}")
     if exported is not None:
         return exported
-    if wanted != "auto":
-        return wanted
-    if _on_cuda(pool.model.device):
-        return "torch"
-    return next((runtime for runtime in NEEDS if _installed(runtime)), "torch")
-
-
-def _exported_for(path: Path) -> Literal["openvino", "onnx"] | None:
-    if path.is_dir():
-        return "openvino"
-    return "onnx" if path.suffix == ".onnx" else None
+    if asked != "auto":
+        return asked
+    if _on_cuda(wanted.model.device):
+        return "tensorrt" if _installed("tensorrt") else "torch"
+    return next((runtime for runtime in ON_CPU if _installed(runtime)), "torch")
 
 
 def _on_cuda(device: str) -> bool:
@@ -109,71 +133,83 @@ def _on_cuda(device: str) -> bool:
     return cuda_available()
 
 
-def _torch(pool: PoolSettings, source: _Source, where: str) -> Detector:
+def _torch(wanted: _Wanted) -> Detector:
     from workers.runtimes.pytorch import TorchNetwork, device_named  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.ultralytics_model import open_weights  # noqa: PLC0415 - a worker loads only its runtime
 
-    opened = open_weights(source.path, _cache(pool), source.named)
-    device = device_named(pool.model.device, where)
-    network = TorchNetwork(opened, device, pool.model.confidence)
-    imgsz = pool.model.imgsz or opened.imgsz
-    info = ModelInfo(source.digest, "torch", str(device), imgsz, opened.classes, head=opened.head)
-    return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
+    opened = open_weights(wanted.path, wanted.cache, wanted.named)
+    device = device_named(wanted.model.device, wanted.where)
+    network = TorchNetwork(opened, device, wanted.model.confidence)
+    imgsz = wanted.model.imgsz or opened.imgsz
+    precision = "fp16" if device.type == "cuda" else "fp32"
+    info = ModelInfo(wanted.digest, "torch", str(device), imgsz, opened.classes, precision=precision, head=opened.head)
+    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
 
 
-def _openvino(pool: PoolSettings, source: _Source) -> Detector:
-    _need("openvino", source.named)
-    from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker loads only its runtime
+def _openvino(wanted: _Wanted) -> Detector:
+    _need("openvino", wanted.named)
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - a worker loads only its runtime
 
-    folder = source.path
-    if not folder.is_dir():
-        folder = cached_export(source.path, source.digest, _cache(pool), source.named)
-    exported = read_export(folder, source.named)
-    network = OpenVinoNetwork(exported, _openvino_device(pool.model.device), pool.model.confidence, source.named)
+    exported = read_export(_export(wanted, "openvino"), wanted.named)
+    device = wanted.model.device
+    device = "CPU" if device in ("auto", "cpu") else device.upper()
+    network = OpenVinoNetwork(exported, device, wanted.model.confidence, wanted.named)
     canvas = exported.fixed[1:] if exported.fixed else None
-    imgsz = max(canvas) if canvas else pool.model.imgsz or exported.imgsz
+    imgsz = max(canvas) if canvas else wanted.model.imgsz or exported.imgsz
     info = ModelInfo(
-        source.digest,
+        wanted.digest,
         "openvino",
         network.device,
         imgsz,
         exported.classes,
         canvas,
-        head=exported.head,
-        at_once=network.at_once,
+        wanted.precision,
+        exported.head,
+        network.at_once,
     )
-    return LetterboxDetector(network, info, pool.batch.size, pool.model.confidence)
+    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
 
 
-def _onnx(pool: PoolSettings, source: _Source) -> Detector:
-    _need("onnx", source.named)
-    from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker loads only its runtime
+def _onnx(wanted: _Wanted) -> Detector:
+    _need("onnx", wanted.named)
     from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - a worker loads only its runtime
 
-    path = source.path
-    if path.suffix == ".pt":
-        path = cached_export(path, source.digest, _cache(pool), source.named, "onnx")
-    model = open_onnx(path, pool.model.device, pool.batch.size, source.named)
-    imgsz = max(model.canvas) if model.canvas else pool.model.imgsz or model.imgsz
+    model = open_onnx(_export(wanted, "onnx"), wanted.model.device, wanted.batch_size, wanted.named)
+    imgsz = max(model.canvas) if model.canvas else wanted.model.imgsz or model.imgsz
     info = ModelInfo(
-        source.digest, "onnx", model.device, imgsz, model.classes, model.canvas, head=model.head
+        wanted.digest, "onnx", model.device, imgsz, model.classes, model.canvas, wanted.precision, model.head
     )
-    return LetterboxDetector(OnnxNetwork(model, pool.model.confidence), info, pool.batch.size, pool.model.confidence)
+    network = OnnxNetwork(model, wanted.model.confidence)
+    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
 
 
-def _installed(runtime: Literal["openvino", "onnx"]) -> bool:
+def _tensorrt(wanted: _Wanted) -> Detector:
+    _need("tensorrt", wanted.named)
+    from workers.runtimes.tensorrt import TensorRtNetwork, open_engine  # noqa: PLC0415 - a worker loads only its runtime
+
+    engine = open_engine(lambda: _export(wanted, "tensorrt"), wanted.model.device, wanted.named)
+    imgsz = max(engine.canvas) if engine.canvas else wanted.model.imgsz or engine.imgsz
+    precision = wanted.precision if wanted.path.suffix == ".engine" else "fp16"
+    info = ModelInfo(
+        wanted.digest, "tensorrt", engine.device, imgsz, engine.classes, engine.canvas, precision, engine.head
+    )
+    network = TensorRtNetwork(engine, wanted.model.confidence)
+    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
+
+
+def _export(wanted: _Wanted, form: Exported) -> Path:
+    """The model as it is, if it was exported; else the export of it that this machine keeps."""
+    if wanted.path.suffix != ".pt":
+        return wanted.path
+    from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker without it serves exports
+
+    return cached_export(wanted.path, wanted.digest, wanted.cache, wanted.named, form)
+
+
+def _installed(runtime: Exported) -> bool:
     return find_spec(NEEDS[runtime][0]) is not None
 
 
-def _need(runtime: Literal["openvino", "onnx"], key: str) -> None:
+def _need(runtime: Exported, key: str) -> None:
     if not _installed(runtime):
-        raise ConfigError(f"{key}: the {runtime} runtime is not installed: pip install 'andon[{NEEDS[runtime][1]}]'")
-
-
-def _openvino_device(device: str) -> str:
-    return "CPU" if device in ("auto", "cpu") else device.upper()
-
-
-def _cache(pool: PoolSettings) -> Path:
-    return Path(pool.model.cache).expanduser()
+        raise ConfigError(f"{key}: the {runtime} runtime is not installed: pip install {NEEDS[runtime][1]}")

@@ -1,22 +1,24 @@
-"""Exports a .pt to OpenVINO or ONNX and checks the export against its source, as a process that `cached_export` starts.
+"""Exports a .pt and checks the export against its source.
 
-A process of its own, so that the worker that serves the export carries neither torch nor ultralytics: less memory, and
-the code in a .pt runs only here.
+For a worker it is a process of its own, which `cached_export` starts, so that the worker that serves the export carries
+neither torch nor ultralytics: less memory, and the code in a .pt runs only here.
 """
 
-import hashlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
 
 from andon.errors import ConfigError, FatalError
 from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
+from workers.model.manifest import Precision, file_digest
+from workers.runtimes.cache import Format
 from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import Opened, open_weights
 
@@ -27,8 +29,15 @@ CERTAIN = 0.3
 MAX_SCORE_GAP = 0.1
 """bf16 keeps 8 bits of a number: the exports that were measured differed by less than a hundredth."""
 MIN_IOU = 0.8
-OPTIONS = {"openvino": {"dynamic": True}, "onnx": {"dynamic": True, "simplify": False}}
+ENGINE_BATCH = 8
+"""Pictures that a TensorRT engine takes at most."""
+OPTIONS: dict[Format, dict[str, Any]] = {
+    "openvino": {"format": "openvino", "dynamic": True},
+    "onnx": {"format": "onnx", "dynamic": True, "simplify": False},
+    "tensorrt": {"format": "engine", "dynamic": True, "simplify": False, "batch": ENGINE_BATCH, "device": "0"},
+}
 """Any batch and shape; what simplifying does to an ONNX file, ONNX Runtime does when it loads it."""
+BITS: dict[Precision, int | None] = {"fp32": None, "fp16": 16, "int8": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +52,66 @@ class Job:
     """A folder on the same file system as `target`."""
     named: str
     """Begins each message: the key and the file of the user's."""
-    form: str
-    """A `cache.Format`."""
+    form: Format
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is to become of a .pt."""
+
+    form: Format
+    precision: Precision = "fp32"
+    calibration: Sequence[Picture] = ()
+    """For INT8: pictures such as it will see."""
+    data: Path | None = None
+    """For INT8 of TensorRT, which ultralytics calibrates itself: the dataset's YAML."""
 
 
 def export(job: Job) -> None:
     """Write `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
-    if job.form == "openvino":
-        from workers.runtimes.openvino import import_openvino  # noqa: PLC0415 - only what is exported to is needed
-
-        import_openvino()  # before ultralytics does
     cache, named = Path(job.cache), job.named
     with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
-        copy = Path(room) / "model.pt"  # ultralytics exports beside its source, which may be read-only
-        shutil.copyfile(job.weights, copy)
-        if hashlib.sha256(copy.read_bytes()).hexdigest() != job.digest:
-            raise ConfigError(f"{named}: the file changed while it was read")
-        opened = open_weights(copy, cache, named)
-        options = OPTIONS[job.form] | {"nms": _nms_argument(opened), "imgsz": opened.imgsz}
-        made = Path(opened.yolo.export(format=job.form, **options))
+        copy = copied(Path(job.weights), job.digest, Path(room), named)
+        made = make(copy, Recipe(job.form, "fp16" if job.form == "tensorrt" else "fp32"), cache, named)
         check(open_weights(copy, cache, named), made, named, job.form)
         made.rename(job.target)
 
 
-def check(opened: Opened, made: Path, named: str, form: str = "openvino") -> None:
+def copied(weights: Path, digest: str, room: Path, named: str) -> Path:
+    """ultralytics exports beside its source, which may be read-only. Raises ConfigError unless it has that digest."""
+    copy = room / "model.pt"
+    shutil.copyfile(weights, copy)
+    if file_digest(copy) != digest:
+        raise ConfigError(f"{named}: the file changed while it was read")
+    return copy
+
+
+def make(copy: Path, recipe: Recipe, cache: Path, named: str) -> Path:
+    """The export, beside `copy`, not yet checked. Blocks for seconds to minutes. Raises ConfigError: no model."""
+    if recipe.form == "openvino":
+        from workers.runtimes.openvino import import_openvino  # noqa: PLC0415 - only what is exported to is needed
+
+        import_openvino()  # before ultralytics does
+    opened = open_weights(copy, cache, named)
+    imgsz = opened.imgsz
+    options = OPTIONS[recipe.form] | {"nms": _nms_argument(opened), "imgsz": imgsz}
+    quantized = recipe.precision == "int8" and recipe.form != "tensorrt"
+    options["quantize"] = None if quantized else BITS[recipe.precision]
+    if recipe.data is not None:
+        options["data"] = str(recipe.data)
+    made = Path(opened.yolo.export(**options))
+    if quantized:
+        from workers.runtimes.quantize import Calibration, quantize_onnx, quantize_openvino  # noqa: PLC0415 - as above
+
+        calibration = Calibration(recipe.calibration, imgsz, opened.head)
+        if recipe.form == "onnx":
+            quantize_onnx(made, calibration)
+        else:
+            quantize_openvino(made, calibration, named)
+    return made
+
+
+def check(opened: Opened, made: Path, named: str, form: Format = "openvino") -> None:
     """Raises FatalError unless the export `made` sees what its source `opened` sees."""
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes, head=opened.head)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
@@ -83,7 +128,7 @@ def check(opened: Opened, made: Path, named: str, form: str = "openvino") -> Non
             raise FatalError(f"{named}: the {form} export differs from its source ({complaint}): use runtime: torch")
 
 
-def _served(made: Path, form: str, batch_size: int, named: str) -> Network:
+def _served(made: Path, form: Format, batch_size: int, named: str) -> Network:
     if form == "onnx":
         from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - only what is exported to is needed
 
@@ -140,7 +185,8 @@ def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def main(arguments: Sequence[str]) -> int:
     """The fields of a Job. The last line on stderr says what is wrong; returns 2 for a mistake in the settings."""
     try:
-        export(Job(*arguments))
+        weights, digest, target, cache, named, form = arguments
+        export(Job(weights, digest, target, cache, named, cast(Format, form)))
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

@@ -1,0 +1,240 @@
+"""Makes an artifact of a .pt: exported, held against its source, described by a manifest, served as it is."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from andon.errors import ConfigError, FatalError
+from andon.settings import ModelSettings
+from workers.detector import Detector, Found, Picture
+from workers.model.dataset import Dataset, labelled, picture
+from workers.model.manifest import (
+    Agreement,
+    Manifest,
+    Metrics,
+    Precision,
+    Source,
+    file_digest,
+    read_manifest,
+    write_manifest,
+)
+from workers.model.measure import LEAST_CONFIDENCE, ious, measure
+from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
+from workers.runtimes.choice import open_model
+from workers.runtimes.export import Recipe, check, copied, make
+from workers.runtimes.ultralytics_model import open_weights
+
+CALIBRATION_IMAGES = 200
+"""More bring nothing: nncf's documentation calibrates on 300, and scales settle before."""
+CERTAIN = 0.4
+SAME_IOU = 0.5
+SEEN = 0.25
+"""What one is certain of, the other sees in the same place at least so confidently: a worker's default threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made."""
+
+    weights: Path
+    to: Format
+    precision: Precision
+    out: Path
+    """The folder that it is put in."""
+    cache: Path
+    data: Dataset | None = None
+    """Its `train` pictures calibrate INT8, its `val` pictures measure the export."""
+    most: int | None = 200
+    """Pictures to measure on at most."""
+    measured: bool = True
+    """False: whoever ordered it measures it, and judges."""
+    max_loss: float = 0.03
+    """mAP50 that an INT8 export may lose and be let out."""
+
+    @property
+    def named(self) -> str:
+        return f"model.weights: {self.weights}"
+
+    @property
+    def target(self) -> Path:
+        """`line.pt` becomes `line-int8-openvino`, `line-fp16.onnx`, `line-fp16.engine`."""
+        return self.out / f"{self.weights.stem}-{self.precision}{ENDINGS[self.to]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    artifact: Path
+    manifest: Manifest
+    source: Metrics | None
+    """The source's own figures on the same pictures, where there were any."""
+
+
+def export(order: Order, told: Callable[[str], None] = lambda text: None) -> Made:
+    """Make, check, measure, describe and put in place. Blocks for minutes.
+
+    Raises:
+        ConfigError: no .pt, no pictures to calibrate on, a runtime that is not installed or a GPU that is not there.
+        FatalError: the export sees otherwise than its source, or lost more than it may.
+    """
+    _possible(order)
+    digest = file_digest(order.weights)
+    try:
+        order.out.mkdir(parents=True, exist_ok=True)
+        order.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=order.out, prefix="export-") as room:
+            copy = copied(order.weights, digest, Path(room), order.named)
+            told(f"exporting {order.weights.name} to {order.to} {order.precision}")
+            made = make(copy, _recipe(order, Path(room)), order.cache, order.named)
+            checked = _checked(order, copy, made, told)
+            manifest = _manifest(order, made, digest, checked)
+            write_manifest(manifest, _put(made, order.target))
+    except OSError as error:
+        raise ConfigError(f"{error.filename or order.out}: {error.strerror}: choose another --out") from None
+    return Made(order.target, manifest, checked.source)
+
+
+def _possible(order: Order) -> None:
+    if order.weights.suffix != ".pt" or not order.weights.is_file():
+        raise ConfigError(f"{order.named}: expected a YOLO .pt: exports are made from the weights themselves")
+    module = {"onnx": "onnxruntime"}.get(order.to, order.to)
+    if find_spec(module) is None:
+        extra = "tensorrt" if order.to == "tensorrt" else "'andon[model]'"
+        raise ConfigError(f"--to {order.to}: {module} is not installed: pip install {extra}")
+    if order.precision == "int8" and order.data is None:
+        raise ConfigError("--precision int8: name a dataset by --data: its scales are read off pictures")
+    if order.precision == "int8" and order.to == "openvino" and find_spec("nncf") is None:
+        raise ConfigError("--precision int8: nncf is not installed: pip install 'andon[model]'")
+    if order.to == "tensorrt":
+        from workers.runtimes.pytorch import cuda_available  # noqa: PLC0415 - only where it matters
+
+        if not cuda_available():
+            raise ConfigError("--to tensorrt: an engine is built on the GPU that serves it; this machine shows none")
+
+
+def _recipe(order: Order, room: Path) -> Recipe:
+    if order.precision != "int8" or order.data is None:
+        return Recipe(order.to, order.precision)
+    if order.to == "tensorrt":
+        document = order.data.document | {"val": order.data.document.get("train") or order.data.document["val"]}
+        path = room / "data.yaml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return Recipe(order.to, order.precision, data=path)
+    split = "train" if order.data.splits.get("train") else "val"
+    pictures = [picture(sample.path) for sample in labelled(order.data, split, CALIBRATION_IMAGES)]
+    return Recipe(order.to, order.precision, pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    agreement: Agreement | None = None
+    metrics: Metrics | None = None
+    source: Metrics | None = None
+
+
+def _checked(order: Order, copy: Path, made: Path, told: Callable[[str], None]) -> _Checked:
+    """Raises FatalError unless the export may be let out."""
+    if order.precision != "int8":
+        told("checking it against its source")
+        check(open_weights(copy, order.cache, order.named), made, order.named, order.to)
+    if order.data is None or not order.measured:
+        return _Checked()
+    told("measuring it beside its source")
+    source, served = (_opened(path, order) for path in (copy, made))
+    before = measure(source, order.data, "val", order.cache, order.most).metrics
+    after = measure(served, order.data, "val", order.cache, order.most).metrics
+    pictures = [picture(sample.path) for sample in labelled(order.data, "val", min(order.most or 50, 50))]
+    matched = agreeing(_seen(source, pictures), _seen(served, pictures))
+    loss = round(before.map50 - after.map50, 4)
+    if loss > order.max_loss:
+        raise FatalError(
+            f"{order.named}: the {order.to} export in {order.precision} has an mAP50 of {after.map50:.4f}, its source "
+            f"{before.map50:.4f}: it lost more than {order.max_loss:g} (--max-loss) and is not let out"
+        )
+    return _Checked(Agreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
+
+
+def _opened(path: Path, order: Order) -> Detector:
+    runtime = "torch" if path.suffix == ".pt" else "auto"
+    model = ModelSettings(
+        weights=str(path), runtime=runtime, device="auto", confidence=LEAST_CONFIDENCE, cache=str(order.cache)
+    )
+    return open_model(model, 8, "model")
+
+
+def _seen(detector: Detector, pictures: Sequence[Picture]) -> list[Found]:
+    return [found for start in range(0, len(pictures), 8) for found in detector.detect(pictures[start : start + 8])]
+
+
+def agreeing(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
+    """The part, 0 to 1, of what either is certain of that the other sees, too; 1 where there is no such thing."""
+    certain = seen = 0
+    for one, other in [*zip(ours, theirs, strict=True), *zip(theirs, ours, strict=True)]:
+        sure = one.confidences >= CERTAIN
+        overlaps = ious(one.boxes[sure].astype(np.float64), other.boxes.astype(np.float64))
+        same = (one.classes[sure][:, None] == other.classes[None]) & (other.confidences >= SEEN)[None]
+        certain += int(sure.sum())
+        seen += int(((overlaps >= SAME_IOU) & same).any(axis=1).sum())
+    return seen / certain if certain else 1.0
+
+
+def _manifest(order: Order, made: Path, digest: str, checked: _Checked) -> Manifest:
+    opened = _opened(made, order).info
+    source = read_manifest(order.weights, order.named)
+    return Manifest(
+        file=order.target.name,
+        digest=opened.digest,
+        runtime=order.to,
+        precision=order.precision,
+        task=opened.head.task,
+        classes=opened.classes,
+        imgsz=opened.imgsz,
+        source=Source(file=order.weights.name, digest=digest),
+        calibration_images=_calibrated(order),
+        agreement=checked.agreement,
+        metrics=checked.metrics,
+        training=source.training if source else None,
+        pruning=source.pruning if source else None,
+        versions={name: version(name) for name in _libraries(order)},
+        made_at=datetime.now(UTC).replace(microsecond=0),
+    )
+
+
+def _calibrated(order: Order) -> int | None:
+    if order.precision != "int8" or order.data is None:
+        return None
+    pictures = len(order.data.splits.get("train") or order.data.splits["val"])
+    return pictures if order.to == "tensorrt" else min(CALIBRATION_IMAGES, pictures)
+
+
+def _libraries(order: Order) -> tuple[str, ...]:
+    quantized = order.precision == "int8" and order.to == "openvino"
+    return ("andon", *LIBRARIES[order.to], *(("nncf",) if quantized else ()))
+
+
+def _put(made: Path, target: Path) -> Path:
+    """In the place of what an earlier run made."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    return made.replace(target)
+
+
+def shown(made: Made) -> str:
+    """What was made, and what to write into line.yaml."""
+    manifest = made.manifest
+    lines = [f"{made.artifact}", f"sha256 {manifest.digest}"]
+    if manifest.metrics is not None and made.source is not None and manifest.agreement is not None:
+        lines.append(
+            f"mAP50 {manifest.metrics.map50:.4f} (source {made.source.map50:.4f}), mAP50-95 "
+            f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of what "
+            f"either is certain of is seen by both"
+        )
+    lines += ["in line.yaml:", "  pools:", "    default:", "      model:", f"        weights: {made.artifact}"]
+    return "\n".join([*lines, f"        digest: {manifest.digest}"])

@@ -1,0 +1,124 @@
+"""INT8: an exported model's weights and activations in 8 bits, their scales read off pictures that it will see.
+
+The head stays in floats: one scale for boxes (hundreds of pixels) and scores (0 to 1) would round every score to 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andon.errors import ConfigError
+from workers.detector import LetterboxDetector, ModelInfo, Picture
+from workers.head import Head
+from workers.runtimes.openvino import import_openvino
+
+QUANTIZED = frozenset(("Conv", "Gemm", "MatMul"))
+"""The ONNX nodes that have weights, which is where the time goes."""
+NEEDED = "INT8 takes nncf, which is not installed: pip install 'andon[model]'"
+
+
+class Calibration:
+    """Pictures as the model is going to be shown them: letterboxed, float32 (1, 3, H, W) RGB, 0 to 1."""
+
+    def __init__(self, pictures: Sequence[Picture], imgsz: int, head: Head) -> None:
+        self._canvases: list[NDArray[np.uint8]] = []
+        info = ModelInfo("", "", "", imgsz, (), head=head)
+        LetterboxDetector(self, info, 1, 0.5).detect(pictures)
+
+    def __len__(self) -> int:
+        return len(self._canvases)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for canvas in self._canvases:
+            planes = canvas.transpose(2, 0, 1)[None, ::-1]
+            yield np.ascontiguousarray(planes, np.float32) / np.float32(255)
+
+    def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """A Network that sees nothing and remembers what it was shown."""
+        self._canvases += list(canvases.copy())
+        return [np.zeros((0, 6), np.float32) for _ in canvases]
+
+
+def quantize_openvino(folder: Path, calibration: Calibration, named: str) -> None:
+    """The model in `folder`, in place. Blocks for a minute. Raises ConfigError where nncf is missing."""
+    ov = import_openvino()  # before nncf, so that it finds no telemetry either
+    try:
+        import nncf  # noqa: PLC0415 - heavy, and only here
+    except ImportError:
+        raise ConfigError(f"{named}: {NEEDED}") from None
+
+    nncf.set_log_level("ERROR")
+    (xml,) = folder.glob("*.xml")
+    model = ov.Core().read_model(xml)
+    quantized = nncf.quantize(
+        model,
+        nncf.Dataset(list(calibration)),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(calibration),
+        ignored_scope=nncf.IgnoredScope(names=_head(model)),
+    )
+    target = folder / "int8"
+    target.mkdir()
+    ov.save_model(quantized, target / xml.name, compress_to_fp16=False)
+    for made in target.iterdir():
+        made.replace(folder / made.name)  # after the weights were read: they are mapped from the file
+    target.rmdir()
+
+
+def _head(model: Any) -> list[str]:
+    """Operations of the last module, which holds the scores' sigmoid; named as torch's tracing numbers modules."""
+    operations = model.get_ordered_ops()
+    sigmoids = [op.get_friendly_name() for op in operations if op.get_type_name() == "Sigmoid"]
+    scope = sigmoids[-1].split("/", 1)[0]
+    return [
+        op.get_friendly_name()
+        for op in operations
+        if op.get_type_name() == "Sigmoid" or op.get_friendly_name().startswith((f"{scope}/", f"{scope}."))
+    ]
+
+
+def quantize_onnx(path: Path, calibration: Calibration) -> None:
+    """The model at `path`, in place. Blocks for a minute."""
+    import onnx  # noqa: PLC0415 - only what is exported to is needed
+    from onnxruntime import quantization  # noqa: PLC0415 - as above
+
+    graph = onnx.load(path).graph
+    left = [node.name for node in graph.node if node.op_type not in QUANTIZED or _in_head(node.name, graph)]
+    reader = _reader(quantization.CalibrationDataReader, calibration, graph.input[0].name)
+    made = path.with_name("int8.onnx")
+    quantization.quantize_static(path, made, reader, nodes_to_exclude=left, per_channel=True)
+    described = onnx.load(made)
+    onnx.helper.set_model_props(described, {item.key: item.value for item in onnx.load(path).metadata_props})
+    onnx.save(described, path)
+    made.unlink()
+
+
+def _in_head(name: str, graph: Any) -> bool:
+    """`/model.23/cv2.0/...`: the module with the greatest number."""
+    return _module(name) == max(_module(node.name) for node in graph.node)
+
+
+def _module(name: str) -> int:
+    _, found, rest = name.partition("/model.")
+    number = rest.split("/", 1)[0]
+    return int(number) if found and number.isdecimal() else -1
+
+
+def _reader(base: Any, calibration: Calibration, given: str) -> Any:
+    """ONNX Runtime's own kind of iterator over the calibration."""
+
+    class Reader(base):  # type: ignore[misc]  # onnxruntime has no types
+        def __init__(self) -> None:
+            self.left = iter(calibration)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            canvas = next(self.left, None)
+            return None if canvas is None else {given: canvas}
+
+        def rewind(self) -> None:
+            self.left = iter(calibration)
+
+    return Reader()

@@ -1,0 +1,166 @@
+"""Serves a TensorRT engine, the fastest that an NVIDIA GPU has. An engine fits one kind of GPU and one TensorRT.
+
+torch lends it the GPU's memory. It needs TensorRT 10 or newer. It was written by the vendor's documentation and by how
+ultralytics writes its engines, on a machine without a GPU: the conformance suite runs it wherever there is one.
+"""
+
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from andon.errors import ConfigError
+from workers.detector import Answer
+from workers.head import Head, read_head
+from workers.runtimes.outputs import OutputReader
+
+HEADER_BYTES = 4
+"""ultralytics writes a length (little-endian), so many bytes of JSON, and the engine."""
+MAX_HEADER_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine on its GPU, and what it says of itself."""
+
+    engine: Any
+    """A tensorrt.ICudaEngine."""
+    context: Any
+    place: torch.device
+    input: str
+    outputs: tuple[str, ...]
+    """In the model's order: the first has the boxes."""
+    most: int
+    """Pictures in a run at most."""
+    fixed: bool
+    """A run takes exactly so many."""
+    classes: tuple[str, ...]
+    imgsz: int
+    head: Head
+    canvas: tuple[int, int] | None
+
+    @property
+    def device(self) -> str:
+        return str(self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What ultralytics says of an engine before the engine itself."""
+
+    classes: tuple[str, ...]
+    imgsz: int
+    head: Head
+    plan: bytes
+
+
+def read_header(path: Path, named: str) -> Header:
+    """Raises ConfigError where `path` is not an engine that ultralytics built, or of a task that is not served."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:HEADER_BYTES], "little")
+    try:
+        if not 0 < length < MAX_HEADER_BYTES:
+            raise ValueError("no header")
+        said = json.loads(content[HEADER_BYTES : HEADER_BYTES + length])
+        names = {int(number): str(name) for number, name in said["names"].items()}
+        classes = tuple(names[index] for index in sorted(names))
+        imgsz = max(int(side) for side in said["imgsz"])
+        head = read_head(said, named)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{named}: not a TensorRT engine that ultralytics built ({type(error).__name__})") from None
+    return Header(classes, imgsz, head, content[HEADER_BYTES + length :])
+
+
+def open_engine(find: Callable[[], Path], device: str, named: str) -> Engine:
+    """Load the engine that `find` gives, which may build it, for minutes; `named` begins each message.
+
+    `device`: auto (the first GPU), cuda or cuda:N. Raises ConfigError: no GPU, no such engine, or one of another kind.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError(f"{named}: TensorRT needs an NVIDIA GPU and its driver; this machine shows none")
+    if device != "auto" and not device.startswith("cuda"):
+        raise ConfigError(f"{named}: TensorRT can't serve it on {device}: only on auto and cuda:N")
+    place = torch.device("cuda:0" if device in ("auto", "cuda") else device)
+    header = read_header(find(), named)
+    trt: Any = importlib.import_module("tensorrt")
+    with torch.cuda.device(place):
+        engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(header.plan)
+        context = engine and engine.create_execution_context()
+    if not context:
+        raise ConfigError(f"{named}: TensorRT {trt.__version__} can't load it on this GPU: export it here again")
+    return _described(trt, engine, context, place, header)
+
+
+def _described(trt: Any, engine: Any, context: Any, place: torch.device, header: Header) -> Engine:
+    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+    inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
+    batch, _, height, width = engine.get_tensor_shape(inputs[0])
+    most = engine.get_tensor_profile_shape(inputs[0], 0)[2][0] if batch < 0 else batch
+    return Engine(
+        engine=engine,
+        context=context,
+        place=place,
+        input=inputs[0],
+        outputs=tuple(name for name in names if name not in inputs),
+        most=int(most),
+        fixed=batch > 0,
+        classes=header.classes,
+        imgsz=header.imgsz,
+        head=header.head,
+        canvas=(int(height), int(width)) if min(height, width) > 0 else None,
+    )
+
+
+class TensorRtNetwork:
+    """A Network over an engine, on a CUDA stream of its own."""
+
+    def __init__(self, engine: Engine, confidence: float) -> None:
+        self._engine = engine
+        self._reader = OutputReader(engine.head, len(engine.classes), confidence)
+        self._stream = torch.cuda.Stream(engine.place)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+    def forward(self, canvases: NDArray[np.uint8]) -> list[Answer]:
+        answers: list[Answer] = []
+        for start in range(0, len(canvases), self._engine.most):
+            answers += self._run(canvases[start : start + self._engine.most])
+        return answers
+
+    @torch.inference_mode()
+    def _run(self, part: NDArray[np.uint8]) -> Sequence[Answer]:
+        with torch.cuda.device(self._engine.place), torch.cuda.stream(self._stream):
+            outputs = [output[: len(part)].float().cpu().numpy() for output in self._execute(self._pixels(part))]
+        return self._reader.answers(outputs, (part.shape[1], part.shape[2]))
+
+    def _pixels(self, part: NDArray[np.uint8]) -> torch.Tensor:
+        """(n, 3, H, W) RGB, 0 to 1, filled up where a run takes a fixed number."""
+        pixels = torch.from_numpy(part).to(self._engine.place).permute(0, 3, 1, 2).flip(1)
+        pixels = pixels.to(self._kind(self._engine.input)).mul_(1 / 255)
+        if self._engine.fixed and len(part) < self._engine.most:
+            missing = self._engine.most - len(part)
+            pixels = torch.cat([pixels, pixels.new_zeros((missing, *pixels.shape[1:]))])
+        return pixels.contiguous()
+
+    def _execute(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        context = self._engine.context
+        if not context.set_input_shape(self._engine.input, tuple(pixels.shape)):
+            raise ValueError(f"a batch of shape {tuple(pixels.shape)} is outside what the engine was built for")
+        context.set_tensor_address(self._engine.input, pixels.data_ptr())
+        answers = []
+        for name in self._engine.outputs:
+            shape = tuple(context.get_tensor_shape(name))
+            answers.append(torch.empty(shape, dtype=self._kind(name), device=self._engine.place))
+            context.set_tensor_address(name, answers[-1].data_ptr())
+        if not context.execute_async_v3(self._stream.cuda_stream):
+            raise RuntimeError("TensorRT did not run the batch")
+        self._stream.synchronize()
+        return answers
+
+    def _kind(self, name: str) -> torch.dtype:
+        kind = str(self._engine.engine.get_tensor_dtype(name)).rsplit(".", 1)[-1]
+        return {"HALF": torch.float16, "FLOAT": torch.float32, "INT32": torch.int32, "INT64": torch.int64}[kind]
