@@ -3,8 +3,9 @@
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -57,15 +58,22 @@ class KafkaPublisher:
             )
         except KafkaError as error:
             raise _not_taken(topic, error) from error
-        return _acknowledged(topic, sent)
+        return _Acknowledged(topic, sent)
 
 
-async def _acknowledged(topic: str, sent: asyncio.Future[Any]) -> RecordRef:
-    try:
-        metadata = await sent
-    except KafkaError as error:
-        raise _not_taken(topic, error) from error
-    return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Acknowledged:
+    """No coroutine: it costs a task where several are gathered, and complains where nobody awaits it."""
+
+    topic: str
+    sent: asyncio.Future[Any]
+
+    def __await__(self) -> Generator[Any, None, RecordRef]:
+        try:
+            metadata = yield from self.sent
+        except KafkaError as error:
+            raise _not_taken(self.topic, error) from error
+        return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
 
 
 def _not_taken(topic: str, error: KafkaError) -> RetryableError:

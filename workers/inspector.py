@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from andon.clock import Clock
@@ -25,8 +24,7 @@ from andon.step import Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
-from workers import decode
-from workers.decode import Decoded
+from workers.decoding import Decoding, Timed
 from workers.detecting import Detecting, Seen
 from workers.detections import detections as detected
 from workers.detector import ModelInfo
@@ -42,9 +40,6 @@ class Route:
     inspections_topic: str
     quarantine_topic: str
     max_record_bytes: int
-    picture: decode.Limits
-    enough_px: int
-    """The longer side at which the model looks at pictures: larger ones need not be decoded in full."""
     decode_ahead: int
     """Pictures decoded and not yet inspected: what bounds the worker's memory, 6 MB each at 1080p."""
 
@@ -53,8 +48,8 @@ class Route:
 class Bench:
     """What the inspector works with."""
 
+    decoding: Decoding
     detecting: Detecting
-    decoders: Executor
     publishing: OrderedPublishing
     limit: QuarantineLimit
     spawn: Spawn
@@ -126,20 +121,12 @@ class Inspector:
             if self._is_stale(frame):
                 return self._stale(delivery, frame)
             try:
-                decoded, decode_s = await self._decode(frame)
-                seen = await self._bench.detecting.detect(frame.camera_id, decoded.picture)
+                timed = await self._bench.decoding.decode(frame.payload, frame.content_type)
+                seen = await self._bench.detecting.detect(frame.camera_id, timed.decoded.picture)
             except PoisonError as error:
                 self._bench.limit.admit(error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
-        return self._inspected(delivery, frame, decoded, seen, decode_s)
-
-    async def _decode(self, frame: Frame) -> tuple[Decoded, float]:
-        def timed() -> tuple[Decoded, float]:
-            since = self._clock.monotonic()
-            decoded = decode.decode(frame.payload, frame.content_type, self._route.picture, self._route.enough_px)
-            return decoded, max(0.0, self._clock.monotonic() - since)
-
-        return await asyncio.get_running_loop().run_in_executor(self._bench.decoders, timed)
+        return self._inspected(delivery, frame, timed, seen)
 
     def _is_stale(self, frame: Frame) -> bool:
         return frame.max_age_s is not None and self._age_s(frame) > frame.max_age_s
@@ -149,7 +136,8 @@ class Inspector:
 
     # ---- the ways that a record can end
 
-    def _inspected(self, delivery: Delivery, frame: Frame, decoded: Decoded, seen: Seen, decode_s: float) -> Result:
+    def _inspected(self, delivery: Delivery, frame: Frame, timed: Timed, seen: Seen) -> Result:
+        decoded, decode_s = timed.decoded, timed.decode_s
         detections = detected(seen.found, self._model, decoded)
         timings = Timings(decode_s=decode_s, wait_s=seen.wait_s, infer_s=seen.infer_s, batch_size=seen.batch_size)
         looked_at = _LookedAt(decoded.width, decoded.height, detections, timings)

@@ -106,13 +106,13 @@ class OrderedPublishing:
                 sent.append(await self._publisher.send(topic, record))
         except RetryableError as error:
             refused = error
-        outcomes = await asyncio.gather(*sent, return_exceptions=True)
-        for index, outcome in enumerate(outcomes):
-            if isinstance(outcome, RetryableError):
-                return index, outcome
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return len(outcomes), refused
+        first: tuple[int, RetryableError] | None = None
+        for index, acknowledgement in enumerate(sent):  # one after the other: gathering would make a task of each
+            try:
+                await acknowledgement
+            except RetryableError as error:
+                first = first or (index, error)
+        return first or (len(sent), refused)
 
     def _forget(self, partition: Partition) -> None:
         lane = self._lanes.pop(partition, None)

@@ -15,6 +15,7 @@ from andon.settings import PoolSettings, Settings
 from andon.stage import Limits, Stage
 from workers import decode
 from workers.batcher import Batcher
+from workers.decoding import Decoding
 from workers.detecting import Detecting, detector_threads
 from workers.detector import Detector
 from workers.inspector import Bench, Inspector, Route
@@ -84,16 +85,17 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
 
         batch = settings.pools[pool_name].batch
         detecting = Detecting(detector, threads, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
+        pictures = decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels)
+        count, enough_px = settings.worker.decode_threads, detector.info.imgsz
+        decoding = Decoding(decoders, count, pictures, enough_px, life.clock)
         bench = Bench(
+            decoding,
             detecting,
-            decoders,
             OrderedPublishing(KafkaPublisher(sending), spawn, life.emit),
             QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
             spawn,
         )
-        inspector = Inspector(
-            detector.info, bench, _route(settings, batch.size, detector.info.imgsz), life.clock, life.emit
-        )
+        inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         stage = Stage(STAGE, reading, inspector, limits, life.clock, life.emit)
         watch_stage(life.metrics, stage, reading, life.clock)
@@ -103,13 +105,11 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
             helper.cancel()
 
 
-def _route(settings: Settings, batch_size: int, imgsz: int) -> Route:
+def _route(settings: Settings, batch_size: int) -> Route:
     return Route(
         settings.kafka.inspections_topic,
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,
-        decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
-        imgsz,
         # one batch inferring, one behind it, one gathering
         3 * batch_size + settings.worker.decode_threads,
     )

@@ -21,6 +21,7 @@ from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, Told
 from workers.batcher import Batcher
 from workers.decode import Limits, decode_threads
+from workers.decoding import Decoding
 from workers.detecting import Detecting, detector_threads
 from workers.inspector import Bench, Inspector, Route
 from workers.ordered import OrderedPublishing
@@ -104,8 +105,9 @@ async def worker(
             looking = detector or FakeDetector()
             detecting = Detecting(looking, thread, Batcher(batch_size, 0.0), clock, told)
             publishing = OrderedPublishing(memory, spawn, told, NO_WAIT)
-            bench = Bench(detecting, decoders, publishing, QuarantineLimit(limit, 60.0), spawn)
-            route = Route("andon.inspections", "andon.quarantine", 1_000_000, Limits(100_000, 100_000), ENOUGH_PX, 16)
+            decoding = Decoding(decoders, 2, Limits(100_000, 100_000), ENOUGH_PX, clock)
+            bench = Bench(decoding, detecting, publishing, QuarantineLimit(limit, 60.0), spawn)
+            route = Route("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(detecting.run(), "worker.detect")
             yield Worker(Inspector(looking.info, bench, route, clock, told), memory, clock, told)
             running.cancel()
