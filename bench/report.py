@@ -121,7 +121,7 @@ class Report:
     def show(self, console: Console) -> None:
         """For people."""
         for title, rows in self.tables.items():
-            console.print(_table(title, rows))
+            console.print(rows_table(title, rows))
         table = Table(title=f"on {platform.node() or 'this machine'}")
         for column in ("ratio", "what", "aim", "measured", ""):
             table.add_column(column, no_wrap=column != "what")
@@ -134,7 +134,8 @@ class Report:
             console.print(f"FAILED {key}: {reason}", style="bold red", markup=False, highlight=False)
 
 
-def _table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
+def rows_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
+    """For people: a column for each key of any row, the first one being what a row is about."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(title=title)
     for column in columns:

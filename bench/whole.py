@@ -30,7 +30,7 @@ def whole(room: Room, videos: Mapping[str, Path]) -> Result:
         roles.start("worker", "work")
         roles.start("ingest", "ingest")
         first = _look(roles, room)
-        _work_off(roles, clips.frames(videos))
+        work_off(roles, clips.frames(videos))
         last = _look(roles, room)
         for name in ("ingest", "worker", "sinks"):
             roles.stop(name)
@@ -57,16 +57,16 @@ def _look(roles: Roles, room: Room) -> _Look:
     return _Look(cpu.mark(roles.pids() | room.servers.pids, frames), samples, loops)
 
 
-def _work_off(roles: Roles, total: int) -> None:
+def work_off(roles: Roles, total: int, longest_s: float = LONGEST_S) -> None:
     """Return when the sinks have accounted for all that the worker published. Looks seldom: a look costs CPU.
 
-    Raises FatalError where a role ends, or nothing is inspected within LONGEST_S.
+    Roles named as in ROLES run. Raises FatalError where one ends, or `total` frames take longer than `longest_s`.
     """
     began = time.monotonic()
     while (left := _left(roles, total)) > 0:
         passed_s = time.monotonic() - began
         roles.check()
-        if passed_s > LONGEST_S:
+        if passed_s > longest_s:
             raise FatalError(f"{left:.0f} of {total} frames are left after {passed_s:.0f} s")
         time.sleep(max(0.1, passed_s * left / max(1.0, total - left) / 2))
 

@@ -1,0 +1,49 @@
+"""Were the defect events right? Precision and recall of the defects raised, by class (pure)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from andon.messages import Defect, Inspection
+from deploy.local.demo.truth import Watched, score
+from sample_streams.truth import ClipTruth
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Real defects, those of them that an event told, and events that told none."""
+
+    real: int
+    told: int
+    false: int
+
+    @property
+    def recall(self) -> float:
+        return self.told / self.real if self.real else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.told / (self.told + self.false) if self.told + self.false else 1.0
+
+    def __add__(self, other: "Events") -> "Events":
+        return Events(self.real + other.real, self.told + other.told, self.false + other.false)
+
+
+def by_class(
+    truths: Mapping[str, ClipTruth], seen: Sequence[Inspection], raised: Sequence[Defect]
+) -> dict[str, Events]:
+    """Of the cameras in `truths`. `raised` has each defect once, as it was last; a real one is told by one at most."""
+    last: dict[tuple[str, str], int] = {}
+    for one in seen:
+        if one.camera_id in truths:
+            key = (one.camera_id, one.session)
+            last[key] = max(one.seq, last.get(key, 0))
+    ours = [defect for defect in raised if defect.camera_id in truths]
+    found = score(truths, [Watched(camera, session, seq) for (camera, session), seq in last.items()], ours)
+    labels = {defect.defect_id: defect.label for defect in ours}
+    real = Counter(
+        defect.defect_class for truth in truths.values() for defect in truth.defects if defect.first_frame is not None
+    )
+    missed = Counter(name.split()[1] for name in found.missed)
+    false = Counter(labels[name] for name in found.false)
+    return {name: Events(real[name], real[name] - missed[name], false[name]) for name in sorted(real | false)}
