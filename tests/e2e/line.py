@@ -39,6 +39,7 @@ class Line:
             "kafka": kafka.model_dump(mode="json", exclude_defaults=True),
             "redis": {"url": redis.url.get_secret_value(), "prefix": redis.prefix},
             "pools": {"default": {"model": {"weights": str(MODEL), "cache": str(cache)}}},
+            "defects": {"ignore": ["part"]},
             "sinks": {
                 "store": f"sqlite:///{folder / 'andon.db'}",
                 "evidence": {"url": str(folder / "evidence")},

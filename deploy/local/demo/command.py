@@ -67,7 +67,7 @@ def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
     config = folder / "line.yaml"
     scene.write(scene.document(folder, port), config)
     settings = load(config)
-    tally = Tally([camera.id for camera in settings.cameras])
+    tally = Tally([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
     plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds))
     return Demo(plan, port, seconds, tally, SystemClock(), Console())
 

@@ -25,7 +25,7 @@ class CameraTally:
     """From capture to inspection, of the last frame."""
     batch: int = 0
     verdict: str = ""
-    """What the model saw on the last frame."""
+    """What defects the model saw on the last frame."""
     recent: deque[datetime] = field(default_factory=lambda: deque(maxlen=FPS_SPAN))
 
     @property
@@ -46,7 +46,9 @@ class Received:
 class Tally:
     """Fed with messages as they come; read by the table and the report."""
 
-    def __init__(self, cameras: Sequence[str]) -> None:
+    def __init__(self, cameras: Sequence[str], part: str = "") -> None:
+        """`part`: the class of the part itself, which is no defect."""
+        self._part = part
         self.cameras = {camera: CameraTally() for camera in cameras}
         self.alerts: list[Received] = []
         self.latencies_s: list[float] = []
@@ -81,7 +83,7 @@ class Tally:
         camera.inspected += 1
         camera.behind_s = (frame.inspected_at - frame.captured_at).total_seconds()
         camera.batch = frame.timings.batch_size
-        camera.verdict = ", ".join(sorted({item.label for item in frame.detections})) or "ok"
+        camera.verdict = ", ".join(sorted({item.label for item in frame.detections} - {self._part})) or "ok"
         camera.recent.append(frame.captured_at)
         self.latencies_s.append(camera.behind_s)
         session = (frame.camera_id, frame.session)

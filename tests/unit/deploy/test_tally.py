@@ -76,6 +76,14 @@ def test_a_frame_that_was_not_inspected_leaves_the_verdict_unknown_and_no_latenc
     assert (tally.cameras["cam"].other, len(tally.latencies_s)) == (1, 1)
 
 
+def test_a_part_is_no_defect() -> None:
+    tally = Tally(["cam"], part="part")
+    tally.see(frame(0, "inspected", 0.1, "part"))
+    assert tally.cameras["cam"].verdict == "ok"
+    tally.see(frame(1, "inspected", 0.1, "part", "dent"))
+    assert tally.cameras["cam"].verdict == "dent"
+
+
 def test_the_rate_is_that_of_the_capture_times() -> None:
     tally = Tally(["cam"])
     for seq in range(31):
