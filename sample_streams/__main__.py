@@ -81,6 +81,8 @@ def write_dataset(out: Path, seed: int, train: int, val: int, test: int) -> None
 
     Example: python -m sample_streams dataset --out build/line --train 500 --val 100 --test 0
     """
+    if not train + val + test:
+        raise click.UsageError("a data set needs pictures: one of --train, --val and --test above 0")
     click.echo(dataset.build(out, dataset.splits(train, val, test, seed), click.echo))
 
 

@@ -49,7 +49,10 @@ def build(folder: Path, parts: Iterable[Split], told: Callable[[str], None] = la
     parts = tuple(split for split in parts if split.images)
     for split in parts:
         told(f"{split.name}: {split.images} pictures, {_write_split(folder, split)} of them drawn now")
-    lines = [f"path: {folder.resolve()}", *(f"{split.name}: images/{split.name}" for split in parts)]
+    names = [split.name for split in parts]
+    # ultralytics wants `train` and `val` whatever it is asked to do
+    where = {name: name for name in names} | {name: names[0] for name in ("train", "val") if name not in names}
+    lines = [f"path: {folder.resolve()}", *(f"{name}: images/{pictures}" for name, pictures in where.items())]
     lines += ["names:", *(f"  {number}: {name}" for number, name in enumerate(CLASSES))]
     (folder / "data.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "data.yaml"

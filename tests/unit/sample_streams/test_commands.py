@@ -48,6 +48,12 @@ def test_frames_are_written_to_look_at_and_counted(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0-00000.png", "0-00015.png"]
 
 
+def test_a_data_set_without_pictures_is_refused(tmp_path: Path) -> None:
+    result = run("dataset", "--out", str(tmp_path), "--train", "0", "--val", "0", "--test", "0")
+    assert result.exit_code == 2
+    assert "a data set needs pictures" in result.output
+
+
 def test_a_data_set_is_written_with_its_description(tmp_path: Path) -> None:
     result = run("dataset", "--out", str(tmp_path), "--train", "2", "--val", "1", "--test", "0", "--seed", "5000")
     assert result.exit_code == 0, result.output

@@ -52,6 +52,15 @@ def test_a_split_without_pictures_is_left_out(tmp_path: Path) -> None:
     assert told[-1] == "test: 1 pictures, 1 of them drawn now"
 
 
+def test_pictures_to_measure_on_alone_are_a_data_set_too(tmp_path: Path) -> None:
+    described = dataset.build(tmp_path, dataset.splits(train=0, val=0, test=1)).read_text()
+    assert [line for line in described.splitlines() if "images" in line] == [
+        "test: images/test",
+        "train: images/test",
+        "val: images/test",
+    ]
+
+
 def test_the_lines_to_train_on_cover_every_speed() -> None:
     rng = np.random.default_rng(0)
     rates = [dataset.vary(LineSpec(), rng).parts_per_minute for _ in range(200)]
