@@ -37,6 +37,8 @@ class Handoff:
         self._mailbox = mailbox
         self._backlog = backlog
         self._settled: list[int] = []
+        self._noted: BacklogState = "empty"
+        """What the spool's thread has heard of the backlog."""
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._lock = threading.RLock()
@@ -216,7 +218,13 @@ class Handoff:
 
     def _is_work(self, *, may_store: bool) -> bool:
         storing = may_store and self._backlog is not None and self._backlog.known and self._backlog.waiting
-        return bool(self._settled) or self._mailbox.wants_more or storing
+        return bool(self._settled) or self._mailbox.wants_more or storing or self._has_eased
+
+    @property
+    def _has_eased(self) -> bool:
+        """Without the spool's thread: what waited for the disk went straight into the mailbox."""
+        now = self._backlog_state
+        return now != self._noted and (now == "empty" or self._noted == "waiting")
 
     def spooled(self, on_disk: int) -> None:
         """The spool holds so many records now: known from the first time on."""
@@ -243,12 +251,17 @@ class Handoff:
                 self._backlog.kept()
         self._wake()
 
-    @property
-    def backlog_state(self) -> BacklogState:
+    def note_backlog(self) -> BacklogState:
+        """How it stands. The spool's thread is woken when it stands better than it has noted."""
         with self._lock:
-            if self._backlog is None or not self._backlog.behind:
-                return "empty"
-            return "waiting" if self._backlog.waiting else "on disk"
+            self._noted = self._backlog_state
+            return self._noted
+
+    @property
+    def _backlog_state(self) -> BacklogState:
+        if self._backlog is None or not self._backlog.behind:
+            return "empty"
+        return "waiting" if self._backlog.waiting else "on disk"
 
     def leftover(self) -> list[Message]:
         """What only memory holds and the broker has not acknowledged, oldest first; for a process that ends now."""

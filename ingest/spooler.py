@@ -146,7 +146,7 @@ class Spooler:
 
     def _tell_eased(self) -> None:
         """Trouble is over when nothing waits in memory for the disk, the spooling when nothing waits on disk."""
-        backlog = self._handoff.backlog_state
+        backlog = self._handoff.note_backlog()
         if backlog != "waiting" and self._spool is not None:
             self.trouble = ""
         if backlog == "empty" and self._filling:

@@ -5,8 +5,10 @@ import threading
 from datetime import timedelta
 
 from andon.messages import new_session
-from ingest.handoff import Handoff
+from ingest.backlog import Backlog
+from ingest.handoff import Handoff, SpoolJob
 from ingest.mailbox import Bounds, Mailbox
+from ingest.threads import on_thread
 from tests.fakes import START, FakeClock
 from tests.unit.ingest.fakes import frame, status
 
@@ -107,6 +109,23 @@ async def test_a_clock_that_was_set_back_gives_no_session_an_earlier_name_or_the
         names.append(box.begin())
     assert names == sorted(set(names))
     assert names[-1] == new_session(clock.now()), "the host's time, as soon as it is later again"
+
+
+async def test_the_spools_thread_hears_that_what_waited_for_the_disk_went_without_it() -> None:
+    backlog = Backlog(Bounds(2, 1000))
+    box = Handoff(Mailbox(Bounds(1, 1000), backlog), FakeClock(), backlog)
+    box.open("s")
+    box.spooled(0)
+    for seq in range(2):
+        box.put(frame(seq), wait=False)
+    assert box.note_backlog() == "waiting"
+    for seq in range(2):
+        assert box.take() == frame(seq)
+        box.settled(frame(seq))
+    job = await asyncio.wait_for(on_thread(lambda: box.next_job(may_store=True, timeout_s=None), "spool"), 10)
+    assert job == SpoolJob((), fetch=False, store=None)
+    assert box.note_backlog() == "empty"
+    box.abandon()
 
 
 async def test_a_fresh_frame_on_its_way_tells_how_many_were_captured_unless_something_waits_behind_it() -> None:
