@@ -32,7 +32,7 @@ class Line:
     def camera(self, frames: int, *, hurry: bool) -> Camera:
         def script() -> Iterator[Picture]:
             for _ in range(frames):
-                while not hurry and camera.depth >= 7:
+                while not hurry and camera.depth >= 7 and camera.spooler is not None and not camera.spooler.trouble:
                     time.sleep(0.0001)  # no faster than the disk takes them, so that a slow one changes nothing
                 yield Picture(None, bgr)
             self.over.wait()
@@ -145,7 +145,7 @@ async def test_a_folder_that_cannot_be_had_is_told_once_and_costs_only_what_memo
 async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path) -> None:
     line = Line(tmp_path, max_bytes=6_000)
     line.memory.away = True
-    async with line.running(300) as camera:
+    async with line.running(300, hurry=False) as camera:
         await until_captured(camera, 300)
         while "spooled" not in camera._detail:
             await asyncio.sleep(0.001)
