@@ -11,7 +11,7 @@ from sinks.state import Memory
 from sinks.stored import Stored
 
 LIVE_S = 10.0
-"""A camera whose ingester sent its last heartbeat within so many seconds is live: ten heartbeats."""
+"""A camera whose ingester sent its last status within so many seconds is live: while frames come, two heartbeats."""
 
 HELD_S = 60.0
 """A live ingester that names a session no more has sent that session's frames after so many seconds."""
