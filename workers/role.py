@@ -110,7 +110,7 @@ def _route(settings: Settings, batch_size: int) -> Route:
         settings.kafka.inspections_topic,
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,
-        # one batch inferring, one behind it, one gathering
+        # two batches with the detector, one gathering
         3 * batch_size + settings.worker.decode_threads,
     )
 

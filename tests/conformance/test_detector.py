@@ -95,6 +95,15 @@ def test_results_come_in_the_order_of_the_pictures(detector: Detector, pictures:
     assert len({tuple(np.round(found.boxes.ravel())) for found in together}) > 2, "they differ, so order can be seen"
 
 
+def test_batches_that_it_is_given_at_once_do_not_meet(detector: Detector, pictures: list[Picture]) -> None:
+    alone = [detector.detect([picture])[0] for picture in pictures]
+    with ThreadPoolExecutor(detector.info.at_once) as threads:
+        turns = [pictures[shift:] + pictures[:shift] for shift in range(6)]
+        seen = list(threads.map(detector.detect, turns))
+    for shift, batch in enumerate(seen):
+        assert all(same(one, other) for one, other in zip(batch, alone[shift:] + alone[:shift], strict=True))
+
+
 def test_boxes_lie_inside_their_picture_and_classes_have_names(detector: Detector, pictures: list[Picture]) -> None:
     for picture, found in zip(pictures, detector.detect(pictures), strict=True):
         height, width = picture.shape[:2]

@@ -132,7 +132,7 @@ async def test_past_the_quarantine_limit_the_worker_stops_and_says_why(
     async with line.worker() as worker:
         assert await worker.exit_code() == 1
         last = worker.said.strip().splitlines()[-1]
-    assert last.startswith("andon work: 6 records for quarantine within 60 s (undecodable 6; last: not a JPEG)")
+    assert last.startswith("andon work: 6 records for quarantine within 60 s (undecodable 6; last: not a JPEG, ")
     committed, _ = await line.committed()
     assert committed <= 5, "what was not quarantined is there for the next attempt"
 
