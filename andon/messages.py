@@ -107,8 +107,8 @@ class Shed(Message):
 
 
 class CameraStatus(Message):
-    """The camera's state: sent on every change, and as a heartbeat: each second in which its frames do not say the same,
-    else every fifth."""
+    """The camera's state: sent on every change, and as a heartbeat: each second in which its frames do not say the
+    same, else every fifth."""
 
     camera_id: CameraId
     session: Session | None = None
