@@ -84,7 +84,7 @@ def _speed(speed: int, watched: Sequence[Watched], said: Said, cache: Path) -> S
     return Speed(
         parts_per_minute=speed,
         parts=[part for camera in matched for part in camera.parts],
-        ghosts=sum(len(camera.ghosts) for camera in matched),
+        ghosts=[ghost.verdict for camera in matched for ghost in camera.ghosts],
         events=events.by_class(truths, seen, said.defects),
         boxes=boxes.measured(truths, seen, cache),
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, get_args
 
+from andon.messages import PartOutcome
 from bench.accuracy.events import Events
 from bench.accuracy.verdicts import GIVEN, Confusion, Judged, confusion
 from bench.report import Aim
@@ -28,8 +29,8 @@ class Speed:
 
     parts_per_minute: int
     parts: Sequence[Judged]
-    ghosts: int
-    """Verdicts on what is no part."""
+    ghosts: Sequence[PartOutcome]
+    """The verdicts on what is no part."""
     events: Mapping[str, Events]
     boxes: Metrics
 
@@ -48,6 +49,10 @@ class Accuracy:
     @property
     def confusion(self) -> Confusion:
         return confusion([part for speed in self.speeds for part in speed.parts])
+
+    @property
+    def ghosts(self) -> Sequence[PartOutcome]:
+        return [ghost for speed in self.speeds for ghost in speed.ghosts]
 
     @property
     def worse_at_speed(self) -> float:
@@ -79,7 +84,7 @@ class Accuracy:
             **figures,
             **by_speed,
             "undecided": round(self.confusion.undecided, 4),
-            "ghosts": sum(speed.ghosts for speed in self.speeds),
+            "ghosts": _told(self.ghosts),
             "met": {aim.key: aim.met(figures[aim.key]) for aim in AIMS},
             "confusion": _matrix(self.confusion),
             "boxes": self.boxes.model_dump(),
@@ -90,7 +95,7 @@ class Accuracy:
     def tables(self) -> dict[str, list[dict[str, object]]]:
         """Title -> rows."""
         rows = [_verdict_row(str(one.parts_per_minute), one.confusion, one.ghosts) for one in self.speeds]
-        rows.append(_verdict_row("all", self.confusion, sum(one.ghosts for one in self.speeds)))
+        rows.append(_verdict_row("all", self.confusion, self.ghosts))
         classes = [self._class_row(name) for name in DEFECTS]
         classes.append({"class": "part", **self._map("part")})
         every = _event_row(self.all_events)
@@ -124,11 +129,12 @@ def _total(events: Mapping[str, Events]) -> Events:
     return reduce(add, events.values(), Events(0, 0, 0))
 
 
-def _verdict_row(name: str, found: Confusion, ghosts: int) -> dict[str, object]:
+def _verdict_row(name: str, found: Confusion, ghosts: Sequence[PartOutcome]) -> dict[str, object]:
     row: dict[str, object] = {"parts a minute": name, "parts": found.parts}
     row |= {f"bad: {given}": found.bad[given] for given in GIVEN}
     row |= {f"good: {given}": found.good[given] for given in GIVEN}
-    return row | {"ghosts": ghosts, "caught": percent(found.caught), "false rejects": percent(found.false_rejects)}
+    row |= {"ghosts": len(ghosts), "of them reject": ghosts.count("reject")}
+    return row | {"caught": percent(found.caught), "false rejects": percent(found.false_rejects)}
 
 
 def _event_row(events: Events) -> dict[str, object]:
@@ -153,11 +159,15 @@ def _speed(speed: Speed) -> dict[str, Any]:
         "caught": round(found.caught, 4),
         "false_rejects": round(found.false_rejects, 4),
         "undecided": round(found.undecided, 4),
-        "ghosts": speed.ghosts,
+        "ghosts": _told(speed.ghosts),
         "confusion": _matrix(found),
         "events": {name: _rates(events) for name, events in speed.events.items()},
         "boxes": speed.boxes.model_dump(),
     }
+
+
+def _told(ghosts: Sequence[PartOutcome]) -> dict[str, int]:
+    return {given: ghosts.count(given) for given in get_args(PartOutcome)}
 
 
 def _matrix(found: Confusion) -> dict[str, dict[str, int]]:
