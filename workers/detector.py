@@ -243,10 +243,15 @@ class LetterboxDetector:
 
 
 def _polygons(rows: NDArray[np.float32], answer: Answer, placed: Fit) -> tuple[NDArray[np.float32] | None, ...]:
+    """Of what of each mask lies in the picture: the padding around it is none."""
     if not isinstance(answer, Masked):  # nothing was seen
         return ()
-    points = (outline(row[BOX_COLUMNS:], answer.prototypes, row[:4], placed.canvas) for row in rows)
-    return tuple(None if one is None else placed.back(one).clip(0, placed.end) for one in points)
+    start = np.array([placed.left, placed.top] * 2)
+    boxes = rows[:, :4].clip(start, start + [placed.size[1], placed.size[0]] * 2)
+    outlines = (
+        outline(row[BOX_COLUMNS:], answer.prototypes, box, placed.canvas) for row, box in zip(rows, boxes, strict=True)
+    )
+    return tuple(None if one is None else placed.back(one) for one in outlines)
 
 
 def _canvases(pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -92,8 +92,9 @@ def with_corners(rows: Floats) -> Floats:
     corners go the other way round here: clockwise, and the first edge is the width.
     """
     sine, cosine = np.sin(rows[:, 6:7]), np.cos(rows[:, 6:7])
-    along = np.concatenate([cosine, sine], axis=1) * rows[:, 2:3] / 2
-    across = np.concatenate([-sine, cosine], axis=1) * rows[:, 3:4] / 2
+    halves = np.abs(rows[:, 2:4]) / 2
+    along = np.concatenate([cosine, sine], axis=1) * halves[:, :1]
+    across = np.concatenate([-sine, cosine], axis=1) * halves[:, 1:]
     centre = rows[:, :2]
     corners = np.stack(
         [centre - along - across, centre + along - across, centre + along + across, centre - along + across]
