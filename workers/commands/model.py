@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import yaml
 from rich.console import Console
 
 from andon.errors import ConfigError
@@ -100,6 +101,95 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
         click.echo(made.manifest.model_dump_json(exclude_none=True, indent=2))
     else:
         Console().print(work.shown(made), highlight=False, soft_wrap=True)
+
+
+@model.command()
+@click.argument("data", type=FILE)
+@click.option("--out", type=FILE, default=Path("model"), show_default=True, help="Folder of the run and its weights.")
+@click.option("--model", "--weights", "model", default="yolo26n.yaml", show_default=True, help="Begin with this.")
+@click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--imgsz", type=click.IntRange(32), default=320, show_default=True, help="Pixels of the model's input.")
+@click.option("--batch", type=click.IntRange(1), help="Pictures in a step; by default 8, and 32 for each GPU.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, or GPUs: 0, or 0,1 for both.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any of ultralytics' own settings.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, whatever else is said here.")
+@_cache
+@_as_json
+def train(data: Path, *, cache: Path, resume: bool, as_json: bool, settings: tuple[str, ...], **given: Any) -> None:
+    """Train a model on a dataset in YOLO format, measure it, and write weights with a manifest.
+
+    A run that was broken off goes on when the same command is given again. Nothing is downloaded: begin from scratch
+    (yolo26n.yaml) or with weights that are there. A model of a like line, the demo's say, is a good beginning.
+
+    \b
+    Example:
+      andon model train parts/data.yaml --out line --epochs 60
+      andon model train parts/data.yaml --out line --model older.pt --device 0,1 --set flipud=0
+    """
+    from workers.model import train as work  # noqa: PLC0415 - it loads torch
+    from workers.model.trained import describe, shown  # noqa: PLC0415 - it loads torch
+
+    training = work.Training(data=data, settings=_settings(settings), **given)
+    trained = work.train(training, cache.expanduser(), resume=resume, told=lambda text: click.echo(text, err=True))
+    manifest = describe(trained, data, cache.expanduser())
+    if as_json:
+        click.echo(manifest.model_dump_json(exclude_none=True, indent=2))
+    else:
+        Console().print(shown(trained.weights, manifest), highlight=False, soft_wrap=True)
+
+
+def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+    given = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found:
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE")
+        given[key] = yaml.safe_load(value)
+    return given
+
+
+@model.command()
+@click.argument("weights", type=FILE, required=False)
+@_data
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    multiple=True,
+    default=("fp32", "int8"),
+    show_default=True,
+)
+@click.option("--frames", type=click.IntRange(1), help="At most so many pictures, spread evenly.")
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures at once.")
+@click.option("--turns", type=click.IntRange(1), default=7, show_default=True, help="How often each is timed.")
+@click.option("--plot", type=FILE, help="Draw speed against mAP50 into this PNG.")
+@click.option("--keep", type=FILE, help="A folder to keep the exports in.")
+@_cache
+@_as_json
+def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json: bool, **given: Any) -> None:
+    """Hold a model's runtimes and precisions side by side: ms a frame, in turn, and mAP.
+
+    Without WEIGHTS it is the demo's model, on the pictures that its card names.
+
+    \b
+    Example:
+      andon model bench --plot bench.png
+      andon model bench line.pt --data parts/data.yaml --precision fp32 --precision fp16 --precision int8
+    """
+    from workers.model import bench as work  # noqa: PLC0415 - it loads torch
+
+    given["cache"] = given["cache"].expanduser()
+    if plot is not None:
+        work.plotting()  # said before the work is done
+    weights, data = (weights, data) if weights else _shipped(given["cache"])
+    contest = work.Contest(weights=weights, data=_named(data, weights), **given)
+    result = work.bench(contest, lambda text: click.echo(text, err=True))
+    if plot is not None:
+        work.plot(result, plot)
+    if as_json:
+        click.echo(json.dumps(work.as_json(result, contest), indent=2))
+    else:
+        Console().print(work.shown(result, contest), highlight=False, soft_wrap=True)
 
 
 def _named(data: Path | None, weights: Path) -> Path:

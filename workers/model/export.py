@@ -16,6 +16,7 @@ from andon.errors import ConfigError, FatalError
 from andon.settings import ModelSettings
 from workers.detector import Detector, Found, Picture
 from workers.model.dataset import Dataset, labelled, picture
+from workers.model.figures import line_yaml
 from workers.model.manifest import (
     Agreement,
     Manifest,
@@ -236,5 +237,4 @@ def shown(made: Made) -> str:
             f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of what "
             f"either is certain of is seen by both"
         )
-    lines += ["in line.yaml:", "  pools:", "    default:", "      model:", f"        weights: {made.artifact}"]
-    return "\n".join([*lines, f"        digest: {manifest.digest}"])
+    return "\n".join([*lines, line_yaml(made.artifact, manifest)])

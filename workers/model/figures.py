@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from workers.model.manifest import Metrics
+from workers.model.manifest import Manifest, Metrics
 from workers.model.measure import Progress as Told
 
 
@@ -22,7 +23,7 @@ def progress(what: str, total: int) -> Iterator[Told]:
 
 def table_of(metrics: Metrics, title: str) -> Table:
     """By class, and all of them in the last row."""
-    table = Table("class", title=title, title_justify="left")
+    table = Table("class", title=title, title_justify="left", min_width=len(title))
     for column in ("mAP50", "mAP50-95"):
         table.add_column(column, justify="right")
     for name, map50 in metrics.map50_by_class.items():
@@ -30,3 +31,9 @@ def table_of(metrics: Metrics, title: str) -> Table:
     table.add_section()
     table.add_row("all", f"{metrics.map50:.4f}", f"{metrics.map50_95:.4f}")
     return table
+
+
+def line_yaml(artifact: Path, manifest: Manifest) -> str:
+    """The lines that have a worker serve it."""
+    head = ["in line.yaml:", "  pools:", "    default:", "      model:"]
+    return "\n".join([*head, f"        weights: {artifact}", f"        digest: {manifest.digest}"])

@@ -1,0 +1,190 @@
+"""`andon model bench`: one model in each runtime and precision that this machine has, in ms a frame and mAP."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.console import Group
+from rich.table import Table
+
+from andon.errors import AndonError, ConfigError
+from workers.detector import Detector, ModelInfo
+from workers.model.dataset import Dataset, labelled, picture, read_dataset
+from workers.model.export import Order, export
+from workers.model.manifest import Metrics, Precision
+from workers.model.measure import measure
+from workers.model.turns import Speed, in_turn
+from workers.model.val import Asked, opened
+from workers.runtimes.cache import Format
+from workers.runtimes.choice import NEEDS
+from workers.runtimes.pytorch import cuda_available
+
+Told = Callable[[str], None]
+TIMED = 24
+"""Pictures in a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    weights: Path
+    data: Path
+    cache: Path
+    precisions: tuple[Precision, ...] = ("fp32", "int8")
+    frames: int | None = None
+    batch: int = 4
+    turns: int = 7
+    keep: Path | None = None
+    """A folder that the exports are kept in; None: they are thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender's figures."""
+
+    info: ModelInfo
+    speed: Speed
+    metrics: Metrics
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.info.runtime} {self.info.precision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    rows: tuple[Row, ...]
+    """The first is the source, as torch serves it."""
+    left_out: dict[str, str]
+    """What this machine could not run, and why."""
+
+
+def bench(contest: Contest, told: Told) -> Result:
+    """Export, measure and time. Blocks for minutes. Raises ConfigError for what is no model or no dataset."""
+    dataset = read_dataset(contest.data)
+    contest.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=contest.cache, prefix="bench-") as room:
+        made, left_out = _artifacts(contest, dataset, contest.keep or Path(room), told)
+        detectors = [_opened(path, contest) for path in made]
+        metrics = []
+        for detector in detectors:
+            told(f"measuring {detector.info.runtime} {detector.info.precision}")
+            metrics.append(measure(detector, dataset, "val", contest.cache, contest.frames).metrics)
+        told(f"timing all of them, in {contest.turns} turns")
+        pictures = [picture(sample.path) for sample in labelled(dataset, "val", TIMED)]
+        speeds = in_turn(detectors, pictures, contest.batch, contest.turns)
+        columns = zip(detectors, speeds, metrics, made, strict=True)
+        rows = tuple(Row(detector.info, speed, found, _size(path)) for detector, speed, found, path in columns)
+    return Result(rows, left_out)
+
+
+def _artifacts(contest: Contest, dataset: Dataset, folder: Path, told: Told) -> tuple[list[Path], dict[str, str]]:
+    made, left_out = [contest.weights], {}
+    for form in get_args(Format):
+        for precision in contest.precisions:
+            name = f"{form} {precision}"
+            reason = _missing(form)
+            order = Order(contest.weights, form, precision, folder, contest.cache, dataset, measured=False)
+            try:
+                if reason:
+                    raise ConfigError(reason)
+                made.append(export(order, told).artifact)
+            except AndonError as error:
+                left_out[name] = str(error)
+    return made, left_out
+
+
+def _missing(form: Format) -> str:
+    module, extra = NEEDS[form]
+    if find_spec(module) is None:
+        return f"{module} is not installed: pip install {extra}"
+    return "" if form != "tensorrt" or cuda_available() else "this machine shows no NVIDIA GPU"
+
+
+def _opened(path: Path, contest: Contest) -> Detector:
+    runtime: Any = "torch" if path.suffix == ".pt" else "auto"
+    return opened(path, Asked(path, contest.data, contest.cache, runtime=runtime))
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
+
+
+# ---- how it is shown
+
+
+def as_json(result: Result, contest: Contest) -> dict[str, Any]:
+    rows = [
+        {
+            "runtime": row.info.runtime,
+            "precision": row.info.precision,
+            "device": row.info.device,
+            "ms_per_frame": row.speed.wall_ms,
+            "cpu_ms_per_frame": row.speed.cpu_ms,
+            "map50": row.metrics.map50,
+            "map50_95": row.metrics.map50_95,
+            "bytes": row.size_bytes,
+        }
+        for row in result.rows
+    ]
+    return {"weights": str(contest.weights), "batch": contest.batch, "rows": rows, "left_out": result.left_out}
+
+
+def shown(result: Result, contest: Contest) -> Group:
+    source = result.rows[0]
+    title = (
+        f"{contest.weights}  {source.metrics.images} pictures, imgsz {source.info.imgsz}, batches of {contest.batch}"
+    )
+    table = Table("runtime", "precision", "device", title=title, title_justify="left", min_width=len(title))
+    for column in ("ms/frame", "CPU ms/frame", "mAP50", "lost", "mAP50-95", "lost", "MB"):
+        table.add_column(column, justify="right")
+    for row in result.rows:
+        table.add_row(
+            row.info.runtime,
+            row.info.precision,
+            row.info.device,
+            f"{row.speed.wall_ms:.1f}",
+            f"{row.speed.cpu_ms:.1f}",
+            f"{row.metrics.map50:.4f}",
+            f"{source.metrics.map50 - row.metrics.map50:+.4f}",
+            f"{row.metrics.map50_95:.4f}",
+            f"{source.metrics.map50_95 - row.metrics.map50_95:+.4f}",
+            f"{row.size_bytes / 1e6:.1f}",
+        )
+    return Group(table, *(f"without {name}: {reason}" for name, reason in result.left_out.items()))
+
+
+def plot(result: Result, path: Path) -> None:
+    """A point for each: ms a frame to the right, mAP50 upwards. Raises ConfigError where it can't be written."""
+    pyplot = plotting()
+    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    for row in result.rows:
+        axes.scatter(row.speed.wall_ms, row.metrics.map50, s=60)
+        axes.annotate(
+            row.name, (row.speed.wall_ms, row.metrics.map50), xytext=(6, 6), textcoords="offset points", fontsize=9
+        )
+    lowest = min(row.metrics.map50 for row in result.rows)
+    axes.set(xlabel="ms a frame", ylabel="mAP50", xlim=(0, None), ylim=(max(0.0, lowest - 0.05), 1.0))
+    axes.margins(x=0.15)
+    axes.grid(alpha=0.3)
+    try:
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise ConfigError(f"--plot {path}: {error.strerror}") from None
+    finally:
+        pyplot.close(figure)
+
+
+def plotting() -> Any:
+    """matplotlib's pyplot, drawing into files. Raises ConfigError where it is not installed."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - only where a plot is wanted
+    except ImportError:
+        raise ConfigError("--plot: matplotlib is not installed: pip install 'andon[model]'") from None
+    mpl.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415 - after the backend is chosen
+
+    return pyplot
