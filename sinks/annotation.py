@@ -1,11 +1,12 @@
 """Draws what was found onto the frame that shows it best; nothing here knows of Kafka or of storage."""
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from andon.errors import PoisonError
-from andon.messages import Box, Defect, Severity
+from andon.messages import Box, Defect, Detection, Keypoint, Point, Severity
 
 MAX_PIXELS = 40_000_000
 _COLOURS: dict[Severity, str] = {"minor": "#ffd23f", "major": "#ff8c1a", "critical": "#ff2d2d"}
@@ -17,23 +18,27 @@ _UNREADABLE = (
     SyntaxError,
     ValueError,
 )
+SURE = 0.5
+"""A keypoint less confident than that is hidden or not there: ultralytics draws none below it."""
+MAX_NAME = 24
 _PLATE, _INK = "#14171a", "#f5f5f5"
 
 
-def annotated(picture: bytes, defect: Defect, jpeg_quality: int) -> bytes:
-    """The JPEG of `picture` with the defect's box on it, and below it a plate that says what, where and when.
+def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detection | None = None) -> bytes:
+    """The JPEG of `picture` with the defect marked on it, and below it a plate that says what, where and when.
 
-    `picture` is an encoded JPEG or PNG; `defect.box` is in its pixels. No pixel outside the box's outline is touched.
+    Marked by its outline or its rotated box where `shape` has one, else by its box, with its keypoints if there are
+    any. `picture` is an encoded JPEG or PNG; `defect.box` and `shape` are in its pixels. What is inside stays visible.
     Raises PoisonError for what can't be decoded, or is above 40 megapixels.
     """
     image = _decode(picture)
     size_px = max(12, min(image.size) // 24)
     lines = _lines(defect)
     plate_px = size_px * (len(lines) + 1) + size_px // 2
+    _mark(ImageDraw.Draw(image), defect, shape, image.size)
     canvas = Image.new("RGB", (image.width, image.height + plate_px), _PLATE)
     canvas.paste(image)
     draw = ImageDraw.Draw(canvas)
-    _outline(draw, defect.box, image.size, _COLOURS[defect.severity])
     for number, line in enumerate(lines):
         colour = _COLOURS[defect.severity] if number == 0 else _INK
         at = (size_px // 2, image.height + size_px // 2 + number * (size_px + size_px // 4))
@@ -58,6 +63,49 @@ def _lines(defect: Defect) -> tuple[str, str]:
     moment = defect.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     part = f"  part {defect.part_id}" if defect.part_id else ""
     return what, f"{defect.camera_id}  {moment} UTC{part}"
+
+
+def _mark(draw: ImageDraw.ImageDraw, defect: Defect, shape: Detection | None, size: tuple[int, int]) -> None:
+    colour = _COLOURS[defect.severity]
+    around = shape and (shape.polygon or shape.corners)
+    if around and all(_near(point, size) for point in around):
+        _line_round(draw, around, size, colour)
+    else:
+        _outline(draw, defect.box, size, colour)
+    for keypoint in (shape and shape.keypoints) or ():
+        _dot(draw, keypoint, size, colour)
+
+
+def _near(point: Point, size: tuple[int, int]) -> bool:
+    """Not so far off the picture that drawing up to there would take for ever."""
+    (x, y), (width, height) = point, size
+    return -width <= x <= 2 * width and -height <= y <= 2 * height
+
+
+def _line_round(draw: ImageDraw.ImageDraw, points: Sequence[Point], size: tuple[int, int], colour: str) -> None:
+    """As `_outline`, but through these points and back to the first; cut off where the picture ends."""
+    width_px = max(2, min(size) // 200)
+    closed = [*points, *points[:2]]  # over the first edge again, so that its corner is round, too
+    for ink, line_px in ((_PLATE, width_px + 3), (colour, width_px + 1)):
+        draw.line(closed, fill=ink, width=line_px, joint="curve")
+
+
+def _dot(draw: ImageDraw.ImageDraw, keypoint: Keypoint, size: tuple[int, int], colour: str) -> None:
+    """Filled where the model is sure of it, else a ring; its name beside it where it has one."""
+    x, y, radius_px = keypoint.x, keypoint.y, max(3, min(size) // 120)
+    if not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        return
+    sure = keypoint.confidence is None or keypoint.confidence >= SURE
+    around = (x - radius_px, y - radius_px, x + radius_px, y + radius_px)
+    draw.ellipse(around, outline=_PLATE, width=radius_px)
+    inner = (around[0] + 1, around[1] + 1, around[2] - 1, around[3] - 1)
+    draw.ellipse(inner, fill=colour if sure else None, outline=colour, width=max(1, radius_px // 2))
+    if keypoint.name and sure:
+        text_px = max(10, min(size) // 40)
+        name, font = keypoint.name[:MAX_NAME], ImageFont.load_default(text_px)
+        right = x + 1.5 * radius_px + font.getlength(name) <= size[0]
+        at = (x + 1.5 * radius_px if right else x - 1.5 * radius_px, y)
+        draw.text(at, name, fill=_INK, font=font, anchor="lm" if right else "rm", stroke_width=2, stroke_fill=_PLATE)
 
 
 def _outline(draw: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], colour: str) -> None:

@@ -46,6 +46,8 @@ class Case:
     told_confidence: float = 0.0
     """In the last event."""
     updates: int = 0
+    best_shape: Detection | None = None
+    """On `best_frame`, where the model saw more than a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def confirmed(case: Case, at: datetime, rules: Rules) -> Judgement:
     path = evidence_path(case)
     case.evidence = f"{rules.evidence_url.rstrip('/')}/{path}"
     opened = _event(case, "opened", at, rules)
-    return Judgement((opened,), (EvidenceOrder(defect=opened, frame=case.best_ref, path=path),))
+    return Judgement((opened,), (EvidenceOrder(defect=opened, frame=case.best_ref, path=path, shape=case.best_shape),))
 
 
 def close_all(cases: dict[str, Case], rules: Rules) -> Judgement:
@@ -173,6 +175,7 @@ def _see(cases: dict[str, Case], track_id: str, detection: Detection, inspection
             last_at=inspection.captured_at,
             frames=1,
             part_id=inspection.part_id,
+            best_shape=_shape(detection),
         )
         return
     case.last_frame, case.last_at, case.frames = frame, inspection.captured_at, case.frames + 1
@@ -180,6 +183,11 @@ def _see(cases: dict[str, Case], track_id: str, detection: Detection, inspection
     if detection.confidence > case.confidence:
         case.best_frame, case.best_ref = frame, inspection.frame
         case.best_box, case.confidence = detection.box, detection.confidence
+        case.best_shape = _shape(detection)
+
+
+def _shape(detection: Detection) -> Detection | None:
+    return detection if detection.polygon or detection.keypoints or detection.corners else None
 
 
 def _risen(case: Case, rules: Rules) -> bool:

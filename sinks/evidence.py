@@ -81,7 +81,7 @@ class EvidenceChannel:
         path = order.path if frame else _expired_path(order.path)
         if self._files.exists(order.path) or self._files.exists(path):
             return False
-        content = annotated(frame.payload, order.defect, self._jpeg_quality) if frame else _obituary(order)
+        content = annotated(frame.payload, order.defect, self._jpeg_quality, order.shape) if frame else _obituary(order)
         self._files.write(path, content)
         return True
 

@@ -1,12 +1,15 @@
 """The seams of the sinks: what an account hands over, and what takes it to the outside."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from pydantic import Field
+
 from andon.errors import RetryableError
-from andon.messages import CameraState, Defect, Inspection, Message, Outcome, PartOutcome, RecordRef
+from andon.messages import CameraState, Defect, Detection, Inspection, Message, Outcome, PartOutcome, RecordRef
 
 Verdict = Literal["pass", "fail", "unknown"]
 """`fail`: a defect class was detected. `unknown`: not inspected, or on a picture that is frozen, dark, over-exposed or
@@ -25,6 +28,8 @@ class EvidenceOrder(Message):
     """The record of `defect.best_frame`."""
     path: str
     """Below the evidence URL; derived from the defect's id."""
+    shape: Detection | None = Field(default=None, exclude_if=operator.not_)
+    """What the model saw on that frame, where that is more than a box."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,3 +158,17 @@ def test_a_pictures_name_is_safe_whatever_the_label(label: str, name: str) -> No
     assert file.endswith(".jpg")
     assert len(file) < 200
     assert POLICY.rules.evidence_url == "evidence"
+
+
+def test_the_order_for_evidence_has_the_shape_of_the_best_frame_and_plain_detections_have_none() -> None:
+    def shaped(confidence: float) -> Detection:
+        x = 100 * confidence
+        return seen(100.0, confidence=confidence).model_copy(update={"polygon": ((x, 1.0), (x, 9.0), (9.0, 9.0))})
+
+    sure = [0.5, 0.75, 0.625, *[0.5] * 7]
+    (order,) = Stepped().take([inspected(seq, shaped(sure[seq])) for seq in range(10)]).orders
+    assert order.defect.best_frame == "press-1/s1/1"
+    assert order.shape == shaped(0.75)
+    (plain,) = Stepped().take([inspected(seq, seen(100.0)) for seq in range(10)]).orders
+    assert plain.shape is None
+    assert "shape" not in plain.model_dump_json()

@@ -15,7 +15,7 @@ from PIL import Image
 
 from andon.errors import ConfigError, PoisonError
 from andon.events import EvidenceStored
-from andon.messages import Box, Defect, Frame, RecordRef
+from andon.messages import Box, Defect, Detection, Frame, RecordRef
 from andon.settings import EvidenceSettings
 from andon.wire import Record, encode
 from sinks.annotation import annotated
@@ -266,6 +266,53 @@ def test_pictures_of_any_size_are_drawn_on(size: tuple[int, int]) -> None:
 )
 def test_boxes_that_lie_outside_or_are_empty_break_nothing(box: Box) -> None:
     assert drawn(a_defect(box=box)).width == 640
+
+
+BOX = Box(x1=200, y1=150, x2=360, y2=280)
+
+
+def drawn_shape(**shape: object) -> Image.Image:
+    detection = Detection.model_validate({"label": "scratch", "confidence": 0.9, "box": BOX, **shape})
+    defect = a_defect().model_copy(update={"box": BOX})
+    return Image.open(BytesIO(annotated(a_picture(), defect, 95, detection)))
+
+
+def coloured(image: Image.Image, x: float, y: float) -> bool:
+    """Whether there is ink, within a pixel or two."""
+    around = [(round(x) + dx, round(y) + dy) for dx in range(-2, 3) for dy in range(-2, 3)]
+    pixels = [image.getpixel(place) for place in around]
+    return any(max(pixel) - min(pixel) > 60 for pixel in pixels if isinstance(pixel, tuple))
+
+
+@pytest.mark.parametrize("field", ["polygon", "corners"])
+def test_an_outline_is_drawn_in_place_of_the_box_and_its_inside_is_left_as_it_was(field: str) -> None:
+    image = drawn_shape(**{field: [(200, 215), (280, 150), (360, 215), (280, 280)]})
+    assert all(coloured(image, x, y) for x, y in ((240, 182.5), (320, 182.5), (320, 247.5), (240, 247.5)))
+    assert not coloured(image, 280, 215)
+    assert not coloured(image, 206, 156), "the box's corner"
+
+
+def test_keypoints_are_drawn_with_the_box_and_those_out_of_sight_are_rings() -> None:
+    places = [{"x": 240, "y": 200, "confidence": 0.9, "name": "heel"}, {"x": 320, "y": 250, "confidence": 0.1}]
+    image = drawn_shape(keypoints=[*places, {"x": -50, "y": 2e9}])
+    assert coloured(image, 240, 200)
+    assert image.getpixel((320, 250)) == pytest.approx(GREY, abs=12)
+    assert coloured(image, 320, 247)
+    assert coloured(image, 280, 148), "the box"
+
+
+def test_an_outline_far_off_the_picture_is_not_followed_there() -> None:
+    image = drawn_shape(polygon=[(0, 0), (4e9, 0), (0, -4e9)])
+    assert coloured(image, 280, 148), "the box"
+
+
+async def test_the_shape_in_an_order_is_drawn(tmp_path: Path) -> None:
+    shape = Detection(label="scratch", confidence=0.9, box=BOX, polygon=((10, 10), (100, 10), (100, 100)))
+    order = an_order(REF).model_copy(update={"shape": shape})
+    with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
+        await channel.send(an_evidence_item(order))
+    with Image.open(tmp_path / order.path) as image:
+        assert coloured(image, 55, 10)
 
 
 def test_labels_in_other_scripts_break_nothing() -> None:
