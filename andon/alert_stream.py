@@ -9,20 +9,22 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from andon.errors import DecodeError
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.redis import AWAY
 
 Entry = tuple[bytes, dict[bytes, bytes]]
 """An entry's id and fields; no fields: it was trimmed from the stream before it was handled."""
 
 EVENT_TYPE = b"andon.defect.v1"
+PART_TYPE = b"andon.part.v1"
+Event = TypeVar("Event", Defect, PartVerdict)
 TIMEOUT_S = 5.0
 BLOCK_S = 5.0
 """How long one question waits on the server for news."""
@@ -132,14 +134,24 @@ class GroupReader:
 
 
 def defect_in(entry: Entry) -> Defect:
-    """The event in a stream's entry. Fields that a newer line adds are ignored. Raises DecodeError where it is none."""
+    """The event in an alerts stream's entry. Fields that a newer line adds are ignored. Raises DecodeError."""
+    return _event_in(entry, Defect, EVENT_TYPE)
+
+
+def part_in(entry: Entry) -> PartVerdict:
+    """The same of the stream of parts."""
+    return _event_in(entry, PartVerdict, PART_TYPE)
+
+
+def _event_in(entry: Entry, kind: type[Event], event_type: bytes) -> Event:
     entry_id, fields = entry
-    if fields.get(b"type", EVENT_TYPE) != EVENT_TYPE:
-        kind = fields[b"type"].decode(errors="replace")[:60]
-        raise DecodeError(f"entry {entry_id.decode()}: type {kind!r} is not known here")
+    if fields.get(b"type", event_type) != event_type:
+        told = fields[b"type"].decode(errors="replace")[:60]
+        raise DecodeError(f"entry {entry_id.decode()}: type {told!r} is not known here")
     try:
-        return Defect.model_validate_json(fields.get(b"event", b""), extra="ignore")
+        return kind.model_validate_json(fields.get(b"event", b""), extra="ignore")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "event"
-        raise DecodeError(f"entry {entry_id.decode()} is no defect event: {where}: {first['msg']}") from None
+        named = "defect event" if kind is Defect else "part verdict"
+        raise DecodeError(f"entry {entry_id.decode()} is no {named}: {where}: {first['msg']}") from None

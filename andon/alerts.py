@@ -1,31 +1,38 @@
-"""What an alert consumer imports: the line's defect events from a Redis stream, each at least once.
+"""What a consumer imports: the line's defects, or its verdicts on parts, from a Redis stream, each at least once.
 
     async with DefectAlerts("redis://127.0.0.1:6379/0", group="plc") as alerts:
         async for alert in alerts:
-            await reject_part(alert.defect)
+            await stop_the_belt(alert.defect)
             await alert.ack()
+
+    async with PartVerdicts("redis://127.0.0.1:6379/0", group="plc") as parts:
+        async for judged in parts:
+            await eject_unless_passed(judged.part)
+            await judged.ack()
 
 A group shares the events out among its consumers and remembers what was acknowledged. Redis away means waiting. What
 a consumer took and did not acknowledge comes again: to itself at its next start, to anybody after `min_idle_s`.
 """
 
 import logging
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from andon.alert_stream import BLOCK_S, TIMEOUT_S, Entry, GroupReader, Member, defect_in
+from andon.alert_consumer import Consumer, Start, Stream, Taker
+from andon.alert_stream import BLOCK_S, TIMEOUT_S, Entry, defect_in, part_in
 from andon.errors import DecodeError
-from andon.messages import Defect, Severity, Transition
+from andon.messages import Defect, PartOutcome, PartVerdict, Severity, Transition
 from andon.redis import client, patiently
 
-Start = Literal["new", "beginning"]
-"""Where to begin: with the events to come, or with the oldest that the stream holds."""
-
+__all__ = ["Alert", "DefectAlerts", "Judged", "PartVerdicts", "Start", "Wanted", "WantedParts", "tail", "tail_parts"]
+Event = TypeVar("Event")
+ALERTS = Stream("alerts", defect_in)
+PARTS = Stream("parts", part_in)
 _SEVERITIES: tuple[Severity, ...] = ("minor", "major", "critical")
 _log = logging.getLogger("andon.alerts")
 
@@ -62,7 +69,34 @@ class Alert:
         await self._ack(self.entry_id)
 
 
-class DefectAlerts:
+@dataclass(frozen=True, slots=True)
+class WantedParts:
+    """Which verdicts are handed out. None: all."""
+
+    cameras: Collection[str] | None = None
+    verdicts: Collection[PartOutcome] | None = None
+
+    def __call__(self, part: PartVerdict) -> bool:
+        return (self.cameras is None or part.camera_id in self.cameras) and (
+            self.verdicts is None or part.verdict in self.verdicts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One part with its verdict, handed out to one consumer."""
+
+    part: PartVerdict
+    entry_id: bytes
+    """Where it stands in the stream."""
+    _ack: Callable[[bytes], Awaitable[None]] = field(repr=False)
+
+    async def ack(self) -> None:
+        """Say that it is dealt with: it will not come again. Waits while Redis is away."""
+        await self._ack(self.entry_id)
+
+
+class DefectAlerts(Consumer[Defect]):
     """One consumer of a group. Iterate over it in one task; alerts may be acknowledged in any order, from any task."""
 
     def __init__(
@@ -81,29 +115,7 @@ class DefectAlerts:
         consumer has held for longer than `min_idle_s` is handed out again: handle an alert in less.
         Raises ConfigError where `url` is no Redis URL.
         """
-        self._redis = client(url, TIMEOUT_S, BLOCK_S)
-        member = Member(f"{prefix}:alerts", group, consumer or socket.gethostname(), min_idle_s)
-        self._reader = GroupReader(self._redis, member)
-        self._start = "$" if start == "new" else "0"
-        self.poisoned = 0
-        """Entries that were no events: told, acknowledged, passed over."""
-
-    @property
-    def trimmed(self) -> int:
-        """Events of this group that left the capped stream before anybody had acknowledged them."""
-        return self._reader.trimmed
-
-    async def __aenter__(self) -> Self:
-        """Waits while Redis is away. Raises FatalError where it refuses us."""
-        try:
-            await patiently(self._redis, lambda: self._reader.create(self._start))
-        except BaseException:
-            await self._redis.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._redis.aclose()
+        super().__init__(url, ALERTS, Taker(group, consumer, start, min_idle_s, prefix))
 
     def __aiter__(self) -> AsyncGenerator[Alert, None]:
         """Alerts, for ever. Raises FatalError where Redis refuses us."""
@@ -111,41 +123,57 @@ class DefectAlerts:
 
     async def only(self, wanted: Wanted) -> AsyncGenerator[Alert, None]:
         """The alerts that are wanted; the others are acknowledged unseen."""
-        self._reader.begin_anew()
-        while True:
-            for entry in await patiently(self._redis, self._reader.take):
-                defect = await self._defect(entry)
-                if defect is None or not wanted(defect):
-                    await self._acknowledge(entry[0])
-                else:
-                    yield Alert(defect, entry[0], self._acknowledge)
-
-    async def _acknowledge(self, entry_id: bytes) -> None:
-        await patiently(self._redis, lambda: self._reader.acknowledge(entry_id))
-
-    async def _defect(self, entry: Entry) -> Defect | None:
-        """The event in `entry`, or None, counted and told, where there is none."""
-        if not entry[1]:
-            self._reader.tell_trimmed(1)
-            return None
-        try:
-            return defect_in(entry)
-        except DecodeError as error:
-            self.poisoned += 1
-            _log.warning("%s; acknowledged and passed over", error)
-            return None
+        async with aclosing(self._handed_out(wanted)) as events:
+            async for event in events:
+                yield Alert(*event)
 
 
-async def tail(url: str, *, start: Start = "new", prefix: str = "andon") -> AsyncGenerator[Defect, None]:
+class PartVerdicts(Consumer[PartVerdict]):
+    """The same for verdicts on parts, where `parts` of line.yaml names the parts' class."""
+
+    def __init__(
+        self,
+        url: str = "redis://127.0.0.1:6379/0",
+        *,
+        group: str,
+        consumer: str | None = None,
+        start: Start = "new",
+        min_idle_s: float = 60.0,
+        prefix: str = "andon",
+    ) -> None:
+        """As for DefectAlerts."""
+        super().__init__(url, PARTS, Taker(group, consumer, start, min_idle_s, prefix))
+
+    def __aiter__(self) -> AsyncGenerator[Judged, None]:
+        """Parts, for ever. Raises FatalError where Redis refuses us."""
+        return self.only(WantedParts())
+
+    async def only(self, wanted: WantedParts) -> AsyncGenerator[Judged, None]:
+        """The parts that are wanted; the others are acknowledged unseen."""
+        async with aclosing(self._handed_out(wanted)) as events:
+            async for event in events:
+                yield Judged(*event)
+
+
+def tail(url: str, *, start: Start = "new", prefix: str = "andon") -> AsyncGenerator[Defect, None]:
     """The events as they come, without a group: nothing is remembered, nothing acknowledged. For looking on."""
-    redis, key = client(url, TIMEOUT_S, BLOCK_S), f"{prefix}:alerts"
+    return _tail(url, ALERTS, start, prefix)
+
+
+def tail_parts(url: str, *, start: Start = "new", prefix: str = "andon") -> AsyncGenerator[PartVerdict, None]:
+    """The same for verdicts on parts."""
+    return _tail(url, PARTS, start, prefix)
+
+
+async def _tail(url: str, stream: Stream[Event], start: Start, prefix: str) -> AsyncGenerator[Event, None]:
+    redis, key = client(url, TIMEOUT_S, BLOCK_S), f"{prefix}:{stream.name}"
     try:
         after = await patiently(redis, partial(_newest, redis, key)) if start == "new" else b"0-0"
         while True:
             for entry in await patiently(redis, partial(_after, redis, key, after)):
                 after = entry[0]
                 try:
-                    yield defect_in(entry)
+                    yield stream.read(entry)
                 except DecodeError as error:
                     _log.warning("%s; passed over", error)
     finally:

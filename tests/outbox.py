@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from andon.errors import RetryableError
-from andon.messages import Box, Defect, RecordRef
+from andon.messages import Box, Defect, PartDefect, PartVerdict, RecordRef
 from sinks.alerts.payload import event_of
 from sinks.sink import EvidenceOrder, OutboxItem, SinkBusy
 from tests.fakes import START
@@ -40,6 +40,43 @@ def an_item(number: int = 1, channel: str = "memory", partition: int = 0, defect
     defect = defect or a_defect(number)
     payload = defect.model_dump_json().encode()
     return OutboxItem(number, channel, partition, defect.event_id, payload, START, 0)
+
+
+def a_part(number: int = 1, verdict: str = "pass", camera: str = "press-3", **changes: object) -> PartVerdict:
+    """A verdict that differs from those of other numbers; a rejected part has one scratch."""
+    frame = f"{camera}/20260301T060000.000000Z/{number}"
+    scratch = PartDefect(
+        defect_id=f"{frame}/scratch-1",
+        label="scratch",
+        severity="major",
+        confidence=0.91,
+        x=0.25,
+        y=0.5,
+        box=Box(x1=40, y1=30, x2=120, y2=70),
+        best_frame=frame,
+        evidence=f"andon-data/evidence/{camera}/{number}.jpg",
+    )
+    values: dict[str, object] = {
+        "event_id": f"{frame}/part-1/verdict",
+        "part_id": f"{frame}/part-1",
+        "verdict": verdict,
+        "reason": "too_few_frames" if verdict == "unknown" else None,
+        "camera_id": camera,
+        "session": "20260301T060000.000000Z",
+        "label": "part",
+        "defects": (scratch,) if verdict == "reject" else (),
+        "first_frame": frame,
+        "last_frame": frame,
+        "frames": 6,
+        "crossed_at": START,
+        "at": START,
+    }
+    return PartVerdict.model_validate({**values, **changes})
+
+
+def a_part_item(number: int = 1, part: PartVerdict | None = None, channel: str = "memory") -> OutboxItem:
+    part = part or a_part(number)
+    return OutboxItem(number, channel, 0, part.event_id, part.model_dump_json().encode(), START, 0)
 
 
 def an_evidence_item(order: EvidenceOrder) -> OutboxItem:

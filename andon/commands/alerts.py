@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import sys
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from andon.alerts import DefectAlerts, Start, tail
+from andon.alerts import DefectAlerts, PartVerdicts, Start, tail, tail_parts
 from andon.cli import config_option
 from andon.config import load
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,25 @@ def alerts() -> None:
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many alerts.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
-def follow(
-    path: Path, *, url: str | None, group: str | None, from_start: bool, count: int | None, as_json: bool
-) -> None:
+@click.option("--parts", is_flag=True, help="Follow the verdicts on parts instead.")
+def follow(path: Path, *, url: str | None, group: str | None, from_start: bool, parts: bool, **printed: Any) -> None:
     """Print alerts as they come, until Ctrl-C: time, camera, severity, label, transition, defect, evidence.
+
+    With --parts: time, camera, verdict, frames inspected, part, its defects or why it is unknown.
 
     \b
     Example:
       andon alerts follow -c line.yaml
       andon alerts follow --redis redis://127.0.0.1:6379/0 --from-start --json | jq .label
       andon alerts follow --group shift-log >> alerts.txt
+      andon alerts follow --parts
     """
     start: Start = "beginning" if from_start else "new"
     source = _Source(url, "andon", start) if url else _configured(path, start)
-    printer = _Printer(count, as_json=as_json)
+    printer = _Printer(**printed)
     _tell_troubles()
     try:
-        asyncio.run(_take_part(source, group, printer) if group else _look_on(source, printer))
+        asyncio.run(_followed(source, group, printer, parts=parts))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -65,22 +69,30 @@ def _configured(path: Path, start: Start) -> _Source:
 class _Printer:
     """Prints events, until `count` of them."""
 
-    def __init__(self, count: int | None, *, as_json: bool) -> None:
+    def __init__(self, *, count: int | None, as_json: bool) -> None:
         self._left = count
         self._as_json = as_json
 
-    def print(self, defect: Defect) -> bool:
+    def print(self, event: Defect | PartVerdict) -> bool:
         """Whether that was the last one."""
-        click.echo(defect.model_dump_json() if self._as_json else _line(defect))
+        click.echo(event.model_dump_json() if self._as_json else _line(event))
         if self._left is not None:
             self._left -= 1
         return self._left == 0
 
 
-async def _look_on(source: _Source, printer: _Printer) -> None:
-    async with aclosing(tail(source.url, start=source.start, prefix=source.prefix)) as defects:
-        async for defect in defects:
-            if printer.print(defect):
+async def _followed(source: _Source, group: str | None, printer: _Printer, *, parts: bool) -> None:
+    if group:
+        await (_take_parts if parts else _take_part)(source, group, printer)
+    else:
+        events = (tail_parts if parts else tail)(source.url, start=source.start, prefix=source.prefix)
+        await _look_on(events, printer)
+
+
+async def _look_on(events: AsyncGenerator[Defect | PartVerdict, None], printer: _Printer) -> None:
+    async with aclosing(events):
+        async for event in events:
+            if printer.print(event):
                 return
 
 
@@ -94,10 +106,26 @@ async def _take_part(source: _Source, group: str, printer: _Printer) -> None:
                 return
 
 
-def _line(defect: Defect) -> str:
-    at = defect.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    columns = (at, defect.camera_id, f"{defect.severity:<8}", defect.label, f"{defect.transition:<7}", defect.defect_id)
-    return "  ".join((*columns, defect.evidence or "-"))
+async def _take_parts(source: _Source, group: str, printer: _Printer) -> None:
+    async with PartVerdicts(source.url, group=group, start=source.start, prefix=source.prefix) as handed_out:
+        async for judged in handed_out:
+            last = printer.print(judged.part)
+            await judged.ack()
+            if last:
+                return
+
+
+def _line(event: Defect | PartVerdict) -> str:
+    at = event.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(event, PartVerdict):
+        why = ", ".join(defect.label for defect in event.defects) or event.reason or "-"
+        return "  ".join((at, event.camera_id, f"{event.verdict:<7}", f"{event.frames:>3}", event.part_id, why))
+    return "  ".join((at, *_columns(event)))
+
+
+def _columns(defect: Defect) -> tuple[str, ...]:
+    columns = (defect.camera_id, f"{defect.severity:<8}", defect.label, f"{defect.transition:<7}", defect.defect_id)
+    return (*columns, defect.evidence or "-")
 
 
 def _tell_troubles() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from andon import redis as andon_redis
-from andon.alert_stream import defect_in
+from andon.alert_stream import Entry, defect_in, part_in
 from andon.events import silent
 from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.wire import Record, decode
 from deploy.local.broker import EmbeddedBroker
@@ -23,10 +23,10 @@ from sinks.sink import Channel, OutboxItem, SinkBusy
 from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.fakes import START
-from tests.outbox import MemoryChannel, a_defect, an_item
+from tests.outbox import MemoryChannel, a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
-Received = list[tuple[str, Defect | None]]
+Received = list[tuple[str, Defect | PartVerdict | None]]
 """Event ids as a consumer sees them that knows each id once, and the events where the channel carries them."""
 
 
@@ -102,8 +102,10 @@ async def _redis(settings: RedisSettings, go_away: Callable[[], None]) -> AsyncI
     client = andon_redis.client(settings.url.get_secret_value(), settings.timeout_s)
 
     async def received() -> Received:
-        entries = await ask(client, "XRANGE", f"{settings.prefix}:alerts", "-", "+")
-        return [(defect.event_id, defect) for defect in map(defect_in, entries)]
+        alerts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:alerts", "-", "+")
+        parts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:parts", "-", "+")
+        defects: Received = [(defect.event_id, defect) for defect in map(defect_in, alerts)]
+        return defects + [(part.event_id, part) for part in map(part_in, parts)]
 
     try:
         yield Rig(RedisAlerts(client, settings), received, go_away)
@@ -122,16 +124,16 @@ async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncI
 
 async def _distinct(settings: KafkaSettings) -> Received:
     """The topic's events, as a consumer reads them that passes over a `ce_id` it has seen."""
-    seen: dict[str, Defect] = {}
+    seen: dict[str, Defect | PartVerdict] = {}
     async with started(lambda: consumer(settings, None), settings, silent) as client:
         client.subscribe([settings.defects_topic])
         while batch := await client.getmany(timeout_ms=1500):
             for raw in (raw for records in batch.values() for raw in records):
                 record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
-                defect = decode(record)
-                assert isinstance(defect, Defect)
-                assert raw.key == defect.camera_id.encode()
-                seen.setdefault(dict(raw.headers)["ce_id"].decode(), defect)
+                event = decode(record)
+                assert isinstance(event, Defect | PartVerdict)
+                assert raw.key == event.camera_id.encode()
+                seen.setdefault(dict(raw.headers)["ce_id"].decode(), event)
     return list(seen.items())
 
 
@@ -156,6 +158,18 @@ async def test_the_steps_of_one_defect_are_different_events(rig: Rig) -> None:
     for number, defect in enumerate(steps):
         await rig.channel.send(an_item(number, defect=defect))
     assert [event_id for event_id, _ in await rig.received()] == [defect.event_id for defect in steps]
+
+
+async def test_verdicts_on_parts_travel_with_the_defects_each_once_and_in_order(rig: Rig) -> None:
+    parts = [a_part(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"), start=1)]
+    for number, part in enumerate(parts):
+        await rig.channel.send(an_item(10 + number))
+        for _ in range(2):
+            await rig.channel.send(a_part_item(number, part))
+    received = dict(await rig.received())
+    assert len(received) == 6
+    assert [event_id for event_id in received if event_id.endswith("/verdict")] == [part.event_id for part in parts]
+    assert all(received[part.event_id] in (None, part) for part in parts)
 
 
 async def test_two_senders_of_the_same_event_at_a_time_have_the_effect_of_one(rig: Rig) -> None:

@@ -7,13 +7,13 @@ from contextlib import aclosing
 import pytest
 
 from andon import redis as andon_redis
-from andon.alerts import Alert, DefectAlerts, Start, Wanted, tail
+from andon.alerts import Alert, DefectAlerts, PartVerdicts, Start, Wanted, WantedParts, tail, tail_parts
 from andon.errors import FatalError
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from andon.settings import RedisSettings
 from sinks.alerts.redis_stream import RedisAlerts
 from sinks.sink import SinkBusy
-from tests.outbox import a_defect, an_item
+from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
 pytestmark = pytest.mark.integration
@@ -42,6 +42,14 @@ class Line:
                 if not patience:
                     raise
         return defect
+
+    async def judge(self, number: int, verdict: str) -> PartVerdict:
+        part = a_part(number, verdict)
+        await self._channel.send(a_part_item(number, part))
+        return part
+
+    def parts(self) -> PartVerdicts:
+        return PartVerdicts(self.url, group="plc", consumer="a", start="beginning", prefix=self.prefix)
 
     def consumer(self, name: str = "a", *, start: Start = "beginning", min_idle_s: float = 60.0) -> DefectAlerts:
         rest = {"start": start, "min_idle_s": min_idle_s, "prefix": self.prefix}
@@ -337,3 +345,39 @@ async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_li
         mortal.start()
         second = await mortal_line.raise_alert(2)
         assert await coming == second
+
+
+async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line: Line) -> None:
+    judged = [await line.judge(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
+    async with asyncio.timeout(20), line.parts() as parts, aclosing(parts.only(WantedParts())) as handed_out:
+        assert [(await anext(handed_out)).part for _ in judged] == judged
+    async with asyncio.timeout(20), line.parts() as parts:
+        wanted = WantedParts(verdicts={"reject", "unknown"}, cameras={"press-3"})
+        async with aclosing(parts.only(wanted)) as handed_out:
+            for due in judged[1:]:
+                again = await anext(handed_out)
+                assert again.part == due
+                await again.ack()
+        async with aclosing(parts.only(WantedParts(cameras={"press-9"}))) as handed_out:
+            late = asyncio.ensure_future(anext(handed_out))
+            await asyncio.wait({late}, timeout=0.2)
+            assert not late.done()
+            late.cancel()
+            await asyncio.gather(late, return_exceptions=True)
+        assert (await ask(line.redis, "XPENDING", f"{line.prefix}:parts", "plc"))["pending"] == 0
+
+
+async def test_who_reads_defects_alone_never_meets_a_part(line: Line) -> None:
+    await line.judge(1, "reject")
+    raised = await line.raise_alert(1)
+    await line.judge(2, "pass")
+    async with line.consumer() as alerts:
+        assert [alert.defect for alert in await take(alerts, 1)] == [raised]
+        assert alerts.poisoned == 0
+    assert await ask(line.redis, "XLEN", line.key) == 1
+
+
+async def test_verdicts_can_be_looked_on_without_a_group(line: Line) -> None:
+    judged = await line.judge(1, "unknown")
+    async with asyncio.timeout(10), aclosing(tail_parts(line.url, start="beginning", prefix=line.prefix)) as events:
+        assert await anext(events) == judged

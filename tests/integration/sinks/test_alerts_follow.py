@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from andon import redis as andon_redis
-from andon.messages import Defect
+from andon.messages import Defect, PartVerdict
 from sinks.alerts.redis_stream import RedisAlerts
-from tests.outbox import a_defect, an_item
+from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis
 
 pytestmark = pytest.mark.integration
@@ -56,6 +56,35 @@ async def test_json_is_the_event_itself(server: MortalRedis) -> None:
     await raise_alerts(server, 1)
     done = follow("--redis", server.url, "--from-start", "--count", "1", "--json")
     assert Defect.model_validate(json.loads(done.stdout)) == a_defect(1)
+
+
+async def judge_parts(server: MortalRedis, *parts: PartVerdict) -> None:
+    client = andon_redis.client(server.url, 5.0)
+    channel = RedisAlerts(client, server.settings.model_copy(update={"prefix": "andon"}))
+    for number, part in enumerate(parts):
+        await channel.send(a_part_item(number, part))
+    await client.aclose()
+
+
+async def test_each_verdict_on_a_part_is_one_line(server: MortalRedis) -> None:
+    parts = [a_part(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
+    await judge_parts(server, *parts)
+    await raise_alerts(server, 1)
+    done = follow("--redis", server.url, "--from-start", "--count", "3", "--parts")
+    assert done.returncode == 0, done.stderr
+    begun = ["2026-03-01T06:00:00.000Z", "press-3"]
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        [*begun, "pass", "6", parts[0].part_id, "-"],
+        [*begun, "reject", "6", parts[1].part_id, "scratch"],
+        [*begun, "unknown", "6", parts[2].part_id, "too_few_frames"],
+    ]
+
+
+async def test_verdicts_as_json_for_a_group_are_the_events_themselves(server: MortalRedis) -> None:
+    await judge_parts(server, a_part(1, "reject"), a_part(2))
+    words = ("--redis", server.url, "--group", "shift", "--from-start", "--count", "1", "--json", "--parts")
+    seen = [PartVerdict.model_validate(json.loads(follow(*words).stdout)) for _ in range(2)]
+    assert seen == [a_part(1, "reject"), a_part(2)]
 
 
 async def test_a_group_goes_on_where_it_was(server: MortalRedis) -> None:
