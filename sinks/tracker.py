@@ -23,8 +23,13 @@ velocity: an alpha-beta filter's two gains, high because a detector's boxes are 
 VELOCITY_GAIN = 0.3
 FIRST_VELOCITY_GAIN = 0.5
 """On a track's second sighting, where the belt gave a first guess."""
-BELT_GAIN = 0.1
-SETTLED_HITS = 4
+SPEED_CHANGE = 1.5
+"""All of the distance goes into the velocity where it is so many of the box's own lengths: that is no jitter, the belt
+has another speed."""
+SHORTEST_PX = 12.0
+"""A box is taken to be so long at least: a detector's jitter does not get smaller with it."""
+BELT_GAIN = 0.3
+SETTLED_HITS = 3
 """From so many sightings on a track tells the belt's velocity."""
 SAME_THING = 0.7
 """Two boxes of one class are one thing detected twice if so much of the smaller one lies in the other."""
@@ -233,6 +238,9 @@ def _correct(tracks: Tracks, sought: _Sought, box: Box) -> None:
         track.x, track.y = x, y
     if track.unseen_s > SHORTEST_S and not sought.anchored:
         gain = VELOCITY_GAIN if not first else FIRST_VELOCITY_GAIN if tracks.belt is not None else 1.0
+        gain = min(
+            1.0, max(gain, math.hypot(off_x, off_y) / (SPEED_CHANGE * max(track.width, track.height, SHORTEST_PX)))
+        )
         track.vx += gain * off_x / track.unseen_s
         track.vy += gain * off_y / track.unseen_s
     track.hits += 1

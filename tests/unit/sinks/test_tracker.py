@@ -124,3 +124,27 @@ def test_a_leap_in_time_leaves_numbers_that_can_be_stored() -> None:
     late = sight(8)
     run(tracks, [Sight(late.frame_id, late.captured_at, 1e308, 800.0, ())])
     assert [track.x < 1e6 for track in tracks.alive] == [True]
+
+
+@pytest.mark.parametrize("now_px", [0.0, 30.0, 80.0])
+def test_a_belt_that_has_another_speed_now_tears_no_track_apart(now_px: float) -> None:
+    """Two small boxes one behind the other, the second one in view later; what is known of the belt is wrong."""
+    tracks = Tracks(belt=(400.0, 0.0))
+    places = [[(x, 50.0) for x in (60 + now_px * n, now_px * n - 40) if x >= 0] for n in range(8)]
+    found = run(tracks, [sight(n, *shown) for n, shown in enumerate(places)])
+    assert len({name for matches in found for name in names(matches)}) == (1 if now_px == 0 else 2)
+
+
+def test_a_belt_that_stops_and_starts_is_followed() -> None:
+    ways = [90.0 * n for n in range(5)] + [360.0] * 6 + [360.0 + 90.0 * n for n in range(1, 4)]
+    found = run(Tracks(), [sight(n, (way, 50.0)) for n, way in enumerate(ways)])
+    assert {name for matches in found for name in names(matches)} == {"press-1/s1/0/scratch-1"}
+
+
+@pytest.mark.parametrize(("known_px", "now_px"), [(10.0, 85.0), (85.0, 10.0)])
+def test_two_sightings_tell_a_speed_that_the_belt_did_not_have_before(known_px: float, now_px: float) -> None:
+    """Then it is not seen for three frames, and found where that speed has carried it."""
+    tracks = Tracks(belt=(10 * known_px, 0.0))
+    shown = [sight(n, *([(now_px * n, 50.0)] if n not in (2, 3, 4) else [])) for n in range(7)]
+    found = run(tracks, shown)
+    assert {name for matches in found for name in names(matches)} == {"press-1/s1/0/scratch-1"}
