@@ -216,6 +216,8 @@ class LetterboxDetector:
     def _found(self, answer: Answer, placed: Fit, picture: Picture) -> Found:
         rows = answer.rows if isinstance(answer, Masked) else answer
         rows = rows[rows[:, 4] >= self._confidence]
+        if not len(rows) and self._info.head.task == "detect":  # most frames of most lines
+            return Found(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
         if not np.isfinite(rows).all():
             raise ValueError("the model's output is not finite")
         height, width = picture.shape[:2]
