@@ -1,7 +1,9 @@
 """`andon model`: a model's life from a dataset to a worker: train, val, export, prune, bench."""
 
 import json
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +66,8 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     given["cache"] = given["cache"].expanduser()
     weights, data = (weights, data) if weights else _shipped(given["cache"])
     asked = work.Asked(weights=weights, data=_named(data, weights), **given)
-    done = work.validate(asked)
+    with redirect_stdout(sys.stderr):  # libraries show their progress; stdout is for the answer
+        done = work.validate(asked)
     if as_json:
         click.echo(json.dumps(work.as_json(done, asked), indent=2))
     else:
@@ -96,7 +99,8 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
 
     given["cache"] = given["cache"].expanduser()
     order = work.Order(weights=weights, data=read_dataset(data) if data else None, **given)
-    made = work.export(order, lambda text: click.echo(text, err=True))
+    with redirect_stdout(sys.stderr):
+        made = work.export(order, lambda text: click.echo(text, err=True))
     if as_json:
         click.echo(made.manifest.model_dump_json(exclude_none=True, indent=2))
     else:
@@ -130,8 +134,9 @@ def train(data: Path, *, cache: Path, resume: bool, as_json: bool, settings: tup
     from workers.model.trained import describe, shown  # noqa: PLC0415 - it loads torch
 
     training = work.Training(data=data, settings=_settings(settings), **given)
-    trained = work.train(training, cache.expanduser(), resume=resume, told=lambda text: click.echo(text, err=True))
-    manifest = describe(trained, data, cache.expanduser())
+    with redirect_stdout(sys.stderr):
+        trained = work.train(training, cache.expanduser(), resume=resume, told=lambda text: click.echo(text, err=True))
+        manifest = describe(trained, data, cache.expanduser())
     if as_json:
         click.echo(manifest.model_dump_json(exclude_none=True, indent=2))
     else:
@@ -146,6 +151,39 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise ConfigError(f"--set {pair}: expected KEY=VALUE")
         given[key] = yaml.safe_load(value)
     return given
+
+
+@model.command()
+@click.argument("weights", type=FILE)
+@click.option("--data", type=FILE, required=True, help="A dataset in YOLO format: its YAML.")
+@click.option("--amount", type=click.FloatRange(0.01, 0.95), default=0.3, show_default=True, help="Of the weights.")
+@click.option(
+    "--structured/--unstructured", default=False, show_default=True, help="Whole channels, or single weights."
+)
+@click.option("--epochs", type=click.IntRange(0), default=5, show_default=True, help="Of training after it.")
+@click.option("--out", type=FILE, default=Path("pruned"), show_default=True, help="Folder of the run and its weights.")
+@click.option("--frames", type=click.IntRange(1), help="At most so many pictures to measure on.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, or GPUs: 0, or 0,1 for both.")
+@_cache
+@_as_json
+def prune(weights: Path, *, as_json: bool, **given: Any) -> None:
+    """Set a part of a model's weights to zero, train it on, and tell what that really brings.
+
+    It brings no speed by itself: dense runtimes multiply by zero as fast as by anything else.
+
+    \b
+    Example:
+      andon model prune line.pt --data parts/data.yaml --amount 0.3 --out pruned
+    """
+    from workers.model import prune as work  # noqa: PLC0415 - it loads torch
+
+    given["cache"] = given["cache"].expanduser()
+    with redirect_stdout(sys.stderr):
+        result = work.prune(work.Pruning(weights=weights, **given), lambda text: click.echo(text, err=True))
+    if as_json:
+        click.echo(json.dumps(work.as_json(result), indent=2))
+    else:
+        Console().print(work.shown(result), highlight=False, soft_wrap=True)
 
 
 @model.command()
@@ -183,7 +221,8 @@ def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json
         work.plotting()  # said before the work is done
     weights, data = (weights, data) if weights else _shipped(given["cache"])
     contest = work.Contest(weights=weights, data=_named(data, weights), **given)
-    result = work.bench(contest, lambda text: click.echo(text, err=True))
+    with redirect_stdout(sys.stderr):
+        result = work.bench(contest, lambda text: click.echo(text, err=True))
     if plot is not None:
         work.plot(result, plot)
     if as_json:

@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,6 +33,7 @@ CPU_BATCH, GPU_BATCH = 8, 32
 QUIET: dict[str, Any] = {"plots": False, "verbose": False, "exist_ok": True}
 FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 Told = Callable[[str], None]
+Callbacks = Mapping[str, Callable[[Any], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def train(training: Training, cache: Path, *, resume: bool = False, told: Told =
     training = begun(training, resume)
     state = training.out / "train.json"
     if not (best := training.run / "weights" / "best.pt").exists() or not _through(training):
-        fit(training, _resolved(dataset, training.out), cache, told)
+        fit(training, resolved(dataset, training.out), cache, told)
     release(best, training.weights, training.model)
     state.write_text(json.dumps({"asked": _asked(training), "done": True}, indent=2) + "\n", encoding="utf-8")
     return Trained(training.weights, _facts(training, dataset))
@@ -125,7 +126,7 @@ def _architecture(model: str) -> None:
         raise ConfigError(f"--model {model}: no such file; nothing is downloaded: yolo26n.yaml begins from scratch")
 
 
-def _resolved(dataset: Dataset, out: Path) -> Path:
+def resolved(dataset: Dataset, out: Path) -> Path:
     """The dataset as ultralytics is given it: nothing to download, and every path absolute."""
     path = out / "data.yaml"
     path.write_text(yaml.safe_dump(dataset.document), encoding="utf-8")
@@ -146,8 +147,11 @@ def _checkpoint(path: Path) -> dict[str, Any]:
 # ---- ultralytics
 
 
-def fit(training: Training, data: Path, cache: Path, told: Told = lambda text: None) -> None:
-    """Train in `training.run`, from its last epoch on if there is one. Blocks for long."""
+def fit(training: Training, data: Path, cache: Path, told: Told, extra: Callbacks = MappingProxyType({})) -> None:
+    """Train in `training.run`, from its last epoch on if there is one. Blocks for long.
+
+    `extra`: more of ultralytics' callbacks; functions of a module, since several GPUs are as many processes.
+    """
     device = device_of(training.device)
     last = training.run / "weights" / "last.pt"
     ultralytics = import_ultralytics(cache)
@@ -160,7 +164,10 @@ def fit(training: Training, data: Path, cache: Path, told: Told = lambda text: N
     if device == "cpu":
         yolo.add_callback("on_train_start", partial(quicken, threads=os.cpu_count() or 1))
     yolo.add_callback("on_train_batch_end", show_batch)
+    yolo.add_callback("on_train_epoch_end", mark_epoch)
     yolo.add_callback("on_fit_epoch_end", partial(show_epoch, told=told))
+    for event, callback in extra.items():
+        yolo.add_callback(event, callback)
     if last.exists():
         told(f"going on after epoch {_checkpoint(last)['epoch'] + 1} of {training.epochs}")
     try:
@@ -218,20 +225,21 @@ def show_batch(trainer: Any) -> None:
     sys.stderr.flush()
 
 
+def mark_epoch(trainer: Any) -> None:
+    trainer.andon_trained = True
+
+
 def show_epoch(trainer: Any, told: Told) -> None:
     """One line an epoch."""
-    if getattr(trainer, "andon_epoch", -1) == trainer.epoch:  # it comes again with the last validation
+    if not getattr(trainer, "andon_trained", False):  # it comes again with the last validation
         return
-    trainer.andon_epoch = trainer.epoch
-    now = time.monotonic()
-    took_s = now - getattr(trainer, "andon_since", now)
-    trainer.andon_since = now
+    trainer.andon_trained = False
     found = trainer.metrics or {}
     losses = " ".join(f"{name} {value:.3f}" for name, value in trainer.label_loss_items(trainer.tloss).items())
     told(
         f"epoch {trainer.epoch + 1}/{trainer.epochs}  {losses.replace('train/', '')}  "
         f"mAP50 {found.get('metrics/mAP50(B)', 0.0):.3f}  mAP50-95 {found.get('metrics/mAP50-95(B)', 0.0):.3f}"
-        + (f"  {took_s:.0f} s" if took_s else "")
+        f"  {trainer.epoch_time:.0f} s"
     )
 
 

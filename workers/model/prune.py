@@ -1,0 +1,227 @@
+"""`andon model prune`: sets weights to zero by torch's own tools, trains on, and tells what that really brings.
+
+What torch calls pruning leaves every tensor in its shape. A dense runtime is no faster for the zeros in it and a file
+no smaller, unless it is packed: the report measures all of it, so that nobody has to believe it.
+"""
+
+import zlib
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Group
+from rich.table import Table
+from torch.nn.utils import prune as pruning
+
+from andon.errors import ConfigError
+from workers.model.dataset import labelled, picture, read_dataset
+from workers.model.figures import line_yaml
+from workers.model.manifest import Manifest, Metrics, Source, file_digest, write_manifest
+from workers.model.train import Training, begun, fit, release, resolved
+from workers.model.trained import manifest_of
+from workers.model.turns import Speed, in_turn
+from workers.model.val import Asked, Validated, opened, validate
+from workers.runtimes.ultralytics_model import open_weights
+
+TIMED = 24
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    weights: Path
+    data: Path
+    cache: Path
+    out: Path
+    amount: float = 0.3
+    """The part of the convolutions' weights that becomes zero; the head's are left alone."""
+    structured: bool = False
+    """Whole output channels of each convolution, by their L2 norm; else single weights, the smallest of all."""
+    epochs: int = 5
+    frames: int | None = None
+    device: str = "auto"
+
+    @property
+    def result(self) -> Path:
+        return self.out / f"{self.weights.stem}-pruned.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One state of the model."""
+
+    name: str
+    parameters: int
+    zeros: int
+    size_bytes: int
+    packed_bytes: int
+    """By zlib: what a download or an image's layer takes."""
+    speed: Speed
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    weights: Path
+    rows: tuple[Row, ...]
+    manifest: Manifest
+
+
+def prune(asked: Pruning, told: Told) -> Result:
+    """Prune, train on, measure before and after. Blocks for long. Raises ConfigError for no model or no dataset."""
+    if asked.weights.suffix != ".pt" or not asked.weights.is_file():
+        raise ConfigError(f"{asked.weights}: expected a YOLO .pt")
+    asked.out.mkdir(parents=True, exist_ok=True)
+    cut = asked.out / "cut.pt"
+    imgsz = _cut(asked, cut)
+    told(f"{asked.amount:.0%} of the weights are zero now")
+    states = [asked.weights, cut]
+    if asked.epochs:
+        _train_on(asked, cut, imgsz, told)
+        states.append(asked.result)
+    else:
+        cut.replace(asked.result)
+        states[-1] = asked.result
+    names = ("before", "pruned", "trained on")
+    measured = [_measured(asked, path, name, told) for path, name in zip(states, names, strict=False)]
+    speeds = _speeds(asked, states)
+    rows = tuple(
+        _row(name, path, speed, done.measured.metrics)
+        for name, path, speed, done in zip(names, states, speeds, measured, strict=False)
+    )
+    manifest = _manifest(asked, measured[-1], rows[-1])
+    cut.unlink(missing_ok=True)
+    write_manifest(manifest, asked.result)
+    return Result(asked.result, rows, manifest)
+
+
+def _cut(asked: Pruning, target: Path) -> int:
+    """Write the pruned weights; returns the size in pixels that the model was trained at."""
+    opened_weights = open_weights(asked.weights, asked.cache, str(asked.weights))
+    checkpoint = torch.load(asked.weights, map_location="cpu", weights_only=False)
+    module = checkpoint["model"].float()
+    convolutions = _convolutions(module)
+    if asked.structured:
+        for convolution in convolutions:
+            pruning.ln_structured(convolution, "weight", asked.amount, n=2, dim=0)  # type: ignore[no-untyped-call]
+    else:
+        chosen = [(convolution, "weight") for convolution in convolutions]
+        pruning.global_unstructured(chosen, pruning.L1Unstructured, amount=asked.amount)
+    for convolution in convolutions:
+        pruning.remove(convolution, "weight")  # type: ignore[no-untyped-call]  # the mask becomes part of the weight
+    torch.save({**checkpoint, "model": module.half()}, target)
+    return opened_weights.imgsz
+
+
+def _convolutions(module: Any) -> list[torch.nn.Conv2d]:
+    """All but the head's: those turn features into numbers, and few of them can be spared."""
+    body = module.model[:-1]
+    return [part for part in body.modules() if isinstance(part, torch.nn.Conv2d) and part.weight.shape[0] > 1]
+
+
+def _train_on(asked: Pruning, cut: Path, imgsz: int, told: Told) -> None:
+    """With the zeros kept zero after each step."""
+    settings = {"lr0": 2e-4, "warmup_epochs": 0.0}
+    training = Training(asked.data, asked.out, str(cut), asked.epochs, imgsz, device=asked.device, settings=settings)
+    state = asked.out / "train.json"
+    state.unlink(missing_ok=True)
+    training = begun(training, resume=False)
+    module = torch.load(cut, map_location="cpu", weights_only=False)["model"]
+    zeros = {name: value == 0 for name, value in module.state_dict().items() if name.endswith("conv.weight")}
+    zeros = {name: mask for name, mask in zeros.items() if mask.any()}
+    keep = partial(keep_zeros, zeros=zeros)
+    data = resolved(read_dataset(asked.data), asked.out)
+    fit(training, data, asked.cache, told, {"on_train_batch_end": keep, "on_train_epoch_end": keep})
+    release(asked.out / "run" / "weights" / "best.pt", asked.result, asked.weights.name)
+
+
+def keep_zeros(trainer: Any, zeros: dict[str, torch.Tensor]) -> None:
+    """In the model and in its running average, which is what is kept."""
+    for module in (trainer.model, trainer.ema.ema):
+        weights = dict(getattr(module, "module", module).named_parameters())
+        with torch.no_grad():
+            for name, mask in zeros.items():
+                weights[name].masked_fill_(mask.to(weights[name].device), 0)
+
+
+# ---- what it brings
+
+
+def _measured(asked: Pruning, path: Path, name: str, told: Told) -> Validated:
+    told(f"measuring: {name}")
+    return validate(Asked(path, asked.data, asked.cache, frames=asked.frames, runtime="torch"))
+
+
+def _speeds(asked: Pruning, states: list[Path]) -> list[Speed]:
+    """By the runtime that a worker would choose."""
+    detectors = [opened(path, Asked(path, asked.data, asked.cache)) for path in states]
+    pictures = [picture(sample.path) for sample in labelled(read_dataset(asked.data), "val", TIMED)]
+    return in_turn(detectors, pictures, 4)
+
+
+def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> Row:
+    module = torch.load(path, map_location="cpu", weights_only=False)["model"]
+    parameters = list(deepcopy(module).parameters())
+    content = path.read_bytes()
+    return Row(
+        name,
+        sum(parameter.numel() for parameter in parameters),
+        sum(int((parameter == 0).sum()) for parameter in parameters),
+        len(content),
+        len(zlib.compress(content, 6)),
+        speed,
+        metrics,
+    )
+
+
+def _manifest(asked: Pruning, done: Validated, row: Row) -> Manifest:
+    facts = {
+        "kind": "structured" if asked.structured else "unstructured",
+        "amount": asked.amount,
+        "epochs": asked.epochs,
+        "parameters": row.parameters,
+        "zeros": row.zeros,
+    }
+    source = Source(file=asked.weights.name, digest=file_digest(asked.weights))
+    return manifest_of(asked.result, done, pruning=facts, source=source)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    rows = [
+        {
+            "state": row.name,
+            "parameters": row.parameters,
+            "zeros": row.zeros,
+            "bytes": row.size_bytes,
+            "packed_bytes": row.packed_bytes,
+            "ms_per_frame": row.speed.wall_ms,
+            "cpu_ms_per_frame": row.speed.cpu_ms,
+            "map50": row.metrics.map50,
+            "map50_95": row.metrics.map50_95,
+        }
+        for row in result.rows
+    ]
+    return {"weights": str(result.weights), "digest": result.manifest.digest, "rows": rows}
+
+
+def shown(result: Result) -> Group:
+    table = Table("", title=f"{result.weights}", title_justify="left")
+    for column in ("parameters", "zeros", "MB", "packed", "ms/frame", "CPU ms/frame", "mAP50", "mAP50-95"):
+        table.add_column(column, justify="right")
+    for row in result.rows:
+        table.add_row(
+            row.name,
+            f"{row.parameters:,}",
+            f"{row.zeros / row.parameters:.1%}",
+            f"{row.size_bytes / 1e6:.2f}",
+            f"{row.packed_bytes / 1e6:.2f}",
+            f"{row.speed.wall_ms:.1f}",
+            f"{row.speed.cpu_ms:.1f}",
+            f"{row.metrics.map50:.4f}",
+            f"{row.metrics.map50_95:.4f}",
+        )
+    return Group(table, line_yaml(result.weights, result.manifest))
