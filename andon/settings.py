@@ -185,11 +185,12 @@ class SpoolSettings(Section):
 
 class ModelSettings(Section):
     weights: str = ""
-    """A YOLO detection model: ultralytics .pt, or an .onnx or an OpenVINO folder exported from one."""
+    """A YOLO model: ultralytics .pt, or an .onnx, an .engine or an OpenVINO folder exported from one."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """sha256 that the weights file must have. A .pt is a pickle: it runs code when it is loaded."""
-    runtime: Literal["auto", "torch", "openvino", "onnx"] = "auto"
-    """auto: an export is served by its own; a .pt by torch on a GPU, else by openvino, onnx or torch, if installed."""
+    runtime: Literal["auto", "torch", "openvino", "onnx", "tensorrt"] = "auto"
+    """auto: an export is served by its own; a .pt on a GPU by tensorrt or torch, else by openvino, onnx or torch, the
+    first that is installed."""
     device: str = "auto"
     """auto, cpu, cuda:0, ..."""
     imgsz: int | None = Field(default=None, ge=32, multiple_of=32)
