@@ -18,6 +18,7 @@ import numpy as np
 from andon.errors import ConfigError, FatalError
 from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
 from workers.model.manifest import Precision, file_digest
+from workers.runtimes.agreement import shape_disagreement
 from workers.runtimes.cache import Format
 from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import Opened, open_weights
@@ -146,10 +147,14 @@ def disagreement(source: Found, served: Found) -> str:
         return f"confidences by {gaps.max():.2f}"
     for one, other in ((source, served), (served, source)):
         for index in np.flatnonzero(one.confidences > CERTAIN + MAX_SCORE_GAP):
-            same = other.classes == one.classes[index]
+            told = f"of class {one.classes[index]} at {one.confidences[index]:.2f}"
+            same = np.flatnonzero(other.classes == one.classes[index])
             overlaps = _iou(one.boxes[index], other.boxes[same])
             if not len(overlaps) or overlaps.max() < MIN_IOU:
-                return f"a box of class {one.classes[index]} at {one.confidences[index]:.2f} is only in one"
+                return f"a box {told} is only in one"
+            shape = shape_disagreement(one, int(index), other, int(same[overlaps.argmax()]))
+            if shape:
+                return f"{shape} {told} lies elsewhere"
     return ""
 
 
