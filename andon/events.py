@@ -293,6 +293,8 @@ class ModelLoaded(Event):
     classes: int
     imgsz: int
     warm_up_s: float
+    precision: str = ""
+    """fp32, fp16 or int8, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

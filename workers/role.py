@@ -19,6 +19,7 @@ from workers.decoding import Decoding
 from workers.detecting import Detecting, detector_threads
 from workers.detector import Detector
 from workers.inspector import Bench, Inspector, Route
+from workers.model.classes import require_classes
 from workers.ordered import OrderedPublishing
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.choice import load
@@ -43,7 +44,7 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -
         ExitStack() as more,
     ):
         try:
-            detector = await _warm(life, lambda: open_detector(pool, pool_name), pool.model.weights, thread)
+            detector = await _warm(life, lambda: open_detector(pool, pool_name), pool_name, thread)
         except FatalError:
             if life.stop.is_set():  # Ctrl-C reaches a process that exports, too
                 return
@@ -54,19 +55,24 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -
             await _inspect(life, pool_name, detector, threads, decoders)
 
 
-async def _warm(life: Life, opened: Callable[[], Detector], weights: str, thread: Executor) -> Detector:
+async def _warm(life: Life, opened: Callable[[], Detector], pool_name: str, thread: Executor) -> Detector:
     """The model, before the group is joined: partitions never wait for it."""
 
     def loaded() -> tuple[Detector, float]:
         detector = opened()
+        require_classes(life.settings, pool_name, detector.info.classes)
         since = life.clock.monotonic()
         detector.warm_up()
         return detector, life.clock.monotonic() - since
 
     detector, warm_up_s = await asyncio.get_running_loop().run_in_executor(thread, loaded)
-    info = detector.info
+    info, weights = detector.info, life.settings.pools[pool_name].model.weights
     counted = len(info.classes)
-    life.emit(ModelLoaded(weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s))
+    life.emit(
+        ModelLoaded(
+            weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s, precision=info.precision
+        )
+    )
     return detector
 
 
@@ -86,7 +92,7 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
         batch = settings.pools[pool_name].batch
         detecting = Detecting(detector, threads, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
         pictures = decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels)
-        count, enough_px = settings.worker.decode_threads, detector.info.imgsz
+        count, enough_px = settings.worker.decode_threads, detector.info.enough_px
         decoding = Decoding(decoders, count, pictures, enough_px, life.clock)
         bench = Bench(
             decoding,

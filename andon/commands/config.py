@@ -1,6 +1,7 @@
 """`andon config`: check line.yaml, and its schema for editors."""
 
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
@@ -8,6 +9,9 @@ import click
 from andon.cli import config_option
 from andon.config import load
 from andon.settings import Settings
+
+CHECKS = "andon.checks"
+"""Entry points: functions of the Settings that raise ConfigError."""
 
 
 @click.group()
@@ -25,6 +29,8 @@ def check(path: Path) -> None:
       andon config check -c line.yaml
     """
     settings = load(path)
+    for entry in entry_points(group=CHECKS):  # what only another package can tell, if it is installed
+        entry.load()(settings)
     cameras = sum(1 for camera in settings.cameras if camera.enabled)
     click.echo(f"{path}: ok, {cameras} cameras, {len(settings.pools)} pools")
 
