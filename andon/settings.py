@@ -214,7 +214,7 @@ class PoolSettings(Section):
 
 
 class WorkerSettings(Section):
-    max_in_flight: int = Field(default=64, ge=1)
+    max_in_flight: int = Field(default=128, ge=1)
     """Frames between fetch and the broker's acknowledgement of their inspections; bounds memory and redelivery."""
     max_in_flight_bytes: int = Field(default=256_000_000, ge=1_000_000)
     decode_threads: int = Field(default=2, ge=1)

@@ -17,7 +17,8 @@ from bench import clips, contender
 from bench.contender import Meter, Result
 from bench.parts import on_all_cores
 from workers.decode import Limits, decode, decode_threads
-from workers.detector import Detector, Picture
+from workers.detecting import detector_threads
+from workers.detector import Detector, Found, Picture
 from workers.runtimes.choice import load
 
 BATCHES = (1, 4, 8, 16)
@@ -47,27 +48,34 @@ class Setup:
     model: Detector
     batch: int
     decoders: int
+    at_once: int = 1
+    """Batches that the model is given at a time."""
 
 
 def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Result:
     """Decode on threads of their own, two batches ahead of the inference: both cores are busy."""
-    model, batch, decoders, endless = setup.model, setup.batch, setup.decoders, cycle(jpegs)
-    with decode_threads(decoders) as threads:
+    model, batch, endless = setup.model, setup.batch, cycle(jpegs)
+    with decode_threads(setup.decoders) as threads, detector_threads(setup.at_once) as detecting:
 
         def begin() -> list[Future[Picture]]:
             return [threads.submit(seen, jpeg) for jpeg in islice(endless, batch)]
 
         ahead = deque([begin(), begin()])
+        asked: deque[Future[list[Found]]] = deque()
         while True:
             pictures = [each.result() for each in ahead.popleft()]
             ahead.append(begin())
-            model.detect(pictures)
+            asked.append(detecting.submit(model.detect, pictures))
+            if len(asked) < setup.at_once:
+                continue
+            asked.popleft().result()
             if not meter.add(batch):
                 break
         for each in chain.from_iterable(ahead):
             each.cancel()
     info = model.info
-    return meter.result(batch=batch, decoders=decoders, runtime=info.runtime, device=info.device)
+    about = {"batch": batch, "decoders": setup.decoders, "at_once": setup.at_once}
+    return meter.result(**about, runtime=info.runtime, device=info.device)
 
 
 def interleaved(count: int = clips.FRAMES) -> list[bytes]:
@@ -116,19 +124,29 @@ def main() -> None:
 @main.command("loop")
 @click.option("--batch", type=int, required=True)
 @click.option("--decoders", type=int, required=True)
+@click.option("--at-once", type=int, required=True)
 @click.option("--warm", type=float, default=2.0)
 @click.option("--span", type=float, required=True)
-def _loop(batch: int, decoders: int, warm: float, span: float) -> None:
-    contender.tell(loop(Setup(detector(batch), batch, decoders), interleaved(), Meter(warm, span)))
+def _loop(batch: int, decoders: int, at_once: int, warm: float, span: float) -> None:
+    contender.tell(loop(Setup(detector(batch), batch, decoders, at_once), interleaved(), Meter(warm, span)))
 
 
 @main.command("best")
 @click.option("--span", type=float, required=True)
 def _best(span: float) -> None:
-    """Try each size of batch and number of decoders for so long, the best few once more for longer; tell the best."""
+    """Try each size of batch, one at a time or as many as the model takes, and each number of decoders for so long.
+
+    The best few are tried once more for longer; tells the best.
+    """
     jpegs = interleaved(120)
     sizes = BATCHES + LARGE if detector(1).info.device.startswith("cuda") else BATCHES
-    setups = [Setup(model, batch, count) for batch in sizes for model in [detector(batch)] for count in DECODERS]
+    setups = [
+        Setup(model, batch, decoders, at_once)
+        for batch in sizes
+        for model in [detector(batch)]
+        for at_once in sorted({1, model.info.at_once})
+        for decoders in DECODERS
+    ]
     tried = [(loop(setup, jpegs, Meter(0.3, span)), setup) for setup in setups]
     tried.sort(key=lambda pair: pair[0].frames_per_s, reverse=True)
     final = [loop(setup, jpegs, Meter(0.3, 2 * span)) for _, setup in tried[:FINALISTS]]
@@ -138,7 +156,7 @@ def _best(span: float) -> None:
 
 
 def _named(result: Result) -> str:
-    return f"batch {result.more['batch']}, decoders {result.more['decoders']}"
+    return f"{result.more['at_once']} x batch {result.more['batch']}, decoders {result.more['decoders']}"
 
 
 @main.command("parts")

@@ -40,7 +40,8 @@ class Best:
 def measure(room: Room) -> Findings:
     topic = room.servers.fresh_kafka()
     bare = contender.run("bare", "best", span_s=0.4 if room.quick else 0.8)
-    room.say(f"worker: the bare loop is best with {bare.more['batch']} a batch, {bare.more['decoders']} decoders")
+    best_with = f"{bare.more['at_once']} x {bare.more['batch']} a batch, {bare.more['decoders']} decoders"
+    room.say(f"worker: the bare loop is best with {best_with}")
     per_s = max(SPARE * bare.frames_per_s, LEAST_PER_S)
     count = int(per_s * (room.warm_s + room.span_s + 2.0))
     _filled(room, topic, count)
@@ -68,7 +69,7 @@ def _best(room: Room, topic: KafkaSettings, bare: Result) -> Best:
         "tutorial_pt_tried_threads": {names[each]: result.figures() for each, result in tried.items()},
         "tutorial_pt_threads": names[threads],
     }
-    loop = ("loop", "--batch", str(bare.more["batch"]), "--decoders", str(bare.more["decoders"]))
+    loop = ("loop", *(f"--{key.replace('_', '-')}={bare.more[key]}" for key in ("batch", "decoders", "at_once")))
     batch = max(int(bare.more["batch"]), BatchSettings().size)
     return Best(loop, batch, _tutorial("pt", topic, threads), figures)
 
