@@ -1,6 +1,7 @@
 """Letterboxing and the way back, over a network that finds a marked rectangle."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from workers.detector import GREY, STRIDE_PX, LetterboxDetector, ModelInfo, Picture, fit
+from workers.head import Head
 
 Rows = NDArray[np.float32]
 Answer = Callable[[NDArray[np.uint8]], Rows]
@@ -117,3 +119,30 @@ def test_the_most_confident_comes_first_and_the_unsure_are_left_out() -> None:
 def test_a_model_that_gives_no_numbers_is_an_error_and_not_an_empty_picture() -> None:
     with pytest.raises(ValueError, match="not finite"):
         detector(rows((0, 0, float("nan"), 9, 0.9, 0))).detect([marked(480, 640, (0, 0, 1, 1))])
+
+
+def test_a_model_of_queries_sees_pictures_stretched_over_its_square() -> None:
+    network = Network(rows((0, 80, 160, 320, 0.9, 0)))
+    info = ModelInfo("", "fake", "cpu", 320, ("a",), head=Head("detect", True))
+    picture = marked(480, 640, (0, 0, 320, 480))
+    (found,) = LetterboxDetector(network, info, 1, 0.25).detect([picture])
+    assert network.seen[0].shape == (1, 320, 320, 3)
+    assert (network.seen[0][0, :, :158] == 255).all()
+    assert found.boxes.tolist() == [[0, 120, 320, 480]]
+    assert (info.enough_px, replace(info, head=Head()).enough_px) == (640, 320)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (97, 131)])
+def test_shapes_are_told_in_the_pixels_of_their_picture(size: tuple[int, int]) -> None:
+    height, width = size
+    places = fit(height, width, 320)
+    around = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    corners = around * np.array(places.scale, np.float32) + np.array([places.left, places.top], np.float32)
+    answer = np.concatenate([corners[0], corners[2], [0.9, 0], corners.ravel()])[None].astype(np.float32)
+    for head in (Head("obb"), Head("pose", False, 4, 2)):
+        info = ModelInfo("", "fake", "cpu", 320, ("a",), head=head)
+        looking = LetterboxDetector(Network(lambda canvas: answer), info, 1, 0.25)
+        (found,) = looking.detect([marked(height, width, (0, 0, 1, 1))])
+        shape = found.corners if head.task == "obb" else found.keypoints
+        assert shape is not None
+        assert shape[0] == pytest.approx(around, abs=0.01)
