@@ -8,7 +8,7 @@ a single one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from math import ceil, hypot
 
 from andon.messages import Box, PartDefect, PartVerdict, UnknownReason
 from sinks.defects import Case, Judgement, Rules, confirmed
@@ -23,6 +23,10 @@ WITHIN = 1.1
 ON_PART_GATE = 0.15
 """So far from its place on the part a defect may be seen, in the part's lengths, beside half of its own size."""
 PLACE_GAIN = 0.3
+OTHER_SPEED = 0.5
+"""Two things whose velocities differ by more, in the part's speed, do not move together."""
+SLOW = 30.0
+"""px/s: what differs by less may be a box that shakes."""
 MOVED = 0.1
 """A part is taken to have moved if it went so far, in its own lengths."""
 
@@ -68,7 +72,7 @@ def attach(parts: Parts, matches: Sequence[Match], cases: Mapping[str, Case]) ->
             _forget(parts, name, cases)
         elif match.detection is not None:
             if place is None:
-                place = _placed(parts, match.detection.box)
+                place = _placed(parts, match.track, match.detection.box)
             else:
                 _move(place, there[place.part_id], match.detection.box)
             if place is not None:
@@ -133,14 +137,22 @@ def remove(parts: Parts, left: Sequence[PartTrack]) -> list[str]:
     return names
 
 
-def _placed(parts: Parts, box: Box) -> Place | None:
-    """On the part in whose box it lies deepest; None: on none."""
+def _placed(parts: Parts, found: Track, box: Box) -> Place | None:
+    """On the part in whose box it lies deepest; None: on none.
+
+    What has been seen to move otherwise lies on something else: parts pass over it, or below the dirt on a lens.
+    """
     x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
     depths = [(max(_from_centre(track.x, x), _from_centre(track.y, y)), track) for track in parts.tracks.alive]
     depth, track = min(depths, key=lambda item: item[0], default=(WITHIN, None))
-    if track is None or depth >= WITHIN:
+    if track is None or depth >= WITHIN or (found.hits >= LEAST_HITS and _apart(found, track)):
         return None
     return Place(track.part_id, x - track.x.at, y - track.y.at)
+
+
+def _apart(found: Track, part: PartTrack) -> bool:
+    speed = hypot(part.x.speed, part.y.speed)
+    return hypot(found.vx - part.x.speed, found.vy - part.y.speed) > max(SLOW, OTHER_SPEED * speed)
 
 
 def _from_centre(axis: Axis, at: float) -> float:

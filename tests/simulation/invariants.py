@@ -3,21 +3,35 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from andon.messages import CameraStatus, Defect, Expired, Frame, Inspection, Shed
+from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
 from ingest.mailbox import Message
 from sinks.ledger import SessionLedger
 from sinks.state import CameraState, from_bytes
 from sinks.step import expire, lose_log, step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
-from tests.simulation.plan import PARTITIONS, POLICY, SCRIPTS, numbers_of, partition_of, undisturbed
-from tests.simulation.sink import ALERTS
+from tests.simulation.plan import (
+    ALERTS,
+    PARTITIONS,
+    POLICY,
+    SCRIPTS,
+    Raised,
+    numbers_of,
+    partition_of,
+    raised_by,
+    undisturbed,
+)
 from tests.simulation.store import Gap, ModelStore
 
 Numbers = Mapping[str, set[int]]
 """By session."""
 
 
+_TIMES: Mapping[bool, Mapping[str, None]] = {
+    False: {"at": None, "opened_at": None, "evidence": None},
+    True: {"at": None, "crossed_at": None},
+}
+"""What carries the time in a defect's event and in a part's verdict."""
 Ledgers = Mapping[tuple[str, str], SessionLedger]
 """By camera and session."""
 
@@ -195,20 +209,20 @@ def _repeated(world: World, camera: Camera) -> bool:
     return False
 
 
-def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Defect]:
+def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Raised]:
     state = CameraState(camera_id)
-    events: list[Defect] = []
+    events: list[Raised] = []
     for result in log:
         if isinstance(result, str):
             (expire if result == "expired" else lose_log)(state)
         elif result.camera_id == camera_id:
-            events += step(state, result, POLICY).judgement.events
+            events += raised_by(step(state, result, POLICY))
     return events
 
 
-def _timeless(events: Iterable[Defect]) -> list[Defect]:
+def _timeless(events: Iterable[Raised]) -> list[Raised]:
     """Where frames' ages count they carry the simulation's time."""
-    return [event.model_copy(update={"at": None, "opened_at": None, "evidence": None}) for event in events]
+    return [event.model_copy(update=_TIMES[isinstance(event, PartVerdict)]) for event in events]
 
 
 def _left(world: World, store: ModelStore, number: int) -> None:

@@ -8,19 +8,34 @@ from datetime import timedelta
 from functools import lru_cache
 from random import Random
 
-from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Outcome, RecordRef, Shed
-from andon.settings import DefectSettings
+from andon.messages import (
+    Box,
+    CameraStatus,
+    Defect,
+    Detection,
+    Frame,
+    Inspection,
+    Outcome,
+    PartVerdict,
+    RecordRef,
+    Shed,
+)
+from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
 from sinks.defects import Rules
+from sinks.parts import PartRules
 from sinks.state import CameraState
-from sinks.step import Policy, step
+from sinks.step import Outcomes, Policy, step
 from tests.fakes import START
 
 FPS = 15.0
+ALERTS = "alerts"
+"""The channel."""
 PARTITIONS = 2
-POLICY = Policy(
-    Rules(DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2), "evidence"), silence_s=3.0
-)
+DEFECTS = DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2)
+PARTS = PartSettings.model_validate({"class": "part", "line": [[0.166, 0], [0.166, 1]], "min_frames": 2})
+POLICY = Policy(Rules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {}))
+Raised = Defect | PartVerdict
 FAULTS = (
     "ack_lost",  # the broker has appended a record, and its answer does not arrive
     "broker_away",
@@ -121,11 +136,18 @@ def frame(camera_id: str, session: str, seq: int, max_age_s: float | None) -> Fr
 
 
 def seen(picture: Frame) -> tuple[Detection, ...]:
-    """What the model sees: a scratch on the belt in frames 1 to 3, and a dent that stands still and grows surer."""
+    """What the model sees: two parts that cross the line between the frames 3 and 4, a scratch on the one in the frames
+    1 to 3, and a dent that stands still and grows surer."""
     scratch = Detection(label="scratch", confidence=0.8, box=_box(30 + 16.0 * picture.seq, 200))
     dent = Detection(label="dent", confidence=min(0.95, 0.3 + 0.16 * picture.seq), box=_box(400, 100))
-    shown = [scratch] if 1 <= picture.seq <= 3 else []
+    shown = [_part(picture.seq, 150), _part(picture.seq, 300)]
+    shown += [scratch] if 1 <= picture.seq <= 3 else []
     return tuple([*shown, dent] if picture.seq % 4 else shown)
+
+
+def _part(seq: int, y: float) -> Detection:
+    x = 16.0 * seq
+    return Detection(label="part", confidence=0.9, box=Box(x1=x, y1=y, x2=x + 100, y2=y + 100))
 
 
 def _box(x: float, y: float) -> Box:
@@ -156,17 +178,22 @@ def encoded(picture: Frame, offset: int, outcome: Outcome) -> Outgoing:
 
 
 @lru_cache(64)
-def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Defect, ...]:
+def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]:
     """The events of a run in which nothing goes wrong."""
     state = CameraState(camera_id)
-    events: list[Defect] = []
+    events: list[Raised] = []
     for number, count in enumerate(sessions, start=1):
         session = f"s{number}"
         for seq in range(count):
             picture = frame(camera_id, session, seq, None)
             result = inspection(picture, seq, "quarantined" if picture.corrupt else "inspected")
-            events += step(state, result, POLICY).judgement.events
+            events += raised_by(step(state, result, POLICY))
         at = START + timedelta(seconds=100 * number + 99)
         last = CameraStatus(camera_id=camera_id, session=session, state="offline", captured=count, final=True, at=at)
-        events += step(state, last, POLICY).judgement.events
+        events += raised_by(step(state, last, POLICY))
     return tuple(events)
+
+
+def raised_by(outcomes: Outcomes) -> list[Raised]:
+    """In the order in which they leave."""
+    return [*outcomes.judgement.events, *outcomes.judgement.verdicts]

@@ -10,8 +10,8 @@ from sinks.ledger import SessionLedger
 from tests.simulation.broker import Group, Member, World, require
 from tests.simulation.ingester import Camera, Ingester
 from tests.simulation.invariants import check
-from tests.simulation.plan import PARTITIONS, SCRIPTS, camera_name, drawn, partition_of
-from tests.simulation.sink import ALERTS, Sink
+from tests.simulation.plan import ALERTS, PARTITIONS, SCRIPTS, camera_name, drawn, partition_of
+from tests.simulation.sink import Sink
 from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
 

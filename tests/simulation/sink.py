@@ -15,10 +15,9 @@ from sinks.log_ends import Ends
 from sinks.sink import CameraSnapshot, OutboxItem
 from sinks.store import Store
 from tests.simulation.broker import INSPECTIONS, World
-from tests.simulation.plan import POLICY
+from tests.simulation.plan import ALERTS, POLICY
 from tests.simulation.store import PAUSE, ModelStore
 
-ALERTS = "alerts"
 Task = Coroutine[Any, Any, Any]
 
 

@@ -7,14 +7,13 @@ from itertools import islice
 from typing import Literal
 
 from andon.errors import RetryableError
-from andon.messages import Defect
 from andon.offsets import Partition
 from sinks.ledger import SessionLedger
 from sinks.sink import OutboxItem
 from sinks.state import CameraState, from_bytes, to_bytes
 from sinks.stored import Batch, Opening, Position
 from tests.simulation.broker import Result, World, require
-from tests.simulation.plan import PARTITIONS
+from tests.simulation.plan import ALERTS, PARTITIONS, Raised
 
 
 class _Pause:
@@ -37,7 +36,8 @@ class Kept:
     positions: dict[int, Position]
     memories: dict[tuple[int, str], bytes]
     ledgers: dict[tuple[int, str, str], bytes]
-    events: dict[int, list[Defect]]
+    events: dict[int, list[Raised]]
+    """And verdicts, in the order in which they leave."""
     event_ids: set[str]
     outbox: list[OutboxItem]
     journal: dict[int, list[Result | Gap]]
@@ -135,7 +135,7 @@ class ModelStore:
             self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
         kept.journal[number] += self.world.logs[before.log][number][before.next_offset : batch.next_offset]
         self._write_states(number, batch.states)
-        for event in batch.events:
+        for event in _in_order(batch):
             require(event.event_id not in kept.event_ids, f"{event.event_id} was raised twice")
             kept.event_ids.add(event.event_id)
             kept.events.setdefault(number, []).append(event)
@@ -145,7 +145,7 @@ class ModelStore:
                 OutboxItem(kept.items, leaving.channel, number, leaving.event_id, leaving.payload, batch.at, 0)
             )
         self.world.tell(
-            "store", f"partition {number} at {batch.next_offset}", *(item.event_id for item in batch.events)
+            "store", f"partition {number} at {batch.next_offset}", *(item.event_id for item in _in_order(batch))
         )
         return True
 
@@ -158,3 +158,13 @@ class ModelStore:
     def tallies(self) -> Mapping[tuple[str, str], SessionLedger]:
         """By camera and session; each camera has one partition here."""
         return {key[1:]: SessionLedger.from_bytes(stored) for key, stored in self.kept.ledgers.items()}
+
+
+def _in_order(batch: Batch) -> list[Raised]:
+    """Each event and each verdict once, as they leave."""
+    raised: list[Raised] = [*batch.events, *batch.verdicts]
+    told = {event.event_id: event for event in raised}
+    require(len(told) == len(raised), "a batch holds an event twice")
+    left = [told[item.event_id] for item in batch.leaving if item.channel == ALERTS]
+    require(len(left) == len(told), "a batch holds an event that does not leave")
+    return left

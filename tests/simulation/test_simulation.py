@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import count
 from multiprocessing import get_context
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,18 @@ from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
 from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
+from sinks import part_verdicts
 from sinks.account import Account, Lane
+from sinks.defects import Judgement
 from sinks.epoch import Anew, another_log
 from sinks.ledger import SessionLedger
 from sinks.log_ends import Ends
+from sinks.part_tracks import PartTrack
+from sinks.part_verdicts import Scene
+from sinks.state import to_bytes
 from sinks.stored import Batch as Transaction
 from sinks.stored import Position
+from tests.simulation import store as model
 from tests.simulation.__main__ import main
 from tests.simulation.schedule import FailedError, simulate
 from tests.simulation.sink import Dispatch
@@ -290,6 +297,21 @@ def takes_another_log_for_the_one_it_knows(patch: Patch) -> None:
     patch.setattr("sinks.account.another_log", another)
 
 
+def judges_a_part_twice(patch: Patch) -> None:
+    genuine = part_verdicts._settle
+
+    def settle(scene: Scene, track: PartTrack, *rest: Any) -> Judgement:
+        judgement = genuine(scene, track, *rest)
+        scene.parts.about[track.part_id].judged = False
+        return judgement
+
+    patch.setattr(part_verdicts, "_settle", settle)
+
+
+def stores_no_parts(patch: Patch) -> None:
+    patch.setattr(model, "to_bytes", lambda memory: to_bytes(replace(memory, parts=None)))
+
+
 BROKEN: Mapping[str, Callable[[Patch], None]] = {
     broken.__name__: broken
     for broken in (
@@ -317,6 +339,8 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         reads_on_behind_a_gap_without_a_word,
         goes_on_where_it_stood_though_that_has_expired,
         takes_another_log_for_the_one_it_knows,
+        judges_a_part_twice,
+        stores_no_parts,
     )
 }
 

@@ -459,3 +459,12 @@ def test_the_defect_settings_decide_on_parts_too() -> None:
     rules = policy(DefectSettings(confirm_frames=1, confirm_window=1))
     assert outcomes(told(_with_scratch(passing(GOOD, step_px=20.0), [20]), rules)) == [("reject", None)]
     assert Rules(DefectSettings(), "evidence").part is None
+
+
+def test_dirt_on_the_lens_is_no_parts_defect() -> None:
+    """It stands where it is while parts pass below it, and is raised once, as what it is."""
+    dirt = Detection(label="stain", confidence=0.9, box=Box(x1=300, y1=230, x2=320, y2=250))
+    frames = passing(GOOD, replace(GOOD, at_px=-360), replace(GOOD, at_px=-600), step_px=40.0)
+    stepped = told([record.model_copy(update={"detections": (*record.detections, dirt)}) for record in frames])
+    assert [part.verdict for part in stepped.verdicts] == ["pass", "pass", "pass"]
+    assert [(event.transition, event.part_id) for event in stepped.events] == [("opened", None)]
