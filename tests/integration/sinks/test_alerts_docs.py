@@ -13,11 +13,11 @@ import pytest
 from andon import redis as andon_redis
 from andon.events import silent
 from andon.kafka import KafkaPublisher, ensure_topics, producer, started
-from andon.messages import Defect
+from andon.messages import Defect, PartDefect, PartVerdict
 from andon.settings import KafkaSettings, Settings
 from sinks.alerts.kafka_topic import KafkaAlerts
 from sinks.alerts.redis_stream import RedisAlerts
-from tests.outbox import a_defect, an_item
+from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
 pytestmark = pytest.mark.integration
@@ -41,6 +41,14 @@ async def raise_alerts(server: MortalRedis, *defects: Defect) -> None:
     channel = RedisAlerts(client, server.settings.model_copy(update={"prefix": "andon"}))
     for number, defect in enumerate(defects):
         await channel.send(an_item(number, defect=defect))
+    await client.aclose()
+
+
+async def judge_parts(server: MortalRedis, *parts: PartVerdict) -> None:
+    client = andon_redis.client(server.url, 5.0)
+    channel = RedisAlerts(client, server.settings.model_copy(update={"prefix": "andon"}))
+    for number, part in enumerate(parts):
+        await channel.send(a_part_item(number, part))
     await client.aclose()
 
 
@@ -82,18 +90,56 @@ async def test_the_kafka_example_prints_the_alert(broker: KafkaSettings, tmp_pat
         assert printed == ["opened scratch at press-3"]
 
 
+async def test_the_example_for_parts_prints_those_that_did_not_pass(server: MortalRedis, tmp_path: Path) -> None:
+    await judge_parts(server, a_part(1), a_part(2, "reject"))
+    code = blocks("python")[3].replace("redis://127.0.0.1:6379/0", server.url)
+    with running(code, tmp_path) as printed:
+        assert printed == ["eject at press-3, on the line at 2026-03-01 06:00:00+00:00: scratch"]
+
+
+@pytest.mark.parametrize(("number", "due"), [(2, "opened scratch at press-3"), (4, "{part} reject 1 defects")])
+async def test_the_kafka_examples_pass_over_what_they_do_not_want(
+    broker: KafkaSettings, tmp_path: Path, number: int, due: str
+) -> None:
+    await ensure_topics(Settings(kafka=broker), silent)
+    part = a_part(1, "reject")
+    items = [a_part_item(1, part), an_item(2)] if number == 2 else [an_item(2), a_part_item(1, part)]
+    async with started(lambda: producer(broker), broker, silent) as client:
+        for item in items:
+            await KafkaAlerts(KafkaPublisher(client), broker.defects_topic).send(item)
+    code = blocks("python")[number].replace("127.0.0.1:9092", broker.bootstrap_servers)
+    code = code.replace('"andon.defects"', repr(broker.defects_topic))
+    code = re.sub('group_id="([a-z]+)"', rf'group_id="{broker.group_prefix}-\1"', code)
+    with running(code, tmp_path) as printed:
+        assert printed == [due.format(part=part.part_id)]
+
+
 async def test_the_redis_cli_commands_answer(server: MortalRedis) -> None:
     await raise_alerts(server, a_defect(1))
+    await judge_parts(server, a_part(1, "reject"))
     client = andon_redis.client(server.url, 5.0)
     lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("redis-cli ")]
-    answers = {line.split()[1]: await ask(client, *shlex.split(line)[1:]) for line in lines}
+    answers = {_called(line): await ask(client, *shlex.split(line)[1:]) for line in lines}
     await client.aclose()
-    assert len(lines) == 10
+    assert len(lines) == 12
+    (_, ((_, judged),)) = answers["XREAD parts"][0]
+    assert PartVerdict.model_validate_json(judged[b"event"]) == a_part(1, "reject")
+    assert (judged[b"verdict"], judged[b"defects"]) == (b"reject", b"scratch")
     for command in ("XREAD", "XREADGROUP"):
         (_, ((_, fields),)) = answers[command][0]
         assert Defect.model_validate_json(fields[b"event"]) == a_defect(1)
         assert fields[b"severity"] == b"major"
     assert answers["XPENDING"]["pending"] == 1
+
+
+def _called(line: str) -> str:
+    """The command's name, and that it is one on parts."""
+    return line.split()[1] + (" parts" if "andon:parts" in line else "")
+
+
+def test_every_field_of_a_verdict_is_described() -> None:
+    described = set(re.findall(r"`([a-z_]+)`", _TEXT.split("## Verdicts on parts")[1].split("## What is promised")[0]))
+    assert set(PartVerdict.model_fields) | set(PartDefect.model_fields) <= described
 
 
 def test_every_field_of_an_event_is_described() -> None:
