@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from andon.errors import ConfigError, FatalError
 from andon.settings import PoolSettings
@@ -47,15 +49,18 @@ def older_weights(cache: Path) -> Path:
 
 
 def real(runtime: str, weights: Path, cache: Path, batch: int = 4) -> Detector:
-    model = {"weights": str(weights), "runtime": runtime, "cache": str(cache), "device": "cpu"}
+    device = "cuda:0" if runtime == "tensorrt" else "cpu"
+    model = {"weights": str(weights), "runtime": runtime, "cache": str(cache), "device": device}
     return load(PoolSettings.model_validate({"model": model, "batch": {"size": batch}}), "default")
 
 
-@pytest.fixture(scope="module", params=["fake", *REAL, *(f"{runtime}-older" for runtime in REAL)])
+@pytest.fixture(scope="module", params=["fake", *REAL, *(f"{runtime}-older" for runtime in REAL), "tensorrt"])
 def detector(request: pytest.FixtureRequest, cache: Path) -> Detector:
     runtime, _, older = str(request.param).partition("-")
     if runtime == "fake":
         return FakeDetector()
+    if runtime == "tensorrt" and (find_spec("tensorrt") is None or not torch.cuda.is_available()):
+        pytest.skip("an engine takes an NVIDIA GPU and `pip install tensorrt`")
     weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
     return real(runtime, weights, cache)
 

@@ -1,0 +1,68 @@
+"""What is told before a training begins, and what may lie in its folder already."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from andon.errors import ConfigError
+from workers.model.train import Training, begun, device_of
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Training:
+    return Training(data=tmp_path / "data.yaml", out=tmp_path / "line", epochs=3, settings={"flipud": 0})
+
+
+def finish(training: Training) -> None:
+    state = training.out / "train.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"done": True}))
+
+
+def test_the_weights_have_the_folders_name(training: Training) -> None:
+    assert training.weights == training.out / "line.pt"
+
+
+def test_the_same_command_goes_on_with_its_run(training: Training) -> None:
+    assert begun(training, resume=False) == training
+    assert begun(training, resume=False) == training
+
+
+def test_another_command_does_not_go_on_with_it(training: Training) -> None:
+    begun(training, resume=False)
+    with pytest.raises(ConfigError, match="holds an unfinished run with epochs 3, not 4: --resume goes on with it"):
+        begun(replace(training, epochs=4), resume=False)
+    assert begun(replace(training, epochs=4), resume=True) == training, "as it was begun"
+
+
+def test_a_run_that_is_through_is_not_written_over(training: Training) -> None:
+    begun(training, resume=False)
+    finish(training)
+    with pytest.raises(ConfigError, match="holds a run that is through with imgsz 320, not 96: name another --out"):
+        begun(replace(training, imgsz=96), resume=False)
+
+
+def test_there_is_nothing_to_resume(training: Training) -> None:
+    with pytest.raises(ConfigError, match="--resume: there is no run in"):
+        begun(training, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [("yolo26n.pt", "no such file; nothing is downloaded"), ("yolo26n", "expected weights .* or an architecture")],
+)
+def test_a_model_that_is_not_there_is_not_fetched(training: Training, model: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        begun(replace(training, model=model), resume=False)
+    assert not training.out.exists(), "nothing is begun"
+
+
+@pytest.mark.parametrize("device", ["97", "0,97", "gpu", "cuda:97"])
+def test_a_gpu_that_is_not_there(device: str) -> None:
+    with pytest.raises(ConfigError, match=f"--device {device}: this machine shows"):
+        device_of(device)
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert device_of("cpu") == "cpu"
