@@ -1,8 +1,7 @@
 """Trains the demo model: YOLO26n from scratch, on a CPU, on frames of lines that no clip shows.
 
-The recipe is for a small data set and a small machine: batches of 8 with an optimizer step each (the stock nominal
-batch of 64 makes too few steps to learn anything), AdamW, no mosaic (parts never overlap on a belt), bf16 autocast.
-A run that was broken off goes on from its last epoch when it is started again.
+The recipe is that of `andon model train`, and the figures are those that `andon model val` prints: what a worker serves
+is what is measured. A run that was broken off goes on from its last epoch when it is started again.
 """
 
 import csv
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sample_streams import dataset, model_card
-from sample_streams.spec import CLASSES
 
 _ARCHITECTURE = "yolo26n.yaml"
 _PURPOSE = {"train": "learning", "val": "choosing the best epoch", "test": "the metrics below"}
@@ -43,7 +41,7 @@ def train(run: Training) -> dict[str, Any]:
     trained = run.work / "trained.pt"
     if not trained.exists():  # a finished run can't be resumed, only measured again
         _fit(run, data)
-        shutil.copyfile(_checkpoints(run) / "best.pt", trained)
+        shutil.copyfile(run.work / "run" / "weights" / "best.pt", trained)
     _release(trained, run.out)
     return validate(run)
 
@@ -64,72 +62,40 @@ def _splits(run: Training) -> tuple[dataset.Split, ...]:
     return dataset.splits(run.train_images, run.val_images, run.test_images)
 
 
-def _yolo(run: Training, weights: str) -> Any:  # ultralytics has no types
-    # a second's worth of torch, which the other commands of this package do without
-    from workers.runtimes.ultralytics_model import import_ultralytics  # noqa: PLC0415
-
-    return import_ultralytics(run.work).YOLO(weights)
-
-
-def _checkpoints(run: Training) -> Path:
-    return run.work / "run" / "weights"
-
-
 def _fit(run: Training, data: Path) -> None:
-    last = _checkpoints(run) / "last.pt"
-    model = _yolo(run, str(last) if last.exists() else _ARCHITECTURE)
-    model.add_callback("on_train_start", lambda trainer: _quicken(trainer, run.threads))
-    if last.exists():
-        model.train(resume=True)
-    else:
-        model.train(data=str(data), **_recipe(run))
+    # a second's worth of torch, which the other commands of this package do without
+    from workers.model import train as training  # noqa: PLC0415
+
+    asked = training.Training(
+        data,
+        run.work,
+        _ARCHITECTURE,
+        run.epochs,
+        run.imgsz,
+        device="cpu",
+        threads=run.threads,
+        settings={"seed": run.seed},
+    )
+    training.fit(asked, data, run.work, run.told)
 
 
 def _release(trained: Path, out: Path) -> None:
-    """Write the weights without what the training noted about its machine: paths, repository, every setting."""
-    import torch  # noqa: PLC0415 - not before the environment is set
+    from workers.model.train import release  # noqa: PLC0415 - as above
 
-    checkpoint: dict[str, Any] = torch.load(trained, map_location="cpu", weights_only=False)
-    kept = {key: checkpoint[key] for key in ("model", "epoch", "version", "license", "docs")}
-    kept["train_args"] = {"task": "detect", "model": _ARCHITECTURE, "imgsz": checkpoint["train_args"]["imgsz"]}
-    kept["model"].args = kept["train_args"]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(kept, out)
-
-
-def _quicken(trainer: Any, threads: int) -> None:
-    import torch  # noqa: PLC0415 - not before the environment is set
-
-    # ultralytics offers both for GPUs only. On a CPU its plain autocast means bf16 (its check of it needs the net).
-    # Measured on one AMX core, a step of 8: fp32 0.55 s, bf16 0.42 s, bf16 with channels_last 0.32 s.
-    trainer.amp = True
-    trainer.model.to(memory_format=torch.channels_last)
-    torch.set_num_threads(threads)
-
-
-def _recipe(run: Training) -> dict[str, Any]:
-    return {
-        "epochs": run.epochs, "imgsz": run.imgsz, "rect": True, "batch": 8, "nbs": 8, "device": "cpu", "workers": 0,
-        "optimizer": "AdamW", "lr0": 1e-3, "cos_lr": True, "warmup_epochs": 1.0, "amp": False, "cache": "ram",
-        "mosaic": 0.0, "close_mosaic": 0, "scale": 0.2, "translate": 0.1, "degrees": 0.0, "fliplr": 0.5, "flipud": 0.5,
-        "erasing": 0.0, "hsv_h": 0.01, "hsv_s": 0.2, "hsv_v": 0.3, "nms": False, "seed": run.seed,
-        "project": str(run.work.resolve()), "name": "run", "exist_ok": True, "plots": False, "verbose": False,
-    }  # fmt: skip
+    release(trained, out, _ARCHITECTURE)
 
 
 def _measure(run: Training, data: Path) -> dict[str, Any]:
-    model = _yolo(run, str(run.out))
-    found = model.val(
-        data=str(data), split="test", imgsz=run.imgsz, rect=True, batch=8, nms=False, device="cpu", workers=0,
-        plots=False, verbose=False, project=str(run.work.resolve()), name="val", exist_ok=True,
-    )  # fmt: skip
+    """As torch serves it, on the test split."""
+    from workers.model.val import Asked, validate  # noqa: PLC0415 - as above
+
+    found = validate(Asked(run.out, data, run.work, split="test", runtime="torch", device="cpu")).measured.metrics
+    overall = {"mAP50": found.map50, "mAP50-95": found.map50_95, "precision": found.precision, "recall": found.recall}
     by_class = {
-        CLASSES[number]: {"mAP50": round(float(found.box.ap50[i]), 4), "mAP50-95": round(float(found.box.ap[i]), 4)}
-        for i, number in enumerate(found.box.ap_class_index)
+        name: {"mAP50": map50, "mAP50-95": found.map50_95_by_class[name]}
+        for name, map50 in found.map50_by_class.items()
     }
-    overall = {"mAP50": float(found.box.map50), "mAP50-95": float(found.box.map)}
-    overall |= {"precision": float(found.box.mp), "recall": float(found.box.mr)}
-    return {"head": "NMS-free", "overall": {key: round(value, 4) for key, value in overall.items()}, "class": by_class}
+    return {"head": "NMS-free", "overall": overall, "class": by_class}
 
 
 def _duration_s(run: Training) -> int:

@@ -50,6 +50,8 @@ class Training:
     batch: int | None = None
     device: str = "auto"
     """auto, cpu, or GPUs by their numbers: `0`, or `0,1` for both."""
+    threads: int | None = None
+    """On a CPU; None: as many as it has cores."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """More of ultralytics' own, over the recipe's."""
 
@@ -162,7 +164,7 @@ def fit(training: Training, data: Path, cache: Path, told: Told, extra: Callback
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"--model {training.model}: not a model that ultralytics trains: {reason}") from None
     if device == "cpu":
-        yolo.add_callback("on_train_start", partial(quicken, threads=os.cpu_count() or 1))
+        yolo.add_callback("on_train_start", partial(quicken, threads=training.threads or os.cpu_count() or 1))
     yolo.add_callback("on_train_batch_end", show_batch)
     yolo.add_callback("on_train_epoch_end", mark_epoch)
     yolo.add_callback("on_fit_epoch_end", partial(show_epoch, told=told))
