@@ -110,8 +110,6 @@ class CameraPartSettings(Section):
 class PartSettings(Section):
     """Parts are followed through the picture, and each has one verdict, where the model knows a class for them."""
 
-    model_config = ConfigDict(validate_by_name=True)
-
     label: str = Field(alias="class", min_length=1, max_length=200)
     """The model's class for the part itself. It is never a defect."""
     line: PartLine = ((0.75, 0.0), (0.75, 1.0))
@@ -326,6 +324,12 @@ class Settings(Section):
             if camera.pool not in self.pools:
                 known = ", ".join(self.pools)
                 raise ValueError(f"camera {camera.id!r} is in pool {camera.pool!r}; the pools are: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _part_is_no_defect(self) -> Self:
+        if self.parts is not None and self.parts.label in self.defects.classes:
+            raise ValueError(f"the class {self.parts.label!r} is the part's (parts.class), and in defects.classes")
         return self
 
     def pool_topic(self, pool: str) -> str:

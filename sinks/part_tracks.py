@@ -23,7 +23,9 @@ GATE = 0.6
 """A part is looked for so far from where it is expected, in its own lengths: a belt that stops or starts between two
 frames is within it, the next part is not."""
 FIRST_GATE = 1.0
-"""The same where nothing is known of the belt."""
+"""The same of a part that was seen once, from where that was: whatever is known of the belt may not be so any more."""
+UNMOVED = 1.0
+"""What it costs not to be where the belt should have carried it."""
 ACROSS_WEIGHT = 9.0
 """To be beside the way costs more than to be behind or ahead on it: parts keep their place across the belt."""
 SIZE_WEIGHT = 4.0
@@ -165,8 +167,7 @@ def _assigned(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
     """By the track's number the shape's."""
     if not tracks.alive or not shapes:
         return {}
-    known = tracks.belt is not None
-    costs = [[_cost(track, shape, known=known or track.hits > 1) for shape in shapes] for track in tracks.alive]
+    costs = [[_cost(track, shape, tracks.belt) for shape in shapes] for track in tracks.alive]
     pairs = [(row, column) for row, line in enumerate(costs) for column, cost in enumerate(line) if cost < FAR]
     if len({row for row, _ in pairs}) == len(pairs) == len({column for _, column in pairs}):
         return dict(pairs)  # the usual frame: nothing to choose from
@@ -174,19 +175,28 @@ def _assigned(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
     return {int(row): int(column) for row, column in chosen if costs[row][column] < FAR}
 
 
-def _cost(track: PartTrack, shape: Shape, *, known: bool) -> float:
-    """`known`: something is known of how it moves."""
+def _cost(track: PartTrack, shape: Shape, belt: tuple[float, float] | None) -> float:
     size = max(track.x.length, track.y.length, shape.x.high - shape.x.low, shape.y.high - shape.y.low)
-    off_x, off_y = _off(track.x, shape.x), _off(track.y, shape.y)
-    gate = size * (GATE if known else FIRST_GATE)
-    if off_x * off_x + off_y * off_y > gate * gate:
-        return FAR
     misfit = max(_misfit(track.x, shape.x), _misfit(track.y, shape.y)) / size
     if misfit > WORST_SIZE:
         return FAR
-    speed = math.hypot(track.x.speed, track.y.speed)
-    across = (off_x * track.y.speed - off_y * track.x.speed) / speed if speed > 1.0 else min(off_x, off_y, key=abs)
-    return (off_x**2 + off_y**2 + (ACROSS_WEIGHT - 1) * across**2) / gate**2 + SIZE_WEIGHT * misfit**2
+    off = _off(track.x, shape.x), _off(track.y, shape.y)
+    way = track.x.speed, track.y.speed
+    cost = FAR if belt is None and track.hits == 1 else _far(off, way, GATE * size)
+    if track.hits == 1:  # the belt may have another speed by now, or had it when it was seen last
+        gone = way[0] * track.unseen_s, way[1] * track.unseen_s
+        cost = min(cost, UNMOVED + _far((off[0] + gone[0], off[1] + gone[1]), way, FIRST_GATE * size))
+    return cost + SIZE_WEIGHT * misfit**2
+
+
+def _far(off: tuple[float, float], way: tuple[float, float], gate_px: float) -> float:
+    """What it costs to be so far off, on the way or beside it."""
+    x, y = off
+    if x * x + y * y > gate_px * gate_px:
+        return FAR
+    speed = math.hypot(*way)
+    across = (x * way[1] - y * way[0]) / speed if speed > 1.0 else min(x, y, key=abs)
+    return (x * x + y * y + (ACROSS_WEIGHT - 1) * across**2) / gate_px**2
 
 
 def _off(axis: Axis, side: Side) -> float:

@@ -8,13 +8,23 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from andon.errors import FatalError, RetryableError
-from andon.events import BatchAccounted, DefectChanged, EpochOpened, RecordQuarantined, Retrying, WriteRefused
+from andon.events import (
+    BatchAccounted,
+    DefectChanged,
+    EpochOpened,
+    PartJudged,
+    RecordQuarantined,
+    Retrying,
+    WriteRefused,
+)
 from andon.messages import Inspection
 from andon.offsets import Partition
 from andon.step import Delivery
 from andon.wire import Outgoing, Record, encode
+from sinks import tables
 from sinks.account import Account, AccountRules, Outlets
 from sinks.ledger import Tally
 from sinks.log_ends import Ends
@@ -23,6 +33,7 @@ from sinks.step import Known
 from sinks.store import Store
 from sinks.stored import Batch, Position
 from tests.fakes import FakeClock, Told
+from tests.unit.sinks.belt import Belt, Flaw, Piece, policy
 from tests.unit.sinks.frames import POLICY, crossing, inspected, status
 
 pytestmark = pytest.mark.integration
@@ -183,6 +194,38 @@ async def test_a_crash_after_any_batch_gives_the_same_events_with_the_same_ids(
     assert await outbox(store) == IDS
     assert (await tally(store)).inspected == 60
     assert (await tally(store)).redelivered == 0
+
+
+BELT = Belt((Piece(-120, (Flaw(),)), Piece(-400), Piece(-680)), 40.0, 27)
+PARTS: list[Known] = [*BELT.inspections(), status(27, final=True)]
+JUDGED = [("press-1/s1/2/part-1", "reject"), ("press-1/s1/9/part-1", "pass"), ("press-1/s1/16/part-1", "unknown")]
+
+
+async def kept(store: Store) -> list[tuple[str, str]]:
+    query = select(tables.parts.c.part_id, tables.parts.c.verdict).order_by(tables.parts.c.at, tables.parts.c.part_id)
+    return await store._database.run(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
+
+
+@pytest.mark.parametrize("stride", [1, 5, 100])
+async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_between(store: Store, stride: int) -> None:
+    log, done = MemoryLog().append(PARTS), 0
+    told: list[tuple[str, str]] = []
+    rules = replace(RULES, policy=policy(), batch_records=stride)
+    while done < len(PARTS):
+        sink = Sink(store, log, rules)
+        async with sink.running() as resume:
+            assert resume == done
+            log.deliver(sink.account, resume, min(resume + stride, len(PARTS)))
+            await log.settled()
+            done = min(resume + stride, len(PARTS))
+        told += [(event.part, event.verdict) for event in sink.told.of(PartJudged)]
+    assert await kept(store) == told == JUDGED
+    sent = await outbox(store)
+    assert sent == await outbox(store, "redis")
+    assert [name for name in sent if name.endswith("/verdict")] == [f"{part}/verdict" for part, _ in JUDGED]
+    defect = "press-1/s1/3/scratch-1"
+    assert sent.index(f"{defect}/opened") < sent.index(f"{JUDGED[0][0]}/verdict")
+    assert sink.shown.snapshots["press-1"].parts == {"pass": 1, "reject": 1, "unknown": 1}
 
 
 async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_events(store: Store) -> None:

@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
+from andon.commands.init import TEMPLATE
 from andon.config import load
 from andon.errors import ConfigError
 from andon.settings import Settings
@@ -118,3 +120,52 @@ def test_a_misspelt_override_is_a_mistake_too(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("ANDON_KAFKA__PARTITION", "7")
     with pytest.raises(ConfigError, match="did you mean `partitions`"):
         load(None)
+
+
+def test_parts_are_not_followed_unless_their_class_is_named(line: Path) -> None:
+    assert load(None, {}).parts is None
+    line.write_text("parts: {class: part}")
+    parts = load(line, {}).parts
+    assert parts is not None
+    assert (parts.label, parts.line, parts.min_frames) == ("part", ((0.75, 0.0), (0.75, 1.0)), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("parts: {min_frames: 3}", "parts.class: Field required"),
+        ("parts: {class: part, label: part}", "parts.label: no such key"),
+        ("parts: {clas: part}", "parts.clas: no such key; did you mean `class`?"),
+        ("parts: {class: part, line: [[0, 0], [0, 0]]}", "parts.line: the two points of a line must differ"),
+        (
+            "parts: {class: part, line: [[640, 0], [640, 480]]}",
+            "parts.line.0.0: Input should be less than or equal to 1",
+        ),
+        ("parts: {class: part, min_frames: 0}", "parts.min_frames: Input should be greater than or equal to 1"),
+        ("{parts: {class: a}, defects: {classes: {a: {}}}}", "the class 'a' is the part's (parts.class), and in"),
+        ("cameras: [{id: c, url: x, parts: {line: [[1, 1], [1, 1]]}}]", "cameras.0.parts.line: the two points"),
+    ],
+)
+def test_what_is_wrong_with_parts_is_one_line(line: Path, text: str, complaint: str) -> None:
+    line.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(line, {})
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_examples_of_the_page_on_parts_are_valid(line: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "parts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    line.write_text("".join(examples))
+    settings = load(line, {})
+    assert settings.parts is not None
+    assert settings.cameras[0].parts is not None
+    assert settings.cameras[0].parts.min_frames == 5
+
+
+def test_the_template_shows_how_to_follow_parts(line: Path) -> None:
+    lines = TEMPLATE.read_text(encoding="utf-8").splitlines()
+    first = lines.index(next(text for text in lines if text.startswith("# parts:")))
+    line.write_text("\n".join(text.removeprefix("# ") for text in lines[first : first + 4]))
+    assert load(line, {}).parts is not None

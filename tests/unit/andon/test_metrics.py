@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from andon.events import BatchInferred, FramesShed
+from andon.events import BatchInferred, FramesShed, PartJudged
 from andon.metrics import METRICS, Metrics
 from andon.metrics_table import table
 
@@ -27,6 +27,16 @@ def test_events_are_counted_and_observed() -> None:
     assert 'andon_ingest_frames_shed_total{camera="press-3",reason="stale"} 12.0' in text
     assert 'andon_workers_frames_shed_total{camera="press-3",reason="stale"} 2.0' in text
     assert 'andon_workers_batch_size_frames_bucket{le="4.0"} 1.0' in text
+
+
+def test_parts_are_counted_by_camera_and_verdict() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    for verdict in ("pass", "pass", "reject"):
+        metrics(PartJudged("press-3", "p", verdict, ""))
+    text = generate_latest(registry).decode()
+    assert 'andon_parts_total{camera="press-3",verdict="pass"} 2.0' in text
+    assert 'andon_parts_total{camera="press-3",verdict="reject"} 1.0' in text
 
 
 def test_a_gauge_is_read_when_it_is_scraped() -> None:
