@@ -7,7 +7,7 @@ from typing import Any
 
 from sample_streams.flaws import Rect, annotated, bounds
 from sample_streams.line import Part, in_view, plan, pose
-from sample_streams.spec import CLASSES, DEFECTS, LineSpec
+from sample_streams.spec import CLASSES, LineSpec
 
 FORMAT = "andon.truth.v2"
 MIN_VISIBLE = 0.5
@@ -61,7 +61,7 @@ class DefectTruth:
     defect_class: str
     first_frame: int | None
     last_frame: int | None
-    size: str = "medium"
+    size: str
     """small, medium or large."""
 
 
@@ -87,8 +87,8 @@ class ClipTruth:
     n_frames: int
     parts: tuple[PartTruth, ...]
     frames: tuple[FrameTruth, ...]
-    parts_per_minute: float = 60.0
-    step_px: float = 0.0
+    parts_per_minute: float
+    step_px: float
     """How far the belt moves from one frame to the next."""
 
     @property
@@ -135,8 +135,7 @@ def save(truth: ClipTruth, path: Path) -> None:
 def load(path: Path) -> ClipTruth:
     """Read a `*.truth.json`. Raises ValueError where the file is of another format."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    told = document.pop("format", None), tuple(document.pop("classes"))
-    if told not in ((FORMAT, CLASSES), ("andon.truth.v1", DEFECTS)):  # v1 had neither boxes of parts nor sizes
+    if document.pop("format", None) != FORMAT or tuple(document.pop("classes", ())) != CLASSES:
         raise ValueError(f"{path} is not a truth of format {FORMAT} with the classes {', '.join(CLASSES)}")
     parts = tuple(
         PartTruth(**{**part, "defects": tuple(DefectTruth(**defect) for defect in part["defects"])})
@@ -152,7 +151,7 @@ def defect_id(part: Part, number: int) -> str:
 
 def _frame(document: dict[str, Any]) -> FrameTruth:
     labels = (Label(**{**one, "box": tuple(one["box"])}) for one in document["labels"])
-    parts = (PartBox(**{**one, "box": tuple(one["box"])}) for one in document.get("parts", ()))
+    parts = (PartBox(**{**one, "box": tuple(one["box"])}) for one in document["parts"])
     return FrameTruth(document["index"], tuple(labels), tuple(parts))
 
 

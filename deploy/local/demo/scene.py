@@ -22,6 +22,8 @@ PARTITIONS = 17
 """By their names' hashes the four cameras share themselves out evenly among two workers, and well among three."""
 CONFIDENCE = 0.4
 """The demo model's boxes below it are as often nothing as something (sample_streams/README.md)."""
+PART = "part"
+"""The model's class for the part itself."""
 SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
 
 
@@ -38,6 +40,7 @@ def document(folder: Path, port: int) -> dict[str, Any]:
         "kafka": {"partitions": PARTITIONS},
         "cameras": [{"id": name, "url": serve.url(port, _clip(name))} for name in clips.CLIPS],
         "pools": {"default": {"model": model}},
+        "parts": {"class": PART},
         "defects": {"classes": {name: {"severity": severity} for name, severity in SEVERITIES.items()}},
         "sinks": {"store": f"sqlite:///{folder / 'andon.db'}", "evidence": {"url": str(folder / "evidence")}},
         "spool": {"folder": str(folder / "spool")},

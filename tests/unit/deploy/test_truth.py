@@ -15,8 +15,8 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 def clip() -> ClipTruth:
     """A scratch passes in frames 10 to 30, a dent below it on the same part in frames 12 to 32."""
     frames = tuple(FrameTruth(index, tuple(labels_of(index))) for index in range(N))
-    defects = (DefectTruth("p0.0", "scratch", 10, 30), DefectTruth("p0.1", "dent", 12, 32))
-    return ClipTruth(1, 15, 640, 480, N, (PartTruth("p0", "flange", 5, 40, defects),), frames)
+    defects = (DefectTruth("p0.0", "scratch", 10, 30, "small"), DefectTruth("p0.1", "dent", 12, 32, "large"))
+    return ClipTruth(1, 15, 640, 480, N, (PartTruth("p0", "flange", 5, 40, defects),), frames, 60.0, 10.0)
 
 
 def labels_of(index: int) -> list[Label]:
@@ -115,7 +115,7 @@ def test_two_neighbours_of_one_kind_are_told_apart_by_the_nearer_box() -> None:
         for frame in truth.frames
     )
     part = truth.parts[0]
-    more = replace(part, defects=(*part.defects, DefectTruth("p0.2", "scratch", 10, 30)))
+    more = replace(part, defects=(*part.defects, DefectTruth("p0.2", "scratch", 10, 30, "small")))
     truth = replace(truth, frames=twins, parts=(more,))
     left, right = scratch(20, "left"), scratch(20, "right", dx=30.0)
     result = score({"cam": truth}, [Watched("cam", SESSION, N - 1)], [right, left])
