@@ -176,17 +176,17 @@ def _assigned(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
 
 
 def _cost(track: PartTrack, shape: Shape, belt: tuple[float, float] | None) -> float:
-    size = max(track.x.length, track.y.length, shape.x.high - shape.x.low, shape.y.high - shape.y.low)
-    misfit = max(_misfit(track.x, shape.x), _misfit(track.y, shape.y)) / size
-    if misfit > WORST_SIZE:
-        return FAR
-    off = _off(track.x, shape.x), _off(track.y, shape.y)
-    way = track.x.speed, track.y.speed
-    cost = FAR if belt is None and track.hits == 1 else _far(off, way, GATE * size)
+    x, y = track.x, track.y
+    size = max(x.high - x.low, y.high - y.low, shape.x.high - shape.x.low, shape.y.high - shape.y.low)
+    off = _off(x, shape.x), _off(y, shape.y)
+    cost = FAR if belt is None and track.hits == 1 else _far(off, (x.speed, y.speed), GATE * size)
     if track.hits == 1:  # the belt may have another speed by now, or had it when it was seen last
-        gone = way[0] * track.unseen_s, way[1] * track.unseen_s
-        cost = min(cost, UNMOVED + _far((off[0] + gone[0], off[1] + gone[1]), way, FIRST_GATE * size))
-    return cost + SIZE_WEIGHT * misfit**2
+        from_there = off[0] + x.speed * track.unseen_s, off[1] + y.speed * track.unseen_s
+        cost = min(cost, UNMOVED + _far(from_there, (x.speed, y.speed), FIRST_GATE * size))
+    if cost >= FAR:
+        return FAR
+    misfit = max(_misfit(x, shape.x), _misfit(y, shape.y)) / size
+    return cost + SIZE_WEIGHT * misfit**2 if misfit <= WORST_SIZE else FAR
 
 
 def _far(off: tuple[float, float], way: tuple[float, float], gate_px: float) -> float:
