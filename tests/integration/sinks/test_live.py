@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -120,6 +121,20 @@ async def test_a_camera_is_shown_whole(valkey: RedisSettings) -> None:
         assert shown["lag_s"] == "0.0"
         assert await line.cameras() == {"press-3"}
         assert await line.frames() == ["press-3/s1/6"]
+
+
+async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: RedisSettings) -> None:
+    async with running(valkey) as line:
+        judged = replace(a_snapshot("press-1"), parts={"pass": 5, "reject": 2, "unknown": 1})
+        await line.live.show([judged, a_snapshot("press-2")], [])
+        await until_written(line, 1)
+        shown = await line.camera("press-1")
+        assert {key: value for key, value in shown.items() if key.startswith("parts")} == {
+            "parts_pass": "5",
+            "parts_reject": "2",
+            "parts_unknown": "1",
+        }
+        assert not [key for key in await line.camera("press-2") if key.startswith("parts")]
 
 
 async def test_the_same_news_again_changes_no_number(valkey: RedisSettings) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
-from andon.settings import CameraPartSettings, DefectSettings
+from andon.settings import CameraPartSettings, DefectSettings, Settings
 from sinks.defects import Rules
+from sinks.role import policy_of
 from sinks.state import from_bytes, snapshot, to_bytes
 from sinks.step import Known, Policy
 from tests.fakes import START
@@ -483,3 +484,17 @@ def test_a_wrong_guess_of_the_belts_speed_is_mended_by_the_parts_that_come() -> 
     frames = list(Belt(tuple(replace(GOOD, at_px=-120 - 240 * n) for n in range(12)), 60.0, 70).inspections())
     stepped = told(without(frames, {0, 2, 4, 5, 7, 9}))
     assert outcomes(stepped)[-8:] == [("pass", None)] * 8
+
+
+def test_line_yaml_says_whose_parts_are_judged_where() -> None:
+    camera = {"url": "x.mp4", "parts": {"line": [[0, 0.5], [1, 0.5]]}}
+    given = {
+        "parts": {"class": "can", "min_frames": 4},
+        "cameras": [{"id": "a", "url": "y.mp4"}, {"id": "b", **camera}],
+    }
+    rules = policy_of(Settings.model_validate(given))
+    assert rules.rules.part == "can"
+    assert rules.parts is not None
+    assert (rules.parts.of("a").line[0], rules.parts.of("a").min_frames) == ((0.75, 0.0), 4)
+    assert (rules.parts.of("b").line[0], rules.parts.of("b").min_frames) == ((0.0, 0.5), 4)
+    assert policy_of(Settings()).parts is None
