@@ -53,7 +53,7 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     """Measure a model on labelled pictures, by the detector that a worker serves: mAP50 and mAP50-95, by class.
 
     WEIGHTS is a .pt or what `andon model export` made of one. Without it, the demo's model is measured on the
-    pictures that its card names, drawn anew, and prints the card's figures.
+    pictures that its card names, drawn anew, as torch serves it: the card's figures.
 
     \b
     Example:
@@ -64,6 +64,8 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     from workers.model import val as work  # noqa: PLC0415 - it loads torch
 
     given["cache"] = given["cache"].expanduser()
+    if weights is None and given["runtime"] == "auto":
+        given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured, on any machine
     weights, data = (weights, data) if weights else _shipped(given["cache"])
     asked = work.Asked(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):  # libraries show their progress; stdout is for the answer
@@ -251,8 +253,7 @@ def _shipped(cache: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     parts = dataset.splits(**counts, seed=card["train"]["first_seed"])
     drawn = dataset.build(folder, parts, lambda text: click.echo(text, err=True))
-    described = drawn.read_text(encoding="utf-8").replace(f"{measured}:", "val:", 1)
-    described += f"# {measured}, as the card of {model_card.MODEL.name} names it\n"
+    described = yaml.safe_load(drawn.read_text(encoding="utf-8")) | {"val": f"images/{measured}"}
     named = folder / "card.yaml"
-    named.write_text(described, encoding="utf-8")
+    named.write_text(yaml.safe_dump(described), encoding="utf-8")
     return model_card.MODEL, named
