@@ -17,8 +17,9 @@ from scipy.optimize import linear_sum_assignment
 from andon.messages import Box, Detection
 from sinks.tracker import FAR, LONGEST_S, SHORTEST_S
 
-CUT = 0.01
-"""A box that ends so close to the picture's side, as a fraction of it, is taken for cut off by it."""
+CUT = 0.04
+"""A box that ends so close to the picture's side, as a fraction of it, is taken for cut off by it: a detector draws the
+edge of what is cut off some pixels within the picture, and an edge that seems to stand still tears a part apart."""
 GATE = 0.6
 """A part is looked for so far from where it is expected, in its own lengths: a belt that stops or starts between two
 frames is within it, the next part is not."""

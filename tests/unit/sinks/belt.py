@@ -48,6 +48,8 @@ class Belt:
     """How likely a defect is not seen in a frame."""
     miss_part: float = 0.0
     jitter_px: float = 0.0
+    edge_px: float = 0.0
+    """How far within the picture a box ends that the picture's left or right side cuts off, about."""
     seed: int = 1
     way: Callable[[int], float] | None = None
     """How far the belt has gone by a frame, in pixels; None: evenly."""
@@ -97,6 +99,8 @@ class Belt:
         y1, y2 = (min(max(edge, 0.0), float(HEIGHT)) for edge in edges[1::2])
         if (x2 - x1) * (y2 - y1) < 0.2 * width * height:
             return None
+        x1 += abs(draw.gauss(0, self.edge_px)) if x1 == 0 else 0
+        x2 -= abs(draw.gauss(0, self.edge_px)) if x2 == WIDTH else 0
         return Detection(label=label, confidence=0.7 + 0.2 * draw.random(), box=Box(x1=x1, y1=y1, x2=x2, y2=y2))
 
 

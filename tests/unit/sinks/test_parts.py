@@ -498,3 +498,11 @@ def test_line_yaml_says_whose_parts_are_judged_where() -> None:
     assert (rules.parts.of("a").line[0], rules.parts.of("a").min_frames) == ((0.75, 0.0), 4)
     assert (rules.parts.of("b").line[0], rules.parts.of("b").min_frames) == ((0.0, 0.5), 4)
     assert policy_of(Settings()).parts is None
+
+
+@pytest.mark.parametrize(("per_minute", "step_px"), SPEEDS)
+def test_what_the_picture_cuts_off_need_not_end_at_its_very_edge(per_minute: float, step_px: float) -> None:
+    belt = Belt((), step_px, 0, miss=0.15, jitter_px=2.0, edge_px=7.0, seed=2)
+    belt = a_row(30, per_minute, belt)
+    due = ["reject" if piece.flaws else "pass" for piece in belt.pieces]
+    assert [verdict.verdict for verdict in told(belt.inspections()).verdicts] == due
