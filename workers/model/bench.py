@@ -139,7 +139,7 @@ def shown(result: Result, contest: Contest) -> Group:
         f"{contest.weights}  {source.metrics.images} pictures, imgsz {source.info.imgsz}, batches of {contest.batch}"
     )
     table = Table("runtime", "precision", "device", title=title, title_justify="left", min_width=len(title))
-    for column in ("ms/frame", "CPU ms/frame", "mAP50", "lost", "mAP50-95", "lost", "MB"):
+    for column in ("ms", "CPU ms", "mAP50", "lost", "mAP50-95", "lost", "MB"):
         table.add_column(column, justify="right")
     for row in result.rows:
         table.add_row(

@@ -210,12 +210,12 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def shown(result: Result) -> Group:
     table = Table("", title=f"{result.weights}", title_justify="left")
-    for column in ("parameters", "zeros", "MB", "packed", "ms/frame", "CPU ms/frame", "mAP50", "mAP50-95"):
+    for column in ("M params", "zeros", "MB", "packed", "ms", "CPU ms", "mAP50", "mAP50-95"):
         table.add_column(column, justify="right")
     for row in result.rows:
         table.add_row(
             row.name,
-            f"{row.parameters:,}",
+            f"{row.parameters / 1e6:.2f}",
             f"{row.zeros / row.parameters:.1%}",
             f"{row.size_bytes / 1e6:.2f}",
             f"{row.packed_bytes / 1e6:.2f}",

@@ -14,7 +14,7 @@ from andon.settings import KafkaSettings
 from tests import yolo_dataset
 from tests.integration.workers.line import Line, frame
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]  # a training on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def data(room: Path) -> Path:
 def andon(room: Path, *arguments: object, code: int = 0) -> str:
     """`andon model ...` as a user runs it; what it printed."""
     command = [sys.executable, "-m", "andon", "model", *map(str, arguments), "--cache", str(room / "cache")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -75,7 +75,32 @@ def test_a_training_that_was_broken_off_goes_on_from_its_last_epoch(room: Path, 
                 os.kill(process.pid, signal.SIGKILL)
                 break
     assert not (out / "broken-off.pt").exists()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=150, check=True)
+    again = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     assert "going on after epoch 1 of 2" in again.stderr
     assert "epoch 2/2" in again.stderr
     assert (out / "broken-off.pt").is_file()
+
+
+def test_int8_beside_the_weights_in_a_table_and_a_picture(room: Path, trained: Path, data: Path) -> None:
+    pytest.importorskip("nncf", reason="INT8 for OpenVINO takes nncf")
+    plot = room / "bench.png"
+    arguments = ["--precision", "int8", "--turns", 1, "--plot", plot, "--keep", room / "kept", "--json"]
+    said = json.loads(andon(room, "bench", trained, "--data", data, *arguments))
+    rows = {(row["runtime"], row["precision"]): row for row in said["rows"]}
+    assert set(rows) >= {("torch", "fp32"), ("openvino", "int8"), ("onnx", "int8")}
+    assert all(row["ms_per_frame"] > 0 for row in rows.values())
+    assert rows["onnx", "int8"]["bytes"] < 0.8 * trained.stat().st_size
+    assert all(name.startswith("tensorrt") and reason for name, reason in said["left_out"].items())
+    assert cv2.imread(str(plot)) is not None
+    kept = json.loads((room / "kept" / "rings-int8-openvino" / "manifest.json").read_text())
+    assert (kept["precision"], kept["calibration_images"], kept["source"]["file"]) == ("int8", 12, "rings.pt")
+
+
+def test_what_is_pruned_stays_zero_through_the_training_after_it(room: Path, trained: Path, data: Path) -> None:
+    asked = ["--data", data, "--amount", 0.5, "--epochs", 1, "--out", room / "pruned", "--json"]
+    before, cut, after = json.loads(andon(room, "prune", trained, *asked))["rows"]
+    assert before["zeros"] < 0.02 * before["parameters"]
+    assert cut["zeros"] > 0.3 * cut["parameters"], "half of what is not the head's"
+    assert after["zeros"] >= cut["zeros"] * 0.999
+    assert after["packed_bytes"] < before["packed_bytes"]
+    assert after["parameters"] == before["parameters"]
