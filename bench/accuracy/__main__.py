@@ -61,7 +61,7 @@ def drawn(room: Room, parts: int) -> list[Watched]:
     """Clips of the lines, written into a folder of the room."""
     folder = room.new_folder("clips")
     room.say("drawing ...")
-    return [lines.draw(folder, name, speed, spec) for name, (speed, spec) in lines.specs(parts).items()]
+    return lines.draw_all(folder, lines.specs(parts))
 
 
 def judged(watched: Sequence[Watched], said: Said, cache: Path) -> Accuracy:

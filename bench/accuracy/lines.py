@@ -1,8 +1,10 @@
 """The lines that are inspected: two cameras at each speed, with seeds that neither training nor clips have used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +47,16 @@ def specs(parts: int, speeds: Sequence[int] = SPEEDS) -> dict[str, tuple[int, Li
     return made
 
 
+def draw_all(folder: Path, lines: Mapping[str, tuple[int, LineSpec]]) -> list[Watched]:
+    """`draw` each of `specs`, on every core."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as cores:
+        drawn = [cores.submit(draw, folder, name, speed, spec) for name, (speed, spec) in lines.items()]
+        return [each.result() for each in drawn]
+
+
 def draw(folder: Path, camera_id: str, speed: int, spec: LineSpec) -> Watched:
     """Write the camera's clip and its truth into the folder."""
-    clip = clips.write(folder / f"{camera_id}.mp4", spec)
+    clip = clips.write(folder / f"{camera_id}.mp4", spec, preset="veryfast")
     return Watched(camera_id, speed, clip, load(clips.truth_path(clip)))
 
 
