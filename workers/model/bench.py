@@ -160,15 +160,14 @@ def shown(result: Result, contest: Contest) -> Group:
 def plot(result: Result, path: Path) -> None:
     """A point for each: ms a frame to the right, mAP50 upwards. Raises ConfigError where it can't be written."""
     pyplot = plotting()
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
     for row in result.rows:
-        axes.scatter(row.speed.wall_ms, row.metrics.map50, s=60)
-        axes.annotate(
-            row.name, (row.speed.wall_ms, row.metrics.map50), xytext=(6, 6), textcoords="offset points", fontsize=9
-        )
+        label = f"{row.name}: {row.speed.wall_ms:.1f} ms, {row.metrics.map50:.3f}"
+        axes.scatter(row.speed.wall_ms, row.metrics.map50, s=60, label=label)
     lowest = min(row.metrics.map50 for row in result.rows)
-    axes.set(xlabel="ms a frame", ylabel="mAP50", xlim=(0, None), ylim=(max(0.0, lowest - 0.05), 1.0))
-    axes.margins(x=0.15)
+    highest = max(row.metrics.map50 for row in result.rows)
+    axes.set(xlabel="ms a frame", ylabel="mAP50", xscale="log", ylim=(lowest - 0.02, highest + 0.02))
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.grid(alpha=0.3)
     try:
         figure.savefig(path, dpi=120)
