@@ -21,7 +21,7 @@ STOP_S = 5.0
 PARTITIONS = 17
 """By their names' hashes the four cameras share themselves out evenly among two workers, and well among three."""
 CONFIDENCE = 0.4
-"""Nine in ten of the demo model's boxes of defects below it are nothing, one in eighteen above (sample_streams/README.md)."""
+"""Nine in ten of the demo model's defects below it are nothing, one in eighteen above it (sample_streams/README.md)."""
 PART = "part"
 """The model's class for the part itself."""
 SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
