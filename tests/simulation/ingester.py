@@ -103,8 +103,8 @@ class Ingester:
         camera.killed |= {session for session in camera.truth if not self._safe(session)}
         if camera.sessions:
             camera.sessions[0] = max(1, camera.sessions[0] - camera.captured)
-        elif f"s{camera.number}" in camera.killed:
-            camera.sessions.append(1)  # the next session's frames end the killed one
+        elif self._session in camera.killed or (camera.killed and not self._named):
+            camera.sessions.append(1)  # the next session's frames end the killed ones
 
     @property
     def _session(self) -> str:
@@ -113,6 +113,16 @@ class Ingester:
     @property
     def _failed(self) -> bool:
         return any(flight.state == "failed" for flight in self.flights)
+
+    @property
+    def _named(self) -> bool:
+        """The log names the session ahead of its frames. One that comes from disk after its process has died without a
+        word can't be placed: its frames don't say that the sessions named before it are over."""
+        return any(
+            isinstance(item, CameraStatus) and not item.final and item.session == self._session
+            for item in self.world.sent[self._partition]
+            if item.camera_id == self.camera.camera_id
+        )
 
     def _safe(self, session: str) -> bool:
         """Every frame of it, and its last word, is in the log, or has been kept on disk."""

@@ -1,12 +1,13 @@
 """10,000 schedules keep the promises; and each promise, broken on purpose, is seen to be broken."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import count
 from multiprocessing import get_context
+from random import Random
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ from sinks.stored import Batch as Transaction
 from sinks.stored import Position
 from tests.simulation import store as model
 from tests.simulation.__main__ import main
+from tests.simulation.broker import World
+from tests.simulation.ingester import Camera, Ingester
+from tests.simulation.plan import drawn
 from tests.simulation.schedule import FailedError, simulate
 from tests.simulation.sink import Dispatch
 from tests.simulation.spool import Spooling
@@ -74,6 +78,25 @@ def test_a_seed_gives_the_same_schedule_again() -> None:
     simulate(11, other)
     assert one == other
     assert len(one) > 20
+
+
+def test_a_killed_session_is_followed_by_frames_of_one_that_the_log_names() -> None:
+    """The last one's frames are safe on disk, but its name never got out: they can't say that it came after."""
+    rng = Random(1)
+    world = World(rng, replace(drawn(rng), mailbox_frames=2, spool_bytes=1000), None)
+    camera = Camera("cam-0", deque([1]), number=2, truth={"s1": 2, "s2": 0}, killed={"s1", "s2"})
+    last = Ingester(world, camera)
+    assert last.spooling is not None
+    last.spooling.step()  # it knows its disk
+    last._capture()
+    last.end()
+    assert [item.session for item in camera.disk.written] == ["s3", "s3"]  # the frame and the last word
+    assert list(camera.sessions) == [1]
+
+
+@pytest.mark.parametrize("seed", [25129])  # frames of a killed session were in flight for ever
+def test_a_schedule_that_once_failed_holds(seed: int) -> None:
+    simulate(seed)
 
 
 def test_a_failure_names_its_seed_and_how_to_see_it_again(

@@ -132,6 +132,16 @@ def test_it_is_lost_too_when_the_next_session_has_frames_before_a_status_names_i
     assert checked(told.state).lost == 5
 
 
+def test_a_session_whose_name_died_with_its_ingester_ends_none_before_it_but_the_next_one_does() -> None:
+    """Its frames come from the spool: that they are younger than an announced session's, nothing says."""
+    told = Stepped().take([status(5, "s1"), status(0, "s3", at_s=9), inspected(0, session="s2", late_s=5)])
+    told.take([status(1, "s2", "offline", final=True, at_s=6)])
+    assert told.state.sessions["s1"].tally().in_flight == 5
+    told.take([inspected(0, session="s3", late_s=9)])
+    assert told.state.sessions["s1"].tally().lost == {"ingester_died": 5}
+    assert checked(told.state).lost == 5
+
+
 def test_a_status_delivered_again_ends_no_session_that_was_announced_after_it() -> None:
     told = Stepped().take([*crossing(range(10)), status(10), status(2, "s2", at_s=9), status(10)])
     assert told.state.sessions["s2"].ended is None
