@@ -73,7 +73,7 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     if as_json:
         click.echo(json.dumps(work.as_json(done, asked), indent=2))
     else:
-        Console().print(work.shown(done, asked), highlight=False)
+        _print(work.shown(done, asked))
 
 
 @model.command()
@@ -106,7 +106,7 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
     if as_json:
         click.echo(made.manifest.model_dump_json(exclude_none=True, indent=2))
     else:
-        Console().print(work.shown(made), highlight=False, soft_wrap=True)
+        _print(work.shown(made))
 
 
 @model.command()
@@ -142,7 +142,7 @@ def train(data: Path, *, cache: Path, resume: bool, as_json: bool, settings: tup
     if as_json:
         click.echo(manifest.model_dump_json(exclude_none=True, indent=2))
     else:
-        Console().print(shown(trained.weights, manifest), highlight=False, soft_wrap=True)
+        _print(shown(trained.weights, manifest))
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def prune(weights: Path, *, as_json: bool, **given: Any) -> None:
     if as_json:
         click.echo(json.dumps(work.as_json(result), indent=2))
     else:
-        Console().print(work.shown(result), highlight=False, soft_wrap=True)
+        _print(work.shown(result))
 
 
 @model.command()
@@ -230,7 +230,11 @@ def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json
     if as_json:
         click.echo(json.dumps(work.as_json(result, contest), indent=2))
     else:
-        Console().print(work.shown(result, contest), highlight=False, soft_wrap=True)
+        _print(work.shown(result, contest))
+
+
+def _print(answer: Any) -> None:
+    Console(markup=False, highlight=False).print(answer, soft_wrap=True)  # a path's [brackets] are no markup
 
 
 def _named(data: Path | None, weights: Path) -> Path:

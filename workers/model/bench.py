@@ -138,20 +138,18 @@ def shown(result: Result, contest: Contest) -> Group:
     title = (
         f"{contest.weights}  {source.metrics.images} pictures, imgsz {source.info.imgsz}, batches of {contest.batch}"
     )
-    table = Table("runtime", "precision", "device", title=title, title_justify="left", min_width=len(title))
-    for column in ("ms", "CPU ms", "mAP50", "lost", "mAP50-95", "lost", "MB"):
+    table = Table("runtime", "device", title=title, title_justify="left", min_width=len(title))
+    for column in ("ms", "CPU ms", "mAP50", "lost", "mAP50-95", "MB"):
         table.add_column(column, justify="right")
     for row in result.rows:
         table.add_row(
-            row.info.runtime,
-            row.info.precision,
+            row.name,
             row.info.device,
             f"{row.speed.wall_ms:.1f}",
             f"{row.speed.cpu_ms:.1f}",
             f"{row.metrics.map50:.4f}",
             f"{source.metrics.map50 - row.metrics.map50:+.4f}",
             f"{row.metrics.map50_95:.4f}",
-            f"{source.metrics.map50_95 - row.metrics.map50_95:+.4f}",
             f"{row.size_bytes / 1e6:.1f}",
         )
     return Group(table, *(f"without {name}: {reason}" for name, reason in result.left_out.items()))
