@@ -68,7 +68,15 @@ def _ingested(world: World, camera: Camera) -> None:
 
 
 def _in_order(world: World, camera: Camera) -> None:
-    """Of what stands in the log more than once, the first place counts."""
+    late = _overtaken(world, camera)
+    require(late is None, f"{camera.camera_id}: {late} comes after later ones")
+
+
+def _overtaken(world: World, camera: Camera) -> tuple[int, int] | None:
+    """The first (session, number) that ingest got out after a later one.
+
+    Of what stands in the log more than once, the first place counts.
+    """
     met: set[tuple[int, int]] = set()
     last = (0, 0)
     for message in world.sent[partition_of(camera.camera_id)]:
@@ -76,9 +84,11 @@ def _in_order(world: World, camera: Camera) -> None:
             continue
         for seq in numbers_of(message):
             place = (int(message.session.removeprefix("s")), seq)
-            require(place in met or place > last, f"{camera.camera_id}: {place} comes after {last}")
+            if place < last and place not in met:
+                return place
             met.add(place)
             last = max(last, place)
+    return None
 
 
 def _in_frames(log: Sequence[Message], camera: Camera, kind: type[Frame | Shed]) -> Numbers:
@@ -185,7 +195,7 @@ def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
     """Whether what expired can be told as just that: else it is lost as `missing`, which is told as well.
 
     It can't where the camera was unknown to the account, where a worker that knew of the gap has died, and where the
-    log's next record does not say where the gap ends.
+    log's next record does not say where the gap ends: it is a repeated one, or one that those in the gap had overtaken.
     """
     number = partition_of(camera.camera_id)
     journal = store.kept.journal[number]
@@ -193,7 +203,7 @@ def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
     known = not world.sinks.first[number] or any(
         not isinstance(item, str) and item.camera_id == camera.camera_id for item in before
     )
-    return known and number not in world.blurred and not _repeated(world, camera)
+    return known and number not in world.blurred and _overtaken(world, camera) is None and not _repeated(world, camera)
 
 
 def _repeated(world: World, camera: Camera) -> bool:
