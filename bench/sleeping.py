@@ -18,10 +18,12 @@ from andon import lifecycle
 from andon.cli import config_option
 from andon.config import load
 from andon.settings import PoolSettings
+from sample_streams.spec import CLASSES
 from workers.detector import Detector, Found, ModelInfo, Picture
 from workers.role import work as inspect
 
-_INFO = ModelInfo("0" * 64, "sleeping", "none", 160, ("defect",))
+_INFO = ModelInfo("0" * 64, "sleeping", "none", 160, CLASSES)
+"""It knows what the demo's model knows: a line.yaml names classes, and a worker does not start without them."""
 
 
 class SleepingDetector:
