@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from andon.messages import CameraStatus, Inspection, Shed
-from andon.settings import KafkaSettings
+from andon.settings import KafkaSettings, WorkerSettings
 from andon.wire import Outgoing
 from tests.integration.workers.line import PICTURE, Line, frame, seqs
 
@@ -112,7 +112,7 @@ async def test_a_worker_is_ready_once_it_has_joined_and_shows_its_gauges(line: L
     said = worker.said
     assert said.index("model.loaded") < said.index("partitions.assigned") < said.index("process.ready")
     for sample in (
-        'andon_stage_in_flight_capacity_records{stage="workers"} 64.0',
+        f'andon_stage_in_flight_capacity_records{{stage="workers"}} {float(WorkerSettings().max_in_flight)}',
         'andon_stage_records_done_total{stage="workers"} 3.0',
         'andon_workers_frames_inspected_total{camera="press-1"} 1.0',
         'andon_stage_service_to_arrival_ratio{stage="workers"} 1.0',
