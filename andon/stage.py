@@ -170,7 +170,8 @@ class Stage:
         """Take what has been fetched, the emptiest lane first: in a backlog each has its turn."""
         taken = 0
         for lane in self._open_lanes():
-            if self._may_have_more(lane):
+            # a rebalance may have taken it while another one was polled: the client refuses to be asked for it then
+            if not lane.revoked and self._may_have_more(lane):
                 taken += await self._take([lane], self._lanes.room(lane))
         if not taken:
             await self._wait()

@@ -154,6 +154,7 @@ class MemoryConsumer:
         self._positions[partition] = offset
 
     def highwater(self, partition: Partition) -> int | None:
+        assert partition in self._positions, "Partition is not assigned"  # as the real client does
         return len(self._log.records[partition])
 
     async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:

@@ -149,6 +149,12 @@ async def test_the_high_watermark_is_the_end_of_the_partition(rig: Rig) -> None:
     assert rig.consumer.highwater(Partition(rig.topic, 3)) == 2
 
 
+async def test_the_end_of_a_partition_that_is_not_ours_is_refused(rig: Rig) -> None:
+    await joined(rig)
+    with pytest.raises(AssertionError):
+        rig.consumer.highwater(Partition(rig.topic, 99))
+
+
 async def test_a_log_from_which_nothing_expired_begins_at_zero(rig: Rig) -> None:
     await joined(rig)
     await rig.append(1, b"a")

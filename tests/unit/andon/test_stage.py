@@ -11,7 +11,7 @@ from andon.events import CommitRefused, PartitionsRevoked, Paused, RecordsExpire
 from andon.offsets import Partition
 from andon.stage import Limits, Stage
 from andon.step import Delivery
-from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
+from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Raw, Told
 
 TOPIC = "andon.frames"
 LANE = Partition(TOPIC, 0)
@@ -93,6 +93,28 @@ async def test_a_full_stage_takes_no_more_until_something_is_done() -> None:
         delivery.done()
     await running
     assert [event.seconds for event in rig.told.of(Paused)] == [2.0]
+
+
+class Robbed(MemoryConsumer):
+    """Loses every partition but the first while that one is polled."""
+
+    async def getmany(
+        self, *partitions: Partition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Partition, Sequence[Raw]]:
+        taken = await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+        if taken:
+            await self.rebalance(frozenset({LANE}))
+        return taken
+
+
+async def test_a_partition_that_is_taken_away_while_another_is_polled_is_let_be() -> None:
+    rig = Rig(partitions=3)
+    rig.consumer = Robbed(rig.log, "group")
+    rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.told)
+    for partition in range(3):
+        rig.log.append(partition, b"x")
+    await rig.run_until(lambda: len(rig.step.held) >= 2)
+    assert {delivery.record.partition for delivery in rig.step.held} == {0}
 
 
 async def test_bytes_in_flight_are_bounded_too() -> None:
