@@ -98,7 +98,10 @@ def measured(measurement: Measurement, room: Room, report: Report) -> bool:
     try:
         findings = measurement.measure(room)
         report.add(measurement.name, findings, time.monotonic() - began)
-    except Exception as error:  # the boundary of one measurement: told in the report, which is not lost for it
+    except Exception as failure:  # the boundary of one measurement: told in the report, which is not lost for it
+        error: BaseException = failure
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         report.fail(measurement.name, measurement.keys, reason, time.monotonic() - began)
         room.say(f"{measurement.name} FAILED: {reason}")
