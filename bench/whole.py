@@ -14,6 +14,8 @@ from bench.stages import RoleSpan, stages
 
 ROLES = ("ingest", "worker", "sinks")
 LONGEST_S = 180.0
+LONGEST_LOOK_S = 1.0
+"""Between two looks: what is left says little while hardly anything is done."""
 
 
 def whole(room: Room, videos: Mapping[str, Path]) -> Result:
@@ -68,7 +70,7 @@ def work_off(roles: Roles, total: int, longest_s: float = LONGEST_S) -> None:
         roles.check()
         if passed_s > longest_s:
             raise FatalError(f"{left:.0f} of {total} frames are left after {passed_s:.0f} s")
-        time.sleep(max(0.1, passed_s * left / max(1.0, total - left) / 2))
+        time.sleep(min(LONGEST_LOOK_S, max(0.1, passed_s * left / max(1.0, total - left) / 2)))
 
 
 def _left(roles: Roles, total: int) -> float:
