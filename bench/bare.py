@@ -16,9 +16,9 @@ from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSet
 from bench import clips, contender
 from bench.contender import Meter, Result
 from bench.parts import on_all_cores
-from workers.decode import Limits, decode, decode_threads
-from workers.detecting import detector_threads
+from workers.decoding.decode import Limits, decode, decode_threads
 from workers.detector import Detector, Found, Picture
+from workers.inference import detector_threads
 from workers.runtimes.choice import load
 
 BATCHES = (1, 4, 8, 16)

@@ -14,8 +14,9 @@ from scipy.stats import theilslopes
 
 from andon.clock import Clock, SystemClock
 from andon.events import silent
-from andon.kafka import admin, consumer, partitions_of, started
 from andon.settings import KafkaSettings
+from andon.stream.clients import admin, consumer, started
+from andon.stream.topics import partitions_of
 
 POLL_MS = 100
 

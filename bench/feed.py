@@ -14,9 +14,10 @@ from aiokafka.partitioner import murmur2
 
 from andon import wire
 from andon.events import silent
-from andon.kafka import KafkaPublisher, Publisher, producer, started
 from andon.messages import Frame, RecordRef, new_session
 from andon.settings import KafkaSettings
+from andon.stream.clients import producer, started
+from andon.stream.publisher import KafkaPublisher, Publisher
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 UNACKNOWLEDGED = 1000

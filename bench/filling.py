@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from andon import wire
 from andon.events import silent
-from andon.kafka import KafkaPublisher, producer, started
 from andon.messages import Frame, RecordRef, new_session
 from andon.settings import KafkaSettings
+from andon.stream.clients import producer, started
+from andon.stream.publisher import KafkaPublisher
 from bench.clips import FPS, SIZE_PX
 
 UNDER_WAY = 64

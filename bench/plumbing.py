@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from andon.errors import DecodeError
 from andon.events import silent
-from andon.kafka import admin, consumer, ensure_topics, partitions_of, started
 from andon.messages import Inspection, Message
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import admin, consumer, started
+from andon.stream.topics import ensure_topics, partitions_of
 from andon.wire import Record, decode
 from bench.roles import Roles
 

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from andon.config import load
 from andon.errors import FatalError
 from andon.events import silent
-from andon.kafka import ensure_topics
 from andon.settings import KafkaSettings, RedisSettings, Settings
+from andon.stream.topics import ensure_topics
 from bench.clips import CONFIDENCE, MODEL
 from deploy.local.child import Child
 from deploy.local.line import andon

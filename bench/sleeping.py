@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from andon import lifecycle
 from andon.cli import config_option
 from andon.config import load
+from andon.process import lifecycle
 from andon.settings import PoolSettings
 from sample_streams.spec import CLASSES
 from workers.detector import Detector, Found, ModelInfo, Picture

@@ -17,8 +17,8 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
-from andon.kafka import Publisher
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
+from andon.stream.publisher import Publisher
 from ingest.handoff import Handoff
 from ingest.waiting import Message
 

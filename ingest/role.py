@@ -10,11 +10,12 @@ import cv2
 from aiokafka import AIOKafkaProducer
 
 from andon.errors import ConfigError, FatalError
-from andon.kafka import KafkaPublisher, Publisher, admin, producer, started
-from andon.lifecycle import Life
 from andon.messages import ImageHealth
-from andon.metrics import Reading
+from andon.process.lifecycle import Life
+from andon.process.metrics import Reading
 from andon.settings import CameraSettings, Settings
+from andon.stream.clients import admin, producer, started
+from andon.stream.publisher import KafkaPublisher, Publisher
 from ingest.camera import Camera
 from ingest.capture import Tools
 from ingest.publisher import Route

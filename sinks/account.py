@@ -16,16 +16,16 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import FatalError, RetryableError
 from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, PartJudged, Retrying, WriteRefused
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from sinks.batch import Work, gather
+from sinks.channels.channel import Live
 from sinks.epoch import Anew, another_log
+from sinks.judgement.state import CameraState, snapshot
+from sinks.judgement.step import Policy, expire, lose_log
 from sinks.log_ends import Ends, LogEnds
-from sinks.sink import Live
-from sinks.state import CameraState, snapshot
-from sinks.step import Policy, expire, lose_log
-from sinks.store import Store
-from sinks.stored import Opening, Position
+from sinks.store.store import Store
+from sinks.store.stored import Opening, Position
 
 T = TypeVar("T")
 KEPT_SESSIONS = 4

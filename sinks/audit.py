@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sinks.ledger import SessionLedger, Tally, total
-from sinks.spans import Span, open_span
-from sinks.state import Memory
-from sinks.stored import Stored
+from sinks.judgement.ledger import SessionLedger, Tally, total
+from sinks.judgement.spans import Span, open_span
+from sinks.judgement.state import Memory
+from sinks.store.stored import Stored
 
 LIVE_S = 10.0
 """A camera whose ingester sent its last status within so many seconds is live: while frames come, two heartbeats."""

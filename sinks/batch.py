@@ -7,14 +7,14 @@ from datetime import datetime
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
 from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Record, decode
-from sinks.sink import EvidenceOrder
-from sinks.spans import Span
-from sinks.state import CameraState
-from sinks.step import Known, Policy, expire, step
-from sinks.stored import Batch, Leaving, Position
+from sinks.channels.channel import EvidenceOrder
+from sinks.judgement.spans import Span
+from sinks.judgement.state import CameraState
+from sinks.judgement.step import Known, Policy, expire, step
+from sinks.store.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"
 """The channel of evidence orders."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sinks.log_ends import Ends
-from sinks.stored import Position
+from sinks.store.stored import Position
 
 
 @dataclass(frozen=True, slots=True)

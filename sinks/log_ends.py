@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from andon.errors import RetryableError
-from andon.offsets import Partition
-from andon.reading import end_of
+from andon.stream.offsets import Partition
+from andon.stream.reading import end_of
 
 Ends = tuple[int, int]
 """(offset of the first record there is, offset that the next record will get)"""

@@ -9,24 +9,26 @@ from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 
 from andon import redis
-from andon.kafka import KafkaPublisher, consumer, producer, reader, started, topic_there
-from andon.lag_gauges import watch_stage
-from andon.lifecycle import Life
-from andon.reading import RecordReader
+from andon.process.lifecycle import Life
 from andon.settings import Settings
-from andon.stage import Limits, Stage
+from andon.stream.clients import consumer, producer, reader, started
+from andon.stream.gauges import watch_stage
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.reading import RecordReader
+from andon.stream.stage import Limits, Stage
+from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.alerts.kafka_topic import KafkaAlerts
-from sinks.alerts.redis_stream import RedisAlerts
-from sinks.defects import Rules
-from sinks.evidence import EvidenceChannel
-from sinks.live import RedisLive
+from sinks.channels.channel import Channel
+from sinks.channels.evidence import EvidenceChannel
+from sinks.channels.kafka_topic import KafkaAlerts
+from sinks.channels.live import RedisLive
+from sinks.channels.redis_stream import RedisAlerts
+from sinks.judgement.defects import Rules
+from sinks.judgement.parts import PartRules
+from sinks.judgement.step import Policy
 from sinks.log_ends import KafkaLogEnds
 from sinks.outbox import Dispatcher
-from sinks.parts import PartRules
-from sinks.sink import Channel
-from sinks.step import Policy
-from sinks.store import Store
+from sinks.store.store import Store
 
 STAGE = "sinks"
 MAX_IN_FLIGHT_BYTES = 64_000_000

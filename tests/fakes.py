@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError
 from andon.errors import RetryableError
 from andon.events import Event
 from andon.messages import RecordRef
-from andon.offsets import Partition
+from andon.stream.offsets import Partition
 from andon.wire import Headers, Outgoing, Record
 
 T = TypeVar("T", bound=Event)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from andon.errors import RetryableError
 from andon.messages import Box, Defect, PartDefect, PartVerdict, RecordRef
-from sinks.alerts.payload import event_of
-from sinks.sink import EvidenceOrder, OutboxItem, SinkBusy
+from sinks.channels.channel import EvidenceOrder, OutboxItem, SinkBusy
+from sinks.channels.payload import event_of
 from tests.fakes import START
 
 

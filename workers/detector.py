@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.head import PLAIN, Head
 from workers.outlines import outline
+from workers.task import PLAIN, Head
 
 Picture = NDArray[np.uint8]
 """(H, W, 3), BGR."""

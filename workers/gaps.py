@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from andon.messages import CameraId
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 
 _CAMERA_ID: TypeAdapter[str] = TypeAdapter(CameraId)
 

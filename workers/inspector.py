@@ -19,18 +19,18 @@ from andon.messages import (
     ShedReason,
     Timings,
 )
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
-from workers.decoding import Decoding, Timed
-from workers.detecting import Detecting, Seen
-from workers.detections import detections as detected
+from workers.decoder_pool import Decoding, Timed
 from workers.detector import ModelInfo
 from workers.gaps import Gaps
-from workers.ordered import OrderedPublishing, Result, Spawn
+from workers.inference import Detecting, Seen
+from workers.publisher import OrderedPublishing, Result, Spawn
 from workers.quarantine import QuarantineLimit, quarantined
+from workers.to_inspection import detections as detected
 
 
 @dataclass(frozen=True, slots=True)

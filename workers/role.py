@@ -8,19 +8,21 @@ from typing import Any
 
 from andon.errors import ConfigError, FatalError
 from andon.events import ModelLoaded
-from andon.kafka import KafkaPublisher, consumer, producer, started, topic_there
-from andon.lag_gauges import watch_stage
-from andon.lifecycle import Life
+from andon.process.lifecycle import Life
 from andon.settings import PoolSettings, Settings
-from andon.stage import Limits, Stage
-from workers import decode
+from andon.stream.clients import consumer, producer, started
+from andon.stream.gauges import watch_stage
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.stage import Limits, Stage
+from andon.stream.topics import topic_there
 from workers.batcher import Batcher
-from workers.decoding import Decoding
-from workers.detecting import Detecting, detector_threads
+from workers.decoder_pool import Decoding
+from workers.decoding import decode
 from workers.detector import Detector
+from workers.inference import Detecting, detector_threads
 from workers.inspector import Bench, Inspector, Route
 from workers.model.classes import require_classes
-from workers.ordered import OrderedPublishing
+from workers.publisher import OrderedPublishing
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.choice import load
 

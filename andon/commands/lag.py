@@ -12,8 +12,8 @@ from rich.table import Table
 from andon.cli import config_option
 from andon.config import load
 from andon.errors import FatalError
-from andon.lag import PartitionLag, group_lag
 from andon.settings import Settings
+from andon.stream.lag import PartitionLag, group_lag
 
 Rows = list[tuple[str, PartitionLag]]
 

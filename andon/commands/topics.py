@@ -8,8 +8,9 @@ import click
 from andon.cli import config_option
 from andon.config import load
 from andon.events import silent
-from andon.kafka import admin, ensure_topics, started
 from andon.settings import Settings
+from andon.stream.clients import admin, started
+from andon.stream.topics import ensure_topics
 
 
 @click.group()

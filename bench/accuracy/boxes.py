@@ -14,8 +14,8 @@ from sample_streams.spec import CLASSES
 from sample_streams.truth import ClipTruth, FrameTruth
 from workers.detector import Found
 from workers.model.dataset import Labelled
-from workers.model.manifest import Metrics
 from workers.model.measure import Pairing, pair, summed_up
+from workers.runtimes.manifest import Metrics
 
 
 def measured(truths: Mapping[str, ClipTruth], seen: Sequence[Inspection], cache: Path) -> Metrics:

@@ -11,7 +11,7 @@ from bench.accuracy.events import Events
 from bench.accuracy.verdicts import GIVEN, Confusion, Judged, confusion
 from bench.report import Aim
 from sample_streams.spec import DEFECTS
-from workers.model.manifest import Metrics
+from workers.runtimes.manifest import Metrics
 
 MOST_WORSE = 0.01
 """How much less may be caught at the fastest speed than at the slowest."""

@@ -18,7 +18,7 @@ from bench.roles import Roles, document
 from bench.room import Room
 from bench.whole import work_off
 from deploy.local.demo.watch import records
-from sinks import tables
+from sinks.store import tables
 
 SLOWEST_FPS = 20.0
 """Below this many frames a second something hangs."""

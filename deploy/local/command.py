@@ -14,7 +14,7 @@ from andon.cli import config_option
 from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import ConfigError
-from andon.log import EventLog
+from andon.process.log import EventLog
 from deploy.local.interrupt import Interrupt, run
 from deploy.local.line import Line, Plan, line
 from deploy.local.places import USUAL

@@ -10,9 +10,9 @@ from pathlib import Path
 from andon.clock import Clock
 from andon.errors import FatalError
 from andon.events import Emit
-from andon.kafka import ensure_topics
-from andon.lag import group_lag
 from andon.settings import KafkaSettings, Settings
+from andon.stream.lag import group_lag
+from andon.stream.topics import ensure_topics
 from deploy.local.places import ANY, Places, Ports, places
 from deploy.local.process import Echo, Role, RoleProcess
 from deploy.local.server import HOST, free_port

@@ -8,7 +8,7 @@ import click
 
 from andon.cli import config_option
 from andon.config import load
-from andon.lifecycle import run
+from andon.process.lifecycle import run
 from ingest.role import ingest_role
 
 

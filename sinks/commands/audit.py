@@ -15,13 +15,13 @@ from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import silent
-from andon.lag import group_lag
-from andon.log import adopt_client_logs
+from andon.process.log import adopt_client_logs
 from andon.settings import Settings
+from andon.stream.lag import group_lag
 from sinks.audit import Audit, Circumstances, audited
-from sinks.database import sqlite_file
-from sinks.ledger import Tally
-from sinks.store import Store
+from sinks.judgement.ledger import Tally
+from sinks.store.database import sqlite_file
+from sinks.store.store import Store
 
 BROKER_S = 3.0
 """How long the broker may take to say how far the groups are: a stopped line is audited without it."""

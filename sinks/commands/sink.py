@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from andon import lifecycle
 from andon.cli import config_option
 from andon.config import load
+from andon.process import lifecycle
 from sinks.role import sink as role
 
 

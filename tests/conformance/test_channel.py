@@ -12,14 +12,16 @@ import pytest
 from andon import redis as andon_redis
 from andon.alert_stream import Entry, defect_in, part_in
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import Defect, PartVerdict
 from andon.settings import KafkaSettings, RedisSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
 from andon.wire import Record, decode
 from deploy.local.broker import EmbeddedBroker
-from sinks.alerts.kafka_topic import KafkaAlerts
-from sinks.alerts.redis_stream import RedisAlerts
-from sinks.sink import Channel, OutboxItem, SinkBusy
+from sinks.channels.channel import Channel, OutboxItem, SinkBusy
+from sinks.channels.kafka_topic import KafkaAlerts
+from sinks.channels.redis_stream import RedisAlerts
 from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.fakes import START

@@ -9,11 +9,12 @@ import pytest
 from aiokafka import ConsumerRebalanceListener
 
 from andon.events import silent
-from andon.kafka import consumer, ensure_topics, producer, started
-from andon.offsets import Partition
 from andon.settings import KafkaSettings, Settings
-from andon.stage import NOWHERE
-from andon.step import Consumer
+from andon.stream.clients import consumer, producer, started
+from andon.stream.offsets import Partition
+from andon.stream.stage import NOWHERE
+from andon.stream.step import Consumer
+from andon.stream.topics import ensure_topics
 from tests.conftest import kafka_settings
 from tests.fakes import MemoryConsumer, MemoryLog
 

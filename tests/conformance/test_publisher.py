@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, Publisher, ensure_topics, producer, reader, started
 from andon.messages import CameraStatus, RecordRef
-from andon.reading import RecordReader
 from andon.settings import Settings
+from andon.stream.clients import producer, reader, started
+from andon.stream.publisher import KafkaPublisher, Publisher
+from andon.stream.reading import RecordReader
+from andon.stream.topics import ensure_topics
 from andon.wire import Record, decode, encode
 from tests.conftest import kafka_settings
 from tests.fakes import MemoryPublisher

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, producer, started
 from andon.messages import CameraStatus, Message, PartVerdict
 from andon.settings import KafkaSettings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
 from andon.wire import Record, decode, encode
 from tests.e2e.line import Line
-from tests.unit.sinks.belt import Belt, Flaw, Piece
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 FRAMES = 40

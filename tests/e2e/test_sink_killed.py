@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, producer, started
 from andon.messages import Box, CameraStatus, Defect, Detection, Inspection, Message, RecordRef
 from andon.settings import KafkaSettings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
 from andon.wire import Record, decode, encode
 from tests.e2e.line import Line
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import av
 
 from andon.events import silent
-from andon.kafka import consumer, started
 from andon.messages import CameraStatus, Defect, Frame, Message
-from andon.offsets import Partition
 from andon.settings import KafkaSettings
+from andon.stream.clients import consumer, started
+from andon.stream.offsets import Partition
 from andon.wire import Record, decode
 from tests.e2e.line import CLIPS
 

@@ -17,12 +17,13 @@ from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import RetryableError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, producer, started
 from andon.messages import Defect, Message
 from andon.settings import KafkaSettings, RedisSettings, Settings
+from andon.stream.clients import producer, started
+from andon.stream.publisher import KafkaPublisher
 from andon.wire import Outgoing, encode
-from sinks import rows
 from sinks.audit import Audit, Circumstances, audited
+from sinks.store import queries as rows
 from tests.e2e.line import Line
 from tests.faults.recording import FRAMES, Recording, Step, step_of
 

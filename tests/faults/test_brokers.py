@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from andon.events import silent
-from andon.kafka import admin, started
 from andon.messages import Frame
+from andon.stream.clients import admin, started
 from andon.wire import decode
 from tests.faults.conftest import Recovered
 from tests.faults.recording import FRAMES, Recording, read_all

@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from andon.events import silent
-from andon.kafka import admin, consumer, started
 from andon.messages import Message
 from andon.settings import KafkaSettings
+from andon.stream.clients import admin, consumer, started
 from tests.faults.conftest import Recovered
 from tests.faults.recording import FRAMES, Recording, account_of
 from tests.faults.rig import SETTLE_S, Rig

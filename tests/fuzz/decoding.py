@@ -16,7 +16,7 @@ import numpy as np
 from andon.errors import PoisonError
 from tests.fuzz.pictures import bombs, mutated, originals
 from tests.fuzz.reading import seed_told
-from workers.decode import Limits, decode
+from workers.decoding.decode import Limits, decode
 
 LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
 ENOUGH_PX = 64

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 from andon.alert_stream import defect_in
 from andon.errors import DecodeError
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Record, decode, encode
-from sinks.alerts.payload import event_of
 from sinks.batch import gather
-from sinks.sink import OutboxItem
-from sinks.state import CameraState, from_bytes, snapshot, to_bytes
-from sinks.stored import Position
+from sinks.channels.channel import OutboxItem
+from sinks.channels.payload import event_of
+from sinks.judgement.state import CameraState, from_bytes, snapshot, to_bytes
+from sinks.store.stored import Position
 from tests.fakes import START, Told
 from tests.fuzz.records import mutated
-from tests.unit.sinks.frames import POLICY
+from tests.unit.sinks.judgement.frames import POLICY
 from workers.quarantine import quarantined
 
 HERE = Partition("andon.inspections", 0)

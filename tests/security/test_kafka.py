@@ -13,15 +13,17 @@ import pytest
 
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, admin, consumer, ensure_topics, producer, started
-from andon.lag import group_lag
-from andon.reading import RecordReader
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import admin, consumer, producer, started
+from andon.stream.lag import group_lag
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.reading import RecordReader
+from andon.stream.topics import ensure_topics
 from andon.wire import encode
 from tests.kafka_server import free_port
 from tests.security.certificates import Authority
 from tests.security.kafka_server import PASSWORD
-from tests.unit.sinks.frames import inspected
+from tests.unit.sinks.judgement.frames import inspected
 
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-s3cret"

@@ -17,15 +17,15 @@ from andon.clock import SystemClock
 from andon.errors import ConfigError, FatalError
 from andon.events import SinkFailed, SinkWrote
 from andon.settings import RedisSettings
-from sinks.alerts.redis_stream import RedisAlerts
-from sinks.live import RedisLive
-from sinks.sink import SinkBusy
-from sinks.state import snapshot
+from sinks.channels.channel import SinkBusy
+from sinks.channels.live import RedisLive
+from sinks.channels.redis_stream import RedisAlerts
+from sinks.judgement.state import snapshot
 from tests.fakes import Told
 from tests.outbox import a_defect, an_item
 from tests.security.certificates import Authority
 from tests.security.redis_server import PASSWORD, READER, READER_PASSWORD, USER
-from tests.unit.sinks.frames import Stepped, crossing
+from tests.unit.sinks.judgement.frames import Stepped, crossing
 
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-s3cret"

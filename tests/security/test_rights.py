@@ -10,13 +10,15 @@ import yaml
 
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, ensure_topics, producer, started
-from andon.lag import group_lag
 from andon.settings import KafkaSettings, RedisSettings, Settings
+from andon.stream.clients import producer, started
+from andon.stream.lag import group_lag
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
 from andon.wire import encode
 from tests.e2e.line import Line
 from tests.security.kafka_server import OTHERS, GuardedKafka
-from tests.unit.sinks.frames import inspected
+from tests.unit.sinks.judgement.frames import inspected
 
 pytestmark = pytest.mark.integration
 

@@ -18,8 +18,9 @@ import yaml
 from redis import Redis
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, producer, started
 from andon.settings import KafkaSettings, RedisSettings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
 from andon.wire import Outgoing
 from tests import postgres_server
 from tests.e2e.line import CLIPS, MODEL, Line

@@ -10,10 +10,10 @@ from random import Random
 from typing import Literal, Protocol
 
 from andon.messages import CameraStatus, Expired, Frame, Inspection, Shed
-from andon.offsets import Partition
+from andon.stream.offsets import Partition
 from andon.wire import Record
 from ingest.mailbox import Message
-from sinks.sink import OutboxItem
+from sinks.channels.channel import OutboxItem
 from tests.fakes import FakeClock
 from tests.simulation.plan import PARTITIONS, Plan, numbers_of
 

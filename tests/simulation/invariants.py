@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
 from ingest.mailbox import Message
-from sinks.ledger import SessionLedger
-from sinks.state import CameraState, from_bytes
-from sinks.step import expire, lose_log, step
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.state import CameraState, from_bytes
+from sinks.judgement.step import expire, lose_log, step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
 from tests.simulation.plan import (

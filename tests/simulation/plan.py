@@ -22,10 +22,10 @@ from andon.messages import (
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
-from sinks.defects import Rules
-from sinks.parts import PartRules
-from sinks.state import CameraState
-from sinks.step import Outcomes, Policy, step
+from sinks.judgement.defects import Rules
+from sinks.judgement.parts import PartRules
+from sinks.judgement.state import CameraState
+from sinks.judgement.step import Outcomes, Policy, step
 from tests.fakes import START
 
 FPS = 15.0

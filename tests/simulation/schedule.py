@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from andon.errors import FatalError
-from sinks.ledger import SessionLedger
+from sinks.judgement.ledger import SessionLedger
 from tests.simulation.broker import Group, Member, World, require
 from tests.simulation.ingester import Camera, Ingester
 from tests.simulation.invariants import check

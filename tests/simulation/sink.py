@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any, cast
 
 from andon.backoff import Backoff
-from andon.lanes import Lane, Lanes
-from andon.offsets import OffsetTracker, Partition
-from andon.step import Delivery
+from andon.stream.lanes import Lane, Lanes
+from andon.stream.offsets import OffsetTracker, Partition
+from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.account import Account, AccountRules, Outlets
+from sinks.channels.channel import CameraSnapshot, OutboxItem
 from sinks.log_ends import Ends
-from sinks.sink import CameraSnapshot, OutboxItem
-from sinks.store import Store
+from sinks.store.store import Store
 from tests.simulation.broker import INSPECTIONS, World
 from tests.simulation.plan import ALERTS, POLICY
 from tests.simulation.store import PAUSE, ModelStore

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Literal
 
 from andon.errors import RetryableError
-from andon.offsets import Partition
-from sinks.ledger import SessionLedger
-from sinks.sink import OutboxItem
-from sinks.state import CameraState, from_bytes, to_bytes
-from sinks.stored import Batch, Opening, Position
+from andon.stream.offsets import Partition
+from sinks.channels.channel import OutboxItem
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.state import CameraState, from_bytes, to_bytes
+from sinks.store.stored import Batch, Opening, Position
 from tests.simulation.broker import Result, World, require
 from tests.simulation.plan import ALERTS, PARTITIONS, Raised
 

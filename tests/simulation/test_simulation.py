@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 
 from andon.messages import Shed
-from andon.offsets import OffsetTracker, Partition
-from andon.step import Delivery
+from andon.stream.offsets import OffsetTracker, Partition
+from andon.stream.step import Delivery
 from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
 from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
-from sinks import part_verdicts
 from sinks.account import Account, Lane
-from sinks.defects import Judgement
 from sinks.epoch import Anew, another_log
-from sinks.ledger import SessionLedger
+from sinks.judgement import part_verdicts
+from sinks.judgement.defects import Judgement
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.part_tracks import PartTrack
+from sinks.judgement.part_verdicts import Scene
+from sinks.judgement.state import to_bytes
 from sinks.log_ends import Ends
-from sinks.part_tracks import PartTrack
-from sinks.part_verdicts import Scene
-from sinks.state import to_bytes
-from sinks.stored import Batch as Transaction
-from sinks.stored import Position
+from sinks.store.stored import Batch as Transaction
+from sinks.store.stored import Position
 from tests.simulation import store as model
 from tests.simulation.__main__ import main
 from tests.simulation.broker import World

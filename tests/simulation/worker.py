@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from andon.lanes import Lane, Lanes
 from andon.messages import Expired, Frame, Outcome
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.lanes import Lane, Lanes
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from ingest.mailbox import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World

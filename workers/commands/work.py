@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from andon import lifecycle
 from andon.cli import config_option
 from andon.config import load
+from andon.process import lifecycle
 from workers.role import work as role
 
 

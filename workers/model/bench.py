@@ -14,12 +14,12 @@ from andon.errors import AndonError, ConfigError
 from workers.detector import Detector, ModelInfo
 from workers.model.dataset import Dataset, labelled, picture, read_dataset
 from workers.model.export import Order, export
-from workers.model.manifest import Metrics, Precision
 from workers.model.measure import measure
 from workers.model.turns import Speed, in_turn
 from workers.model.val import Asked, opened
 from workers.runtimes.cache import Format
 from workers.runtimes.choice import NEEDS
+from workers.runtimes.manifest import Metrics, Precision
 from workers.runtimes.pytorch import cuda_available
 
 Told = Callable[[str], None]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from andon.errors import ConfigError
 from andon.settings import ModelSettings, Settings
-from workers.model.manifest import read_manifest
+from workers.runtimes.manifest import read_manifest
 
 
 def named_classes(settings: Settings) -> Iterator[tuple[str, str]]:

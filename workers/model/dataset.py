@@ -14,7 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError, PoisonError
-from workers import decode
+from workers.decoding import decode
 from workers.detector import Picture
 
 ENDINGS = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))

@@ -17,7 +17,11 @@ from andon.settings import ModelSettings
 from workers.detector import Detector, Found, Picture
 from workers.model.dataset import Dataset, labelled, picture
 from workers.model.figures import line_yaml
-from workers.model.manifest import (
+from workers.model.measure import LEAST_CONFIDENCE, ious, measure
+from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
+from workers.runtimes.choice import open_model
+from workers.runtimes.export import Recipe, check, copied, make
+from workers.runtimes.manifest import (
     Agreement,
     Manifest,
     Metrics,
@@ -27,10 +31,6 @@ from workers.model.manifest import (
     read_manifest,
     write_manifest,
 )
-from workers.model.measure import LEAST_CONFIDENCE, ious, measure
-from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
-from workers.runtimes.choice import open_model
-from workers.runtimes.export import Recipe, check, copied, make
 from workers.runtimes.ultralytics_model import open_weights
 
 CALIBRATION_IMAGES = 200

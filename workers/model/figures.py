@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from workers.model.manifest import Manifest, Metrics
 from workers.model.measure import Progress as Told
+from workers.runtimes.manifest import Manifest, Metrics
 
 
 @contextmanager

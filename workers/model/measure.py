@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from andon.errors import ConfigError
 from workers.detector import Detector, Found
 from workers.model.dataset import Dataset, Labelled, labelled, picture
-from workers.model.manifest import Metrics
+from workers.runtimes.manifest import Metrics
 from workers.runtimes.ultralytics_model import import_ultralytics
 
 IOUS = np.linspace(0.5, 0.95, 10)

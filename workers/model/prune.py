@@ -20,11 +20,11 @@ from torch.nn.utils import prune as pruning
 from andon.errors import ConfigError
 from workers.model.dataset import labelled, picture, read_dataset
 from workers.model.figures import line_yaml
-from workers.model.manifest import Manifest, Metrics, Source, file_digest, write_manifest
 from workers.model.train import Training, begun, fit, release, resolved
 from workers.model.trained import manifest_of
 from workers.model.turns import Speed, in_turn
 from workers.model.val import Asked, Validated, opened, validate
+from workers.runtimes.manifest import Manifest, Metrics, Source, file_digest, write_manifest
 from workers.runtimes.ultralytics_model import open_weights
 
 TIMED = 24

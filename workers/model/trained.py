@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group
 
 from workers.model.figures import line_yaml, table_of
-from workers.model.manifest import Manifest, Source, write_manifest
 from workers.model.train import Trained
 from workers.model.val import Asked, Validated, validate
+from workers.runtimes.manifest import Manifest, Source, write_manifest
 
 
 def describe(trained: Trained, data: Path, cache: Path) -> Manifest:

@@ -12,10 +12,10 @@ from workers.detector import Detector, ModelInfo
 from workers.model.dataset import Dataset, labelled, read_dataset
 from workers.model.export import Order, export
 from workers.model.figures import progress, table_of
-from workers.model.manifest import Precision, Runtime
 from workers.model.measure import BATCH, LEAST_CONFIDENCE, Measured, measure
 from workers.runtimes.cache import Format
 from workers.runtimes.choice import ON_CPU, open_model
+from workers.runtimes.manifest import Precision, Runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 from andon.errors import ConfigError
 from andon.settings import ModelSettings, PoolSettings
 from workers.detector import Detector, LetterboxDetector, ModelInfo
-from workers.model.manifest import Manifest, Runtime, file_digest, verified
+from workers.runtimes.manifest import Manifest, Runtime, file_digest, verified
 
 Exported = Literal["openvino", "onnx", "tensorrt"]
 """The runtimes that serve a model which was exported for them."""

@@ -17,9 +17,9 @@ import numpy as np
 
 from andon.errors import ConfigError, FatalError
 from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
-from workers.model.manifest import Precision, file_digest
 from workers.runtimes.agreement import shape_disagreement
 from workers.runtimes.cache import Format
+from workers.runtimes.manifest import Precision, file_digest
 from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import Opened, open_weights
 

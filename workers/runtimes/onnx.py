@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.detector import Answer
-from workers.head import PLAIN, Head, read_head
 from workers.runtimes.outputs import OutputReader
+from workers.task import PLAIN, Head, read_head
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.detector import Answer
-from workers.head import PLAIN, Head, read_head
 from workers.runtimes.outputs import OutputReader
+from workers.task import PLAIN, Head, read_head
 
 CHUNK = 4
 """Frames in one request: on a CPU more bring nothing, and each size is a model compiled by itself."""

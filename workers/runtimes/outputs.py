@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.detector import Answer, Masked
-from workers.head import Head
 from workers.runtimes.suppression import suppress, suppress_rotated
+from workers.task import Head
 
 Floats = NDArray[np.float32]
 BOX_COLUMNS = 6

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.detector import Answer
-from workers.head import PLAIN
 from workers.runtimes.outputs import OutputReader
 from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
 from workers.runtimes.ultralytics_model import Opened
+from workers.task import PLAIN
 
 MAX_BOXES = 30_000
 """ultralytics' default: of more, the least confident are left out before they are compared."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.detector import LetterboxDetector, ModelInfo, Picture
-from workers.head import Head
 from workers.runtimes.openvino import import_openvino
+from workers.task import Head
 
 NEEDED = "INT8 takes nncf, which is not installed: pip install 'andon[model]'"
 

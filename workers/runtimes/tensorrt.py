@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.detector import Answer
-from workers.head import Head, read_head
 from workers.runtimes.outputs import OutputReader
+from workers.task import Head, read_head
 
 HEADER_BYTES = 4
 """ultralytics writes a length (little-endian), so many bytes of JSON, and the engine."""

@@ -11,8 +11,8 @@ from filelock import FileLock
 from PIL import Image
 
 from andon.errors import ConfigError
-from workers.head import PLAIN, Head, read_head
 from workers.runtimes.torchvision_shim import ensure_torchvision
+from workers.task import PLAIN, Head, read_head
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from andon.alerts import DefectAlerts
 from andon.clock import Clock
 from andon.errors import DecodeError
 from andon.events import Emit
-from andon.kafka import admin, consumer, partitions_of, started
 from andon.settings import Settings
+from andon.stream.clients import admin, consumer, started
+from andon.stream.topics import partitions_of
 from andon.wire import Record, decode
 from deploy.local.demo.tally import Tally
 

@@ -27,8 +27,8 @@ from deploy.local.soak.recovery import Outlook, Recovered, recovered
 from deploy.local.soak.replay import Replay
 from deploy.local.soak.schedule import Fault
 from deploy.local.soak.verdict import RAISED, Outcome, account_of, compared
-from sinks import tables
-from sinks.database import Database, opened
+from sinks.store import tables
+from sinks.store.database import Database, opened
 
 FPS = 5.0
 """Of each camera: the line shall have room to catch up, on a small machine, too."""

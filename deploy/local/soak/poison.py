@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 
 from andon.events import silent
-from andon.kafka import producer, started
 from andon.settings import KafkaSettings
+from andon.stream.clients import producer, started
 
 RECORDS = 20
 """Far below the limit past which a worker stops: `worker.quarantine_limit`."""

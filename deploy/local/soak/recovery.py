@@ -16,8 +16,9 @@ from andon.settings import RedisSettings
 from deploy.local.demo.tally import Tally
 from deploy.local.process import RoleProcess
 from deploy.local.soak.moment import Moment
-from sinks import rows, tables
-from sinks.database import Database
+from sinks.store import queries as rows
+from sinks.store import tables
+from sinks.store.database import Database
 
 RECOVERY_S = 120.0
 """A line that takes longer is told as one that did not recover."""

@@ -8,14 +8,14 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from andon.events import silent
-from andon.offsets import Partition
 from andon.settings import Settings
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.batch import gather
+from sinks.judgement.state import CameraState
 from sinks.role import rules_of
-from sinks.state import CameraState
-from sinks.stored import Position
+from sinks.store.stored import Position
 
 
 class Replay:

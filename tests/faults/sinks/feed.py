@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import cv2
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, producer, started
 from andon.messages import Box, CameraStatus, Defect, Detection, Frame, Inspection, Message, RecordRef
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
 from andon.wire import Record, decode, encode
+from sinks.judgement.state import CameraState
+from sinks.judgement.step import Known, step
 from sinks.role import rules_of
-from sinks.state import CameraState
-from sinks.step import Known, step
 from tests.detectors import grey
 
 CAMERAS = ("press-1", "press-2")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from andon.settings import KafkaSettings, RedisSettings
-from sinks.database import LOCK_S
+from sinks.store.database import LOCK_S
 from tests import postgres_server
 from tests.faults.conftest import Recovered
 from tests.faults.sinks.plant import plant

@@ -7,10 +7,11 @@ import pytest
 from andon.clock import SystemClock
 from andon.errors import FatalError
 from andon.events import silent
-from andon.kafka import consumer, ensure_topics, producer, started
-from andon.lag import group_lag
-from andon.offsets import Partition
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.lag import group_lag
+from andon.stream.offsets import Partition
+from andon.stream.topics import ensure_topics
 from tests.fakes import FakeClock
 from tests.kafka_server import free_port
 

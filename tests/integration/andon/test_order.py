@@ -11,9 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from andon.clock import SystemClock
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import CameraStatus, RecordRef
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
 from andon.wire import Record, decode, encode
 from deploy.local.broker import EmbeddedBroker
 from tests.conftest import kafka_settings

@@ -14,9 +14,11 @@ from typing import Self
 
 from andon.clock import SystemClock
 from andon.events import CameraChanged, silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import CameraStatus, Frame, Message, Shed
 from andon.settings import CameraSettings, KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
 from andon.wire import Record, decode
 from ingest.camera import Camera
 from ingest.capture import Tools

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from andon.events import silent
-from andon.kafka import ensure_topics
 from andon.messages import CameraStatus, Frame
 from andon.settings import KafkaSettings, Settings
+from andon.stream.topics import ensure_topics
 from tests.conftest import kafka_settings
 from tests.integration.ingest.line import FakeCamera, Ingester, log, numbers, raw_log, until
 from tests.kafka_server import KafkaServer, missing

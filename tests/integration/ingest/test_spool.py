@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from andon.events import silent
-from andon.kafka import ensure_topics
 from andon.messages import CameraStatus, Frame, Message, Shed
 from andon.settings import KafkaSettings, Settings
+from andon.stream.topics import ensure_topics
 from tests.conftest import kafka_settings
 from tests.integration.ingest.line import Ingester, log, numbers, until
 from tests.kafka_server import KafkaServer, missing

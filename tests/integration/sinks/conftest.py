@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sinks.store import Store
+from sinks.store.store import Store
 from tests import postgres_server
 from tests.postgres_server import PostgresServer
 

@@ -21,20 +21,20 @@ from andon.events import (
     WriteRefused,
 )
 from andon.messages import Inspection
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
-from sinks import tables
 from sinks.account import Account, AccountRules, Outlets
-from sinks.ledger import Tally
+from sinks.channels.channel import CameraSnapshot
+from sinks.judgement.ledger import Tally
+from sinks.judgement.step import Known
 from sinks.log_ends import Ends
-from sinks.sink import CameraSnapshot
-from sinks.step import Known
-from sinks.store import Store
-from sinks.stored import Batch, Position
+from sinks.store import tables
+from sinks.store.store import Store
+from sinks.store.stored import Batch, Position
 from tests.fakes import FakeClock, Told
-from tests.unit.sinks.belt import Belt, Flaw, Piece, policy
-from tests.unit.sinks.frames import POLICY, crossing, inspected, status
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, policy
+from tests.unit.sinks.judgement.frames import POLICY, crossing, inspected, status
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)

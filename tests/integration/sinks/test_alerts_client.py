@@ -11,8 +11,8 @@ from andon.alerts import Alert, DefectAlerts, PartVerdicts, Start, Wanted, Wante
 from andon.errors import FatalError
 from andon.messages import Defect, PartVerdict
 from andon.settings import RedisSettings
-from sinks.alerts.redis_stream import RedisAlerts
-from sinks.sink import SinkBusy
+from sinks.channels.channel import SinkBusy
+from sinks.channels.redis_stream import RedisAlerts
 from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 

@@ -12,11 +12,13 @@ import pytest
 
 from andon import redis as andon_redis
 from andon.events import silent
-from andon.kafka import KafkaPublisher, ensure_topics, producer, started
 from andon.messages import Defect, PartDefect, PartVerdict
 from andon.settings import KafkaSettings, Settings
-from sinks.alerts.kafka_topic import KafkaAlerts
-from sinks.alerts.redis_stream import RedisAlerts
+from andon.stream.clients import producer, started
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
+from sinks.channels.kafka_topic import KafkaAlerts
+from sinks.channels.redis_stream import RedisAlerts
 from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 

@@ -11,7 +11,7 @@ import pytest
 
 from andon import redis as andon_redis
 from andon.messages import Defect, PartVerdict
-from sinks.alerts.redis_stream import RedisAlerts
+from sinks.channels.redis_stream import RedisAlerts
 from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis
 

@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from andon.cli import main
-from andon.lag import PartitionLag
-from andon.offsets import Partition
-from sinks.step import Known
-from sinks.store import Store
-from sinks.stored import Batch, Opening, Position
+from andon.stream.lag import PartitionLag
+from andon.stream.offsets import Partition
+from sinks.judgement.step import Known
+from sinks.store.store import Store
+from sinks.store.stored import Batch, Opening, Position
 from tests.fakes import START
 from tests.kafka_server import free_port
-from tests.unit.sinks.frames import Stepped, inspected, quarantined, shed, status
+from tests.unit.sinks.judgement.frames import Stepped, inspected, quarantined, shed, status
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)

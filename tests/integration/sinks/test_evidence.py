@@ -6,15 +6,17 @@ import pytest
 from PIL import Image
 
 from andon.events import EvidenceStored, silent
-from andon.kafka import KafkaPublisher, ensure_topics, producer, reader, started
 from andon.messages import RecordRef
-from andon.reading import RecordReader
 from andon.settings import EvidenceSettings, KafkaSettings, Settings
+from andon.stream.clients import producer, reader, started
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.reading import RecordReader
+from andon.stream.topics import ensure_topics
 from andon.wire import encode
-from sinks.evidence import EvidenceChannel
+from sinks.channels.evidence import EvidenceChannel
 from tests.fakes import Told
 from tests.outbox import a_defect, an_evidence_item, an_order
-from tests.unit.sinks.test_evidence import a_frame
+from tests.unit.sinks.channels.test_evidence import a_frame
 
 pytestmark = pytest.mark.integration
 

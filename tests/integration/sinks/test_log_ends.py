@@ -4,14 +4,16 @@ import pytest
 
 from andon.errors import RetryableError
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
 from andon.messages import RecordRef
-from andon.offsets import Partition
-from andon.reading import RecordReader
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.offsets import Partition
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.reading import RecordReader
+from andon.stream.topics import ensure_topics
 from andon.wire import encode
 from sinks.log_ends import KafkaLogEnds
-from tests.unit.sinks.frames import inspected
+from tests.unit.sinks.judgement.frames import inspected
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import pytest
 from andon import redis as andon_redis
 from andon.clock import SystemClock
 from andon.events import AlertSent, SinkFailed
-from sinks.alerts.redis_stream import RedisAlerts
+from sinks.channels.redis_stream import RedisAlerts
 from sinks.outbox import Dispatcher
 from tests.fakes import Told
 from tests.outbox import MemoryOutbox, an_item

@@ -15,15 +15,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from andon.errors import ConfigError, FatalError, RetryableError
-from andon.offsets import Partition
-from sinks import tables
-from sinks.database import Database, opened, sqlite_file
-from sinks.sink import OutboxItem
-from sinks.store import Store
-from sinks.stored import Batch, Leaving, Opening, Position
+from andon.stream.offsets import Partition
+from sinks.channels.channel import OutboxItem
+from sinks.store import tables
+from sinks.store.database import Database, opened, sqlite_file
+from sinks.store.store import Store
+from sinks.store.stored import Batch, Leaving, Opening, Position
 from tests.fakes import START
 from tests.postgres_server import PASSWORD, PostgresServer
-from tests.unit.sinks.frames import Stepped, crossing, inspected
+from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 3)

@@ -18,10 +18,12 @@ import cv2
 import yaml
 
 from andon.events import silent
-from andon.kafka import KafkaPublisher, consumer, ensure_topics, producer, started
-from andon.lag import group_lag
 from andon.messages import Frame, Inspection, Message
 from andon.settings import KafkaSettings, Settings
+from andon.stream.clients import consumer, producer, started
+from andon.stream.lag import group_lag
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topics import ensure_topics
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record

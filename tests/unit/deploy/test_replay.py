@@ -4,7 +4,7 @@ from andon.messages import Inspection
 from andon.settings import Settings
 from andon.wire import Record, encode
 from deploy.local.soak.replay import Replay
-from tests.unit.sinks.frames import Stepped, crossing, inspected
+from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected
 
 
 def records(messages: Sequence[Inspection], partition: int = 0) -> list[Record]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from andon.settings import KafkaSettings
 from deploy.local.soak.schedule import ANYWHERE, LASTING, faults
-from sinks.database import LOCK_S
+from sinks.store.database import LOCK_S
 
 
 @given(st.integers(0, 2**32))

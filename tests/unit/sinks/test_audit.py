@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from sinks.audit import Circumstances, audited
-from sinks.ledger import SessionLedger
-from sinks.step import Known
-from sinks.stored import Stored
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.step import Known
+from sinks.store.stored import Stored
 from tests.fakes import START
-from tests.unit.sinks.frames import Stepped, inspected, status
+from tests.unit.sinks.judgement.frames import Stepped, inspected, status
 
 
 def stored(told: Stepped) -> Stored:

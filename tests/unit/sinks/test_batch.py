@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pytest
 
 from andon.messages import Expired
-from andon.offsets import Partition
+from andon.stream.offsets import Partition
 from sinks.batch import Work
-from sinks.state import CameraState, from_bytes, to_bytes
-from sinks.step import Known
-from sinks.stored import Batch, Position
+from sinks.judgement.state import CameraState, from_bytes, to_bytes
+from sinks.judgement.step import Known
+from sinks.store.stored import Batch, Position
 from tests.fakes import START
-from tests.unit.sinks.frames import POLICY, inspected
+from tests.unit.sinks.judgement.frames import POLICY, inspected
 
 ONE, OTHER = "press-1", "press-2"
 

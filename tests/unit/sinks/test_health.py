@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 
 from andon.messages import ImageHealth, Inspection
-from sinks.state import snapshot
-from tests.unit.sinks.frames import Stepped, crossing, inspected, status
+from sinks.judgement.state import snapshot
+from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected, status
 
 
 def unhealthy(messages: list[Inspection], health: ImageHealth) -> list[Inspection]:

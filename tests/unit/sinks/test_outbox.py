@@ -8,8 +8,8 @@ import pytest
 
 from andon.backoff import Backoff
 from andon.events import AlertSent, OutboxGivenUp, SinkFailed
+from sinks.channels.channel import Channel, OutboxItem, SinkBusy
 from sinks.outbox import Dispatcher, DispatchLimits
-from sinks.sink import Channel, OutboxItem, SinkBusy
 from tests.fakes import FakeClock, Told
 from tests.outbox import MemoryChannel, MemoryOutbox, an_item
 

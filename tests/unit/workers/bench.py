@@ -12,19 +12,19 @@ import cv2
 
 from andon.backoff import Backoff
 from andon.messages import Frame, Inspection, Message
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, Told
 from workers.batcher import Batcher
-from workers.decode import Limits, decode_threads
-from workers.decoding import Decoding
-from workers.detecting import Detecting, detector_threads
+from workers.decoder_pool import Decoding
+from workers.decoding.decode import Limits, decode_threads
+from workers.inference import Detecting, detector_threads
 from workers.inspector import Bench, Inspector, Route
-from workers.ordered import OrderedPublishing
+from workers.publisher import OrderedPublishing
 from workers.quarantine import QuarantineLimit
 
 FRAMES = "andon.frames"

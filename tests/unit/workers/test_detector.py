@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from workers.detector import GREY, STRIDE_PX, LetterboxDetector, ModelInfo, Picture, fit
-from workers.head import Head
+from workers.task import Head
 
 Rows = NDArray[np.float32]
 Answer = Callable[[NDArray[np.uint8]], Rows]

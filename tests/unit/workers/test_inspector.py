@@ -9,8 +9,8 @@ import pytest
 from andon.errors import FatalError
 from andon.events import BatchInferred, FrameInspected, FramesShed, RecordQuarantined, Retrying
 from andon.messages import CameraStatus, Expired, Inspection, RecordRef, Shed
-from andon.offsets import Partition
-from andon.step import Delivery
+from andon.stream.offsets import Partition
+from andon.stream.step import Delivery
 from andon.wire import Record
 from tests.detectors import FAKE_INFO, FakeDetector, brightness, grey
 from tests.fakes import START

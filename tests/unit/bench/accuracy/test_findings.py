@@ -3,7 +3,7 @@
 from bench.accuracy.events import Events
 from bench.accuracy.findings import AIMS, Accuracy, Speed
 from bench.accuracy.verdicts import GIVEN, Judged
-from workers.model.manifest import Metrics
+from workers.runtimes.manifest import Metrics
 
 BOXES = Metrics(
     images=1, map50=0.9, map50_95=0.7, precision=1, recall=1, map50_by_class={"part": 0.99}, map50_95_by_class={}

@@ -8,9 +8,9 @@ import pytest
 
 from andon.errors import ConfigError
 from andon.settings import Settings
-from tests.unit.workers.model.test_manifest import manifest
+from tests.unit.workers.runtimes.test_manifest import manifest
 from workers.model.classes import check, require_classes
-from workers.model.manifest import write_manifest
+from workers.runtimes.manifest import write_manifest
 
 KNOWN = ("part", "dent", "scratch")
 

@@ -1,0 +1,25 @@
+"""docs/metrics.md, made from `metrics.METRICS`: `python -m andon.process.metrics_table > docs/metrics.md`."""
+
+from andon.process.metrics import METRICS
+
+_HEAD = """# Metrics
+
+Each process serves these on `/metrics`. Times are in seconds. This page is made by
+`python -m andon.process.metrics_table > docs/metrics.md`.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def table() -> str:
+    """The page, in Markdown."""
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels)} | {metric.help} |\n"
+        for metric in sorted(METRICS, key=lambda metric: metric.name)
+    ]
+    return _HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201  # it is what this module is for

@@ -1,0 +1,155 @@
+"""The one place that builds Kafka clients: security, sizes and timeouts are decided here."""
+
+import asyncio
+import math
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from andon.errors import ConfigError, FatalError
+from andon.events import Emit, Retrying
+from andon.settings import KafkaSettings
+from andon.stream.refusals import Refusals
+
+CLOSE_S = 5.0
+"""A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
+FETCH_BYTES = 2_000_000
+"""Of each partition in one fetch: what a consumer holds ahead, times its partitions. A larger record comes whole, by
+itself (KIP-74)."""
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
+
+
+def producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Not started. `acks=all`; pictures are compressed already, so records are not."""
+    client = AIOKafkaProducer(
+        **_connection(settings),
+        acks="all",
+        enable_idempotence=settings.idempotent,
+        max_request_size=settings.max_record_bytes + 100_000,
+        max_batch_size=1_000_000,
+        linger_ms=2,
+        compression_type=None,
+    )
+    # The client (0.14) gives a batch up after the request's timeout, and then sends those behind it: a camera's records
+    # would change their order. It does so while a partition has no leader and, unless idempotent, after any failure.
+    client._message_accumulator._batch_ttl = math.inf
+    return client
+
+
+def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
+    """Not started, not subscribed. Without a committed offset it starts at the earliest; it never commits by itself.
+
+    `fetch_min_bytes`: until there are so many, or `fetch_max_wait_ms` have passed, the broker holds its answer: for who
+    reads small records in batches, since an answer costs as much as ten of them. 1: what comes is told at once.
+    """
+    return AIOKafkaConsumer(
+        **_connection(settings),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_min_bytes=fetch_min_bytes,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        session_timeout_ms=int(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_s * 300),
+        rebalance_timeout_ms=int(settings.session_timeout_s * 2000),
+    )
+
+
+def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
+    """Not started: a consumer for a RecordReader. A fetch brings it one batch: the broker sends the first one whole."""
+    return AIOKafkaConsumer(
+        **_connection(settings),
+        enable_auto_commit=False,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        max_partition_fetch_bytes=1,
+    )
+
+
+@asynccontextmanager
+async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> AsyncIterator[Client]:
+    """Build and start a client, trying again while the broker is away, and close it at the end.
+
+    Raises:
+        ConfigError: at once, where the broker refuses the login or is not to be trusted.
+        FatalError: after `start_timeout_s` without a broker, with its address and the client's own reason.
+    """
+    client = await _start(build, settings, emit)
+    try:
+        yield client
+    finally:
+        await _close(client)
+
+
+async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> Client:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.start_timeout_s
+    attempt = 0
+    while True:
+        attempt += 1
+        client = build()
+        refusals = Refusals()
+        try:
+            with refusals:
+                async with asyncio.timeout_at(deadline):
+                    await client.start()
+            return client
+        except (KafkaError, OSError, TimeoutError) as error:
+            await _close(client)
+            if (refusal := refusals.told(error, settings)) is not None:
+                raise ConfigError(f"Kafka at {settings.bootstrap_servers}: {refusal}") from None
+            pause_s = min(0.2 * 2**attempt, 5.0)
+            if loop.time() + pause_s > deadline:
+                raise FatalError(_unreachable(settings, error)) from None
+            emit(Retrying("kafka start", str(error) or type(error).__name__, attempt, pause_s))
+            await asyncio.sleep(pause_s)
+
+
+async def _close(client: Client) -> None:
+    # aiokafka 0.14 raises CancelledError from stop() where a task of its own has not yet had its first turn
+    await asyncio.sleep(0)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+
+
+def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
+    reason = str(error) or type(error).__name__
+    hint = "is it up, are kafka.bootstrap_servers right, and is kafka.security_protocol the one of that port"
+    return f"no Kafka at {settings.bootstrap_servers} after {settings.start_timeout_s:.0f} s ({reason}): {hint}?"
+
+
+def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    return AIOKafkaAdminClient(**_connection(settings))
+
+
+def _connection(settings: KafkaSettings) -> dict[str, Any]:
+    connection: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "retry_backoff_ms": 200,
+    }
+    if settings.security_protocol.startswith("SASL"):
+        connection |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.security_protocol.endswith("SSL"):
+        connection["ssl_context"] = _tls(settings)
+    return connection
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.ssl_cafile)
+    except ssl.SSLError:
+        raise ConfigError(f"kafka.ssl_cafile: {settings.ssl_cafile}: no certificates in PEM there") from None
+    except OSError as error:
+        raise ConfigError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error.strerror}") from None

@@ -1,0 +1,193 @@
+"""The latest state of each camera in Redis, for boards and for people at redis-cli.
+
+Redis is written to, never trusted: every value is absolute, so that writing it again changes nothing, and what Redis
+has lost is written anew from memory. The account only leaves news here; one task writes them, however slow Redis is.
+
+Keys: `<prefix>:cameras` (set of ids), `<prefix>:camera:<id>` (hash), `<prefix>:inspections` (capped stream).
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import get_args
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError
+from redis.typing import EncodableT, FieldT
+
+from andon import redis as away
+from andon.backoff import Backoff
+from andon.clock import Clock
+from andon.events import Emit, SinkFailed, SinkWrote
+from andon.messages import Inspection, Outcome
+from andon.settings import RedisSettings
+from sinks.channels.channel import CameraSnapshot, Verdict
+
+SINK = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLimits:
+    waiting_inspections: int = 2_000
+    """Past so many that wait for Redis the oldest are left out of the stream, counted."""
+    write_inspections: int = 500
+    """So many at most in one write."""
+    every_s: float = 0.25
+    """Between two writes, unless more waits than one takes: who looks at it reads no faster."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+
+class RedisLive:
+    """A Live over Redis. `run` does the writing; the caller closes the client."""
+
+    def __init__(
+        self, client: Redis, settings: RedisSettings, clock: Clock, emit: Emit, limits: LiveLimits = LiveLimits()
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+        self._emit = emit
+        self._limits = limits
+        self._latest: dict[str, CameraSnapshot] = {}
+        self._dirty: set[str] = set()
+        """Cameras whose latest snapshot has not reached Redis."""
+        self._inspections: deque[Inspection] = deque()
+        self.left_out = 0
+        """Inspections that the stream lacks, since the last failure was told."""
+        self._news = asyncio.Event()
+
+    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+        """Leave news for the writer. Returns at once, raises nothing."""
+        for snapshot in snapshots:
+            self._latest[snapshot.camera_id] = snapshot
+            self._dirty.add(snapshot.camera_id)
+        self._inspections.extend(inspections)
+        while len(self._inspections) > self._limits.waiting_inspections:
+            self._inspections.popleft()
+            self.left_out += 1
+        self._news.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what is new, until `stop` and a last time after it; never raises because of Redis."""
+        stopping = asyncio.create_task(self._wake_at(stop), name="live.stop")
+        failures = 0
+        try:
+            while not (stop.is_set() and (failures or not any(self.waiting))):
+                if not any(self.waiting):
+                    self._news.clear()
+                    await self._news.wait()
+                    continue
+                failures = 0 if await self._written(failures + 1) else failures + 1
+                if not failures:
+                    await self._rest(stopping)
+        finally:
+            stopping.cancel()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many cameras' states and how many inspections have yet to be written."""
+        return len(self._dirty), len(self._inspections)
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._news.set()
+
+    async def _rest(self, stopping: asyncio.Task[None]) -> None:
+        if len(self._inspections) < self._limits.write_inspections:
+            await asyncio.wait({stopping}, timeout=self._limits.every_s)
+
+    async def _written(self, attempt: int) -> bool:
+        """One write, and the pause after one that failed."""
+        begun_s = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await self._write()
+        except (RedisError, *away.AWAY) as error:
+            delay_s = self._limits.backoff.delay_s(attempt)
+            self._emit(SinkFailed(SINK, self._line(error), delay_s))
+            await self._limits.pause(delay_s)
+            return False
+        self._emit(SinkWrote(SINK, self._clock.monotonic() - begun_s))
+        return True
+
+    def _line(self, error: BaseException) -> str:
+        left_out, self.left_out = self.left_out, 0
+        more = f"; {left_out} inspections left out of its stream" if left_out else ""
+        return f"redis {away.address(self._client)}: {away.refusal(error) or away.why(error)}{more}"
+
+    async def _write(self) -> None:
+        """Everything in one round trip; news are struck off when Redis has answered."""
+        cameras = [self._latest[camera] for camera in sorted(self._dirty)]
+        others = sorted(self._latest.keys() - self._dirty)
+        inspections = list(itertools.islice(self._inspections, self._limits.write_inspections))
+        async with self._client.pipeline(transaction=False) as pipe:
+            for camera in others:
+                pipe.exists(self._key(f"camera:{camera}"))
+            self._fill(pipe, cameras, inspections)
+            answers = await pipe.execute()
+        self._strike_off(cameras, inspections)
+        # Redis may have come back empty: whose key is gone is written anew, news or not
+        self._dirty |= {camera for camera, there in zip(others, answers[: len(others)], strict=True) if not there}
+
+    def _fill(self, pipe: Pipeline, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+        for snapshot in cameras:
+            pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(snapshot, self._clock.now()))
+        if cameras:
+            pipe.sadd(self._key("cameras"), *(snapshot.camera_id for snapshot in cameras))
+        for inspection in inspections:
+            pipe.xadd(self._key("inspections"), _entry(inspection), maxlen=self._settings.inspections_maxlen)
+
+    def _strike_off(self, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+        """Forget what was written, but not what has come in meanwhile."""
+        for snapshot in cameras:
+            if self._latest[snapshot.camera_id] is snapshot:
+                self._dirty.discard(snapshot.camera_id)
+        for inspection in inspections:
+            if self._inspections and self._inspections[0] is inspection:
+                self._inspections.popleft()
+
+    def _key(self, name: str) -> str:
+        return f"{self._settings.prefix}:{name}"
+
+
+def _fields(camera: CameraSnapshot, now: datetime) -> dict[FieldT, EncodableT]:
+    """The hash of a camera; what is not known is an empty string, so that no older value stays."""
+    return {
+        "camera": camera.camera_id,
+        "state": camera.state,
+        "state_since": _moment(camera.state_since),
+        "detail": camera.detail,
+        "session": camera.session or "",
+        "captured": camera.captured,
+        **{outcome: camera.counts.get(outcome, 0) for outcome in get_args(Outcome)},
+        "lost": camera.lost,
+        "last_frame": camera.last_frame or "",
+        "last_frame_at": _moment(camera.last_frame_at),
+        "lag_s": round((now - camera.last_frame_at).total_seconds(), 3) if camera.last_frame_at else "",
+        "last_verdict": camera.last_verdict,
+        **{f"verdict_{verdict}": camera.verdicts.get(verdict, 0) for verdict in get_args(Verdict)},
+        "fps": round(camera.fps, 2),
+        "open_defects": camera.open_defects,
+        **{f"parts_{verdict}": count for verdict, count in (camera.parts or {}).items()},
+        "updated_at": _moment(now),
+    }
+
+
+def _entry(inspection: Inspection) -> dict[FieldT, EncodableT]:
+    """An entry of the stream: whole, and beside it what a person at redis-cli looks for."""
+    return {
+        "inspection": inspection.model_dump_json(),
+        "camera": inspection.camera_id,
+        "frame": inspection.frame_id,
+        "outcome": inspection.outcome,
+        "detections": len(inspection.detections),
+    }
+
+
+def _moment(at: datetime | None) -> str:
+    return at.isoformat() if at else ""

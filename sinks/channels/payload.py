@@ -1,0 +1,18 @@
+"""What the outbox holds for an alert channel: the JSON of a Defect or of a PartVerdict."""
+
+from pydantic import TypeAdapter, ValidationError
+
+from andon.errors import DecodeError
+from andon.messages import Defect, PartVerdict
+from sinks.channels.channel import OutboxItem
+
+_EVENT: TypeAdapter[Defect | PartVerdict] = TypeAdapter(Defect | PartVerdict)
+
+
+def event_of(item: OutboxItem) -> Defect | PartVerdict:
+    """The event to send. Raises DecodeError (poison) where the payload is none."""
+    try:
+        return _EVENT.validate_json(item.payload)
+    except ValidationError as error:
+        count = error.error_count()
+        raise DecodeError(f"outbox item {item.id}: no Defect or PartVerdict: {count} fields are wrong") from None

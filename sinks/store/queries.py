@@ -1,0 +1,286 @@
+"""The SQL behind `store`: each function is, or is part of, one transaction on the store's thread."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from andon.messages import Defect, PartVerdict
+from andon.stream.offsets import Partition
+from sinks.channels.channel import OutboxItem
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.spans import Span
+from sinks.judgement.state import CameraState, from_bytes, to_bytes
+from sinks.store import tables
+from sinks.store.stored import Batch, Leaving, Opening, Position, Stored
+
+
+class RefusedError(Exception):
+    """The stored offset is not the one that the batch began at. Rolls the transaction back."""
+
+    def __init__(self, partition: Partition) -> None:
+        super().__init__(partition)
+        self.partition = partition
+
+
+def position(connection: Connection, partition: Partition) -> Position | None:
+    table = tables.partitions
+    row = connection.execute(
+        select(table.c.epoch, table.c.log, table.c.next_offset).where(
+            table.c.topic == partition.topic, table.c.partition == partition.partition
+        )
+    ).one_or_none()
+    return None if row is None else Position(row.epoch, row.log, row.next_offset)
+
+
+def begin(connection: Connection, partition: Partition, position: Position, opening: Opening) -> None:
+    where = {"topic": partition.topic, "partition": partition.partition}
+    if not _move(connection, where, opening.expected, position):
+        return
+    said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
+    add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])
+    _write_states(connection, [(partition.partition, state) for state in opening.states])
+
+
+def _move(connection: Connection, where: Mapping[str, Any], expected: Position | None, position: Position) -> bool:
+    """Whether the partition stood at `expected`, and stands at `position` now."""
+    table, values = tables.partitions, asdict(position)
+    if expected is None:
+        begun = _dialect_insert(connection.dialect.name, table).values({**where, **values}).on_conflict_do_nothing()
+        return connection.execute(begun.returning(table.c.epoch)).one_or_none() is not None
+    stands = [table.c[name] == value for name, value in {**where, **asdict(expected)}.items()]
+    return connection.execute(update(table).where(*stands).values(values)).rowcount == 1
+
+
+def cameras(connection: Connection, partition: int) -> dict[str, CameraState]:
+    table = tables.cameras
+    rows = connection.execute(select(table.c.camera_id, table.c.state).where(table.c.partition == partition)).all()
+    states = {row.camera_id: CameraState(row.camera_id, from_bytes(row.state)) for row in rows}
+    needed = [(name, session) for name, state in states.items() for session in state.open_sessions]
+    for (name, session), ledger in ledgers(connection, partition, needed).items():
+        states[name].sessions[session] = ledger
+    return states
+
+
+def ledgers(
+    connection: Connection, partition: int, sessions: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], SessionLedger]:
+    table = tables.sessions
+    found = {}
+    for name, session in sessions:
+        here = (table.c.camera_id == name, table.c.session == session, table.c.partition == partition)
+        stored = connection.execute(select(table.c.ledger).where(*here)).scalar_one_or_none()
+        if stored is not None:
+            found[name, session] = SessionLedger.from_bytes(stored)
+    return found
+
+
+def everything(connection: Connection) -> Stored:
+    camera, session, span = tables.cameras, tables.sessions, tables.spans
+    parts: dict[tuple[str, str], list[SessionLedger]] = {}
+    for row in connection.execute(select(session).order_by(session.c.camera_id, session.c.session)):
+        parts.setdefault((row.camera_id, row.session), []).append(SessionLedger.from_bytes(row.ledger))
+    memories = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
+    spans = connection.execute(select(span).order_by(span.c.started_at, span.c.camera_id)).mappings()
+    return Stored(
+        [(row.camera_id, from_bytes(row.state)) for row in memories],
+        {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
+        [Span(**row) for row in spans],
+    )
+
+
+def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
+    """One statement a table for all of them: with many cameras it is the statements that cost."""
+    for batch in batches:
+        _advance(connection, batch)
+    _write_states(connection, [(batch.partition.partition, state) for batch in batches for state in batch.states])
+    events = [event for batch in batches for event in batch.events]
+    spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
+    upsert(connection, tables.defects, _latest(events))
+    add_missing(connection, tables.defect_events, [_event_row(event) for event in events])
+    add_missing(connection, tables.parts, [_part_row(verdict) for batch in batches for verdict in batch.verdicts])
+    add_missing(connection, tables.spans, [_span_row(span) for span in spans])
+    add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
+
+
+def _write_states(connection: Connection, states: Sequence[tuple[int, CameraState]]) -> None:
+    """`states`: each with its partition."""
+    memories = [
+        {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)}
+        for partition, state in states
+    ]
+    accounts = [
+        {"camera_id": state.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
+        for partition, state in states
+        for name, ledger in state.sessions.items()
+        if name in state.changed
+    ]
+    upsert(connection, tables.cameras, memories)
+    upsert(connection, tables.sessions, accounts)
+
+
+def _advance(connection: Connection, batch: Batch) -> None:
+    where = {
+        "in_topic": batch.partition.topic,
+        "in_partition": batch.partition.partition,
+        "in_epoch": batch.expected.epoch,
+        "from_offset": batch.expected.next_offset,
+    }
+    moved = connection.execute(_advancing(), where | {"next_offset": batch.next_offset})
+    if moved.rowcount != 1:
+        raise RefusedError(batch.partition)
+
+
+@cache
+def _advancing() -> Update:
+    table = tables.partitions
+    return update(table).where(
+        table.c.topic == bindparam("in_topic"),
+        table.c.partition == bindparam("in_partition"),
+        table.c.epoch == bindparam("in_epoch"),
+        table.c.next_offset == bindparam("from_offset"),
+    )
+
+
+def _latest(events: Sequence[Defect]) -> list[dict[str, Any]]:
+    """One row for each defect, by its last event."""
+    return list({event.defect_id: _defect_row(event) for event in events}.values())
+
+
+def _defect_row(event: Defect) -> dict[str, Any]:
+    return {
+        "defect_id": event.defect_id,
+        "camera_id": event.camera_id,
+        "session": event.session,
+        "label": event.label,
+        "severity": event.severity,
+        "transition": event.transition,
+        "confidence": event.confidence,
+        "opened_at": event.opened_at,
+        "changed_at": event.at,
+        "evidence": event.evidence,
+        "latest": event.model_dump_json(),
+    }
+
+
+def _event_row(event: Defect) -> dict[str, Any]:
+    body = event.model_dump_json()
+    return {"event_id": event.event_id, "defect_id": event.defect_id, "at": event.at, "event": body}
+
+
+def _part_row(verdict: PartVerdict) -> dict[str, Any]:
+    return {
+        "part_id": verdict.part_id,
+        "camera_id": verdict.camera_id,
+        "session": verdict.session,
+        "label": verdict.label,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "defects": len(verdict.defects),
+        "first_frame": verdict.first_frame,
+        "last_frame": verdict.last_frame,
+        "frames": verdict.frames,
+        "crossed_at": verdict.crossed_at,
+        "at": verdict.at,
+        "event": verdict.model_dump_json(),
+    }
+
+
+def _span_row(span: Span) -> dict[str, Any]:
+    return {
+        "camera_id": span.camera_id,
+        "started_at": span.started_at,
+        "ended_at": span.ended_at,
+        "reason": span.reason,
+        "watched": span.watched,
+    }
+
+
+def _outbox_row(item: Leaving, batch: Batch) -> dict[str, Any]:
+    return {
+        "channel": item.channel,
+        "partition": batch.partition.partition,
+        "event_id": item.event_id,
+        "payload": item.payload,
+        "created_at": batch.at,
+        "attempts": 0,
+    }
+
+
+def waiting(connection: Connection, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
+    given = {"of_channel": channel, "in_partitions": sorted(partitions), "most": limit}
+    return [OutboxItem(**row) for row in connection.execute(_waiting(), given).mappings()]
+
+
+@cache
+def _waiting() -> Select[Any]:
+    table = tables.outbox
+    ours = table.c.partition.in_(bindparam("in_partitions", expanding=True))
+    return (
+        select(table)
+        .where(table.c.channel == bindparam("of_channel"), ours)
+        .order_by(table.c.id)
+        .limit(bindparam("most"))
+    )
+
+
+def sent(connection: Connection, ids: Sequence[int]) -> None:
+    connection.execute(_sent(), {"these": list(ids)})
+
+
+@cache
+def _sent() -> Delete:
+    return delete(tables.outbox).where(tables.outbox.c.id.in_(bindparam("these", expanding=True)))
+
+
+def failed(connection: Connection, ids: Sequence[int]) -> None:
+    attempts = tables.outbox.c.attempts
+    counted = update(tables.outbox).where(tables.outbox.c.id.in_(list(ids))).values(attempts=attempts + 1)
+    connection.execute(counted)
+
+
+def depth(connection: Connection, partitions: frozenset[int]) -> dict[str, tuple[int, datetime | None]]:
+    rows = connection.execute(_depth(), {"in_partitions": sorted(partitions)})
+    return {channel: (count, oldest) for channel, count, oldest in rows}
+
+
+@cache
+def _depth() -> Select[Any]:
+    table = tables.outbox
+    ours = table.c.partition.in_(bindparam("in_partitions", expanding=True))
+    counted = select(table.c.channel, func.count(table.c.id), func.min(table.c.created_at))
+    return counted.where(ours).group_by(table.c.channel)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace what stands under their keys."""
+    if rows:
+        connection.execute(_upserting(connection.dialect.name, table), list(rows))
+
+
+@cache
+def _upserting(dialect: str, table: Table) -> Any:
+    statement = _dialect_insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those whose key is there already change nothing."""
+    if rows:
+        connection.execute(_adding(connection.dialect.name, table), list(rows))
+
+
+@cache
+def _adding(dialect: str, table: Table) -> Any:
+    return _dialect_insert(dialect, table).on_conflict_do_nothing()
+
+
+def _dialect_insert(dialect: str, table: Table) -> Any:
+    """Both dialects' `insert ... on conflict` are written alike."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

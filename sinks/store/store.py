@@ -1,0 +1,85 @@
+"""What the sinks know, in SQL: states, ledgers, defect events, outbox and offset change together or not at all.
+
+A batch is one transaction, and it holds only if the partition's stored offset is still the one that the batch began at:
+a crash leaves all or nothing, and of two sinks that both think a partition theirs, one is refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from andon.stream.offsets import Partition
+from sinks.channels.channel import OutboxItem
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.state import CameraState
+from sinks.store import queries as rows
+from sinks.store.database import Database, opened
+from sinks.store.stored import Batch, Opening, Position, Stored
+
+
+class Store:
+    """The account's side of the database, and the outbox's (an OutboxStore)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, url: str) -> "Store":
+        """Raises ConfigError where the database can't be opened."""
+        return cls(await opened(url))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def position(self, partition: Partition) -> Position | None:
+        """None: nothing of it was ever accounted for."""
+        return await self._database.run(lambda connection: rows.position(connection, partition))
+
+    async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
+        """Start the account of a partition, or start it anew in another epoch of its log.
+
+        Nothing happens if it does not stand where `opening` says any more: then another sink has moved it.
+        """
+        await self._database.run(lambda connection: rows.begin(connection, partition, position, opening))
+
+    async def cameras(self, partition: int) -> dict[str, CameraState]:
+        """The partition's cameras, each with the ledger of its current session."""
+        return await self._database.run(lambda connection: rows.cameras(connection, partition))
+
+    async def ledgers(
+        self, partition: int, sessions: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], SessionLedger]:
+        """Those of these (camera, session) that are stored."""
+        return await self._database.run(lambda connection: rows.ledgers(connection, partition, sessions))
+
+    async def everything(self) -> Stored:
+        """All that an audit needs."""
+        return await self._database.run(rows.everything)
+
+    async def write(self, batches: Sequence[Batch]) -> frozenset[Partition]:
+        """Store each batch wholly or not at all. Returns the partitions that were refused: another sink owns them."""
+        if not batches:
+            return frozenset()
+        try:
+            await self._database.run(lambda connection: rows.write_all(connection, batches))
+        except rows.RefusedError as refused:
+            if len(batches) == 1:
+                return frozenset({refused.partition})
+            singly = [await self.write([batch]) for batch in batches]
+            return frozenset().union(*singly)
+        return frozenset()
+
+    async def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> Sequence[OutboxItem]:
+        """The oldest unsent items of these partitions, in order."""
+        return await self._database.run(lambda connection: rows.waiting(connection, channel, partitions, limit))
+
+    async def sent(self, ids: Sequence[int]) -> None:
+        """They have left; forget them."""
+        await self._database.run(lambda connection: rows.sent(connection, ids))
+
+    async def failed(self, ids: Sequence[int]) -> None:
+        """Counts an attempt."""
+        await self._database.run(lambda connection: rows.failed(connection, ids))
+
+    async def depth(self, partitions: frozenset[int]) -> Mapping[str, tuple[int, datetime | None]]:
+        """For each channel: how many wait, and since when the oldest does."""
+        return await self._database.run(lambda connection: rows.depth(connection, partitions))

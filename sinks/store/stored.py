@@ -1,0 +1,69 @@
+"""What goes into the store, and what comes out of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from andon.messages import Defect, PartVerdict
+from andon.stream.offsets import Partition
+from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.spans import Span
+from sinks.judgement.state import CameraState, Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a partition has been accounted for, in which log."""
+
+    epoch: int
+    log: str
+    """The log's name where it has one (`kafka.epoch`), else empty."""
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """One row for the outbox."""
+
+    channel: str
+    event_id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What some records of one partition change."""
+
+    partition: Partition
+    expected: Position
+    """Where the batch begins."""
+    next_offset: int
+    """Where it ends."""
+    at: datetime
+    states: Sequence[CameraState] = ()
+    events: Sequence[Defect] = ()
+    verdicts: Sequence[PartVerdict] = ()
+    leaving: Sequence[Leaving] = ()
+    spans: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Why an epoch of a partition's log is opened, and the cameras that it changes."""
+
+    at: datetime
+    detail: str
+    states: Sequence[CameraState] = ()
+    expected: Position | None = None
+    """Where the account stood when that was decided; None: there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands in the store of all cameras."""
+
+    memories: Sequence[tuple[str, Memory]]
+    """By camera; one that moved between partitions has several."""
+    ledgers: Mapping[tuple[str, str], SessionLedger]
+    """By camera and session, in the order of their names."""
+    spans: Sequence[Span]

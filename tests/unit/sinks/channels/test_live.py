@@ -1,0 +1,17 @@
+"""What the live state holds back is bounded, and leaving it news never waits for Redis."""
+
+from andon import redis as andon_redis
+from andon.settings import RedisSettings
+from sinks.channels.live import LiveLimits, RedisLive
+from tests.fakes import FakeClock, Told
+from tests.integration.sinks.test_live import a_snapshot, an_inspection
+
+
+async def test_news_wait_in_memory_within_their_bounds() -> None:
+    client = andon_redis.client("redis://127.0.0.1:1/0", 0.1)  # never connected to
+    live = RedisLive(client, RedisSettings(), FakeClock(), Told(), LiveLimits(waiting_inspections=5))
+    for captured in range(2, 50):
+        await live.show([a_snapshot(captured=captured)], [an_inspection(captured)])
+    assert live.waiting == (1, 5)
+    assert live.left_out == 43
+    await client.aclose()

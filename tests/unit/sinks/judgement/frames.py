@@ -1,0 +1,102 @@
+"""Records of a camera, for tests: one scratch that crosses the picture, and whatever else a test puts in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
+from andon.settings import DefectSettings
+from sinks.channels.channel import EvidenceOrder
+from sinks.judgement.defects import Rules
+from sinks.judgement.spans import Span
+from sinks.judgement.state import CameraState as State
+from sinks.judgement.state import from_bytes, to_bytes
+from sinks.judgement.step import Known, Policy, step
+from tests.fakes import START
+
+FPS = 15.0
+POLICY = Policy(Rules(DefectSettings(), "evidence"), silence_s=3.0)
+
+
+def box(x: float, y: float = 200.0, side: float = 20.0) -> Box:
+    return Box(x1=x, y1=y, x2=x + side, y2=y + side)
+
+
+def seen(x: float, y: float = 200.0, confidence: float = 0.8, label: str = "scratch") -> Detection:
+    return Detection(label=label, confidence=confidence, box=box(x, y))
+
+
+def inspected(
+    seq: int, *detections: Detection, session: str = "s1", camera: str = "press-1", late_s: float = 0.0
+) -> Inspection:
+    at = START + timedelta(seconds=seq / FPS + late_s)
+    return Inspection(
+        camera_id=camera,
+        session=session,
+        seq=seq,
+        captured_at=at,
+        media_time_s=seq / FPS,
+        outcome="inspected",
+        detections=detections,
+        width=640,
+        height=480,
+        frame=RecordRef(topic="andon.frames", partition=0, offset=seq),
+        inspected_at=at,
+    )
+
+
+def quarantined(seq: int, session: str = "s1") -> Inspection:
+    return inspected(seq, session=session).model_copy(update={"outcome": "quarantined", "reason": "undecodable"})
+
+
+def shed(first: int, last: int, session: str = "s1") -> Shed:
+    at = START + timedelta(seconds=last / FPS)
+    return Shed(camera_id="press-1", session=session, first_seq=first, last_seq=last, reason="mailbox_full", at=at)
+
+
+def status(
+    captured: int,
+    session: str | None = "s1",
+    state: CameraState = "online",
+    *,
+    final: bool = False,
+    at_s: float | None = None,
+    detail: str = "",
+) -> CameraStatus:
+    at = START + timedelta(seconds=captured / FPS if at_s is None else at_s)
+    return CameraStatus(
+        camera_id="press-1", session=session, state=state, captured=captured, final=final, at=at, fps=FPS, detail=detail
+    )
+
+
+def crossing(frames: Iterable[int], speed_px: float = 16.0, first: int = 0) -> list[Inspection]:
+    """A scratch of 20 px that moves `speed_px` a frame."""
+    return [inspected(seq, seen(speed_px * (seq - first))) for seq in frames]
+
+
+class Stepped:
+    """What followed from some records."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state or State("press-1")
+        self.events: list[Defect] = []
+        self.verdicts: list[PartVerdict] = []
+        self.orders: list[EvidenceOrder] = []
+        self.spans: list[Span] = []
+        self.stale = 0
+
+    def take(self, messages: Sequence[Known], policy: Policy = POLICY, *, stored_between: bool = False) -> "Stepped":
+        """`stored_between`: written to bytes and read again after each record, as a crash would have it."""
+        for message in messages:
+            outcomes = step(self.state, message, policy)
+            self.events += outcomes.judgement.events
+            self.verdicts += outcomes.judgement.verdicts
+            self.orders += outcomes.judgement.orders
+            self.spans += outcomes.spans
+            self.stale += not outcomes.fresh
+            if stored_between:
+                self.state.memory = from_bytes(to_bytes(self.state.memory))
+        return self
+
+    @property
+    def ids(self) -> list[str]:
+        return [event.event_id for event in self.events]
