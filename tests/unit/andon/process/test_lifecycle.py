@@ -13,7 +13,7 @@ import pytest
 ROLE = """
 import asyncio, sys, time
 from andon.errors import ConfigError, FatalError
-from andon.lifecycle import Life, run
+from andon.process.lifecycle import Life, run
 from andon.settings import HttpSettings, RunSettings, Settings
 
 async def patient(life: Life) -> None:
