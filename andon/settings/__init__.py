@@ -1,0 +1,41 @@
+"""line.yaml and ANDON_* -> Settings; the only reader of the environment.
+
+One file describes a line. `ANDON_SECTION__KEY` overrides a key of it; `${VAR}` in it reads a secret from the
+environment, `${file:PATH}` one from a file. Each field's text gives its unit and the reason for its default.
+"""
+
+from andon.settings.cameras import CameraSettings, HealthSettings
+from andon.settings.ingest import SpoolSettings
+from andon.settings.judgement import CameraPartSettings, DefectClass, DefectSettings, Line, PartSettings
+from andon.settings.kafka import KafkaSettings
+from andon.settings.line import Settings
+from andon.settings.process import HttpSettings, RunSettings
+from andon.settings.redis import RedisSettings
+from andon.settings.section import PoolName, Positive, Section
+from andon.settings.sinks import EvidenceSettings, SinkSettings
+from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, WorkerSettings
+
+__all__ = [
+    "BatchSettings",
+    "CameraPartSettings",
+    "CameraSettings",
+    "DefectClass",
+    "DefectSettings",
+    "EvidenceSettings",
+    "HealthSettings",
+    "HttpSettings",
+    "KafkaSettings",
+    "Line",
+    "ModelSettings",
+    "PartSettings",
+    "PoolName",
+    "PoolSettings",
+    "Positive",
+    "RedisSettings",
+    "RunSettings",
+    "Section",
+    "Settings",
+    "SinkSettings",
+    "SpoolSettings",
+    "WorkerSettings",
+]

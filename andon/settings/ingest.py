@@ -1,0 +1,20 @@
+"""What an ingester keeps on disk while the broker is away."""
+
+from pydantic import Field
+
+from andon.settings.section import Section
+
+
+class SpoolSettings(Section):
+    """Where frames of `lossless` cameras wait when the broker is away for longer than the mailbox lasts."""
+
+    folder: str = "andon-data/spool"
+    """On a disk of this machine; each camera has a folder in it."""
+    max_bytes: int = Field(default=4_000_000_000, ge=0)
+    """Bytes of all spools together; the `lossless` cameras of an ingester have equal shares. 0: no spool; frames that
+    find no room are shed. 4 GB: four cameras with 25 frames of 100 KB a second for 400 s."""
+    segment_bytes: int = Field(default=16_000_000, ge=100_000)
+    """Bytes of a file. Disk space comes back one file at a time, and after a crash at most one file is sent twice."""
+    fsync: bool = False
+    """False: spooled frames outlive the process, however it dies. True: they outlive a power cut, too, and each frame
+    waits for the disk."""

@@ -1,0 +1,68 @@
+"""The root of line.yaml: every section, and the rules that hold between sections."""
+
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from andon.settings.cameras import CameraSettings, HealthSettings
+from andon.settings.ingest import SpoolSettings
+from andon.settings.judgement import DefectSettings, PartSettings
+from andon.settings.kafka import KafkaSettings
+from andon.settings.process import HttpSettings, RunSettings
+from andon.settings.redis import RedisSettings
+from andon.settings.section import PoolName, Section
+from andon.settings.sinks import SinkSettings
+from andon.settings.workers import PoolSettings, WorkerSettings
+
+
+class Settings(Section):
+    line: str = "line"
+    """The line's name, on the board and in alerts."""
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    cameras: tuple[CameraSettings, ...] = ()
+    spool: SpoolSettings = SpoolSettings()
+    health: HealthSettings = HealthSettings()
+    pools: dict[PoolName, PoolSettings] = Field(default={"default": PoolSettings()})
+    worker: WorkerSettings = WorkerSettings()
+    sinks: SinkSettings = SinkSettings()
+    defects: DefectSettings = DefectSettings()
+    parts: PartSettings | None = None
+    """None: parts are not followed, and there are no verdicts on them."""
+    http: HttpSettings = HttpSettings()
+    run: RunSettings = RunSettings()
+
+    @field_validator("cameras")
+    @classmethod
+    def _unique_cameras(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
+        seen: set[str] = set()
+        for camera in cameras:
+            if camera.id in seen:
+                raise ValueError(f"camera {camera.id!r} is there twice")
+            seen.add(camera.id)
+        return cameras
+
+    @model_validator(mode="after")
+    def _known_pools(self) -> Self:
+        for camera in self.cameras:
+            if camera.pool not in self.pools:
+                known = ", ".join(self.pools)
+                raise ValueError(f"camera {camera.id!r} is in pool {camera.pool!r}; the pools are: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _part_is_no_defect(self) -> Self:
+        if self.parts is not None and self.parts.label in self.defects.classes:
+            raise ValueError(f"the class {self.parts.label!r} is the part's (parts.class), and in defects.classes")
+        return self
+
+    def pool_topic(self, pool: str) -> str:
+        """The frames topic of a pool."""
+        return self.kafka.frames_topic if pool == "default" else f"{self.kafka.frames_topic}.{pool}"
+
+    def worker_group(self, pool: str) -> str:
+        return f"{self.kafka.group_prefix}.workers.{pool}"
+
+    @property
+    def sink_group(self) -> str:
+        return f"{self.kafka.group_prefix}.sinks"

@@ -1,0 +1,20 @@
+"""What every process has: an address for its probes, a deadline and a log."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from andon.settings.section import Positive, Section
+
+
+class HttpSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    """The port of /livez, /readyz and /metrics. 0 takes a free one and logs it; a container sets it."""
+
+
+class RunSettings(Section):
+    drain_s: Positive = 20.0
+    """Seconds in which a stopping process may finish its work."""
+    log_format: Literal["logfmt", "json"] = "logfmt"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

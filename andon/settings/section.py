@@ -1,0 +1,15 @@
+"""The base class of every section of line.yaml, and the types that several sections use."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+
+
+class Section(BaseModel):
+    """Immutable. An unknown key is an error."""
+
+    # an unforeseen error must not show the input: it may be a password
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,0 +1,55 @@
+"""The pools of workers: a model and a batch for each, and the bounds of one worker process."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from andon.settings.section import Positive, Section
+
+
+class ModelSettings(Section):
+    weights: str = ""
+    """A YOLO model: ultralytics .pt, or an .onnx, an .engine or an OpenVINO folder exported from one."""
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """The sha256 that the weights file must have. A .pt is a pickle: it runs code when it is loaded."""
+    runtime: Literal["auto", "torch", "openvino", "onnx", "tensorrt"] = "auto"
+    """auto: an export is served by its own runtime. A .pt is served on a GPU by tensorrt or torch, elsewhere by
+    openvino, onnx or torch: the first that is installed."""
+    device: str = "auto"
+    """auto, cpu, cuda:0, ..."""
+    imgsz: int | None = Field(default=None, ge=32, multiple_of=32)
+    """Side of the model's square input in pixels. None: the size that it was trained at."""
+    confidence: float = Field(default=0.25, gt=0, lt=1)
+    """Detections with a lower confidence are dropped."""
+    cache: str = "~/.cache/andon/models"
+    """Exports made on this machine, by model digest, library version and hardware."""
+
+
+class BatchSettings(Section):
+    size: int = Field(default=8, ge=1)
+    """Frames of a full batch."""
+    max_wait_ms: Positive = 20.0
+    """Milliseconds that the first frame of a batch waits at most; then the batch closes, full or not."""
+
+
+class PoolSettings(Section):
+    """One model, one frames topic, one consumer group, and the workers in it."""
+
+    model: ModelSettings = ModelSettings()
+    batch: BatchSettings = BatchSettings()
+
+
+class WorkerSettings(Section):
+    max_in_flight: int = Field(default=128, ge=1)
+    """Frames between fetch and the broker's acknowledgement of their inspections. Bounds memory and redelivery."""
+    max_in_flight_bytes: int = Field(default=256_000_000, ge=1_000_000)
+    """The same bound in bytes."""
+    decode_threads: int = Field(default=2, ge=1)
+    max_frame_bytes: int = Field(default=8_000_000, ge=1_000)
+    """A larger picture, in bytes, is quarantined."""
+    max_frame_pixels: int = Field(default=40_000_000, ge=1_000)
+    """A picture with more pixels is quarantined before it is decoded."""
+    quarantine_limit: int = Field(default=100, ge=1)
+    """A worker stops after this many quarantined records within quarantine_window_s, because a bad release must not
+    quarantine a line. Pictures that the camera itself delivered broken do not count."""
+    quarantine_window_s: Positive = 60.0
