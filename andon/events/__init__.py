@@ -1,0 +1,102 @@
+"""What happened, as data. The core emits events; logs and metrics are two subscribers that it knows nothing of.
+
+Every duration is in seconds.
+"""
+
+from andon.events.event import Emit, Event, Level, fan_out, silent
+from andon.events.ingest import (
+    CameraChanged,
+    CameraResized,
+    FrameCaptured,
+    FrameCorrupt,
+    FramePublished,
+    FramesShed,
+    SpoolDamaged,
+    SpoolDrained,
+    SpoolFailed,
+    SpoolFilling,
+    SpoolFound,
+)
+from andon.events.process import (
+    KafkaNoise,
+    ProcessReady,
+    ProcessStarted,
+    ProcessStopped,
+    ProcessStopping,
+    Retrying,
+)
+from andon.events.sinks import (
+    AlertSent,
+    BatchAccounted,
+    DefectChanged,
+    EpochOpened,
+    EvidenceStored,
+    OutboxGivenUp,
+    PartJudged,
+    SinkFailed,
+    SinkWrote,
+    WriteRefused,
+)
+from andon.events.stream import (
+    CommitRefused,
+    OffsetsCommitted,
+    PartitionsAssigned,
+    PartitionsRevoked,
+    Paused,
+    RecordsDone,
+    RecordsExpired,
+    RecordsReceived,
+)
+from andon.events.workers import (
+    BatchInferred,
+    FrameInspected,
+    ModelLoaded,
+    RecordQuarantined,
+)
+
+__all__ = [
+    "AlertSent",
+    "BatchAccounted",
+    "BatchInferred",
+    "CameraChanged",
+    "CameraResized",
+    "CommitRefused",
+    "DefectChanged",
+    "Emit",
+    "EpochOpened",
+    "Event",
+    "EvidenceStored",
+    "FrameCaptured",
+    "FrameCorrupt",
+    "FrameInspected",
+    "FramePublished",
+    "FramesShed",
+    "KafkaNoise",
+    "Level",
+    "ModelLoaded",
+    "OffsetsCommitted",
+    "OutboxGivenUp",
+    "PartJudged",
+    "PartitionsAssigned",
+    "PartitionsRevoked",
+    "Paused",
+    "ProcessReady",
+    "ProcessStarted",
+    "ProcessStopped",
+    "ProcessStopping",
+    "RecordQuarantined",
+    "RecordsDone",
+    "RecordsExpired",
+    "RecordsReceived",
+    "Retrying",
+    "SinkFailed",
+    "SinkWrote",
+    "SpoolDamaged",
+    "SpoolDrained",
+    "SpoolFailed",
+    "SpoolFilling",
+    "SpoolFound",
+    "WriteRefused",
+    "fan_out",
+    "silent",
+]

@@ -1,0 +1,58 @@
+"""Events of every process: its life, and its retries."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from andon.events.event import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStarted(Event):
+    name: ClassVar[str] = "process.started"
+    role: str
+    version: str
+    http: str
+    """host:port of /livez, /readyz and /metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReady(Event):
+    name: ClassVar[str] = "process.ready"
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStopping(Event):
+    name: ClassVar[str] = "process.stopping"
+    role: str
+    signal: str
+    drain_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStopped(Event):
+    name: ClassVar[str] = "process.stopped"
+    role: str
+    drained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """Something outside is away; the next attempt follows after `after_s`."""
+
+    name: ClassVar[str] = "retry"
+    level: ClassVar[Level] = "warning"
+    what: str
+    error: str
+    attempt: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaNoise(Event):
+    """Lines that the Kafka client logged: the latest one, and how many there were."""
+
+    name: ClassVar[str] = "kafka.client"
+    level: ClassVar[Level] = "warning"
+    message: str
+    count: int

@@ -1,0 +1,106 @@
+"""Events of sinks: the store, the verdicts and the channels."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from andon.events.event import Event, Level
+from andon.messages import PartOutcome, Severity, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAccounted(Event):
+    name: ClassVar[str] = "batch.accounted"
+    level: ClassVar[Level] = "debug"
+    partition: int
+    records: int
+    redelivered: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRefused(Event):
+    """The store refused a batch: another sink owns this partition now."""
+
+    name: ClassVar[str] = "store.refused"
+    level: ClassVar[Level] = "warning"
+    partition: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochOpened(Event):
+    """The topic's log is not the one that the store knows: the broker came back empty, or is another one."""
+
+    name: ClassVar[str] = "log.epoch"
+    level: ClassVar[Level] = "warning"
+    topic: str
+    partition: int
+    epoch: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefectChanged(Event):
+    name: ClassVar[str] = "defect.changed"
+    camera: str
+    defect: str
+    transition: Transition
+    label: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class PartJudged(Event):
+    name: ClassVar[str] = "part.judged"
+    level: ClassVar[Level] = "debug"
+    camera: str
+    part: str
+    verdict: PartOutcome
+    reason: str
+    """Why the verdict is unknown; empty for the other verdicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkWrote(Event):
+    """One write to the outside: the live state in Redis, evidence, or an alert channel."""
+
+    name: ClassVar[str] = "sink.wrote"
+    level: ClassVar[Level] = "debug"
+    sink: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFailed(Event):
+    name: ClassVar[str] = "sink.failed"
+    level: ClassVar[Level] = "warning"
+    sink: str
+    error: str
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSent(Event):
+    name: ClassVar[str] = "alert.sent"
+    channel: str
+    event_id: str
+    latency_s: float
+    """From the capture of the frame that caused it to the channel's acknowledgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxGivenUp(Event):
+    """An event that its channel can never send. It is given up so that it does not block the events behind it."""
+
+    name: ClassVar[str] = "outbox.given_up"
+    level: ClassVar[Level] = "error"
+    channel: str
+    event_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceStored(Event):
+    name: ClassVar[str] = "evidence.stored"
+    defect: str
+    outcome: Literal["stored", "expired"]

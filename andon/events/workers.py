@@ -1,0 +1,53 @@
+"""Events of workers: the model, batches and frames."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from andon.errors import QuarantineReason
+from andon.events.event import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded(Event):
+    name: ClassVar[str] = "model.loaded"
+    weights: str
+    digest: str
+    runtime: str
+    device: str
+    classes: int
+    imgsz: int
+    warm_up_s: float
+    precision: str = ""
+    """fp32, fp16 or int8. Empty: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInferred(Event):
+    name: ClassVar[str] = "batch.inferred"
+    level: ClassVar[Level] = "debug"
+    size: int
+    wait_s: float
+    """From the batch's first frame to its closing."""
+    infer_s: float
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInspected(Event):
+    name: ClassVar[str] = "frame.inspected"
+    level: ClassVar[Level] = "debug"
+    camera: str
+    detections: int
+    decode_s: float
+    latency_s: float
+    """From capture to the broker's acknowledgement of the inspection."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuarantined(Event):
+    name: ClassVar[str] = "record.quarantined"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    reason: QuarantineReason
+    where: str
+    error: str
