@@ -17,10 +17,10 @@ import click
 import psutil
 from rich.console import Console
 
-from bench.plots import draw
-from bench.report import Findings, Report
-from bench.room import Room
-from bench.servers import Servers, servers
+from bench.harness.context import Room
+from bench.harness.plots import draw
+from bench.harness.report import Findings, Report
+from bench.harness.servers import Servers, servers
 
 LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
 WIDTH = 140
@@ -32,24 +32,32 @@ class Measurement:
     """`bench.MODULE.measure(room) -> Findings`, and the ratios that it gives."""
 
     name: str
+    module: str
+    """Below `bench`."""
     keys: tuple[str, ...]
     asked: bool = False
     """Only where the command line names it."""
 
     def measure(self, room: Room) -> Findings:
-        measure: Callable[[Room], Findings] = importlib.import_module(f"bench.{self.name}").measure
+        measure: Callable[[Room], Findings] = importlib.import_module(f"bench.{self.module}").measure
         return measure(room)
 
 
 MEASUREMENTS = (
-    Measurement("worker", ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")),
-    Measurement("line", ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")),
-    Measurement("latency", ("p99_vs_window_plus_inference",)),
-    Measurement("scaling", ("scaling_8_workers",)),
-    Measurement("cameras", ()),
-    Measurement("spike", ("spike_drain_vs_ideal",)),
-    Measurement("growth", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
-    Measurement("peers.roboflow", (), asked=True),
+    Measurement(
+        "worker",
+        "measurements.worker_throughput",
+        ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model"),
+    ),
+    Measurement(
+        "line", "measurements.line_cost", ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")
+    ),
+    Measurement("latency", "measurements.latency", ("p99_vs_window_plus_inference",)),
+    Measurement("scaling", "measurements.worker_scaling", ("scaling_8_workers",)),
+    Measurement("cameras", "measurements.camera_fairness", ()),
+    Measurement("spike", "measurements.arrival_spike", ("spike_drain_vs_ideal",)),
+    Measurement("growth", "measurements.cost_and_memory", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
+    Measurement("peers.roboflow", "peers.roboflow", (), asked=True),
 )
 
 

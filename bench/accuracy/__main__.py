@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 
 from bench.__main__ import WIDTH, machine
-from bench.accuracy import boxes, events, lines, verdicts
-from bench.accuracy.findings import AIMS, Accuracy, Speed
-from bench.accuracy.line import Said, run
-from bench.accuracy.lines import Watched
-from bench.report import rows_table
-from bench.room import Room
-from bench.servers import servers
+from bench.accuracy import box_precision, event_score, line_clips, verdict_matching
+from bench.accuracy.line_clips import Watched
+from bench.accuracy.line_run import Said, run
+from bench.accuracy.report import AIMS, Accuracy, Speed
+from bench.harness.context import Room
+from bench.harness.report import rows_table
+from bench.harness.servers import servers
 from sample_streams import model_card
 
 PARTS = 80
@@ -61,7 +61,7 @@ def drawn(room: Room, parts: int) -> list[Watched]:
     """Clips of the lines, written into a folder of the room."""
     folder = room.new_folder("clips")
     room.say("drawing ...")
-    return lines.draw_all(folder, lines.specs(parts))
+    return line_clips.draw_all(folder, line_clips.specs(parts))
 
 
 def judged(watched: Sequence[Watched], said: Said, cache: Path) -> Accuracy:
@@ -71,13 +71,13 @@ def judged(watched: Sequence[Watched], said: Said, cache: Path) -> Accuracy:
     at_speed = [
         _speed(speed, [one for one in watched if one.parts_per_minute == speed], said, cache) for speed in speeds
     ]
-    return Accuracy(at_speed, boxes.measured(truths, said.inspections, cache))
+    return Accuracy(at_speed, box_precision.measured(truths, said.inspections, cache))
 
 
 def _speed(speed: int, watched: Sequence[Watched], said: Said, cache: Path) -> Speed:
     truths = {item.camera_id: item.truth for item in watched}
     matched = [
-        verdicts.match(name, truth, [one for one in said.verdicts if one.camera_id == name])
+        verdict_matching.match(name, truth, [one for one in said.verdicts if one.camera_id == name])
         for name, truth in truths.items()
     ]
     seen = [one for one in said.inspections if one.camera_id in truths]
@@ -85,8 +85,8 @@ def _speed(speed: int, watched: Sequence[Watched], said: Said, cache: Path) -> S
         parts_per_minute=speed,
         parts=[part for camera in matched for part in camera.parts],
         ghosts=[ghost.verdict for camera in matched for ghost in camera.ghosts],
-        events=events.by_class(truths, seen, said.defects),
-        boxes=boxes.measured(truths, seen, cache),
+        events=event_score.by_class(truths, seen, said.defects),
+        boxes=box_precision.measured(truths, seen, cache),
     )
 
 

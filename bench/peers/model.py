@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from andon.settings import ModelSettings
-from bench import clips
+from bench.harness import clips
 from sample_streams import model_card
 from workers.runtimes.cache import cached_export
 from workers.runtimes.ultralytics_model import import_ultralytics

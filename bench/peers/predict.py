@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from bench import contender
-from bench.contender import Meter, Result
+from bench.harness import contender
+from bench.harness.contender import Meter, Result
 from bench.peers.model import ASK, use_threads, yolo
 
 

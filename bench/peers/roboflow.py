@@ -10,9 +10,9 @@ import sys
 import venv
 from pathlib import Path
 
-from bench.clips import MODEL
-from bench.report import Findings
-from bench.room import Room
+from bench.harness.clips import MODEL
+from bench.harness.context import Room
+from bench.harness.report import Findings
 
 PACKAGE = "inference"
 INSTALL_S = 120.0

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from aiokafka import AIOKafkaConsumer
 
-from bench import contender
-from bench.contender import Meter, Result
+from bench.harness import contender
+from bench.harness.contender import Meter, Result
 from bench.peers.model import ASK, first, use_threads, yolo
 
 

@@ -13,9 +13,9 @@ from andon.errors import FatalError
 from andon.settings import KafkaSettings, RedisSettings
 from bench import __main__ as command
 from bench.__main__ import MEASUREMENTS, Measurement
-from bench.report import AIMS, Findings, Ratio, Report
-from bench.room import Room
-from bench.servers import Servers
+from bench.harness.context import Room
+from bench.harness.report import AIMS, Findings, Ratio, Report
+from bench.harness.servers import Servers
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def room(tmp_path: Path) -> Room:
 
 
 def standing_in(monkeypatch: pytest.MonkeyPatch, measure: Callable[[Room], Findings]) -> Measurement:
-    monkeypatch.setitem(sys.modules, "bench.standin", SimpleNamespace(measure=measure))
-    return Measurement("standin", ("worker_vs_bare",))
+    monkeypatch.setitem(sys.modules, "bench.measurements.standin", SimpleNamespace(measure=measure))
+    return Measurement("standin", "measurements.standin", ("worker_vs_bare",))
 
 
 def test_the_measurements_give_every_ratio_that_is_aimed_at_once() -> None:

@@ -1,0 +1,65 @@
+"""A worker whose detector takes a fixed time a batch, as a GPU would: it sleeps, on the detector's thread.
+
+Everything around it is Andon's own worker. So the plumbing is what is measured, and eight workers fit on two cores.
+
+    python -m bench.harness.sleeping_worker -c line.yaml --batch-ms 160
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+
+from andon.cli import config_option
+from andon.config import load
+from andon.process import lifecycle
+from andon.settings import PoolSettings
+from sample_streams.spec import CLASSES
+from workers.detector import Detector, Found, ModelInfo, Picture
+from workers.role import work as inspect
+
+_INFO = ModelInfo("0" * 64, "sleeping", "none", 160, CLASSES)
+"""It knows what the demo's model knows: a line.yaml names classes, and a worker does not start without them."""
+
+
+class SleepingDetector:
+    """Sees nothing in any picture, and takes `batch_s` to do so, however many there are."""
+
+    def __init__(self, batch_s: float) -> None:
+        self._batch_s = batch_s
+
+    @property
+    def info(self) -> ModelInfo:
+        return _INFO
+
+    def warm_up(self) -> None:
+        """There is nothing that only the first batch would wait for."""
+
+    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+        time.sleep(self._batch_s)
+        return [_nothing() for _ in pictures]
+
+
+def _nothing() -> Found:
+    return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+
+@click.command()
+@config_option()
+@click.option("--batch-ms", type=click.FloatRange(0), required=True, help="How long the detector takes for a batch.")
+def work(path: Path, batch_ms: float) -> None:
+    """`andon work` with the sleeping detector in the model's place."""
+
+    def sleeping(_pool: PoolSettings, _name: str) -> Detector:
+        return SleepingDetector(batch_ms / 1000)
+
+    role = partial(inspect, pool_name="default", open_detector=sleeping)
+    sys.exit(lifecycle.run("work", role, load(path)))
+
+
+if __name__ == "__main__":
+    work()
