@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics, served by a thread of its own: a hung event loop is told, not hung upon."""
+"""Serves /livez, /readyz and /metrics on a thread of its own, so that a hung event loop is reported, not waited for."""
 
 import socket
 import threading
@@ -9,8 +9,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from andon.clock import Clock
 from andon.errors import ConfigError
+from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 
 LIVE_S = 10.0
@@ -18,19 +18,15 @@ LIVE_S = 10.0
 
 
 class Health:
-    """Alive: the loop turned lately. Ready: the role said so. Written by the loop, read by the server's threads."""
+    """Live: the loop turned lately and no call hangs. Ready: the role said so. Any thread may read it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._beat = clock.monotonic()
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
         self.ready = False
-
-    def beat(self) -> None:
-        self._beat = self._clock.monotonic()
 
     @property
     def live(self) -> bool:
-        return self._clock.monotonic() - self._beat < LIVE_S
+        return self._watchdog.silent_s < LIVE_S and self._watchdog.overdue() is None
 
 
 class HealthServer:

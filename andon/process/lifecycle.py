@@ -1,7 +1,8 @@
 """How every role lives: signals, readiness, drain deadline, /livez /readyz /metrics.
 
 A role is one coroutine that runs until `life.stop` is set, then finishes what it holds and returns. A first SIGTERM or
-SIGINT sets `stop`; when the drain deadline passes, or at a second signal, the role is cancelled.
+SIGINT sets `stop`; when the drain deadline passes, or at a second signal, the role is cancelled. `FORCE_S` later the
+process ends, whatever its threads still do. A call that hangs ends it in the same way (see `watchdog`).
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from andon.events import Emit, ProcessReady, ProcessStarted, ProcessStopped, Pro
 from andon.process.health import Health, HealthServer
 from andon.process.log import EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
+from andon.process.watchdog import FORCE_S, Guard, Overdue, Watchdog, end
 from andon.settings import Settings
 
 BEAT_S = 0.5
@@ -36,6 +38,8 @@ class Life:
     emit: Emit
     metrics: Metrics
     health: Health
+    watchdog: Watchdog
+    """Wrap each call in its `limit` that can block a thread for ever. Never join such a thread."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self) -> None:
@@ -53,9 +57,18 @@ Role = Callable[[Life], Awaitable[None]]
 
 def run(name: str, role: Role, settings: Settings) -> int:
     """Live as `name` until told to stop. Returns the exit code: 0 drained, 1 failed, 2 a mistake in the settings."""
+    clock = SystemClock()
+    watchdog = Watchdog(clock, settings.run.loop_timeout_s)
+    code = _run(name, role, settings, watchdog)
+    if watchdog.busy:  # the interpreter would wait for that thread
+        end(code)
+    return code
+
+
+def _run(name: str, role: Role, settings: Settings, watchdog: Watchdog) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # half of asyncio's own cost
-            return runner.run(_live(name, role, settings))
+            return runner.run(_live(name, role, settings, watchdog))
     except BaseExceptionGroup as group:
         error = _told(group)
         if error is None:
@@ -67,18 +80,18 @@ def run(name: str, role: Role, settings: Settings) -> int:
         return 130
 
 
-async def _live(name: str, role: Role, settings: Settings) -> int:
+async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -> int:
     clock = SystemClock()
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
     emit = fan_out(EventLog(settings.run.log_level, settings.run.log_format, name, clock), metrics)
-    life = Life(name, settings, clock, emit, metrics, Health(clock))
+    life = Life(name, settings, clock, emit, metrics, Health(watchdog), watchdog)
     undo = adopt_client_logs(emit, clock)
     with HealthServer(settings.http, life.health, registry) as server:
         emit(ProcessStarted(name, __version__, f"{settings.http.host}:{server.port}"))
-        beat = asyncio.create_task(_beat(life.health), name="lifecycle.beat")
+        beat = asyncio.create_task(_beat(watchdog), name="lifecycle.beat")
         try:
             return await _until_stopped(life, role)
         finally:
@@ -88,9 +101,17 @@ async def _live(name: str, role: Role, settings: Settings) -> int:
 
 async def _until_stopped(life: Life, role: Role) -> int:
     task = asyncio.ensure_future(role(life))
-    stopping = _Signals(life, task)
-    with stopping:
+    loop = asyncio.get_running_loop()
+
+    def hung(overdue: Overdue) -> None:
+        sys.stderr.write(f"andon {life.role}: {overdue}\n")
+        loop.call_soon_threadsafe(task.cancel)
+
+    guard = Guard(life.watchdog, life.clock, hung)
+    guard.start()
+    with _Signals(life, task, guard):
         await asyncio.wait({task})
+    guard.stop()
     drained = not task.cancelled()
     life.emit(ProcessStopped(life.role, drained))
     if task.cancelled():
@@ -102,9 +123,10 @@ async def _until_stopped(life: Life, role: Role) -> int:
 class _Signals:
     """The first signal asks, the drain deadline or the second one forces."""
 
-    def __init__(self, life: Life, task: asyncio.Future[None]) -> None:
+    def __init__(self, life: Life, task: asyncio.Future[None], guard: Guard) -> None:
         self._life = life
         self._task = task
+        self._guard = guard
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -121,16 +143,18 @@ class _Signals:
     def _on(self, number: signal.Signals) -> None:
         if self._life.stop.is_set():
             self._task.cancel()
+            self._guard.end_within(FORCE_S)
             return
         drain_s = self._life.settings.run.drain_s
+        self._guard.end_within(drain_s + FORCE_S)
         self._life.emit(ProcessStopping(self._life.role, number.name, drain_s))
         self._life.stop.set()
         self._deadline = self._loop.call_later(drain_s, self._task.cancel)
 
 
-async def _beat(health: Health) -> None:
+async def _beat(watchdog: Watchdog) -> None:
     while True:
-        health.beat()
+        watchdog.beat()
         await asyncio.sleep(BEAT_S)
 
 

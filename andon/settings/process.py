@@ -16,5 +16,7 @@ class HttpSettings(Section):
 class RunSettings(Section):
     drain_s: Positive = 20.0
     """Seconds in which a stopping process may finish its work."""
+    loop_timeout_s: Positive = 60.0
+    """Seconds without a turn of the event loop, past which the process ends. 60: far above any pause ever measured."""
     log_format: Literal["logfmt", "json"] = "logfmt"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -230,7 +230,7 @@ def test_a_crash_tells_no_secret(crash: str, tmp_path: Path) -> None:
     program = f"""
         import asyncio, sys
         from pathlib import Path
-        from andon import lifecycle
+        from andon.process import lifecycle
         from andon.config import load
 
         async def fail(life):

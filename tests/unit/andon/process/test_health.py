@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from andon.process.health import LIVE_S, Health, HealthServer
+from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 from tests.fakes import FakeClock
 
@@ -16,8 +17,13 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def health(clock: FakeClock) -> Health:
-    return Health(clock)
+def watchdog(clock: FakeClock) -> Watchdog:
+    return Watchdog(clock)
+
+
+@pytest.fixture
+def health(watchdog: Watchdog) -> Health:
+    return Health(watchdog)
 
 
 @pytest.fixture
@@ -35,12 +41,25 @@ def status(url: str) -> int:
         return error.code
 
 
-def test_a_loop_that_hangs_turns_livez_and_readyz_red(clock: FakeClock, health: Health, address: str) -> None:
+def test_a_loop_that_hangs_turns_livez_and_readyz_red(
+    clock: FakeClock, watchdog: Watchdog, health: Health, address: str
+) -> None:
     health.ready = True
     assert (status(f"{address}/livez"), status(f"{address}/readyz")) == (200, 200)
     clock.advance(LIVE_S + 1)
     assert (status(f"{address}/livez"), status(f"{address}/readyz")) == (503, 503)
-    health.beat()
+    watchdog.beat()
+    assert status(f"{address}/livez") == 200
+
+
+def test_a_call_past_its_limit_turns_livez_and_readyz_red(
+    clock: FakeClock, watchdog: Watchdog, health: Health, address: str
+) -> None:
+    health.ready = True
+    with watchdog.limit("the model", 2.0):
+        assert status(f"{address}/livez") == 200
+        clock.advance(3)
+        assert (status(f"{address}/livez"), status(f"{address}/readyz")) == (503, 503)
     assert status(f"{address}/livez") == 200
 
 

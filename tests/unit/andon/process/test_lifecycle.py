@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 ROLE = """
-import asyncio, sys, time
+import asyncio, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
 from andon.errors import ConfigError, FatalError
 from andon.process.lifecycle import Life, run
 from andon.settings import HttpSettings, RunSettings, Settings
@@ -39,7 +40,29 @@ async def hung(life: Life) -> None:
     life.ready()
     time.sleep(60)
 
-settings = Settings(run=RunSettings(drain_s=float(sys.argv[2])), http=HttpSettings(port=int(sys.argv[3])))
+def blocked(life: Life, limit_s: float) -> None:
+    with life.watchdog.limit("the model", limit_s, "worker.inference_timeout_s"):
+        threading.Event().wait()
+
+async def stuck(life: Life) -> None:
+    with ThreadPoolExecutor(1) as thread:  # joins its thread, which never returns
+        asyncio.get_running_loop().run_in_executor(thread, blocked, life, 1000.0)
+        life.ready()
+        await life.stop.wait()
+
+async def left(life: Life) -> None:
+    thread = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().run_in_executor(thread, blocked, life, 1000.0)
+    life.ready()
+    await life.stop.wait()
+    thread.shutdown(wait=False)
+
+async def overdue(life: Life) -> None:
+    life.ready()
+    await asyncio.get_running_loop().run_in_executor(None, blocked, life, 0.5)
+
+run_settings = RunSettings(drain_s=float(sys.argv[2]), loop_timeout_s=1)
+settings = Settings(run=run_settings, http=HttpSettings(port=int(sys.argv[3])))
 sys.exit(run("test", globals()[sys.argv[1]], settings))
 """
 
@@ -94,6 +117,35 @@ def test_a_second_signal_forces() -> None:
         assert "process.stopping" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 1
+
+
+@pytest.mark.parametrize("drain_s", [0.2, 1000])
+def test_a_role_that_joins_a_blocked_thread_ends_all_the_same(drain_s: float) -> None:
+    with living("stuck", drain_s) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1
+
+
+def test_a_thread_that_is_left_behind_does_not_hold_the_exit_up() -> None:
+    with living("left") as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "line"),
+    [
+        ("overdue", "andon test: the model has not returned for 0.5 s (worker.inference_timeout_s)"),
+        ("hung", "andon test: the event loop has not returned for 1 s (run.loop_timeout_s)"),
+    ],
+)
+def test_a_call_that_hangs_ends_the_process_with_one_line(role: str, line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ROLE, role, "1000", "0"], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert f"{line}: the process ends and must be started again" in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
 
 
 def test_health_and_metrics_are_served_while_it_lives() -> None:
