@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults simulate fuzz bench bench-accuracy check setup clean
+.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check setup clean
 
 demo: setup
 	$(BIN)/andon demo
@@ -13,6 +13,12 @@ test: setup
 # Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
 test-faults: setup
 	$(BIN)/pytest tests/faults -m faults
+
+# Break the demo's line for MINUTES on the schedule of SEED; ANDON_KAFKA_HOME selects Apache Kafka, else the embedded broker runs.
+SEED ?= 1
+MINUTES ?= 5
+soak: setup
+	$(BIN)/python -m tests.soak --seed $(SEED) --minutes $(MINUTES)
 
 check: setup
 	$(BIN)/ruff check .

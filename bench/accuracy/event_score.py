@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.messages import Defect, Inspection
-from deploy.local.demo.truth import Watched, score
+from sample_streams.score import InspectedSession, score
 from sample_streams.truth import ClipTruth
 
 
@@ -39,7 +39,7 @@ def by_class(
             key = (one.camera_id, one.session)
             last[key] = max(one.seq, last.get(key, 0))
     ours = [defect for defect in raised if defect.camera_id in truths]
-    found = score(truths, [Watched(camera, session, seq) for (camera, session), seq in last.items()], ours)
+    found = score(truths, [InspectedSession(camera, session, seq) for (camera, session), seq in last.items()], ours)
     labels = {defect.defect_id: defect.label for defect in ours}
     real = Counter(
         defect.defect_class for truth in truths.values() for defect in truth.defects if defect.first_frame is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from andon.messages import CameraStatus, Defect, Inspection, Message
-from deploy.local.demo.tally import percentile
+from sample_streams.observer import percentile
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 Alerts = list[tuple[Defect, datetime]]

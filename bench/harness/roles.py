@@ -111,7 +111,7 @@ class Roles:
         while not reached():
             self.check()
             if time.monotonic() > deadline:
-                said = "; ".join(f"{name}: {child.last_words()}" for name, child in self._children.items())
+                said = "; ".join(f"{name}: {child.log_tail()}" for name, child in self._children.items())
                 raise FatalError(f"waited {timeout_s:.0f} s for {what}: {said}")
             time.sleep(poll_s)
 
@@ -119,7 +119,7 @@ class Roles:
         """Raises FatalError where a process has failed."""
         for name, child in self._children.items():
             if child.returncode not in (None, 0):
-                raise FatalError(f"{name} ended with {child.returncode}: {child.last_words()}")
+                raise FatalError(f"{name} ended with {child.returncode}: {child.log_tail()}")
 
     def stop(self, name: str) -> int | None:
         """As an orchestrator does; returns its exit code. Blocks until it has ended."""

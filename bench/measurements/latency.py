@@ -15,7 +15,7 @@ from bench.harness.realtime_line import Running, running
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Samples
 from bench.measurements.line_capacity import capacity_per_s
-from deploy.local.demo.tally import percentile
+from sample_streams.observer import percentile
 
 LOADS = (0.3, 0.7, 0.95)
 AIMED_AT = 0.7

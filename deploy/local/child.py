@@ -7,12 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local import leash
+from deploy.local import parent_death
 
 
-def leashed(command: Sequence[str]) -> list[str]:
+def bound_to_us(command: Sequence[str]) -> list[str]:
     """`command` (its first word an absolute path) such that it ends with the thread of ours that starts it."""
-    return [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
+    return [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
 
 
 class Child:
@@ -30,7 +30,7 @@ class Child:
         self.log = log
         with (log or Path(os.devnull)).open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - a list, no shell
-                leashed(command),
+                bound_to_us(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -65,12 +65,12 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log, in one line."""
-        return last_words(self.log) if self.log else ""
+        return log_tail(self.log) if self.log else ""
 
 
-def last_words(log: Path, lines: int = 3) -> str:
+def log_tail(log: Path, lines: int = 3) -> str:
     """The end of a log, in one line; empty if there is none."""
     if not log.exists():
         return ""

@@ -84,7 +84,7 @@ def _table(running: Line, plan: Plan) -> Table:
     # the address of a Redis that is not ours may hold a password
     redis = own.get("redis")
     table.add_row("redis", f"{HOST}:{redis.port}" if redis else "", _log_of(redis) or named)
-    stages = running.stages
+    stages = running.groups
     for role in (*stages.ingest.roles, *stages.workers.roles, *stages.sinks.roles):
         table.add_row(role.name, role.url, str(role.log))
     return table

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from andon.errors import ConfigError, FatalError
-from deploy.local.child import last_words
+from deploy.local.child import log_tail
 from deploy.local.server import HOST, Server, free_port, speaks_kafka
 
 FORMAT_S = 60.0
@@ -61,7 +61,7 @@ class ApacheKafka(Server):
                 timeout=FORMAT_S,
             )
         if done.returncode:
-            raise FatalError(f"{self._folder} can't be made Kafka's: {last_words(log)}")
+            raise FatalError(f"{self._folder} can't be made Kafka's: {log_tail(log)}")
 
     def _format_options(self) -> list[str]:
         """What else the folder is formatted with; for servers that need it (accounts)."""

@@ -14,9 +14,9 @@ from andon.settings import KafkaSettings, Settings
 from andon.stream.lag import group_lag
 from andon.stream.topics import ensure_topics
 from deploy.local.places import ANY, Places, Ports, places
-from deploy.local.process import Echo, Role, RoleProcess
+from deploy.local.role_process import Echo, Role, RoleProcess
 from deploy.local.server import HOST, free_port
-from deploy.local.supervisor import Patience, Stage, Supervisor
+from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
 
 WATCH_S = 1.0
 LAG_S = 2.0
@@ -39,17 +39,17 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
-    ingest: Stage
-    workers: Stage
-    sinks: Stage
+class RoleGroups:
+    ingest: RoleGroup
+    workers: RoleGroup
+    sinks: RoleGroup
 
 
 class Line:
     """Starts against the stream and stops with it, so that no frame ever waits for a stage that is not there."""
 
-    def __init__(self, stages: Stages, at: Places, supervisor: Supervisor, emit: Emit) -> None:
-        self.stages = stages
+    def __init__(self, stages: RoleGroups, at: Places, supervisor: Supervisor, emit: Emit) -> None:
+        self.groups = stages
         self.at = at
         self._supervisor = supervisor
         self._emit = emit
@@ -58,12 +58,12 @@ class Line:
         """Topics, sinks and workers; returns when all are ready, models loaded and warm. Raises FatalError."""
         await ensure_topics(self.at.settings, self._emit)
         async with asyncio.TaskGroup() as group:
-            for stage in (self.stages.sinks, self.stages.workers):
+            for stage in (self.groups.sinks, self.groups.workers):
                 group.create_task(self._supervisor.start(stage), name=f"start.{stage.name}")
 
     async def start_capture(self) -> None:
         """Ingest; returns when it runs, whether or not every camera answers."""
-        await self._supervisor.start(self.stages.ingest)
+        await self._supervisor.start(self.groups.ingest)
 
     async def fails(self) -> None:
         """Never returns. Raises FatalError when a server of ours has ended: what its memory held is gone."""
@@ -79,13 +79,13 @@ class Line:
 
     async def drain(self) -> bool:
         """Ingest, workers, sinks. Whether nothing was left behind."""
-        return await self._supervisor.drain([self.stages.ingest, self.stages.workers, self.stages.sinks])
+        return await self._supervisor.drain([self.groups.ingest, self.groups.workers, self.groups.sinks])
 
 
 class Lag:
     """How far a stage is behind, read every LAG_S: each reading opens connections of its own."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: RoleGroup) -> None:
         self._stage = stage
         self.records: int | None = None
         """None where it is not known."""
@@ -104,13 +104,13 @@ class Lag:
 @asynccontextmanager
 async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
     """Servers up, nothing else started yet; at the end whatever runs is killed, then the servers stop."""
-    patience = Patience(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
+    timeouts = Timeouts(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
     with places(plan.settings, plan.folder, plan.ports) as at:
-        async with Supervisor(emit, clock, patience, echo) as supervisor:
-            yield Line(stages(plan, at), at, supervisor, emit)
+        async with Supervisor(emit, clock, timeouts, echo) as supervisor:
+            yield Line(role_groups(plan, at), at, supervisor, emit)
 
 
-def stages(plan: Plan, at: Places) -> Stages:
+def role_groups(plan: Plan, at: Places) -> RoleGroups:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
     # On a broker of its own the line has to work off everything. A shared one keeps it, and others go on producing.
@@ -122,10 +122,10 @@ def stages(plan: Plan, at: Places) -> Stages:
         for pool in settings.pools
         for number in range(1, plan.workers + 1)
     ]
-    return Stages(
-        ingest=Stage("ingest", (_role(plan, at, "ingest", "ingest"),)),
-        workers=Stage("workers", tuple(workers), workers_lag),
-        sinks=Stage("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
+    return RoleGroups(
+        ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest"),)),
+        workers=RoleGroup("workers", tuple(workers), workers_lag),
+        sinks=RoleGroup("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
     )
 
 

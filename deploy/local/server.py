@@ -89,7 +89,7 @@ class Server:
         if _becomes_true(self._is_up, self.start_s):
             return ""
         self._child.kill()
-        return self._child.last_words() or "it said nothing"
+        return self._child.log_tail() or "it said nothing"
 
     def __exit__(self, *exc: object) -> None:
         if self._child is not None:

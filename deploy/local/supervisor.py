@@ -14,14 +14,14 @@ from andon.clock import Clock
 from andon.errors import AndonError, FatalError
 from andon.events import Emit
 from deploy.local.events import StageStopped
-from deploy.local.process import Echo, Role, RoleProcess
+from deploy.local.role_process import Echo, Role, RoleProcess
 
 PROBE_S = 0.25
 """Between two looks at a process or at a lag: neither can be waited for, only asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class RoleGroup:
     """Processes that stop together, once `behind` says 0. `behind` is asked for records; None: it can't tell now."""
 
     name: str
@@ -30,7 +30,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """Seconds: for a start (a first start may export a model), for a stage's backlog, for a process to end."""
 
     ready_s: float = 300.0
@@ -41,13 +41,13 @@ class Patience:
 class Supervisor:
     """`async with Supervisor(...) as supervisor:` keeps processes; whatever still runs at the end is killed."""
 
-    def __init__(self, emit: Emit, clock: Clock, patience: Patience, echo: Echo | None = None) -> None:
+    def __init__(self, emit: Emit, clock: Clock, timeouts: Timeouts, echo: Echo | None = None) -> None:
         self._emit = emit
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
         self._echo = echo
         self._group = asyncio.TaskGroup()
-        self._stages: dict[str, list[RoleProcess]] = {}
+        self._processes: dict[str, list[RoleProcess]] = {}
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -61,20 +61,20 @@ class Supervisor:
         try:
             await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
-            raise told(group) or group from None
+            raise first_andon_error(group) or group from None
 
     @property
     def processes(self) -> list[RoleProcess]:
         """In the order in which they were started."""
-        return [process for processes in self._stages.values() for process in processes]
+        return [process for processes in self._processes.values() for process in processes]
 
-    async def start(self, stage: Stage) -> None:
+    async def start(self, stage: RoleGroup) -> None:
         """Start a stage's processes and wait until all are ready.
 
         Raises FatalError when they are not within `ready_s`. A mistake in the settings fails the whole block.
         """
         processes = [RoleProcess(role, self._emit, self._echo) for role in stage.roles]
-        self._stages[stage.name] = processes
+        self._processes[stage.name] = processes
         for process in processes:
             self._group.create_task(process.keep(), name=process.role.name)
         for process in processes:
@@ -82,25 +82,25 @@ class Supervisor:
 
     async def _until_ready(self, process: RoleProcess) -> None:
         try:
-            async with asyncio.timeout(self._patience.ready_s):
+            async with asyncio.timeout(self._timeouts.ready_s):
                 await _until(process.ready)
         except TimeoutError:
-            waited = f"{self._patience.ready_s:.0f} s"
+            waited = f"{self._timeouts.ready_s:.0f} s"
             raise FatalError(f"{process.role.name} was not ready after {waited}: see {process.role.log}") from None
 
-    async def stop(self, stage: Stage) -> bool:
+    async def stop(self, stage: RoleGroup) -> bool:
         """Wait until the stage has no lag, then stop its processes. Whether both ended well; one not started has."""
-        if stage.name not in self._stages:
+        if stage.name not in self._processes:
             return True
         began = self._clock.monotonic()
         left = await self._worked_off(stage)
-        stopping = [process.stop(self._patience.stop_s) for process in self._stages[stage.name]]
+        stopping = [process.stop(self._timeouts.stop_s) for process in self._processes[stage.name]]
         codes = await asyncio.gather(*stopping)
         seconds = self._clock.monotonic() - began
         self._emit(StageStopped(stage.name, left, ",".join(str(code) for code in codes), seconds))
         return left == 0 and all(code == 0 for code in codes)
 
-    async def _worked_off(self, stage: Stage) -> int | None:
+    async def _worked_off(self, stage: RoleGroup) -> int | None:
         """The lag that is left: 0, unless `backlog_s` passed first."""
         behind = stage.behind
         if behind is None:
@@ -113,13 +113,13 @@ class Supervisor:
             return left == 0
 
         try:
-            async with asyncio.timeout(self._patience.backlog_s):
+            async with asyncio.timeout(self._timeouts.backlog_s):
                 await _until(worked_off)
         except TimeoutError:
             pass  # what is left is told by the caller
         return left
 
-    async def drain(self, stages: Sequence[Stage]) -> bool:
+    async def drain(self, stages: Sequence[RoleGroup]) -> bool:
         """Stop `stages` one after the other. Whether nothing was left behind."""
         ended_well = [await self.stop(stage) for stage in stages]
         return all(ended_well)
@@ -130,7 +130,7 @@ async def _until(check: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(PROBE_S)
 
 
-def told(group: BaseExceptionGroup[BaseException]) -> AndonError | None:
+def first_andon_error(group: BaseExceptionGroup[BaseException]) -> AndonError | None:
     """The first error that is made to be told to a user, if the group holds no other kind."""
     ours, rest = group.split(AndonError)
     first: BaseException | None = None if rest else ours

@@ -1,4 +1,4 @@
-"""A short `andon soak`: the line is killed, broken and emptied, and nothing is lost, counted twice or alerted twice."""
+"""A short soak: faults hit the line, and nothing is lost, counted twice or alerted twice."""
 
 import json
 import os
@@ -11,27 +11,28 @@ import pytest
 from tests import kafka_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+ROOT = Path(__file__).parents[2]
 MINUTES = 0.5
-"""A minute with the line's start and end."""
+"""With the line's start and end a run takes a minute."""
 ANYWHERE = ("kill_sink", "kill_worker", "empty_redis", "freeze_broker")
-"""No ingester is killed: what that one held in memory would be lost, and here nothing may be."""
+"""No ingester is killed: the frames in its memory would be lost, and this test allows no loss."""
 SEED = "9"
-"""Begins with the broker where it can be killed, then the sink: a busy machine gets no further in that time."""
+"""Its schedule begins with the broker, where that can be killed, and the sink: a busy machine gets no further."""
 OF_BROKER = {"embedded": ANYWHERE, "apache": (*ANYWHERE, "kill_broker")}
 
 
 @pytest.mark.parametrize("broker", OF_BROKER)
-def test_a_line_that_is_broken_again_and_again_loses_nothing_and_alerts_once(broker: str, tmp_path: Path) -> None:
+def test_a_line_under_repeated_faults_loses_nothing_and_alerts_once(broker: str, tmp_path: Path) -> None:
     environ = dict(os.environ)
     if broker == "embedded":
         environ.pop("ANDON_KAFKA_HOME", None)
     elif reason := kafka_server.missing():
         pytest.skip(reason)
     only = [word for kind in OF_BROKER[broker] for word in ("--only", kind)]
-    command = [sys.executable, "-m", "andon", "soak", "--seed", SEED, "--minutes", str(MINUTES), "--json", "soak.json"]
-    done = subprocess.run(
-        [*command, *only], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=390, check=False
-    )
+    options = ["--seed", SEED, "--minutes", str(MINUTES), "--json", str(tmp_path / "soak.json")]
+    folder = ["--dir", str(tmp_path / "soak")]
+    command = [sys.executable, "-m", "tests.soak", *options, *folder, *only]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=390, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "soak.json").read_text())
     assert result["complaints"] == []

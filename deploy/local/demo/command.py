@@ -15,16 +15,16 @@ from andon.config import load
 from andon.errors import ConfigError, FatalError
 from andon.events import Event, silent
 from deploy.local.audit import audit
-from deploy.local.demo import scene, watch
+from deploy.local.demo import line_yaml, watch
 from deploy.local.demo.report import Report, report, show
-from deploy.local.demo.table import Picture
+from deploy.local.demo.table import LiveTable
 from deploy.local.demo.table import show as keep_showing
-from deploy.local.demo.tally import Tally
-from deploy.local.demo.truth import score
 from deploy.local.folders import fresh_folder
 from deploy.local.interrupt import FORCED, Interrupt, alongside, run
 from deploy.local.line import Lag, Line, Plan, line
 from deploy.local.server import free_port
+from sample_streams.observer import Observer
+from sample_streams.score import score
 
 FIRST_FRAME_S = 60.0
 BACKLOG_S = 120.0
@@ -37,7 +37,7 @@ class Demo:
     port: int
     """Of the RTSP server."""
     seconds: float
-    tally: Tally
+    observer: Observer
     clock: Clock
     console: Console
 
@@ -65,11 +65,11 @@ def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | No
 def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
     port = free_port()
     config = folder / "line.yaml"
-    scene.write(scene.document(folder, port), config)
+    line_yaml.write(line_yaml.document(folder, port), config)
     settings = load(config)
-    tally = Tally([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
+    observer = Observer([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
     plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds))
-    return Demo(plan, port, seconds, tally, SystemClock(), Console())
+    return Demo(plan, port, seconds, observer, SystemClock(), Console())
 
 
 async def _demo(demo: Demo, json_file: Path | None) -> int:
@@ -94,7 +94,7 @@ async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
     """None: it was stopped before anything was to be seen."""
     console, plan = demo.console, demo.plan
     async with line(plan, partial(_tell, console), demo.clock) as running:
-        scene.write(scene.settled(scene.document(plan.folder, demo.port), running.at), plan.config)
+        line_yaml.write(line_yaml.with_addresses(line_yaml.document(plan.folder, demo.port), running.at), plan.config)
         console.print(f"four cameras, in {plan.folder}", highlight=False, soft_wrap=True)
         console.print("starting; the first time the model is exported for this machine: a minute")
         if not await interrupt.before(running.start_inspecting()):
@@ -111,25 +111,25 @@ def _tell(console: Console, event: Event) -> None:
 
 async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
     """Cameras on, watch, cameras off, drain; the watchers go on until the last alert has come."""
-    settings, tally = running.at.settings, demo.tally
-    lag = Lag(running.stages.workers)
-    showing = keep_showing(Picture(tally, lambda: lag.records), demo.console)
-    watching = (watch.inspections(settings, tally, silent), watch.alerts(settings, tally, demo.clock))
-    with scene.cameras(demo.port, demo.plan.folder / "logs" / "cameras.log"):
+    settings, observer = running.at.settings, demo.observer
+    lag = Lag(running.groups.workers)
+    showing = keep_showing(LiveTable(observer, lambda: lag.records), demo.console)
+    watching = (watch.inspections(settings, observer, silent), watch.alerts(settings, observer, demo.clock))
+    with line_yaml.cameras(demo.port, demo.plan.folder / "logs" / "cameras.log"):
         async with alongside(*watching):
             async with alongside(showing, lag.keep(), running.fails()):
                 await running.start_capture()
                 await interrupt.before(_until_seen(demo))
                 await running.drain()
                 await lag.read()
-            await watch.until_quiet(lambda: tally.inspected + len(tally.alerts))
+            await watch.until_quiet(lambda: observer.inspected + len(observer.alerts))
 
 
 async def _until_seen(demo: Demo) -> None:
     """Return `seconds` after the first inspection: connecting is not what is shown."""
     try:
         async with asyncio.timeout(FIRST_FRAME_S):
-            await watch.first_frame(demo.tally)
+            await watch.first_frame(demo.observer)
     except TimeoutError:
         logs = demo.plan.folder / "logs"
         raise FatalError(f"no frame was inspected within {FIRST_FRAME_S:.0f} s: see {logs}") from None
@@ -137,6 +137,6 @@ async def _until_seen(demo: Demo) -> None:
 
 
 async def _result(demo: Demo) -> Report:
-    tally = demo.tally
-    found = score(scene.truths(), tally.watched, tally.raised)
-    return report(await audit(demo.plan.config), tally, found, demo.plan.folder / "evidence")
+    observer = demo.observer
+    found = score(line_yaml.truths(), observer.sessions, observer.raised)
+    return report(await audit(demo.plan.config), observer, found, demo.plan.folder / "evidence")

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.demo.tally import Tally, percentile
-from deploy.local.demo.truth import Score
+from sample_streams.observer import Observer, percentile
+from sample_streams.score import Score
 
 OUTCOMES = ("inspected", "shed", "quarantined", "lost", "in_flight")
 LEDGER = ("captured", *OUTCOMES, "duplicates")
@@ -59,18 +59,18 @@ class Report:
         }
 
 
-def report(audit: Mapping[str, Any], tally: Tally, score: Score, evidence: Path) -> Report:
+def report(audit: Mapping[str, Any], observer: Observer, score: Score, evidence: Path) -> Report:
     """Put it together. `audit` is what `andon audit --json` said, `evidence` the folder of the pictures."""
     ledger = {key: int(audit["ledger"][key]) for key in LEDGER}
     # the account's own, or what stood in the log; and alerts that came twice
-    ledger["duplicates"] = max(ledger["duplicates"], tally.conflicts) + tally.repeated_alerts
+    ledger["duplicates"] = max(ledger["duplicates"], observer.conflicts) + observer.repeated_alerts
     return Report(
         ledger=ledger,
-        latency_ms={"inspection": _in_ms(tally.latencies_s), "alert": _in_ms(tally.alert_latencies_s)},
+        latency_ms={"inspection": _in_ms(observer.latencies_s), "alert": _in_ms(observer.alert_latencies_s)},
         score=score,
         evidence=sorted(path for path in evidence.rglob("*") if path.is_file()),
-        fps=round(tally.inspected / tally.seconds, 2) if tally.seconds else 0.0,
-        seconds=round(tally.seconds, 2),
+        fps=round(observer.inspected / observer.seconds, 2) if observer.seconds else 0.0,
+        seconds=round(observer.seconds, 2),
     )
 
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.demo.tally import CameraTally, Tally
+from sample_streams.observer import ObservedCamera, Observer
 
 REFRESH_S = 0.5
 LINE_S = 5.0
@@ -17,11 +17,11 @@ ALERTS = 5
 """How many of the last alerts are shown."""
 
 
-class Picture:
+class LiveTable:
     """What is shown. `lag` gives the records that the workers are behind, None where it is not known."""
 
-    def __init__(self, tally: Tally, lag: Callable[[], int | None]) -> None:
-        self._tally = tally
+    def __init__(self, observer: Observer, lag: Callable[[], int | None]) -> None:
+        self._tally = observer
         self._lag = lag
 
     def table(self) -> Group:
@@ -55,7 +55,7 @@ class Picture:
         return lines
 
 
-def _numbers(camera: CameraTally) -> tuple[str, ...]:
+def _numbers(camera: ObservedCamera) -> tuple[str, ...]:
     behind_ms = f"{camera.behind_s * 1000:.0f}"
     return f"{camera.fps:.1f}", str(camera.inspected), str(camera.other), behind_ms, str(camera.batch)
 
@@ -64,7 +64,7 @@ def _style(verdict: str) -> str:
     return {"ok": "green", "unknown": "yellow", "": "dim"}.get(verdict, "bold red")
 
 
-async def show(picture: Picture, console: Console) -> None:
+async def show(picture: LiveTable, console: Console) -> None:
     """Keep showing it until cancelled."""
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     block: AbstractContextManager[object] = live or nullcontext()

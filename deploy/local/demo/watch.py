@@ -13,24 +13,24 @@ from andon.settings import Settings
 from andon.stream.clients import admin, consumer, started
 from andon.stream.topics import partitions_of
 from andon.wire import Record, decode
-from deploy.local.demo.tally import Tally
+from sample_streams.observer import Observer
 
 POLL_MS = 200
 QUIET_S = 1.0
 """After a drain: nothing new for so long means that everything has come."""
 
 
-async def inspections(settings: Settings, tally: Tally, emit: Emit) -> None:
-    """Feed `tally` with every record of the inspections topic, from the first on. Ends when cancelled."""
-    await records(settings, seen_by(tally), emit)
+async def inspections(settings: Settings, observer: Observer, emit: Emit) -> None:
+    """Feed `observer` with every record of the inspections topic, from the first on. Ends when cancelled."""
+    await records(settings, observe(observer), emit)
 
 
-def seen_by(tally: Tally) -> Callable[[Record], None]:
-    """What feeds `tally` with a record."""
+def observe(observer: Observer) -> Callable[[Record], None]:
+    """What feeds `observer` with a record."""
 
     def see(record: Record) -> None:
         try:
-            tally.see(decode(record))
+            observer.add_message(decode(record))
         except DecodeError:
             pass  # the account tells what became of it; here it would only hide what follows
 
@@ -55,13 +55,13 @@ def _record(raw: ConsumerRecord) -> Record:
     return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
 
 
-async def alerts(settings: Settings, tally: Tally, clock: Clock) -> None:
-    """Feed `tally` with every alert. Ends when cancelled."""
+async def alerts(settings: Settings, observer: Observer, clock: Clock) -> None:
+    """Feed `observer` with every alert. Ends when cancelled."""
     redis = settings.redis
     url = redis.url.get_secret_value()
     async with DefectAlerts(url, group="demo", start="beginning", prefix=redis.prefix) as stream:
         async for alert in stream:
-            tally.hear(alert.defect, clock.now())
+            observer.add_alert(alert.defect, clock.now())
             await alert.ack()
 
 
@@ -72,7 +72,7 @@ async def until_quiet(count: Callable[[], int], sleep: Callable[[float], Awaitab
         await sleep(QUIET_S)
 
 
-async def first_frame(tally: Tally) -> None:
+async def first_frame(observer: Observer) -> None:
     """Return when something has been inspected."""
-    while not tally.inspected:  # noqa: ASYNC110 - the tally is plain data
+    while not observer.inspected:  # noqa: ASYNC110 - the observer is plain data
         await asyncio.sleep(0.1)

@@ -15,14 +15,14 @@ import pytest
 from andon.clock import SystemClock
 from andon.errors import FatalError
 from deploy.local.events import RoleDied, StageStopped
-from deploy.local.process import Role
+from deploy.local.role_process import Role
 from deploy.local.server import free_port
-from deploy.local.supervisor import Patience, Stage, Supervisor
+from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
 from tests.fakes import Told
 from tests.integration.deploy import fake_role
 
 pytestmark = pytest.mark.integration
-PATIENCE = Patience(ready_s=20.0, backlog_s=20.0, stop_s=20.0)
+TIMEOUTS = Timeouts(ready_s=20.0, backlog_s=20.0, stop_s=20.0)
 
 
 def role(folder: Path, name: str) -> Role:
@@ -35,12 +35,12 @@ def script(folder: Path, name: str, code: str) -> Role:
     return Role(name, (sys.executable, "-c", textwrap.dedent(code)), "http://127.0.0.1:1", folder / f"{name}.log")
 
 
-def stage(folder: Path, name: str, behind: Callable[[], Awaitable[int | None]] | None = None) -> Stage:
-    return Stage(name, (role(folder, name),), behind)
+def stage(folder: Path, name: str, behind: Callable[[], Awaitable[int | None]] | None = None) -> RoleGroup:
+    return RoleGroup(name, (role(folder, name),), behind)
 
 
-def supervisor(emit: Told, patience: Patience = PATIENCE) -> Supervisor:
-    return Supervisor(emit, SystemClock(), patience)
+def supervisor(emit: Told, timeouts: Timeouts = TIMEOUTS) -> Supervisor:
+    return Supervisor(emit, SystemClock(), timeouts)
 
 
 def journal(folder: Path) -> list[str]:
@@ -95,7 +95,7 @@ async def test_a_backlog_that_outlasts_patience_is_told_and_is_no_success(tmp_pa
 
     told = Told()
     workers = stage(tmp_path, "workers", stuck)
-    async with asyncio.timeout(60), supervisor(told, Patience(backlog_s=0.5)) as running:
+    async with asyncio.timeout(60), supervisor(told, Timeouts(backlog_s=0.5)) as running:
         await running.start(workers)
         assert not await running.drain([workers])
     assert [event.left for event in told.of(StageStopped)] == [12]
@@ -105,7 +105,7 @@ async def test_a_backlog_that_outlasts_patience_is_told_and_is_no_success(tmp_pa
 async def test_a_process_that_ignores_sigterm_is_killed_and_is_no_success(tmp_path: Path) -> None:
     told = Told()
     deaf = stage(tmp_path, "ingest")
-    async with asyncio.timeout(60), supervisor(told, Patience(stop_s=0.5)) as running:
+    async with asyncio.timeout(60), supervisor(told, Timeouts(stop_s=0.5)) as running:
         await running.start(deaf)
         pid = running.processes[0].pid
         assert pid is not None
@@ -118,14 +118,14 @@ async def test_a_mistake_in_the_settings_ends_the_start_with_the_roles_own_words
     wrong = script(tmp_path, "worker-1", "import sys; print('line.yaml: no such key'); sys.exit(2)")
     with pytest.raises(FatalError, match=r"worker-1 can't start: line\.yaml: no such key"):
         async with supervisor(Told()) as running:
-            await running.start(Stage("workers", (wrong,)))
+            await running.start(RoleGroup("workers", (wrong,)))
 
 
 async def test_a_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> None:
     slow = script(tmp_path, "worker-1", "import sys; sys.stdin.read(); import time; time.sleep(60)")
     with pytest.raises(FatalError, match=r"worker-1 was not ready after .*worker-1\.log"):
-        async with supervisor(Told(), Patience(ready_s=0.5)) as running:
-            await running.start(Stage("workers", (slow,)))
+        async with supervisor(Told(), Timeouts(ready_s=0.5)) as running:
+            await running.start(RoleGroup("workers", (slow,)))
 
 
 async def test_leaving_the_block_leaves_no_process(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ async def test_what_a_process_writes_is_echoed_line_by_line_and_kept_in_its_log(
     code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(2)"
     talker = script(tmp_path, "ingest", code)
     with pytest.raises(FatalError):
-        async with Supervisor(Told(), SystemClock(), PATIENCE, lambda *line: lines.append(line)) as running:
-            await running.start(Stage("ingest", (talker,)))
+        async with Supervisor(Told(), SystemClock(), TIMEOUTS, lambda *line: lines.append(line)) as running:
+            await running.start(RoleGroup("ingest", (talker,)))
     assert sorted(lines) == [("ingest", "one"), ("ingest", "two")]
     assert sorted(talker.log.read_text().split()) == ["one", "two"]
 

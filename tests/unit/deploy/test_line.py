@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from andon.settings import PoolSettings, Settings
-from deploy.local.line import Plan, stages
+from deploy.local.line import Plan, role_groups
 from deploy.local.places import ANY, Places, places
 
 NAMED = Settings.model_validate(
@@ -24,7 +24,7 @@ def test_servers_that_line_yaml_names_are_used_and_none_started(tmp_path: Path) 
 
 def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp_path: Path) -> None:
     settings = NAMED.model_copy(update={"pools": {"default": PoolSettings(), "heavy": PoolSettings()}})
-    found = stages(Plan(Path("line.yaml"), settings, tmp_path, workers=2), at(settings))
+    found = role_groups(Plan(Path("line.yaml"), settings, tmp_path, workers=2), at(settings))
     assert [role.name for role in found.workers.roles] == ["worker-1", "worker-2", "worker-heavy-1", "worker-heavy-2"]
     assert found.workers.roles[2].command[-2:] == ("--pool", "heavy")
     roles = (*found.ingest.roles, *found.workers.roles, *found.sinks.roles)
@@ -34,6 +34,6 @@ def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp
 
 
 def test_a_shared_brokers_backlog_is_not_waited_for_as_others_go_on_producing(tmp_path: Path) -> None:
-    found = stages(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
+    found = role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
     assert found.workers.behind is None
     assert found.sinks.behind is None

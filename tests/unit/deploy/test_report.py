@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from deploy.local.demo.report import Report, report, show
-from deploy.local.demo.table import Picture
-from deploy.local.demo.tally import Tally
-from deploy.local.demo.truth import Score
+from deploy.local.demo.table import LiveTable
+from sample_streams.observer import Observer
+from sample_streams.score import Score
 from tests.fakes import START
-from tests.unit.deploy.test_tally import defect, frame
+from tests.unit.sample_streams.test_observer import defect, frame
 
 FOUND = Score(truth=3, found=2, missed=("a",), false=())
 
@@ -22,16 +22,16 @@ def audit(**other: int) -> dict[str, Any]:
     return {"ledger": {**ledger, **other}, "balanced": True}
 
 
-def tally() -> Tally:
-    seen = Tally(["cam"])
+def observer() -> Observer:
+    seen = Observer(["cam"])
     for seq, latency_s in enumerate((0.1, 0.2, 0.3)):
-        seen.see(frame(seq, "inspected", latency_s))
-    seen.hear(defect("opened"), START + timedelta(seconds=0.5))
+        seen.add_message(frame(seq, "inspected", latency_s))
+    seen.add_alert(defect("opened"), START + timedelta(seconds=0.5))
     return seen
 
 
 def made(folder: Path, **ledger: int) -> Report:
-    return report(audit(**ledger), tally(), FOUND, folder)
+    return report(audit(**ledger), observer(), FOUND, folder)
 
 
 def test_the_json_has_exactly_the_keys_that_are_promised(tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def test_a_wrong_account_is_a_failure(tmp_path: Path, change: dict[str, int], co
 
 def test_finding_no_true_defect_is_a_failure(tmp_path: Path) -> None:
     nothing = Score(3, 0, ("a", "b", "c"), ("x",))
-    assert report(audit(), tally(), nothing, tmp_path).failures == ["no true defect was found"]
+    assert report(audit(), observer(), nothing, tmp_path).failures == ["no true defect was found"]
 
 
 def test_an_alert_that_came_twice_is_a_duplicate(tmp_path: Path) -> None:
-    seen = tally()
-    seen.hear(defect("opened"), START)
+    seen = observer()
+    seen.add_alert(defect("opened"), START)
     result = report(audit(), seen, FOUND, tmp_path)
     assert result.ledger["duplicates"] == 1
     assert not result.balanced
@@ -102,12 +102,12 @@ def test_what_people_read_names_the_missed_and_the_evidence(tmp_path: Path) -> N
 def test_the_table_shows_each_camera_and_the_last_alerts() -> None:
     console = Console(width=140)
     with console.capture() as printed:
-        console.print(Picture(tally(), lambda: 7).table())
+        console.print(LiveTable(observer(), lambda: 7).table())
     text = printed.get()
     for word in ("cam", "lag=7", "ok", "scratch opened (major)", "10.0"):
         assert word in text
 
 
 def test_without_a_terminal_one_line_says_the_same() -> None:
-    line = Picture(tally(), lambda: None).line()
+    line = LiveTable(observer(), lambda: None).line()
     assert line == "inspected=3 lag=? defects=1 fps=10.0 behind_ms=300 cam=ok"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from andon.messages import Inspection, RecordRef
 from bench.accuracy.event_score import Events, by_class
-from tests.unit.deploy.test_truth import SESSION, N, clip, dent, scratch
+from tests.unit.sample_streams.test_score import SESSION, N, clip, dent, scratch
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from andon.messages import Inspection
 from andon.settings import Settings
 from andon.wire import Record, encode
-from deploy.local.soak.replay import Replay
+from tests.soak.replay import Replay
 from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected
 
 

@@ -1,4 +1,4 @@
-"""When a fault was over, on both clocks."""
+"""The end of a fault, on both clocks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from andon.clock import Clock
 @dataclass(frozen=True, slots=True)
 class Moment:
     at: datetime
-    """What frames' capture times are compared with."""
+    """Compared with the capture times of frames."""
     monotonic_s: float
-    """What durations are measured from."""
+    """Durations are measured from here."""
 
     @classmethod
     def now(cls, clock: Clock) -> "Moment":

@@ -1,20 +1,20 @@
-"""Whether a soak went as promised: what the line says of itself, held against what its log gives."""
+"""Judges a soak: compares the line's account with the events that its log yields. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.local.soak.recovery import RECOVERY_S, Recovered
-from deploy.local.soak.schedule import Fault, Kind
+from tests.soak.recovery import RECOVERY_S, Recovery
+from tests.soak.schedule import Fault, Kind
 
 ALLOWED_LOSS: Mapping[Kind, frozenset[str]] = {"kill_ingest": frozenset({"ingester_died"})}
-"""What a killed ingester held in memory is lost, and said; no other fault may cost a frame."""
+"""Frames in the memory of a killed ingester are lost, with that reason; no other fault may cost a frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What `andon audit` says."""
+    """The part of `andon audit --json` that a soak judges."""
 
     ledger: Mapping[str, int]
     lost: Mapping[str, int]
@@ -24,7 +24,7 @@ class Account:
 
 
 def account_of(report: Mapping[str, Any]) -> Account:
-    """From `andon audit --json`."""
+    """Read the output of `andon audit --json`."""
     lost: Counter[str] = Counter()
     for camera in report["cameras"]:
         lost.update(camera["lost"])
@@ -35,36 +35,36 @@ def account_of(report: Mapping[str, Any]) -> Account:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What came of a soak. `complaints` is empty if it went as promised."""
+class SoakReport:
+    """The result of a soak. `complaints` is empty if every promise held."""
 
     seed: int
     broker: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     ledger: Mapping[str, int] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
-    """By reason, up to now."""
+    """By reason, so far."""
     events: Mapping[str, int] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
 
-    def note(self, fault: Fault, recovery: Recovered, account: Account) -> list[str]:
-        """Take what came of one fault; returns what was not as promised."""
-        complaints = self._of_account(account, ALLOWED_LOSS.get(fault.kind, frozenset()))
-        if recovery.still_away:
-            complaints.append(f"not recovered after {RECOVERY_S:.0f} s: {', '.join(recovery.still_away)}")
+    def add_fault(self, fault: Fault, recovery: Recovery, account: Account) -> list[str]:
+        """Add one fault's result; returns the complaints about it."""
+        complaints = self._account_complaints(account, ALLOWED_LOSS.get(fault.kind, frozenset()))
+        if recovery.missing:
+            complaints.append(f"not recovered after {RECOVERY_S:.0f} s: {', '.join(recovery.missing)}")
         self.complaints += [f"fault {fault.number}, {fault.kind}: {complaint}" for complaint in complaints]
         return complaints
 
     def finish(self, account: Account, events: Mapping[str, int]) -> None:
-        """Take the account after the drain, and what `compared` says of the events."""
-        complaints = self._of_account(account, frozenset())
+        """Add the account after the drain and the result of `compared`."""
+        complaints = self._account_complaints(account, frozenset())
         self.ledger, self.events = account.ledger, events
         if left := account.ledger["in_flight"]:
             complaints.append(f"{left} frames were left in flight")
         complaints += [f"{count} events {what}" for what, count in events.items() if what != RAISED and count]
         self.complaints += [f"at the end: {complaint}" for complaint in complaints]
 
-    def _of_account(self, account: Account, may_be_lost: frozenset[str]) -> list[str]:
+    def _account_complaints(self, account: Account, may_be_lost: frozenset[str]) -> list[str]:
         new = {reason: count - self.lost.get(reason, 0) for reason, count in account.lost.items()}
         self.lost = account.lost
         not_allowed = {reason: count for reason, count in new.items() if count and reason not in may_be_lost}
@@ -80,13 +80,13 @@ class Outcome:
 RAISED = "raised"
 
 
-def compared(replayed: Mapping[str, int], stored: frozenset[str], heard: Mapping[str, int]) -> dict[str, int]:
-    """The line's events, stored and heard by an alert consumer, against those that the log gives; all 0 but RAISED."""
+def compared(replayed: Mapping[str, int], stored: frozenset[str], alerted: Mapping[str, int]) -> dict[str, int]:
+    """Compare stored and alerted events with the replayed ones; every count but RAISED must be 0."""
     return {
         RAISED: len(replayed),
         "missing from the store": len(replayed.keys() - stored),
         "in the store that the log does not give": len(stored - replayed.keys()),
-        "never alerted": len(replayed.keys() - heard.keys()),
-        "alerted that the log does not give": len(heard.keys() - replayed.keys()),
-        "alerted twice": sum(count > 1 for count in heard.values()),
+        "never alerted": len(replayed.keys() - alerted.keys()),
+        "alerted that the log does not give": len(alerted.keys() - replayed.keys()),
+        "alerted twice": sum(count > 1 for count in alerted.values()),
     }

@@ -47,7 +47,7 @@ def document(folder: Path, port: int) -> dict[str, Any]:
     }
 
 
-def settled(scene: dict[str, Any], at: Places) -> dict[str, Any]:
+def with_addresses(scene: dict[str, Any], at: Places) -> dict[str, Any]:
     """The same with the servers' addresses: other commands find this line while it runs, and its account after."""
     kafka, redis = at.settings.kafka, at.settings.redis
     where = {key: getattr(kafka, key) for key in ("bootstrap_servers", "idempotent", "epoch")}
@@ -67,7 +67,7 @@ def cameras(port: int, log: Path) -> Iterator[None]:
         deadline = time.monotonic() + START_S
         while not answers(port):
             if child.returncode is not None or time.monotonic() > deadline:
-                raise FatalError(f"the cameras did not start: {child.last_words()}")
+                raise FatalError(f"the cameras did not start: {child.log_tail()}")
             time.sleep(0.05)
         yield
     finally:

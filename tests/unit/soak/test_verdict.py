@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from deploy.local.soak.recovery import Recovered
-from deploy.local.soak.schedule import KINDS, Fault, Kind
-from deploy.local.soak.verdict import Account, Outcome, account_of, compared
+from tests.soak.recovery import Recovery
+from tests.soak.schedule import KINDS, Fault, Kind
+from tests.soak.verdict import Account, SoakReport, account_of, compared
 
-WELL = Recovered({"inspected": 1.0, "alerts": 2.5})
+WELL = Recovery({"inspected": 1.0, "alerts": 2.5})
 NONE = {"captured": 10, "inspected": 10, "in_flight": 0, "duplicates": 0, "shed": 0, "quarantined": 0, "lost": 0}
 
 
@@ -18,13 +18,13 @@ def account(conflicts: int = 0, *, balanced: bool = True, lost: dict[str, int] |
     return Account(NONE | ledger, lost or {}, conflicts, balanced)
 
 
-def outcome() -> Outcome:
-    return Outcome(1, "embedded")
+def outcome() -> SoakReport:
+    return SoakReport(1, "embedded")
 
 
 def test_a_fault_that_costs_nothing_is_as_promised() -> None:
     soak = outcome()
-    assert soak.note(fault("kill_sink"), WELL, account()) == []
+    assert soak.add_fault(fault("kill_sink"), WELL, account()) == []
     soak.finish(account(), compared({"e": 1}, frozenset({"e"}), {"e": 1}))
     assert soak.complaints == []
 
@@ -39,7 +39,7 @@ def test_a_fault_that_costs_nothing_is_as_promised() -> None:
     ],
 )
 def test_what_is_not_as_promised_is_told_after_a_fault_and_at_the_end(wrong: Account, told: str) -> None:
-    assert outcome().note(fault("kill_sink"), WELL, wrong) == [told]
+    assert outcome().add_fault(fault("kill_sink"), WELL, wrong) == [told]
     soak = outcome()
     soak.finish(wrong, {})
     assert soak.complaints == [f"at the end: {told}"]
@@ -47,34 +47,36 @@ def test_what_is_not_as_promised_is_told_after_a_fault_and_at_the_end(wrong: Acc
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_a_killed_ingester_may_cost_what_it_held(kind: Kind) -> None:
-    complaints = outcome().note(fault(kind), WELL, account(lost={"ingester_died": 2}))
+    complaints = outcome().add_fault(fault(kind), WELL, account(lost={"ingester_died": 2}))
     assert complaints == ([] if kind == "kill_ingest" else ["lost: {'ingester_died': 2}"])
 
 
 def test_a_loss_is_told_of_the_fault_that_it_came_with_alone() -> None:
     soak = outcome()
-    soak.note(fault("kill_ingest"), WELL, account(lost={"ingester_died": 2}))
-    assert soak.note(fault("kill_sink"), WELL, account(lost={"ingester_died": 2})) == []
-    assert soak.note(fault("kill_sink"), WELL, account(lost={"ingester_died": 3})) == ["lost: {'ingester_died': 1}"]
+    soak.add_fault(fault("kill_ingest"), WELL, account(lost={"ingester_died": 2}))
+    assert soak.add_fault(fault("kill_sink"), WELL, account(lost={"ingester_died": 2})) == []
+    assert soak.add_fault(fault("kill_sink"), WELL, account(lost={"ingester_died": 3})) == [
+        "lost: {'ingester_died': 1}"
+    ]
 
 
 def test_a_killed_ingester_may_cost_nothing_else() -> None:
-    assert outcome().note(fault("kill_ingest"), WELL, account(lost={"expired": 1})) == ["lost: {'expired': 1}"]
+    assert outcome().add_fault(fault("kill_ingest"), WELL, account(lost={"expired": 1})) == ["lost: {'expired': 1}"]
 
 
 def test_a_place_that_does_not_work_again_is_named() -> None:
-    (complaint,) = outcome().note(fault("kill_sink"), Recovered({"inspected": 1.0, "alerts": None}), account())
+    (complaint,) = outcome().add_fault(fault("kill_sink"), Recovery({"inspected": 1.0, "alerts": None}), account())
     assert complaint == "not recovered after 120 s: alerts"
 
 
 def test_a_line_has_recovered_when_its_last_place_has() -> None:
     assert WELL.seconds == 2.5
-    assert Recovered({"inspected": 1.0, "alerts": None}).seconds is None
+    assert Recovery({"inspected": 1.0, "alerts": None}).seconds is None
 
 
 def test_frames_that_nobody_finished_are_told_at_the_end_alone() -> None:
     soak = outcome()
-    assert soak.note(fault("kill_sink"), WELL, account(in_flight=4)) == []
+    assert soak.add_fault(fault("kill_sink"), WELL, account(in_flight=4)) == []
     soak.finish(account(in_flight=4), {})
     assert soak.complaints == ["at the end: 4 frames were left in flight"]
 

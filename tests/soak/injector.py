@@ -1,4 +1,4 @@
-"""Does a fault to a running line, as it happens in a factory: power cuts, hung processes, servers that come and go."""
+"""Injects a fault into a running line, as a factory has them: power cuts, frozen processes, servers that restart."""
 
 import asyncio
 import os
@@ -15,22 +15,22 @@ from andon.clock import Clock
 from andon.errors import FatalError
 from deploy.local.interrupt import alongside
 from deploy.local.line import Line
-from deploy.local.process import RoleProcess
+from deploy.local.role_process import RoleProcess
 from deploy.local.server import Server, answers
-from deploy.local.soak.moment import Moment
-from deploy.local.soak.poison import publish_poison
-from deploy.local.soak.schedule import Fault, Kind
+from tests.soak.moment import Moment
+from tests.soak.poison import publish_poison
+from tests.soak.schedule import Fault, Kind
 
 BACK_S = 120.0
-"""A role that is not up for so long can't be broken any more."""
+"""A role that is not ready after this time fails the soak."""
 STORM_S = 2.0
-"""Between two workers that leave."""
-Way = Callable[[Fault], AbstractAsyncContextManager[None]]
-"""What is broken inside the block is mended, or mends itself, from its end on."""
+"""Interval between two workers that leave."""
+Injection = Callable[[Fault], AbstractAsyncContextManager[None]]
+"""The fault lasts while the block runs; leaving the block repairs it, or it repairs itself."""
 
 
-class Cameras(Server):
-    """The demo's clips as live cameras, which can be killed and started again."""
+class CameraServer(Server):
+    """Serves the demo's clips as live cameras; can be killed and started again."""
 
     start_s = 20.0
 
@@ -45,8 +45,8 @@ class Cameras(Server):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What can be broken besides the roles."""
+class Targets:
+    """Everything besides the roles that a fault can hit."""
 
     broker: Server
     redis: Server
@@ -56,14 +56,14 @@ class Parts:
     store: Path
 
 
-class Breaker:
-    """One line's."""
+class FaultInjector:
+    """Injects faults into one line."""
 
-    def __init__(self, line: Line, parts: Parts, clock: Clock) -> None:
+    def __init__(self, line: Line, parts: Targets, clock: Clock) -> None:
         self._line = line
         self._parts = parts
         self._clock = clock
-        self._ways: Mapping[Kind, Way] = {
+        self._injections: Mapping[Kind, Injection] = {
             "kill_worker": self._killed,
             "kill_sink": self._killed,
             "kill_ingest": self._killed,
@@ -74,16 +74,16 @@ class Breaker:
             "freeze_cameras": lambda _: _at_once(stopped(parts.cameras.pid)),
             "kill_broker": lambda _: _at_once(_down(parts.broker)),
             "kill_cameras": lambda _: _at_once(_down(parts.cameras)),
-            "empty_redis": lambda _: _at_once(_down(parts.redis, forgets=parts.redis_data)),
+            "empty_redis": lambda _: _at_once(_down(parts.redis, data=parts.redis_data)),
             "lock_store": lambda _: _at_once(locked(parts.store)),
             "close_evidence": lambda _: _at_once(closed(parts.evidence)),
             "storm": self._storm,
             "poison": self._poison,
         }
 
-    async def do(self, fault: Fault) -> Moment:
-        """Break it for so long, mend it. Returns when the mending began: a server's start is part of the recovery."""
-        async with self._ways[fault.kind](fault):
+    async def inject(self, fault: Fault) -> Moment:
+        """Inject the fault for `for_s`, then repair it. Returns when the repair began: it is part of the recovery."""
+        async with self._injections[fault.kind](fault):
             await asyncio.sleep(fault.for_s)
             return Moment.now(self._clock)
 
@@ -103,7 +103,7 @@ class Breaker:
             yield
 
     async def _leave_and_join(self, number: int) -> None:
-        """One worker after the other leaves the group, some orderly, some not, and is started again."""
+        """One worker after the other leaves the group, by SIGTERM or by SIGKILL, and is started again."""
         while True:
             pid = await _pid(self._worker(number))
             os.kill(pid, signal.SIGKILL if number % 2 else signal.SIGTERM)
@@ -122,26 +122,26 @@ class Breaker:
         return self._line.process(names[kind]) if kind in names else self._worker(fault.number)
 
     def _worker(self, number: int) -> RoleProcess:
-        workers = self._line.stages.workers.roles
+        workers = self._line.groups.workers.roles
         return self._line.process(workers[number % len(workers)].name)
 
 
 async def _pid(process: RoleProcess) -> int:
-    """Of a process that is up: who was just killed is waited for. Raises FatalError where it does not come back."""
+    """The pid of the process once it is ready. Raises FatalError if it is not within BACK_S."""
     try:
         async with asyncio.timeout(BACK_S):
-            while not await process.ready():  # noqa: ASYNC110 - another process' state can only be asked for
+            while not await process.ready():
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise FatalError(f"{process.role.name} has not been up for {BACK_S:.0f} s: see {process.role.log}") from None
+        raise FatalError(f"{process.role.name} has not been ready for {BACK_S:.0f} s: see {process.role.log}") from None
     assert process.pid is not None, "it is ready"
     return process.pid
 
 
 @asynccontextmanager
-async def _at_once(way: AbstractContextManager[None]) -> AsyncIterator[None]:
-    """One for which nothing has to be waited for."""
-    with way:
+async def _at_once(injection: AbstractContextManager[None]) -> AsyncIterator[None]:
+    """An injection that awaits nothing."""
+    with injection:
         yield
 
 
@@ -155,17 +155,17 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 @contextmanager
-def _down(server: Server, forgets: Path | None = None) -> Iterator[None]:
+def _down(server: Server, data: Path | None = None) -> Iterator[None]:
     server.kill()
-    if forgets is not None:
-        shutil.rmtree(forgets, ignore_errors=True)
+    if data is not None:
+        shutil.rmtree(data, ignore_errors=True)
     yield
-    server.restart()  # blocks until it answers, in the thread that its life hangs on
+    server.restart()  # blocks until it answers; the server dies with this thread
 
 
 @contextmanager
 def locked(store: Path) -> Iterator[None]:
-    """As a backup or a curious person with a shell does."""
+    """Hold the write lock, as a backup or a person at a shell does."""
     with closing(sqlite3.connect(store, timeout=10.0, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -173,7 +173,7 @@ def locked(store: Path) -> Iterator[None]:
 
 @contextmanager
 def closed(folder: Path) -> Iterator[None]:
-    """A file lies where the folder was: nothing can be written there, whoever we are."""
+    """Put a file where the folder was: nobody, root included, can write there."""
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f"{folder.name}.aside")
     folder.rename(aside)

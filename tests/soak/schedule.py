@@ -1,4 +1,4 @@
-"""When which fault happens: a pure function of the seed."""
+"""The schedule of faults: a pure function of the seed."""
 
 import random
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LASTING: tuple[Kind, ...] = KINDS
-"""What a line survives whose broker keeps its log on disk."""
+"""Faults that a line survives if its broker keeps its log on disk."""
 ANYWHERE: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "kill_broker")
-"""What any line survives."""
+"""Faults that any line survives."""
 CALM_S = (2.0, 6.0)
-"""Between one fault's recovery and the next fault."""
+"""Seconds between a recovery and the next fault."""
 FOR_S: dict[Kind, tuple[float, float]] = {
-    "freeze_worker": (12.0, 16.0),  # longer than the group's session: it wakes as a zombie
+    "freeze_worker": (12.0, 16.0),  # longer than the group's session: it wakes up as a former owner
     "freeze_sink": (12.0, 16.0),
     "freeze_broker": (2.0, 6.0),
-    "freeze_redis": (4.0, 8.0),  # longer than an answer from it is waited for
+    "freeze_redis": (4.0, 8.0),  # longer than redis.timeout_s
     "freeze_cameras": (3.0, 8.0),
     "kill_broker": (0.0, 3.0),
     "kill_cameras": (1.0, 5.0),
@@ -47,7 +47,7 @@ FOR_S: dict[Kind, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`calm_s` after the recovery from the one before, `kind` happens, and lasts `for_s` where it lasts."""
+    """A fault of `kind`, `calm_s` after the previous recovery, for `for_s` (0: it has no duration)."""
 
     number: int
     kind: Kind
@@ -56,8 +56,8 @@ class Fault:
 
 
 def faults(seed: int, kinds: Sequence[Kind], count: int) -> list[Fault]:
-    """The first `count` faults of a seed. Every kind comes once before one comes twice."""
-    chance = random.Random(seed)  # noqa: S311 - a schedule is no secret
+    """The first `count` faults of a seed. Every kind comes once before any comes twice."""
+    chance = random.Random(seed)
     drawn: list[Fault] = []
     bag: list[Kind] = []
     for number in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""Records in the frames' topic that are none, as a foreign or broken producer writes them."""
+"""Garbage records in the frames topic, as a foreign or broken producer writes them."""
 
 import random
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from andon.settings import KafkaSettings
 from andon.stream.clients import producer, started
 
 RECORDS = 20
-"""Far below the limit past which a worker stops: `worker.quarantine_limit`."""
+"""Far below `worker.quarantine_limit`, at which a worker stops."""
 
 
 async def publish_poison(kafka: KafkaSettings, cameras: Sequence[str], seed: int) -> None:
-    """Garbage under the cameras' own keys, so that it stands between their frames. Returns when the broker has it."""
-    chance = random.Random(seed)  # noqa: S311 - it shall be the same again
+    """Publish garbage under the cameras' keys, so that it lies between their frames. Returns when the broker has it."""
+    chance = random.Random(seed)
     async with started(lambda: producer(kafka), kafka, silent) as client:
         for number in range(RECORDS):
             headers = [("ce_specversion", b"1.0"), ("ce_type", chance.randbytes(12))] if number % 2 else []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.child import Child
-from deploy.local.soak.breaker import closed, locked, stopped
+from tests.soak.injector import closed, locked, stopped
 
 
 def test_a_closed_folder_takes_nothing_and_has_all_it_had_afterwards(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""What the log gives where nothing dies: every inspection gone through once more, by one process, in memory.
+"""Replays the inspections topic in one process and in memory: the events of a run without faults.
 
-What sinks know is a function of the log. So the events that this raises are those of a run without a fault, and every
-one of them, and no other, has to stand in the line's store and to have left it, whatever was killed in between.
+The sinks' state is a function of the log. So the line's store must hold exactly the events that the replay raises, and
+each must have been alerted, whatever was killed meanwhile.
 """
 
 from collections import Counter
@@ -19,24 +19,24 @@ from sinks.store.stored import Position
 
 
 class Replay:
-    """Fed with every record of the inspections topic, each partition's in order."""
+    """Takes every record of the inspections topic, in the order of each partition."""
 
     def __init__(self, settings: Settings) -> None:
         self._policy = rules_of(settings).policy
         self._positions: dict[Partition, Position] = {}
         self._cameras: dict[Partition, dict[str, CameraState]] = {}
         self.events: Counter[str] = Counter()
-        """How often each event was raised, by its id."""
+        """By event id: how often the replay raised it."""
 
     def take(self, record: Record) -> None:
-        """One record; what was taken before changes nothing."""
+        """Step through one record; a record that was taken before changes nothing."""
         partition = Partition(record.topic, record.partition)
         position = self._positions.get(partition, Position(1, "", 0))
-        work = gather(partition, position, [Delivery(record, _nobody_waits)], datetime.now(UTC), silent)
+        work = gather(partition, position, [Delivery(record, _no_commit)], datetime.now(UTC), silent)
         work.step(self._cameras.setdefault(partition, {}), self._policy, ())
         self._positions[partition] = work.after
         self.events.update(event.event_id for event in work.batch.events)
 
 
-def _nobody_waits() -> None:
-    """The log is only read."""
+def _no_commit() -> None:
+    """A replay commits no offset."""

@@ -7,14 +7,14 @@ from datetime import datetime
 from math import ceil
 
 from andon.messages import CameraStatus, Defect, Inspection, Message
-from deploy.local.demo.truth import Watched
+from sample_streams.score import InspectedSession
 
 FPS_SPAN = 45
 """Frames over which a camera's rate is measured: three seconds of a clip."""
 
 
 @dataclass(slots=True)
-class CameraTally:
+class ObservedCamera:
     """One camera. `recent` are the capture times of its last frames."""
 
     state: str = "waiting"
@@ -38,19 +38,19 @@ class CameraTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedAlert:
     defect: Defect
     at: datetime
 
 
-class Tally:
+class Observer:
     """Fed with messages as they come; read by the table and the report."""
 
     def __init__(self, cameras: Sequence[str], part: str = "") -> None:
         """`part`: the class of the part itself, which is no defect."""
         self._part = part
-        self.cameras = {camera: CameraTally() for camera in cameras}
-        self.alerts: list[Received] = []
+        self.cameras = {camera: ObservedCamera() for camera in cameras}
+        self.alerts: list[ReceivedAlert] = []
         self.latencies_s: list[float] = []
         """Capture to inspection, of every inspected frame."""
         self._outcomes: dict[tuple[str, str, int], set[str]] = {}
@@ -58,16 +58,16 @@ class Tally:
         self._first_at: datetime | None = None
         self._last_at: datetime | None = None
 
-    def see(self, message: Message) -> None:
+    def add_message(self, message: Message) -> None:
         """Take one record of the inspections topic."""
         if isinstance(message, Inspection):
             self._see_inspection(message)
         elif isinstance(message, CameraStatus):
             self.cameras[message.camera_id].state = message.state
 
-    def hear(self, defect: Defect, at: datetime) -> None:
+    def add_alert(self, defect: Defect, at: datetime) -> None:
         """Take one alert, received at `at`."""
-        self.alerts.append(Received(defect, at))
+        self.alerts.append(ReceivedAlert(defect, at))
 
     def _see_inspection(self, frame: Inspection) -> None:
         key = (frame.camera_id, frame.session, frame.seq)
@@ -103,9 +103,9 @@ class Tally:
         return (self._last_at - self._first_at).total_seconds()
 
     @property
-    def watched(self) -> list[Watched]:
+    def sessions(self) -> list[InspectedSession]:
         """Each session and how far it was inspected."""
-        return [Watched(camera, session, seq) for (camera, session), seq in self._last.items()]
+        return [InspectedSession(camera, session, seq) for (camera, session), seq in self._last.items()]
 
     @property
     def conflicts(self) -> int:

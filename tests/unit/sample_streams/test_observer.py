@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from andon.messages import Box, CameraStatus, Defect, Detection, Inspection, Outcome, RecordRef, Timings, Transition
-from deploy.local.demo.tally import Tally, percentile
-from deploy.local.demo.truth import Watched
+from sample_streams.observer import Observer, percentile
+from sample_streams.score import InspectedSession
 from tests.fakes import START
 
 
@@ -54,61 +54,61 @@ def test_a_percentile_is_the_value_that_so_many_do_not_exceed() -> None:
 
 
 def test_every_inspection_counts_once_however_often_it_comes() -> None:
-    tally = Tally(["cam"])
+    observer = Observer(["cam"])
     for message in (frame(0), frame(1), frame(1)):
-        tally.see(message)
-    assert (tally.inspected, tally.conflicts, len(tally.latencies_s)) == (2, 0, 2)
+        observer.add_message(message)
+    assert (observer.inspected, observer.conflicts, len(observer.latencies_s)) == (2, 0, 2)
 
 
 def test_a_frame_under_two_outcomes_is_a_conflict() -> None:
-    tally = Tally(["cam"])
-    tally.see(frame(3))
-    tally.see(frame(3, "shed"))
-    assert tally.conflicts == 1
+    observer = Observer(["cam"])
+    observer.add_message(frame(3))
+    observer.add_message(frame(3, "shed"))
+    assert observer.conflicts == 1
 
 
 def test_a_frame_that_was_not_inspected_leaves_the_verdict_unknown_and_no_latency() -> None:
-    tally = Tally(["cam"])
-    tally.see(frame(0, "inspected", 0.1, "dent"))
-    assert tally.cameras["cam"].verdict == "dent"
-    tally.see(frame(1, "shed"))
-    assert tally.cameras["cam"].verdict == "unknown"
-    assert (tally.cameras["cam"].other, len(tally.latencies_s)) == (1, 1)
+    observer = Observer(["cam"])
+    observer.add_message(frame(0, "inspected", 0.1, "dent"))
+    assert observer.cameras["cam"].verdict == "dent"
+    observer.add_message(frame(1, "shed"))
+    assert observer.cameras["cam"].verdict == "unknown"
+    assert (observer.cameras["cam"].other, len(observer.latencies_s)) == (1, 1)
 
 
 def test_a_part_is_no_defect() -> None:
-    tally = Tally(["cam"], part="part")
-    tally.see(frame(0, "inspected", 0.1, "part"))
-    assert tally.cameras["cam"].verdict == "ok"
-    tally.see(frame(1, "inspected", 0.1, "part", "dent"))
-    assert tally.cameras["cam"].verdict == "dent"
+    observer = Observer(["cam"], part="part")
+    observer.add_message(frame(0, "inspected", 0.1, "part"))
+    assert observer.cameras["cam"].verdict == "ok"
+    observer.add_message(frame(1, "inspected", 0.1, "part", "dent"))
+    assert observer.cameras["cam"].verdict == "dent"
 
 
 def test_the_rate_is_that_of_the_capture_times() -> None:
-    tally = Tally(["cam"])
+    observer = Observer(["cam"])
     for seq in range(31):
-        tally.see(frame(seq, "inspected", 5.0))
-    assert round(tally.cameras["cam"].fps, 6) == 10.0
-    assert tally.seconds == 3.0
-    assert tally.watched == [Watched("cam", "s", 30)]
+        observer.add_message(frame(seq, "inspected", 5.0))
+    assert round(observer.cameras["cam"].fps, 6) == 10.0
+    assert observer.seconds == 3.0
+    assert observer.sessions == [InspectedSession("cam", "s", 30)]
 
 
 def test_a_cameras_state_is_the_last_that_was_told() -> None:
-    tally = Tally(["cam"])
-    tally.see(CameraStatus(camera_id="cam", state="online", at=START))
-    assert tally.cameras["cam"].state == "online"
+    observer = Observer(["cam"])
+    observer.add_message(CameraStatus(camera_id="cam", state="online", at=START))
+    assert observer.cameras["cam"].state == "online"
 
 
 def test_an_alert_that_comes_twice_is_counted_as_repeated_and_its_defect_once() -> None:
-    tally = Tally(["cam"])
+    observer = Observer(["cam"])
     for transition in ("opened", "opened", "closed"):
-        tally.hear(defect(transition), START + timedelta(seconds=0.3))
-    assert tally.repeated_alerts == 1
-    assert [item.transition for item in tally.raised] == ["closed"]
+        observer.add_alert(defect(transition), START + timedelta(seconds=0.3))
+    assert observer.repeated_alerts == 1
+    assert [item.transition for item in observer.raised] == ["closed"]
 
 
 def test_an_alerts_latency_is_that_of_its_opening() -> None:
-    tally = Tally(["cam"])
-    tally.hear(defect("opened"), START + timedelta(seconds=0.3))
-    tally.hear(defect("closed"), START + timedelta(seconds=9))
-    assert tally.alert_latencies_s == [0.3]
+    observer = Observer(["cam"])
+    observer.add_alert(defect("opened"), START + timedelta(seconds=0.3))
+    observer.add_alert(defect("closed"), START + timedelta(seconds=9))
+    assert observer.alert_latencies_s == [0.3]

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.settings import KafkaSettings
-from deploy.local.soak.schedule import ANYWHERE, LASTING, faults
 from sinks.store.database import LOCK_S
+from tests.soak.schedule import ANYWHERE, LASTING, faults
 
 
 @given(st.integers(0, 2**32))

@@ -5,17 +5,17 @@ from typing import cast
 import pytest
 from click.testing import CliRunner
 
-from deploy.local.soak import command
-from deploy.local.soak.course import Soak
-from deploy.local.soak.verdict import Outcome
+from tests.soak import __main__ as command
+from tests.soak.soak import Soak
+from tests.soak.verdict import SoakReport
 
 
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The complaints that a soak, which is not performed here, shall end with."""
+    """The complaints that the soak shall end with; it does not run here."""
     complaints: list[str] = []
 
-    async def perform(_soak: Soak, outcome: Outcome) -> bool:
+    async def perform(_soak: Soak, outcome: SoakReport) -> bool:
         outcome.complaints += complaints
         return True
 
@@ -24,7 +24,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def ended(json_file: Path) -> int:
-    return await command._performed(cast(Soak, None), Outcome(1, "embedded"), json_file)
+    return await command._perform(cast(Soak, None), SoakReport(1, "embedded"), json_file)
 
 
 async def test_a_soak_without_complaints_exits_0(ends: list[str], tmp_path: Path) -> None:
@@ -41,4 +41,4 @@ def test_the_embedded_broker_is_not_killed(tmp_path: Path) -> None:
     done = CliRunner(env={"ANDON_KAFKA_HOME": None}).invoke(
         command.soak, ["--only", "kill_broker", "--dir", str(tmp_path / "soak")]
     )
-    assert "the embedded broker forgets everything" in str(done.exception)
+    assert "the embedded broker keeps its log in memory" in str(done.exception)

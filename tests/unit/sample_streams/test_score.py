@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from andon.messages import Box, Defect
-from deploy.local.demo.truth import Score, Watched, score
+from sample_streams.score import InspectedSession, Score, score
 from sample_streams.truth import ClipTruth, DefectTruth, FrameTruth, Label, PartTruth
 
 N = 100
@@ -59,7 +59,7 @@ def dent(seq: int, name: str = "") -> Defect:
 
 
 def watch(last_seq: int, *defects: Defect) -> Score:
-    return score({"cam": clip()}, [Watched("cam", SESSION, last_seq)], defects)
+    return score({"cam": clip()}, [InspectedSession("cam", SESSION, last_seq)], defects)
 
 
 def test_both_are_found() -> None:
@@ -118,7 +118,7 @@ def test_two_neighbours_of_one_kind_are_told_apart_by_the_nearer_box() -> None:
     more = replace(part, defects=(*part.defects, DefectTruth("p0.2", "scratch", 10, 30, "small")))
     truth = replace(truth, frames=twins, parts=(more,))
     left, right = scratch(20, "left"), scratch(20, "right", dx=30.0)
-    result = score({"cam": truth}, [Watched("cam", SESSION, N - 1)], [right, left])
+    result = score({"cam": truth}, [InspectedSession("cam", SESSION, N - 1)], [right, left])
     assert (result.found, result.false) == (2, ())
 
 
@@ -128,6 +128,6 @@ def twin(label: Label) -> Label:
 
 
 def test_a_new_session_begins_the_clip_anew() -> None:
-    sessions = [Watched("cam", SESSION, 40), Watched("cam", "later", 40)]
+    sessions = [InspectedSession("cam", SESSION, 40), InspectedSession("cam", "later", 40)]
     result = score({"cam": clip()}, sessions, [scratch(20), dent(22)])
     assert (result.truth, result.found) == (4, 2)

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from andon.errors import FatalError
 from andon.events import Emit
-from deploy.local.child import last_words, leashed
+from deploy.local.child import bound_to_us, log_tail
 from deploy.local.events import RoleDied, RoleStarted
+from deploy.local.http_get import http_get
 
 STEADY_S = 30.0
 """Having run for so long, a role that dies is started again at once, as if for the first time."""
@@ -66,7 +67,7 @@ class RoleProcess:
                 if self._stopping.is_set():
                     return
                 failures = 1 if asyncio.get_running_loop().time() - began > STEADY_S else failures + 1
-                await self._mourn(code, failures)
+                await self._pause_before_restart(code, failures)
         finally:
             self.kill()
             await self._reap()
@@ -75,7 +76,7 @@ class RoleProcess:
         self.starts += 1
         self.role.log.parent.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
-            *leashed(self.role.command),
+            *bound_to_us(self.role.command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -117,8 +118,8 @@ class RoleProcess:
             self._echo(self.role.name, line.decode(errors="replace"))
         return rest
 
-    async def _mourn(self, code: int, failures: int) -> None:
-        said = last_words(self.role.log)
+    async def _pause_before_restart(self, code: int, failures: int) -> None:
+        said = log_tail(self.role.log)
         if code == CONFIG_ERROR and not self._was_ready:
             raise FatalError(f"{self.role.name} can't start: {said}")
         pause_s = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
@@ -131,9 +132,10 @@ class RoleProcess:
 
     async def ready(self) -> bool:
         """Whether it says so on /readyz."""
-        status = await http_status(f"{self.role.url}/readyz") if self._alive() else None
-        self._was_ready = self._was_ready or status == 200
-        return status == 200
+        response = await http_get(f"{self.role.url}/readyz") if self._alive() else None
+        ready = response is not None and response.status == 200
+        self._was_ready = self._was_ready or ready
+        return ready
 
     async def stop(self, timeout_s: float) -> int | None:
         """Ask it to end, kill it after `timeout_s`. Returns its exit code; None if it was not running."""
@@ -157,21 +159,3 @@ class RoleProcess:
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
-
-
-async def http_status(url: str, timeout_s: float = 2.0) -> int | None:
-    """The status of `GET url` (http://host:port/path); None where nobody answers in time."""
-    authority, _, path = url.removeprefix("http://").partition("/")
-    host, _, port = authority.partition(":")
-    try:
-        async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            try:
-                writer.write(f"GET /{path} HTTP/1.0\r\nHost: {authority}\r\n\r\n".encode())
-                answer = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return None
-    words = answer.split()
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None

@@ -25,7 +25,7 @@ EDGE_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class InspectedSession:
     """One camera session, inspected from seq 0 to `last_seq`."""
 
     camera_id: str
@@ -60,7 +60,7 @@ class _Occurrence:
         return self.boxes[near] if abs(near - seq) <= EDGE_FRAMES else None
 
 
-def score(truths: Mapping[str, ClipTruth], watched: Iterable[Watched], raised: Sequence[Defect]) -> Score:
+def score(truths: Mapping[str, ClipTruth], watched: Iterable[InspectedSession], raised: Sequence[Defect]) -> Score:
     """Compare what was raised with the truth of each camera's clip. `raised` has each defect once, as it was last."""
     passed = [item for session in watched for item in _occurrences(session, truths[session.camera_id])]
     told: dict[str, _Occurrence] = {}
@@ -79,12 +79,12 @@ def score(truths: Mapping[str, ClipTruth], watched: Iterable[Watched], raised: S
     )
 
 
-def _occurrences(watched: Watched, truth: ClipTruth) -> list[_Occurrence]:
+def _occurrences(watched: InspectedSession, truth: ClipTruth) -> list[_Occurrence]:
     loops = range(watched.last_seq // truth.n_frames + 1)
     return [item for loop in loops for item in _one_loop(watched, truth, loop * truth.n_frames)]
 
 
-def _one_loop(watched: Watched, truth: ClipTruth, start: int) -> list[_Occurrence]:
+def _one_loop(watched: InspectedSession, truth: ClipTruth, start: int) -> list[_Occurrence]:
     boxes: dict[str, dict[int, Rect]] = {}
     labels = {defect.defect_id: defect.defect_class for defect in truth.defects}
     for frame in truth.frames:
