@@ -21,7 +21,8 @@ from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
 from sinks.epoch import Anew, another_log
-from sinks.judgement.state import CameraState, snapshot
+from sinks.judgement.snapshot import snapshot
+from sinks.judgement.state import CameraAccount
 from sinks.judgement.step import Policy, expire, lose_log
 from sinks.log_ends import Ends, LogEnds
 from sinks.store.store import Store
@@ -67,7 +68,7 @@ class Lane:
 
     partition: Partition
     position: Position
-    cameras: dict[str, CameraState]
+    cameras: dict[str, CameraAccount]
     waiting: deque[Delivery] = field(default_factory=deque)
     read: int = 0
     """The offset after the last record that was handed over."""
@@ -260,7 +261,7 @@ class Account:
                 await self._rules.pause(delay_s)
 
 
-def _forget_old_sessions(state: CameraState) -> None:
+def _forget_old_sessions(state: CameraAccount) -> None:
     state.changed.clear()
     past = [name for name in state.sessions if name not in state.open_sessions]
     for name in past[: max(0, len(past) - KEPT_SESSIONS)]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sinks.judgement.ledger import SessionLedger, Tally, total
 from sinks.judgement.spans import Span, open_span
-from sinks.judgement.state import Memory
+from sinks.judgement.state import JudgementState
 from sinks.store.stored import Stored
 
 LIVE_S = 10.0
@@ -81,52 +81,52 @@ class Audit:
 
 def audited(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
     """The account of all cameras, or of one."""
-    names = sorted({name for name, _ in stored.memories} | {name for name, _ in stored.ledgers})
+    names = sorted({name for name, _ in stored.states} | {name for name, _ in stored.ledgers})
     names = [name for name in names if camera in (None, name)]
-    memories = {name: _latest(memory for of, memory in stored.memories if of == name) for name in names}
+    states = {name: _latest(state for of, state in stored.states if of == name) for name in names}
     cameras = {}
     for name in names:
         ledgers = [ledger for (of, _), ledger in stored.ledgers.items() if of == name]
-        tallies = [_tally(ledger, memories[name], circumstances) for ledger in ledgers]
+        tallies = [_tally(ledger, states[name], circumstances) for ledger in ledgers]
         cameras[name] = total(tallies)
     closed = [span for span in stored.spans if span.camera_id in cameras]
-    still = [_open(name, memory, circumstances) for name, memory in memories.items()]
+    still = [_open(name, state, circumstances) for name, state in states.items()]
     return Audit(
         cameras, tuple(closed + [span for span in still if span]), circumstances.now, circumstances.lag is not None
     )
 
 
-def _latest(memories: Iterable[Memory]) -> Memory:
+def _latest(states: Iterable[JudgementState]) -> JudgementState:
     """Of the partitions that the camera has been in, the one that heard of it last."""
-    return max(memories, key=lambda memory: memory.face.status_at.timestamp() if memory.face.status_at else 0.0)
+    return max(states, key=lambda state: state.display.status_at.timestamp() if state.display.status_at else 0.0)
 
 
-def _tally(ledger: SessionLedger, memory: Memory, circumstances: Circumstances) -> Tally:
+def _tally(ledger: SessionLedger, state: JudgementState, circumstances: Circumstances) -> Tally:
     """An open session's tail is on its way as long as anything moves, or nobody can say that nothing does."""
-    if ledger.ended is None and circumstances.lag == 0 and not _held(memory, circumstances.now):
-        if memory.expired:  # nothing of the camera came after what expired
+    if ledger.ended is None and circumstances.lag == 0 and not _held(state, circumstances.now):
+        if state.expired:  # nothing of the camera came after what expired
             ledger.expire(ledger.captured)
         ledger.end("superseded")
     return ledger.tally()
 
 
-def _held(memory: Memory, now: datetime) -> bool:
+def _held(state: JudgementState, now: datetime) -> bool:
     """Whether an ingester may still hold frames of a session that has not ended."""
-    named_at = memory.face.session_at
-    return _live(memory, now) and named_at is not None and now - named_at <= timedelta(seconds=HELD_S)
+    named_at = state.display.session_at
+    return _live(state, now) and named_at is not None and now - named_at <= timedelta(seconds=HELD_S)
 
 
-def _live(memory: Memory, now: datetime) -> bool:
-    status_at = memory.face.status_at
+def _live(state: JudgementState, now: datetime) -> bool:
+    status_at = state.display.status_at
     return status_at is not None and now - status_at <= timedelta(seconds=LIVE_S)
 
 
-def _open(name: str, memory: Memory, circumstances: Circumstances) -> Span | None:
+def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Span | None:
     """A silence that lasts. While there is lag the store knows the camera only up to its last status."""
     now = circumstances.now
-    until = memory.face.status_at or now if circumstances.lag else now
-    span = open_span(memory.watch, name, until, circumstances.silence_s)
-    if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(memory, now):
+    until = state.display.status_at or now if circumstances.lag else now
+    span = open_span(state.delivery, name, until, circumstances.silence_s)
+    if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(state, now):
         return Span(name, span.started_at, None, "ingester_died", span.watched)
     return span
 

@@ -10,10 +10,10 @@ from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdic
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
-from sinks.channels.channel import EvidenceOrder
+from sinks.judgement.evidence import EvidenceOrder
 from sinks.judgement.spans import Span
-from sinks.judgement.state import CameraState
-from sinks.judgement.step import Known, Policy, expire, step
+from sinks.judgement.state import CameraAccount
+from sinks.judgement.step import AccountMessage, Policy, expire, step
 from sinks.store.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"
@@ -25,9 +25,9 @@ class Work:
     """A batch while it is being made. `deliveries` holds those that were accounted for before, too."""
 
     deliveries: Sequence[Delivery]
-    messages: Sequence[Known]
+    messages: Sequence[AccountMessage]
     batch: Batch
-    touched: list[CameraState] = field(default_factory=list)
+    touched: list[CameraAccount] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
     """Those that are new."""
     redelivered: int = 0
@@ -36,7 +36,7 @@ class Work:
     def after(self) -> Position:
         return replace(self.batch.expected, next_offset=self.batch.next_offset)
 
-    def unknown_sessions(self, cameras: Mapping[str, CameraState]) -> list[tuple[str, str]]:
+    def unknown_sessions(self, cameras: Mapping[str, CameraAccount]) -> list[tuple[str, str]]:
         """(camera, session) that known cameras' records name and whose ledgers, if there are any, are not in memory."""
         named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, Expired)}
         return sorted(
@@ -45,29 +45,29 @@ class Work:
             if session is not None and name in cameras and session not in cameras[name].sessions
         )
 
-    def step(self, cameras: dict[str, CameraState], policy: Policy, alerts: Sequence[str]) -> None:
+    def step(self, cameras: dict[str, CameraAccount], policy: Policy, alerts: Sequence[str]) -> None:
         """Take `cameras` (in place) through the messages and fill the batch."""
-        touched: dict[str, CameraState] = {}
+        touched: dict[str, CameraAccount] = {}
         events: list[Defect] = []
         verdicts: list[PartVerdict] = []
         leaving: list[Leaving] = []
         spans: list[Span] = []
         for message in self.messages:
-            state = cameras.setdefault(message.camera_id, CameraState(message.camera_id))
-            touched[message.camera_id] = state
-            outcomes = step(state, message, policy)
+            camera = cameras.setdefault(message.camera_id, CameraAccount(message.camera_id))
+            touched[message.camera_id] = camera
+            consequences = step(camera, message, policy)
             if isinstance(message, Expired):
                 touched |= _tell_others(message, cameras)
-            elif isinstance(message, Inspection) and outcomes.fresh:
+            elif isinstance(message, Inspection) and consequences.fresh:
                 frame = message.frame
-                state.memory.heard = (frame.topic, frame.partition, frame.offset)
-            self._count(message, fresh=outcomes.fresh)
-            events += outcomes.judgement.events
-            verdicts += outcomes.judgement.verdicts
-            told: tuple[Defect | PartVerdict, ...] = (*outcomes.judgement.events, *outcomes.judgement.verdicts)
+                camera.state.heard = (frame.topic, frame.partition, frame.offset)
+            self._count(message, fresh=consequences.fresh)
+            events += consequences.judgement.events
+            verdicts += consequences.judgement.verdicts
+            told: tuple[Defect | PartVerdict, ...] = (*consequences.judgement.events, *consequences.judgement.verdicts)
             leaving += [_alert(channel, event) for event in told for channel in alerts]
-            leaving += [_order(order) for order in outcomes.judgement.orders]
-            spans += outcomes.spans
+            leaving += [_order(order) for order in consequences.judgement.orders]
+            spans += consequences.spans
         self.touched = list(touched.values())
         self.batch = replace(
             self.batch,
@@ -78,7 +78,7 @@ class Work:
             spans=tuple(spans),
         )
 
-    def _count(self, message: Known, *, fresh: bool) -> None:
+    def _count(self, message: AccountMessage, *, fresh: bool) -> None:
         if isinstance(message, Inspection) and fresh:
             self.inspections.append(message)
         if not isinstance(message, CameraStatus | Expired) and not fresh:
@@ -93,7 +93,7 @@ def gather(partition: Partition, position: Position, deliveries: Sequence[Delive
     return Work(deliveries, messages, Batch(partition, position, next_offset, at))
 
 
-def _message(record: Record, emit: Emit) -> Known | None:
+def _message(record: Record, emit: Emit) -> AccountMessage | None:
     where = f"{record.topic}/{record.partition}@{record.offset}"
     try:
         message = decode(record)
@@ -106,14 +106,14 @@ def _message(record: Record, emit: Emit) -> Known | None:
     return None
 
 
-def _tell_others(hole: Expired, cameras: Mapping[str, CameraState]) -> dict[str, CameraState]:
+def _tell_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:
     """All cameras whose last frame lay before the hole. Returns them.
 
     The worker tells each one before its next record, but it may die before, and who takes over sees no hole.
     """
-    reached = {name: state for name, state in cameras.items() if _lay_before(state.memory.heard, hole)}
-    for state in reached.values():
-        expire(state)
+    reached = {name: camera for name, camera in cameras.items() if _lay_before(camera.state.heard, hole)}
+    for camera in reached.values():
+        expire(camera)
     return reached
 
 

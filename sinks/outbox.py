@@ -15,8 +15,9 @@ from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError, RetryableError
 from andon.events import AlertSent, Emit, OutboxGivenUp, SinkFailed, SinkWrote
 from andon.process.metrics import Reading
-from sinks.channels.channel import Channel, OutboxItem, OutboxStore, SinkBusy
+from sinks.channels.channel import Channel, OutboxStore, SinkBusy
 from sinks.channels.payload import event_of
+from sinks.outbox_item import OutboxItem
 
 COUNT_S = 0.5
 """Between two countings of what waits: a gauge is not read more often, and a count costs as much as a send."""

@@ -23,7 +23,7 @@ from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
-from sinks.judgement.defects import Rules
+from sinks.judgement.defects import DefectRules
 from sinks.judgement.parts import PartRules
 from sinks.judgement.step import Policy
 from sinks.log_ends import KafkaLogEnds
@@ -108,9 +108,9 @@ def policy_of(settings: Settings) -> Policy:
     """What follows from a record, as the settings say."""
     url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
     if settings.parts is None:
-        return Policy(Rules(settings.defects, url), silence_s)
+        return Policy(DefectRules(settings.defects, url), silence_s)
     own = {camera.id: camera.parts for camera in settings.cameras if camera.parts is not None}
-    rules = Rules(settings.defects, url, settings.parts.label)
+    rules = DefectRules(settings.defects, url, settings.parts.label)
     return Policy(rules, silence_s, PartRules(settings.parts, settings.defects, own))
 
 

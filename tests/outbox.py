@@ -6,8 +6,10 @@ from datetime import datetime
 
 from andon.errors import RetryableError
 from andon.messages import Box, Defect, PartDefect, PartVerdict, RecordRef
-from sinks.channels.channel import EvidenceOrder, OutboxItem, SinkBusy
+from sinks.channels.channel import SinkBusy
 from sinks.channels.payload import event_of
+from sinks.judgement.evidence import EvidenceOrder
+from sinks.outbox_item import OutboxItem
 from tests.fakes import START
 
 

@@ -20,8 +20,10 @@ from andon.messages import Frame, RecordRef
 from andon.settings import EvidenceSettings
 from andon.wire import Record, decode
 from sinks.channels.annotation import annotated
-from sinks.channels.channel import EvidenceOrder, OutboxItem, SinkBusy
+from sinks.channels.channel import SinkBusy
 from sinks.channels.files import Files, FilesBusy
+from sinks.judgement.evidence import EvidenceOrder
+from sinks.outbox_item import OutboxItem
 
 _NAME = re.compile(r"(?!\.)[^/\\:*?\x00-\x1f]{1,200}")
 """A folder's or a file's name that stays where it is put, on every file system and object store."""

@@ -13,8 +13,9 @@ from andon.errors import RetryableError
 from andon.messages import RecordRef
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing, encode
-from sinks.channels.channel import OutboxItem, SinkBusy
+from sinks.channels.channel import SinkBusy
 from sinks.channels.payload import event_of
+from sinks.outbox_item import OutboxItem
 
 
 class KafkaAlerts:

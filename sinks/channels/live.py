@@ -25,7 +25,8 @@ from andon.clock import Clock
 from andon.events import Emit, SinkFailed, SinkWrote
 from andon.messages import Inspection, Outcome
 from andon.settings import RedisSettings
-from sinks.channels.channel import CameraSnapshot, Verdict
+from sinks.judgement.snapshot import CameraSnapshot
+from sinks.judgement.state import Verdict
 
 SINK = "live"
 

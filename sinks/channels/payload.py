@@ -4,7 +4,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from andon.errors import DecodeError
 from andon.messages import Defect, PartVerdict
-from sinks.channels.channel import OutboxItem
+from sinks.outbox_item import OutboxItem
 
 _EVENT: TypeAdapter[Defect | PartVerdict] = TypeAdapter(Defect | PartVerdict)
 

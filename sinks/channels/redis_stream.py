@@ -12,8 +12,9 @@ from redis.exceptions import ResponseError
 from andon import redis as away
 from andon.messages import Defect, PartVerdict
 from andon.settings import RedisSettings
-from sinks.channels.channel import OutboxItem, SinkBusy
+from sinks.channels.channel import SinkBusy
 from sinks.channels.payload import event_of
+from sinks.outbox_item import OutboxItem
 
 REFUSED_RETRY_S = 10.0
 

@@ -4,19 +4,14 @@ A track that was seen in K of the last N inspected frames is a defect; it is clo
 enough, or when its session is over. Ids derive from the frames, so the same frames replayed give the same events.
 """
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from andon.messages import Box, Defect, Detection, Inspection, PartVerdict, RecordRef, Severity, Transition
 from andon.settings import DefectClass, DefectSettings
-from sinks.channels.channel import EvidenceOrder
+from sinks.judgement.evidence import EvidenceOrder, evidence_path
 from sinks.judgement.tracker import Match
-
-MAX_NAME = 150
-"""Characters of a picture's name, well below what file systems take."""
 
 NO_OWNERS: Mapping[str, str] = {}
 
@@ -25,7 +20,7 @@ MAX_LABEL = 200
 
 
 @dataclass(slots=True)
-class Case:
+class DefectHistory:
     """What is known of one track, from its first frame on. `opened_at` is None until it is confirmed."""
 
     defect_id: str
@@ -63,7 +58,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class DefectRules:
     """What is a defect, and when. `evidence_url` is the folder below which pictures are stored."""
 
     settings: DefectSettings
@@ -93,10 +88,10 @@ class Rules:
 
 
 def judge(
-    cases: dict[str, Case],
+    cases: dict[str, DefectHistory],
     matches: list[Match],
     inspection: Inspection,
-    rules: Rules,
+    rules: DefectRules,
     owners: Mapping[str, str] = NO_OWNERS,
 ) -> Judgement:
     """What these tracks on this frame change. `cases`, by track, is brought up to date in place.
@@ -123,31 +118,20 @@ def judge(
     return Judgement(tuple(events), tuple(orders))
 
 
-def confirmed(case: Case, at: datetime, rules: Rules) -> Judgement:
+def confirmed(case: DefectHistory, at: datetime, rules: DefectRules) -> Judgement:
     """It is a defect, since the frame that was captured at `at`."""
     case.opened_at = at
-    path = evidence_path(case)
+    path = evidence_path(case.defect_id, at)
     case.evidence = f"{rules.evidence_url.rstrip('/')}/{path}"
     opened = _event(case, "opened", at, rules)
     return Judgement((opened,), (EvidenceOrder(defect=opened, frame=case.best_ref, path=path, shape=case.best_shape),))
 
 
-def close_all(cases: dict[str, Case], rules: Rules) -> Judgement:
+def close_all(cases: dict[str, DefectHistory], rules: DefectRules) -> Judgement:
     """The session is over: whatever is open closes with the last frame that showed it."""
     events = [event for case in cases.values() for event in _close(case, case.last_at, rules)]
     cases.clear()
     return Judgement(tuple(events))
-
-
-def evidence_path(case: Case) -> str:
-    """camera/date/name.jpg, the name made of nothing but letters, digits, dots, dashes and underscores."""
-    camera_id, rest = case.defect_id.split("/", 1)
-    plain = rest.replace("/", "-")
-    name = re.sub(r"[^A-Za-z0-9._-]|^[.]", "_", plain)[:MAX_NAME]
-    if name != plain:  # two ids may look alike now: tell them apart
-        name += "-" + hashlib.sha256(rest.encode()).hexdigest()[:8]
-    opened_at = case.opened_at or case.last_at
-    return f"{camera_id}/{opened_at:%Y-%m-%d}/{name}.jpg"
 
 
 def _possible(detection: Detection, inspection: Inspection) -> bool:
@@ -158,11 +142,11 @@ def _possible(detection: Detection, inspection: Inspection) -> bool:
     return near and 0 < len(label) <= MAX_LABEL and "\0" not in label
 
 
-def _see(cases: dict[str, Case], track_id: str, detection: Detection, inspection: Inspection) -> None:
+def _see(cases: dict[str, DefectHistory], track_id: str, detection: Detection, inspection: Inspection) -> None:
     frame = inspection.frame_id
     case = cases.get(track_id)
     if case is None:
-        cases[track_id] = Case(
+        cases[track_id] = DefectHistory(
             defect_id=track_id,
             session=inspection.session,
             label=detection.label,
@@ -190,15 +174,15 @@ def _shape(detection: Detection) -> Detection | None:
     return detection if detection.polygon or detection.keypoints or detection.corners else None
 
 
-def _risen(case: Case, rules: Rules) -> bool:
+def _risen(case: DefectHistory, rules: DefectRules) -> bool:
     return case.confidence >= case.told_confidence + rules.settings.update_confidence
 
 
-def _close(case: Case, at: datetime, rules: Rules) -> list[Defect]:
+def _close(case: DefectHistory, at: datetime, rules: DefectRules) -> list[Defect]:
     return [] if case.opened_at is None else [_event(case, "closed", at, rules)]
 
 
-def _event(case: Case, transition: Transition, at: datetime, rules: Rules) -> Defect:
+def _event(case: DefectHistory, transition: Transition, at: datetime, rules: DefectRules) -> Defect:
     assert case.opened_at is not None
     case.told_confidence = case.confidence
     step = f"updated-{case.updates}" if transition == "updated" else transition

@@ -11,7 +11,7 @@ from datetime import datetime
 from math import ceil, hypot
 
 from andon.messages import Box, PartDefect, PartVerdict, UnknownReason
-from sinks.judgement.defects import Case, Judgement, Rules, confirmed
+from sinks.judgement.defects import DefectHistory, DefectRules, Judgement, confirmed
 from sinks.judgement.part_tracks import Axis, PartTrack
 from sinks.judgement.parts import CameraRules, Part, Parts, Place
 from sinks.judgement.tracker import Anchor, Anchors, Match, Track, Tracks
@@ -41,7 +41,7 @@ class Scene:
     size: tuple[int, int]
     """The picture's width and height."""
     parts: Parts
-    cases: Mapping[str, Case]
+    cases: Mapping[str, DefectHistory]
     tracks: Tracks
 
 
@@ -62,7 +62,7 @@ def anchors(parts: Parts, tracks: Tracks) -> Anchors:
     return known
 
 
-def attach(parts: Parts, matches: Sequence[Match], cases: Mapping[str, Case]) -> dict[str, str]:
+def attach(parts: Parts, matches: Sequence[Match], cases: Mapping[str, DefectHistory]) -> dict[str, str]:
     """Keep the places of what these matches show. Returns, by track, the parts that they are on."""
     there = {track.part_id: track for track in parts.tracks.alive}
     for match in matches:
@@ -81,7 +81,7 @@ def attach(parts: Parts, matches: Sequence[Match], cases: Mapping[str, Case]) ->
     return {name: place.part_id for name, place in parts.places.items()}
 
 
-def note(parts: Parts, cases: Mapping[str, Case], rules: Rules) -> None:
+def note(parts: Parts, cases: Mapping[str, DefectHistory], rules: DefectRules) -> None:
     """Write the confirmed defects down with their parts."""
     if not parts.places:
         return
@@ -92,7 +92,7 @@ def note(parts: Parts, cases: Mapping[str, Case], rules: Rules) -> None:
             _write_down(parts.about[place.part_id], there[place.part_id], place, case, rules)
 
 
-def settle_crossed(scene: Scene, rules: Rules, own: CameraRules) -> Judgement:
+def settle_crossed(scene: Scene, rules: DefectRules, own: CameraRules) -> Judgement:
     """The verdicts on those that have crossed the line, unless something on them may yet be confirmed."""
     judgement = Judgement()
     for track in scene.parts.tracks.alive:
@@ -103,7 +103,7 @@ def settle_crossed(scene: Scene, rules: Rules, own: CameraRules) -> Judgement:
     return judgement
 
 
-def settle_left(scene: Scene, left: Sequence[PartTrack], rules: Rules, own: CameraRules) -> Judgement:
+def settle_left(scene: Scene, left: Sequence[PartTrack], rules: DefectRules, own: CameraRules) -> Judgement:
     """The verdicts on those that have left the picture without one, or were not seen for long."""
     judgement = Judgement()
     for track in left:
@@ -116,7 +116,7 @@ def settle_left(scene: Scene, left: Sequence[PartTrack], rules: Rules, own: Came
     return judgement
 
 
-def settle_all(scene: Scene, rules: Rules) -> Judgement:
+def settle_all(scene: Scene, rules: DefectRules) -> Judgement:
     """The session is over: what is in view will not be seen to cross the line."""
     judgement = Judgement()
     for track in scene.parts.tracks.alive:
@@ -165,14 +165,14 @@ def _move(place: Place, part: PartTrack, box: Box) -> None:
     place.y += PLACE_GAIN * ((box.y1 + box.y2) / 2 - part.y.at - place.y)
 
 
-def _forget(parts: Parts, name: str, cases: Mapping[str, Case]) -> None:
+def _forget(parts: Parts, name: str, cases: Mapping[str, DefectHistory]) -> None:
     place = parts.places.pop(name, None)
     if place is not None and cases[name].opened_at is None:
         part = parts.about[place.part_id]
         part.doubted = max(part.doubted, place.most)
 
 
-def _write_down(part: Part, track: PartTrack, place: Place, case: Case, rules: Rules) -> None:
+def _write_down(part: Part, track: PartTrack, place: Place, case: DefectHistory, rules: DefectRules) -> None:
     told = part.defects.get(case.defect_id)
     if part.judged or (told is not None and told.best_frame == case.best_frame):
         return
@@ -216,7 +216,7 @@ def _beyond(part: Part, track: PartTrack) -> bool:
     return part.crossed_at is None and abs(part.last_px) > abs(part.first_px) + way_px
 
 
-def _settle(scene: Scene, track: PartTrack, rules: Rules, reason: UnknownReason | None) -> Judgement:
+def _settle(scene: Scene, track: PartTrack, rules: DefectRules, reason: UnknownReason | None) -> Judgement:
     """The verdict on one part. `reason`: what keeps it from passing, if anything does."""
     part = scene.parts.about[track.part_id]
     needed = _needed(track.hits, rules)
@@ -236,14 +236,16 @@ def _settle(scene: Scene, track: PartTrack, rules: Rules, reason: UnknownReason 
     return late + Judgement(verdicts=(_verdict(scene, track, part, reason, rules),))
 
 
-def _needed(hits: int, rules: Rules) -> int:
+def _needed(hits: int, rules: DefectRules) -> int:
     """In how many frames something must be seen on a part that was seen in so many."""
     settings = rules.settings
     share = ceil(settings.confirm_frames * min(hits, settings.confirm_window) / settings.confirm_window)
     return min(settings.confirm_frames, max(2, share))
 
 
-def _verdict(scene: Scene, track: PartTrack, part: Part, reason: UnknownReason | None, rules: Rules) -> PartVerdict:
+def _verdict(
+    scene: Scene, track: PartTrack, part: Part, reason: UnknownReason | None, rules: DefectRules
+) -> PartVerdict:
     defects = tuple(part.defects.values())
     verdict = "reject" if defects else "pass" if reason is None else "unknown"
     return PartVerdict(

@@ -4,36 +4,36 @@ from math import hypot
 
 from andon.messages import Detection, Inspection
 from sinks.judgement import part_verdicts
-from sinks.judgement.defects import Judgement, Rules, close_all, judge
+from sinks.judgement.defects import DefectRules, Judgement, close_all, judge
 from sinks.judgement.part_verdicts import Scene
 from sinks.judgement.parts import PartRules, Parts, follow, forget_parts
-from sinks.judgement.state import Memory
+from sinks.judgement.state import JudgementState
 from sinks.judgement.tracker import NO_ANCHORS, Anchors, Match, Sight, advance, drop, forget
 
 
-def sighted(memory: Memory, seen: Inspection, rules: Rules, parts: PartRules | None) -> Judgement:
-    """Take `memory` (in place) on by a frame that was inspected."""
+def sighted(state: JudgementState, seen: Inspection, rules: DefectRules, parts: PartRules | None) -> Judgement:
+    """Take `state` (in place) on by a frame that was inspected."""
     defects = rules.counted(seen)
     if parts is None:
-        return _judged(memory, seen, defects, rules) if _telling(seen, found=bool(defects)) else Judgement()
+        return _judged(state, seen, defects, rules) if _telling(seen, found=bool(defects)) else Judgement()
     shown = rules.parts(seen, parts.settings.min_confidence)
     if not _telling(seen, found=bool(defects or shown)):
         return Judgement()
-    return _on_parts(memory, seen, (defects, shown), rules, parts)
+    return _on_parts(state, seen, (defects, shown), rules, parts)
 
 
-def ended(memory: Memory, camera_id: str, rules: Rules) -> Judgement:
+def ended(state: JudgementState, camera_id: str, rules: DefectRules) -> Judgement:
     """The session under way is over."""
     judgement = Judgement()
-    parts = memory.parts
-    if parts is not None and parts.captured_at is not None and memory.session is not None:
+    parts = state.parts
+    if parts is not None and parts.captured_at is not None and state.session is not None:
         nowhere = (0, 0)  # nothing more will be seen
-        scene = Scene(camera_id, memory.session, parts.captured_at, nowhere, parts, memory.cases, memory.tracks)
+        scene = Scene(camera_id, state.session, parts.captured_at, nowhere, parts, state.defects, state.tracks)
         judgement = part_verdicts.settle_all(scene, rules)
         _count(parts, judgement)
         forget_parts(parts)
-    forget(memory.tracks)
-    return judgement + close_all(memory.cases, rules)
+    forget(state.tracks)
+    return judgement + close_all(state.defects, rules)
 
 
 def _telling(seen: Inspection, *, found: bool) -> bool:
@@ -43,37 +43,37 @@ def _telling(seen: Inspection, *, found: bool) -> bool:
 
 
 def _on_parts(
-    memory: Memory,
+    state: JudgementState,
     seen: Inspection,
     found: tuple[tuple[Detection, ...], tuple[Detection, ...]],
-    rules: Rules,
+    rules: DefectRules,
     parts: PartRules,
 ) -> Judgement:
     """`found`: defects, and parts. What has left is settled before its defects are closed, what crosses after they are
     judged: so that each verdict knows all that was seen."""
-    if memory.parts is None:
-        memory.parts = Parts()
-    known, own = memory.parts, parts.of(seen.camera_id)
+    if state.parts is None:
+        state.parts = Parts()
+    known, own = state.parts, parts.of(seen.camera_id)
     defects, shown = found
     left = follow(known, seen, shown, own)
     if known.tracks.belt is not None:
-        memory.tracks.belt = known.tracks.belt
-    scene = _scene(memory, known, seen)
+        state.tracks.belt = known.tracks.belt
+    scene = _scene(state, known, seen)
     judgement = part_verdicts.settle_left(scene, left, rules, own)
-    matches = drop(memory.tracks, part_verdicts.remove(known, left))
+    matches = drop(state.tracks, part_verdicts.remove(known, left))
     if seen.health is None or defects:
-        matches += _advanced(memory, seen, defects, rules, part_verdicts.anchors(known, memory.tracks))
-    owners = part_verdicts.attach(known, matches, memory.cases)
-    judgement += judge(memory.cases, matches, seen, rules, owners)
-    part_verdicts.note(known, memory.cases, rules)
+        matches += _advanced(state, seen, defects, rules, part_verdicts.anchors(known, state.tracks))
+    owners = part_verdicts.attach(known, matches, state.defects)
+    judgement += judge(state.defects, matches, seen, rules, owners)
+    part_verdicts.note(known, state.defects, rules)
     judgement += part_verdicts.settle_crossed(scene, rules, own)
     _count(known, judgement)
     return judgement
 
 
-def _scene(memory: Memory, parts: Parts, seen: Inspection) -> Scene:
+def _scene(state: JudgementState, parts: Parts, seen: Inspection) -> Scene:
     size = (seen.width, seen.height)
-    return Scene(seen.camera_id, seen.session, seen.captured_at, size, parts, memory.cases, memory.tracks)
+    return Scene(seen.camera_id, seen.session, seen.captured_at, size, parts, state.defects, state.tracks)
 
 
 def _count(parts: Parts, judgement: Judgement) -> None:
@@ -87,14 +87,18 @@ def _count(parts: Parts, judgement: Judgement) -> None:
                 parts.unknown += 1
 
 
-def _judged(memory: Memory, seen: Inspection, defects: tuple[Detection, ...], rules: Rules) -> Judgement:
-    return judge(memory.cases, _advanced(memory, seen, defects, rules), seen, rules)
+def _judged(state: JudgementState, seen: Inspection, defects: tuple[Detection, ...], rules: DefectRules) -> Judgement:
+    return judge(state.defects, _advanced(state, seen, defects, rules), seen, rules)
 
 
 def _advanced(
-    memory: Memory, seen: Inspection, defects: tuple[Detection, ...], rules: Rules, anchors: Anchors = NO_ANCHORS
+    state: JudgementState,
+    seen: Inspection,
+    defects: tuple[Detection, ...],
+    rules: DefectRules,
+    anchors: Anchors = NO_ANCHORS,
 ) -> list[Match]:
     settings = rules.settings
     sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, hypot(seen.width, seen.height), defects)
     window, forget_after = settings.confirm_window, settings.close_after_frames
-    return advance(memory.tracks, sight, settings.max_move, forget_after, window, anchors)
+    return advance(state.tracks, sight, settings.max_move, forget_after, window, anchors)

@@ -29,7 +29,7 @@ class Span:
 
 
 @dataclass(slots=True)
-class Watch:
+class LastDelivery:
     """What has to be remembered of a camera to see its silences."""
 
     session: str | None = None
@@ -47,77 +47,79 @@ class Watch:
     detail: str = ""
 
 
-def saw_frame(watch: Watch, camera_id: str, frame: tuple[str, int, datetime], silence_s: float) -> Span | None:
+def saw_frame(
+    delivery: LastDelivery, camera_id: str, frame: tuple[str, int, datetime], silence_s: float
+) -> Span | None:
     """A frame (session, number, capture time) was delivered. Returns the silence that it ends, if there was one.
 
     Frames come in order; one of a session means that the sessions before it are over.
     """
     session, seq, at = frame
     span = None
-    started_at = _silent_since(watch, session)
+    started_at = _silent_since(delivery, session)
     if started_at is not None:
-        numbers = max(1, seq - watch.seq) if session == watch.session else 1
+        numbers = max(1, seq - delivery.seq) if session == delivery.session else 1
         if (at - started_at).total_seconds() > silence_s * numbers:
-            reason, watched = _why(watch)
+            reason, watched = _why(delivery)
             span = Span(camera_id, started_at, at, reason, watched)
-    watch.session, watch.seq, watch.frame_at, watch.shed_at = session, seq, at, None
-    watch.state, watch.detail = None, ""
+    delivery.session, delivery.seq, delivery.frame_at, delivery.shed_at = session, seq, at, None
+    delivery.state, delivery.detail = None, ""
     return span
 
 
-def saw_growth(watch: Watch, at: datetime) -> None:
+def saw_growth(delivery: LastDelivery, at: datetime) -> None:
     """A frame had been captured by `at`, by a host's clock: while frames come, heartbeats are rare."""
-    watch.grew_at = at if watch.grew_at is None else max(watch.grew_at, at)
+    delivery.grew_at = at if delivery.grew_at is None else max(delivery.grew_at, at)
 
 
-def saw_shed(watch: Watch, at: datetime) -> None:
+def saw_shed(delivery: LastDelivery, at: datetime) -> None:
     """Ingest gave frames up: the camera delivered them."""
-    watch.shed_at = at
+    delivery.shed_at = at
 
 
-def saw_status(watch: Watch, status: CameraStatus, *, grew: bool) -> None:
+def saw_status(delivery: LastDelivery, status: CameraStatus, *, grew: bool) -> None:
     """`grew`: the number captured has risen since the status before."""
-    if watch.since is None:
-        watch.since = status.at
+    if delivery.since is None:
+        delivery.since = status.at
     if grew:
-        watch.grew_at = status.at
-    if status.state == "stopped" or (status.state == "offline" and watch.state != "stopped"):
-        watch.state, watch.detail = status.state, status.detail.replace("\0", "")[:MAX_DETAIL]
+        delivery.grew_at = status.at
+    if status.state == "stopped" or (status.state == "offline" and delivery.state != "stopped"):
+        delivery.state, delivery.detail = status.state, status.detail.replace("\0", "")[:MAX_DETAIL]
 
 
-def ended_without_word(watch: Watch, how: Ended | None) -> None:
+def ended_without_word(delivery: LastDelivery, how: Ended | None) -> None:
     """The session before the next frame's was cut off: its ingester died."""
-    if how != "final" and watch.state is None:
-        watch.detail = "ingester_died"
+    if how != "final" and delivery.state is None:
+        delivery.detail = "ingester_died"
 
 
-def lost_log(watch: Watch, how: str) -> None:
+def lost_log(delivery: LastDelivery, how: str) -> None:
     """Whatever follows, the log that held what was delivered meanwhile is gone."""
-    if watch.state is None:
-        watch.detail = how
+    if delivery.state is None:
+        delivery.detail = how
 
 
-def open_span(watch: Watch, camera_id: str, now: datetime, silence_s: float) -> Span | None:
+def open_span(delivery: LastDelivery, camera_id: str, now: datetime, silence_s: float) -> Span | None:
     """The silence that lasts at `now`, by the host's clock."""
-    started_at = watch.grew_at or watch.frame_at or watch.since
+    started_at = delivery.grew_at or delivery.frame_at or delivery.since
     if started_at is None or (now - started_at).total_seconds() <= silence_s:
         return None
-    reason, watched = _why(watch)
+    reason, watched = _why(delivery)
     return Span(camera_id, started_at, None, reason, watched)
 
 
-def _silent_since(watch: Watch, session: str) -> datetime | None:
-    if watch.frame_at is None:
-        return watch.since if watch.state == "offline" else None
-    if session != watch.session and watch.shed_at is not None:
-        return max(watch.frame_at, watch.shed_at)
-    return watch.frame_at
+def _silent_since(delivery: LastDelivery, session: str) -> datetime | None:
+    if delivery.frame_at is None:
+        return delivery.since if delivery.state == "offline" else None
+    if session != delivery.session and delivery.shed_at is not None:
+        return max(delivery.frame_at, delivery.shed_at)
+    return delivery.frame_at
 
 
-def _why(watch: Watch) -> tuple[str, bool]:
+def _why(delivery: LastDelivery) -> tuple[str, bool]:
     """(reason, watched)"""
-    if watch.state == "stopped":
+    if delivery.state == "stopped":
         return STOPPED, False
-    if watch.state == "offline":
-        return f"offline: {watch.detail}" if watch.detail else "offline", True
-    return watch.detail or "unknown", True
+    if delivery.state == "offline":
+        return f"offline: {delivery.detail}" if delivery.detail else "offline", True
+    return delivery.detail or "unknown", True

@@ -1,28 +1,32 @@
-"""All that is known of one camera: what of it is stored with every batch, and what it shows.
+"""A camera's account: the state that is stored with every batch, and the ledgers of its sessions.
 
-The ledgers of sessions are stored in rows of their own: what a batch writes stays small however old a camera is.
+Each ledger is stored in a row of its own, so a batch writes little, however old a camera is. The state is stored as
+JSON; where a field is called otherwise there than here, its alias says how.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from andon.messages import CameraState as Condition
-from andon.messages import Outcome, PartOutcome
-from sinks.channels.channel import CameraSnapshot, Verdict
-from sinks.judgement.defects import Case
+from andon.messages import CameraState
+from sinks.judgement.defects import DefectHistory
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.parts import Parts
-from sinks.judgement.spans import Watch
+from sinks.judgement.spans import LastDelivery
 from sinks.judgement.tracker import Tracks
+
+Verdict = Literal["pass", "fail", "unknown"]
+"""On a frame. `fail`: a defect class was detected. `unknown`: not inspected, or the picture was frozen, dark,
+over-exposed or blurred. No result is never a pass."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """Of all sessions, brought forward by what each record changed."""
+    """The sums of all sessions."""
 
     captured: int = 0
     lost: int = 0
@@ -33,19 +37,28 @@ class Totals:
     failed: int = 0
     unknown: int = 0
 
+    def count(self, verdict: Verdict, frames: int = 1) -> None:
+        match verdict:
+            case "pass":
+                self.passed += frames
+            case "fail":
+                self.failed += frames
+            case "unknown":
+                self.unknown += frames
+
 
 @dataclass(slots=True)
-class Face:
-    """What the camera shows."""
+class Display:
+    """What people are shown of the camera beside its numbers."""
 
-    state: Condition | None = None
+    state: CameraState | None = None
     state_since: datetime | None = None
     detail: str = ""
     fps: float = 0.0
     status_at: datetime | None = None
-    """When the last status was sent, by the ingester's clock."""
+    """When the newest status was sent, by the ingester's clock."""
     session: str | None = None
-    """The last one that a status named, when that was, and what it said of the number captured."""
+    """The session that a status named last; below, the time of that status and its number of captured frames."""
     session_at: datetime | None = None
     captured: int = 0
     last_frame: str | None = None
@@ -54,80 +67,64 @@ class Face:
 
 
 @dataclass(slots=True)
-class Memory:
-    """What is stored of a camera with every batch."""
+class JudgementState:
+    """The part of an account that is stored with every batch."""
 
     session: str | None = None
-    """The one whose frames are arriving, or arrived last."""
+    """The current session: the one whose frames arrive, or arrived last."""
     announced: list[str] = field(default_factory=list)
-    """Sessions of which only statuses were heard: these overtake the frames that wait before the broker."""
+    """Sessions known from statuses only: a status overtakes the frames that wait for the broker."""
     expired: bool = False
-    """Records of the camera expired unread: the next number that is heard of says up to where."""
+    """Records of the camera expired unread. The number of the next record says how many."""
     heard: tuple[str, int, int] | None = None
-    """Topic, partition and offset of the frame that was accounted for last: a hole behind it may hold the next ones."""
+    """Topic, partition and offset of the frame that was accounted for last. A hole behind it may hold the next ones."""
     totals: Totals = field(default_factory=Totals)
-    face: Face = field(default_factory=Face)
+    display: Annotated[Display, Field(alias="face")] = field(default_factory=Display)
     tracks: Tracks = field(default_factory=Tracks)
-    cases: dict[str, Case] = field(default_factory=dict)
-    watch: Watch = field(default_factory=Watch)
+    defects: Annotated[dict[str, DefectHistory], Field(alias="cases")] = field(default_factory=dict)
+    """By track."""
+    delivery: Annotated[LastDelivery, Field(alias="watch")] = field(default_factory=LastDelivery)
     parts: Annotated[Parts | None, Field(exclude_if=lambda parts: parts is None)] = None
-    """None where parts were never followed: then the state is what it was before there were any."""
+    """None if parts were never followed: the stored JSON then has no such key, as before parts existed."""
 
 
 @dataclass(slots=True)
-class CameraState:
+class CameraAccount:
     """One camera. `sessions` must hold the open ones, and every stored one that a record given to `step` names."""
 
     camera_id: str
-    memory: Memory = field(default_factory=Memory)
+    state: JudgementState = field(default_factory=JudgementState)
     sessions: dict[str, SessionLedger] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
-    """The sessions whose ledgers are not yet stored as they are."""
+    """Sessions whose ledgers differ from the stored ones."""
 
     @property
     def open_sessions(self) -> list[str]:
-        """Those that the next record may change although it names another."""
-        current = [] if self.memory.session is None else [self.memory.session]
-        return current + self.memory.announced
+        """The sessions that the next record may change although it names another one."""
+        current = [] if self.state.session is None else [self.state.session]
+        return current + self.state.announced
+
+    @contextmanager
+    def ledger(self, session: str) -> Iterator[SessionLedger]:
+        """The ledger of a known session, to be changed. The totals change with it."""
+        ledger, totals = self.sessions[session], self.state.totals
+        before = ledger.sums()
+        yield ledger
+        after = ledger.sums()
+        self.changed.add(session)
+        totals.captured += after.captured - before.captured
+        totals.lost += after.lost - before.lost
+        totals.inspected += after.inspected - before.inspected
+        totals.shed += after.shed - before.shed
+        totals.quarantined += after.quarantined - before.quarantined
 
 
-_MEMORY = TypeAdapter(Memory)
+_STATE = TypeAdapter(JudgementState)
 
 
-def to_bytes(memory: Memory) -> bytes:
-    return _MEMORY.dump_json(memory)
+def to_bytes(state: JudgementState) -> bytes:
+    return _STATE.dump_json(state, by_alias=True)
 
 
-def from_bytes(stored: bytes) -> Memory:
-    return _MEMORY.validate_json(stored)
-
-
-def snapshot(state: CameraState) -> CameraSnapshot:
-    memory = state.memory
-    totals, face = memory.totals, memory.face
-    counts: Mapping[Outcome, int] = {
-        "inspected": totals.inspected,
-        "shed": totals.shed,
-        "quarantined": totals.quarantined,
-    }
-    return CameraSnapshot(
-        camera_id=state.camera_id,
-        state=face.state or "unknown",
-        state_since=face.state_since,
-        detail=face.detail,
-        session=memory.session,
-        captured=totals.captured,
-        counts=counts,
-        lost=totals.lost,
-        last_frame=face.last_frame,
-        last_frame_at=face.last_frame_at,
-        last_verdict=face.last_verdict if face.state in ("online", None) else "unknown",
-        verdicts={"pass": totals.passed, "fail": totals.failed, "unknown": totals.unknown},
-        fps=face.fps,
-        open_defects=sum(1 for case in memory.cases.values() if case.opened_at is not None),
-        parts=_counts(memory.parts),
-    )
-
-
-def _counts(parts: Parts | None) -> Mapping[PartOutcome, int] | None:
-    return None if parts is None else {"pass": parts.passed, "reject": parts.rejected, "unknown": parts.unknown}
+def from_bytes(stored: bytes) -> JudgementState:
+    return _STATE.validate_json(stored)

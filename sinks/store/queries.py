@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
-from sinks.channels.channel import OutboxItem
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span
-from sinks.judgement.state import CameraState, from_bytes, to_bytes
+from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
+from sinks.outbox_item import OutboxItem
 from sinks.store import tables
 from sinks.store.stored import Batch, Leaving, Opening, Position, Stored
 
@@ -56,10 +56,10 @@ def _move(connection: Connection, where: Mapping[str, Any], expected: Position |
     return connection.execute(update(table).where(*stands).values(values)).rowcount == 1
 
 
-def cameras(connection: Connection, partition: int) -> dict[str, CameraState]:
+def cameras(connection: Connection, partition: int) -> dict[str, CameraAccount]:
     table = tables.cameras
     rows = connection.execute(select(table.c.camera_id, table.c.state).where(table.c.partition == partition)).all()
-    states = {row.camera_id: CameraState(row.camera_id, from_bytes(row.state)) for row in rows}
+    states = {row.camera_id: CameraAccount(row.camera_id, from_bytes(row.state)) for row in rows}
     needed = [(name, session) for name, state in states.items() for session in state.open_sessions]
     for (name, session), ledger in ledgers(connection, partition, needed).items():
         states[name].sessions[session] = ledger
@@ -84,10 +84,10 @@ def everything(connection: Connection) -> Stored:
     parts: dict[tuple[str, str], list[SessionLedger]] = {}
     for row in connection.execute(select(session).order_by(session.c.camera_id, session.c.session)):
         parts.setdefault((row.camera_id, row.session), []).append(SessionLedger.from_bytes(row.ledger))
-    memories = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
+    states = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
     spans = connection.execute(select(span).order_by(span.c.started_at, span.c.camera_id)).mappings()
     return Stored(
-        [(row.camera_id, from_bytes(row.state)) for row in memories],
+        [(row.camera_id, from_bytes(row.state)) for row in states],
         {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
         [Span(**row) for row in spans],
     )
@@ -107,19 +107,19 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
 
-def _write_states(connection: Connection, states: Sequence[tuple[int, CameraState]]) -> None:
-    """`states`: each with its partition."""
-    memories = [
-        {"camera_id": state.camera_id, "partition": partition, "state": to_bytes(state.memory)}
-        for partition, state in states
+def _write_states(connection: Connection, cameras: Sequence[tuple[int, CameraAccount]]) -> None:
+    """`cameras`: each with its partition."""
+    states = [
+        {"camera_id": camera.camera_id, "partition": partition, "state": to_bytes(camera.state)}
+        for partition, camera in cameras
     ]
     accounts = [
-        {"camera_id": state.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
-        for partition, state in states
-        for name, ledger in state.sessions.items()
-        if name in state.changed
+        {"camera_id": camera.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
+        for partition, camera in cameras
+        for name, ledger in camera.sessions.items()
+        if name in camera.changed
     ]
-    upsert(connection, tables.cameras, memories)
+    upsert(connection, tables.cameras, states)
     upsert(connection, tables.sessions, accounts)
 
 

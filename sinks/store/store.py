@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from andon.stream.offsets import Partition
-from sinks.channels.channel import OutboxItem
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.state import CameraState
+from sinks.judgement.state import CameraAccount
+from sinks.outbox_item import OutboxItem
 from sinks.store import queries as rows
 from sinks.store.database import Database, opened
 from sinks.store.stored import Batch, Opening, Position, Stored
@@ -41,7 +41,7 @@ class Store:
         """
         await self._database.run(lambda connection: rows.begin(connection, partition, position, opening))
 
-    async def cameras(self, partition: int) -> dict[str, CameraState]:
+    async def cameras(self, partition: int) -> dict[str, CameraAccount]:
         """The partition's cameras, each with the ledger of its current session."""
         return await self._database.run(lambda connection: rows.cameras(connection, partition))
 

@@ -8,7 +8,7 @@ from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span
-from sinks.judgement.state import CameraState, Memory
+from sinks.judgement.state import CameraAccount, JudgementState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Batch:
     next_offset: int
     """Where it ends."""
     at: datetime
-    states: Sequence[CameraState] = ()
+    states: Sequence[CameraAccount] = ()
     events: Sequence[Defect] = ()
     verdicts: Sequence[PartVerdict] = ()
     leaving: Sequence[Leaving] = ()
@@ -53,7 +53,7 @@ class Opening:
 
     at: datetime
     detail: str
-    states: Sequence[CameraState] = ()
+    states: Sequence[CameraAccount] = ()
     expected: Position | None = None
     """Where the account stood when that was decided; None: there was none."""
 
@@ -62,7 +62,7 @@ class Opening:
 class Stored:
     """What stands in the store of all cameras."""
 
-    memories: Sequence[tuple[str, Memory]]
+    states: Sequence[tuple[str, JudgementState]]
     """By camera; one that moved between partitions has several."""
     ledgers: Mapping[tuple[str, str], SessionLedger]
     """By camera and session, in the order of their names."""

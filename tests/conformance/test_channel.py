@@ -19,9 +19,10 @@ from andon.stream.publisher import KafkaPublisher
 from andon.stream.topics import ensure_topics
 from andon.wire import Record, decode
 from deploy.local.broker import EmbeddedBroker
-from sinks.channels.channel import Channel, OutboxItem, SinkBusy
+from sinks.channels.channel import Channel, SinkBusy
 from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.redis_stream import RedisAlerts
+from sinks.outbox_item import OutboxItem
 from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.fakes import START

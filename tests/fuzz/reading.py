@@ -10,9 +10,10 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode, encode
 from sinks.batch import gather
-from sinks.channels.channel import OutboxItem
 from sinks.channels.payload import event_of
-from sinks.judgement.state import CameraState, from_bytes, snapshot, to_bytes
+from sinks.judgement.snapshot import snapshot
+from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
+from sinks.outbox_item import OutboxItem
 from sinks.store.stored import Position
 from tests.fakes import START, Told
 from tests.fuzz.records import mutated
@@ -56,15 +57,15 @@ def read(seed: int) -> bool:
 def _account(record: Record) -> None:
     """What it says is accounted for or told; the state can be stored, shown and taken on by the next record."""
     told = Told()
-    cameras: dict[str, CameraState] = {}
+    cameras: dict[str, CameraAccount] = {}
     work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, told)
     assert len(told.events) + len(work.messages) == 1
     work.step(cameras, POLICY, ("kafka",))
     work.step(cameras, POLICY, ("kafka",))  # delivered again
-    for state in work.touched:
-        assert from_bytes(to_bytes(state.memory)) == state.memory
-        snapshot(state)
-        for ledger in state.sessions.values():
+    for camera in work.touched:
+        assert from_bytes(to_bytes(camera.state)) == camera.state
+        snapshot(camera)
+        for ledger in camera.sessions.values():
             assert ledger.tally().balanced
             assert type(ledger).from_bytes(ledger.to_bytes()).tally() == ledger.tally()
 

@@ -20,7 +20,7 @@ from andon.settings import RedisSettings
 from sinks.channels.channel import SinkBusy
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
-from sinks.judgement.state import snapshot
+from sinks.judgement.snapshot import snapshot
 from tests.fakes import Told
 from tests.outbox import a_defect, an_item
 from tests.security.certificates import Authority
@@ -51,7 +51,7 @@ async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
     live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), told)
     stepped = Stepped().take(crossing(range(3)))
     stop = asyncio.Event()
-    await live.show([snapshot(stepped.state)], ())
+    await live.show([snapshot(stepped.camera)], ())
     stop.set()
     await live.run(stop)
     assert told.of(SinkWrote)
@@ -100,7 +100,7 @@ async def _of_alerts(url: str) -> str:
 async def _of_live(url: str) -> str:
     told, client = Told(), andon_redis.client(url, 5.0)
     live = RedisLive(client, RedisSettings(), SystemClock(), told)
-    await live.show([snapshot(Stepped().take(crossing(range(1))).state)], ())
+    await live.show([snapshot(Stepped().take(crossing(range(1))).camera)], ())
     writing = asyncio.create_task(live.run(asyncio.Event()))
     async with asyncio.timeout(QUICK_S):
         while not told.of(SinkFailed):

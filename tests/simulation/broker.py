@@ -13,7 +13,7 @@ from andon.messages import CameraStatus, Expired, Frame, Inspection, Shed
 from andon.stream.offsets import Partition
 from andon.wire import Record
 from ingest.mailbox import Message
-from sinks.channels.channel import OutboxItem
+from sinks.outbox_item import OutboxItem
 from tests.fakes import FakeClock
 from tests.simulation.plan import PARTITIONS, Plan, numbers_of
 

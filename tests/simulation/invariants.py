@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
 from ingest.mailbox import Message
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.state import CameraState, from_bytes
+from sinks.judgement.state import CameraAccount, from_bytes
 from sinks.judgement.step import expire, lose_log, step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
@@ -162,9 +162,9 @@ def _accounted(
 
 def _totals(store: ModelStore, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
     """What the camera carries along, without looking into its ledgers, is what its frames came to."""
-    memory = from_bytes(store.kept.memories[partition_of(camera.camera_id), camera.camera_id])
+    state = from_bytes(store.kept.states[partition_of(camera.camera_id), camera.camera_id])
     ends = Counter(outcome.split("/")[0] for each in outcomes.values() for outcome in each.values())
-    totals = memory.totals
+    totals = state.totals
     told = Counter({"inspected": totals.inspected, "shed": totals.shed, "quarantined": totals.quarantined})
     require(told == ends, f"{camera.camera_id}: the totals are {told}, the log says {ends}")
     verdicts = (totals.passed + totals.failed, totals.unknown)
@@ -220,7 +220,7 @@ def _repeated(world: World, camera: Camera) -> bool:
 
 
 def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Raised]:
-    state = CameraState(camera_id)
+    state = CameraAccount(camera_id)
     events: list[Raised] = []
     for result in log:
         if isinstance(result, str):

@@ -22,10 +22,10 @@ from andon.messages import (
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
-from sinks.judgement.defects import Rules
+from sinks.judgement.defects import DefectRules
 from sinks.judgement.parts import PartRules
-from sinks.judgement.state import CameraState
-from sinks.judgement.step import Outcomes, Policy, step
+from sinks.judgement.state import CameraAccount
+from sinks.judgement.step import Consequences, Policy, step
 from tests.fakes import START
 
 FPS = 15.0
@@ -34,7 +34,7 @@ ALERTS = "alerts"
 PARTITIONS = 2
 DEFECTS = DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2)
 PARTS = PartSettings.model_validate({"class": "part", "line": [[0.166, 0], [0.166, 1]], "min_frames": 2})
-POLICY = Policy(Rules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {}))
+POLICY = Policy(DefectRules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {}))
 Raised = Defect | PartVerdict
 FAULTS = (
     "ack_lost",  # the broker has appended a record, and its answer does not arrive
@@ -180,7 +180,7 @@ def encoded(picture: Frame, offset: int, outcome: Outcome) -> Outgoing:
 @lru_cache(64)
 def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]:
     """The events of a run in which nothing goes wrong."""
-    state = CameraState(camera_id)
+    state = CameraAccount(camera_id)
     events: list[Raised] = []
     for number, count in enumerate(sessions, start=1):
         session = f"s{number}"
@@ -194,6 +194,6 @@ def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]
     return tuple(events)
 
 
-def raised_by(outcomes: Outcomes) -> list[Raised]:
+def raised_by(outcomes: Consequences) -> list[Raised]:
     """In the order in which they leave."""
     return [*outcomes.judgement.events, *outcomes.judgement.verdicts]

@@ -11,8 +11,9 @@ from andon.stream.offsets import OffsetTracker, Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.account import Account, AccountRules, Outlets
-from sinks.channels.channel import CameraSnapshot, OutboxItem
+from sinks.judgement.snapshot import CameraSnapshot
 from sinks.log_ends import Ends
+from sinks.outbox_item import OutboxItem
 from sinks.store.store import Store
 from tests.simulation.broker import INSPECTIONS, World
 from tests.simulation.plan import ALERTS, POLICY

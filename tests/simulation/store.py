@@ -8,9 +8,9 @@ from typing import Literal
 
 from andon.errors import RetryableError
 from andon.stream.offsets import Partition
-from sinks.channels.channel import OutboxItem
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.state import CameraState, from_bytes, to_bytes
+from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
+from sinks.outbox_item import OutboxItem
 from sinks.store.stored import Batch, Opening, Position
 from tests.simulation.broker import Result, World, require
 from tests.simulation.plan import ALERTS, PARTITIONS, Raised
@@ -34,7 +34,7 @@ class Kept:
     """What survives every process."""
 
     positions: dict[int, Position]
-    memories: dict[tuple[int, str], bytes]
+    states: dict[tuple[int, str], bytes]
     ledgers: dict[tuple[int, str, str], bytes]
     events: dict[int, list[Raised]]
     """And verdicts, in the order in which they leave."""
@@ -74,17 +74,17 @@ class ModelStore:
             self._write_states(partition.partition, opening.states)
         await PAUSE
 
-    async def cameras(self, partition: int) -> dict[str, CameraState]:
+    async def cameras(self, partition: int) -> dict[str, CameraAccount]:
         await self._interruptible()
         found = {}
-        for (number, camera_id), memory in self.kept.memories.items():
+        for (number, camera_id), state in self.kept.states.items():
             if number == partition:
-                state = CameraState(camera_id, from_bytes(memory))
-                for session in state.open_sessions:
+                camera = CameraAccount(camera_id, from_bytes(state))
+                for session in camera.open_sessions:
                     stored = self.kept.ledgers.get((partition, camera_id, session))
                     if stored is not None:
-                        state.sessions[session] = SessionLedger.from_bytes(stored)
-                found[camera_id] = state
+                        camera.sessions[session] = SessionLedger.from_bytes(stored)
+                found[camera_id] = camera
         await PAUSE
         return found
 
@@ -149,11 +149,11 @@ class ModelStore:
         )
         return True
 
-    def _write_states(self, partition: int, states: Sequence[CameraState]) -> None:
-        for state in states:
-            self.kept.memories[partition, state.camera_id] = to_bytes(state.memory)
-            for session in state.changed & state.sessions.keys():
-                self.kept.ledgers[partition, state.camera_id, session] = state.sessions[session].to_bytes()
+    def _write_states(self, partition: int, states: Sequence[CameraAccount]) -> None:
+        for camera in states:
+            self.kept.states[partition, camera.camera_id] = to_bytes(camera.state)
+            for session in camera.changed & camera.sessions.keys():
+                self.kept.ledgers[partition, camera.camera_id, session] = camera.sessions[session].to_bytes()
 
     def tallies(self) -> Mapping[tuple[str, str], SessionLedger]:
         """By camera and session; each camera has one partition here."""

@@ -13,7 +13,7 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.batch import gather
-from sinks.judgement.state import CameraState
+from sinks.judgement.state import CameraAccount
 from sinks.role import rules_of
 from sinks.store.stored import Position
 
@@ -24,7 +24,7 @@ class Replay:
     def __init__(self, settings: Settings) -> None:
         self._policy = rules_of(settings).policy
         self._positions: dict[Partition, Position] = {}
-        self._cameras: dict[Partition, dict[str, CameraState]] = {}
+        self._cameras: dict[Partition, dict[str, CameraAccount]] = {}
         self.events: Counter[str] = Counter()
         """By event id: how often the replay raised it."""
 

@@ -13,8 +13,8 @@ from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.publisher import KafkaPublisher
 from andon.wire import Record, decode, encode
-from sinks.judgement.state import CameraState
-from sinks.judgement.step import Known, step
+from sinks.judgement.state import CameraAccount
+from sinks.judgement.step import AccountMessage, step
 from sinks.role import rules_of
 from tests.detectors import grey
 
@@ -52,13 +52,13 @@ class Feed:
         """The ids of the events, sorted."""
         ids: list[str] = []
         for camera in cameras:
-            state = CameraState(camera)
+            state = CameraAccount(camera)
             for number in rounds:
                 for message in self._round(camera, number):
                     ids += [event.event_id for event in step(state, message, self._rules.policy).judgement.events]
         return sorted(ids)
 
-    def _round(self, camera: str, number: int) -> list[Known]:
+    def _round(self, camera: str, number: int) -> list[AccountMessage]:
         first, last = number * ROUND, (number + 1) * ROUND
         final = number == self._rounds - 1
         status = CameraStatus(

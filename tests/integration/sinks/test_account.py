@@ -25,9 +25,9 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from sinks.account import Account, AccountRules, Outlets
-from sinks.channels.channel import CameraSnapshot
 from sinks.judgement.ledger import Tally
-from sinks.judgement.step import Known
+from sinks.judgement.snapshot import CameraSnapshot
+from sinks.judgement.step import AccountMessage
 from sinks.log_ends import Ends
 from sinks.store import tables
 from sinks.store.store import Store
@@ -38,7 +38,7 @@ from tests.unit.sinks.judgement.frames import POLICY, crossing, inspected, statu
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)
-LOG: list[Known] = [
+LOG: list[AccountMessage] = [
     *crossing(range(20)),
     status(20),
     *(inspected(seq) for seq in range(20, 40)),
@@ -84,7 +84,7 @@ class MemoryLog:
     _given: int = 0
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def append(self, messages: Iterable[Known]) -> "MemoryLog":
+    def append(self, messages: Iterable[AccountMessage]) -> "MemoryLog":
         for message in messages:
             self.append_raw(partial(_record, sent=encode(message)))
         return self
@@ -197,7 +197,7 @@ async def test_a_crash_after_any_batch_gives_the_same_events_with_the_same_ids(
 
 
 BELT = Belt((Piece(-120, (Flaw(),)), Piece(-400), Piece(-680)), 40.0, 27)
-PARTS: list[Known] = [*BELT.inspections(), status(27, final=True)]
+PARTS: list[AccountMessage] = [*BELT.inspections(), status(27, final=True)]
 JUDGED = [("press-1/s1/2/part-1", "reject"), ("press-1/s1/9/part-1", "pass"), ("press-1/s1/16/part-1", "unknown")]
 
 

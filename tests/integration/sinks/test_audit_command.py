@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from andon.cli import main
 from andon.stream.lag import PartitionLag
 from andon.stream.offsets import Partition
-from sinks.judgement.step import Known
+from sinks.judgement.step import AccountMessage
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Opening, Position
 from tests.fakes import START
@@ -21,7 +21,7 @@ from tests.unit.sinks.judgement.frames import Stepped, inspected, quarantined, s
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)
 BEGIN = Position(1, "", 0)
-WHOLE: list[Known] = [
+WHOLE: list[AccountMessage] = [
     *(inspected(seq) for seq in range(10)),
     shed(10, 12),
     quarantined(13),
@@ -40,12 +40,12 @@ def line(tmp_path: Path) -> Path:
     return path
 
 
-def account(line: Path, messages: list[Known]) -> None:
+def account(line: Path, messages: list[AccountMessage]) -> None:
     async def write() -> None:
         store = await Store.open(f"sqlite:///{line.parent}/data/andon.db")
         await store.begin(HERE, BEGIN, Opening(START, "the first"))
         stepped = Stepped().take(messages)
-        await store.write([Batch(HERE, BEGIN, 1, START, states=(stepped.state,), spans=stepped.spans)])
+        await store.write([Batch(HERE, BEGIN, 1, START, states=(stepped.camera,), spans=stepped.spans)])
         await store.close()
 
     asyncio.run(write())

@@ -13,8 +13,8 @@ from andon.backoff import Backoff
 from andon.events import SinkFailed, SinkWrote
 from andon.messages import Inspection, RecordRef
 from andon.settings import RedisSettings
-from sinks.channels.channel import CameraSnapshot
 from sinks.channels.live import LiveLimits, RedisLive
+from sinks.judgement.snapshot import CameraSnapshot
 from tests.fakes import START, FakeClock, Told
 from tests.redis_server import MortalRedis, ask
 

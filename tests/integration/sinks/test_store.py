@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.stream.offsets import Partition
-from sinks.channels.channel import OutboxItem
+from sinks.outbox_item import OutboxItem
 from sinks.store import tables
 from sinks.store.database import Database, opened, sqlite_file
 from sinks.store.store import Store
@@ -40,7 +40,7 @@ def a_batch(first: int = 0, last: int = 10) -> Batch:
         replace(BEGIN, next_offset=first),
         last,
         START,
-        states=(told.state,),
+        states=(told.camera,),
         events=told.events,
         leaving=leaving,
         spans=told.spans,
@@ -63,7 +63,7 @@ async def test_what_a_batch_holds_is_read_back(store: Store) -> None:
     assert await store.write([batch]) == frozenset()
     assert await store.position(HERE) == Position(1, "", 10)
     state = (await store.cameras(3))["press-1"]
-    assert state.memory == batch.states[0].memory
+    assert state.state == batch.states[0].state
     assert state.sessions["s1"].tally() == batch.states[0].sessions["s1"].tally()
     (item,) = await waiting(store)
     assert (item.event_id, item.partition, item.created_at) == ("press-1/s1/0/scratch-1/opened", 3, START)
@@ -77,7 +77,7 @@ async def test_a_batch_that_begins_elsewhere_is_refused_and_changes_nothing(stor
     for late in (a_batch(0, 12), replace(a_batch(10, 12), expected=Position(2, "", 10))):
         assert await store.write([late]) == {HERE}
     after = await store.everything()
-    assert after.memories == before.memories
+    assert after.states == before.states
     assert await store.position(HERE) == Position(1, "", 10)
     assert len(await waiting(store)) == 1
 
@@ -130,16 +130,16 @@ async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Stor
     await store.write([a_batch()])
     before = await store.everything()
     stale = Stepped().take(crossing(range(5)))
-    opening = Opening(START, "decided before the batch", (stale.state,), expected)
+    opening = Opening(START, "decided before the batch", (stale.camera,), expected)
     await store.begin(HERE, Position(2, "", 0), opening)
     assert await store.position(HERE) == Position(1, "", 10)
-    assert (await store.everything()).memories == before.memories
+    assert (await store.everything()).states == before.states
 
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
     told = Stepped().take(crossing(range(5)))
-    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.state,), BEGIN))
+    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.camera,), BEGIN))
     assert (await store.cameras(3)).keys() == {"press-1"}
 
 
@@ -148,7 +148,7 @@ async def test_the_account_of_a_camera_that_moved_is_one(store: Store) -> None:
     for partition in (HERE, other):
         await store.begin(partition, BEGIN, OPENING)
     moved = Stepped().take([inspected(seq) for seq in range(10, 15)])
-    await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.state,))])
+    await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.camera,))])
     tally = (await store.everything()).ledgers["press-1", "s1"].tally()
     assert (tally.inspected, tally.lost) == (15, {})
 

@@ -6,22 +6,22 @@ import pytest
 
 from sinks.audit import Circumstances, audited
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.step import Known
+from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Stored
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import Stepped, inspected, status
 
 
 def stored(told: Stepped) -> Stored:
-    ledgers = {("press-1", name): ledger for name, ledger in told.state.sessions.items()}
-    return Stored([("press-1", told.state.memory)], ledgers, told.spans)
+    ledgers = {("press-1", name): ledger for name, ledger in told.camera.sessions.items()}
+    return Stored([("press-1", told.camera.state)], ledgers, told.spans)
 
 
 def at(seconds: float, lag: int | None = 0) -> Circumstances:
     return Circumstances(START + timedelta(seconds=seconds), lag, silence_s=3.0)
 
 
-HALF_WAY: list[Known] = [*(inspected(seq) for seq in range(10)), status(12, at_s=1)]
+HALF_WAY: list[AccountMessage] = [*(inspected(seq) for seq in range(10)), status(12, at_s=1)]
 
 
 @pytest.mark.parametrize(("seconds", "lag"), [(2, 0), (3600, 5), (3600, None)])
@@ -47,7 +47,7 @@ def test_the_tail_of_an_ingester_that_is_silent_is_lost_when_all_is_read() -> No
 
 
 def test_an_ended_sessions_last_frames_are_awaited_while_its_ingester_lives() -> None:
-    waiting: list[Known] = [*HALF_WAY, *(status(0, None, "offline", at_s=second) for second in range(2, 90))]
+    waiting: list[AccountMessage] = [*HALF_WAY, *(status(0, None, "offline", at_s=second) for second in range(2, 90))]
     told = Stepped().take(waiting)
     assert audited(stored(told), at(30)).cameras["press-1"].in_flight == 2
     assert audited(stored(told), at(90)).cameras["press-1"].lost == {"ingester_died": 2}
@@ -79,7 +79,7 @@ def test_one_camera_alone_can_be_asked_for() -> None:
     both = stored(Stepped().take(HALF_WAY))
     other = SessionLedger()
     other.add(0, 4, "inspected", None)
-    both = Stored([*both.memories, ("press-2", both.memories[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ())
+    both = Stored([*both.states, ("press-2", both.states[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ())
     assert audited(both, at(2)).total.captured == 17
     assert list(audited(both, at(2), "press-2").cameras) == ["press-2"]
     assert audited(both, at(2), "press-9").cameras == {}

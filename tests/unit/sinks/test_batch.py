@@ -7,8 +7,8 @@ import pytest
 from andon.messages import Expired
 from andon.stream.offsets import Partition
 from sinks.batch import Work
-from sinks.judgement.state import CameraState, from_bytes, to_bytes
-from sinks.judgement.step import Known
+from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
+from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Batch, Position
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import POLICY, inspected
@@ -20,21 +20,21 @@ class Stored:
     """A partition's cameras; what is stored of them is read again after each batch, as a new owner would."""
 
     def __init__(self) -> None:
-        self.cameras: dict[str, CameraState] = {}
+        self.cameras: dict[str, CameraAccount] = {}
         self.touched: set[str] = set()
 
-    def take(self, *messages: Known) -> None:
+    def take(self, *messages: AccountMessage) -> None:
         work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
         work.step(self.cameras, POLICY, ())
-        self.touched = {state.camera_id for state in work.batch.states}
-        for state in self.cameras.values():
-            state.memory = from_bytes(to_bytes(state.memory))
+        self.touched = {camera.camera_id for camera in work.batch.states}
+        for camera in self.cameras.values():
+            camera.state = from_bytes(to_bytes(camera.state))
 
     def lost(self, camera: str) -> dict[str, int]:
         return dict(self.cameras[camera].sessions["s1"].tally().lost)
 
 
-def frames(*numbers: int) -> Sequence[Known]:
+def frames(*numbers: int) -> Sequence[AccountMessage]:
     """Of both cameras; number n lies at offset n."""
     return [inspected(number, camera=camera) for number in numbers for camera in (ONE, OTHER)]
 

@@ -8,8 +8,9 @@ import pytest
 
 from andon.backoff import Backoff
 from andon.events import AlertSent, OutboxGivenUp, SinkFailed
-from sinks.channels.channel import Channel, OutboxItem, SinkBusy
+from sinks.channels.channel import Channel, SinkBusy
 from sinks.outbox import Dispatcher, DispatchLimits
+from sinks.outbox_item import OutboxItem
 from tests.fakes import FakeClock, Told
 from tests.outbox import MemoryChannel, MemoryOutbox, an_item
 

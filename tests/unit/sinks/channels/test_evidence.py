@@ -19,8 +19,9 @@ from andon.messages import Box, Defect, Detection, Frame, RecordRef
 from andon.settings import EvidenceSettings
 from andon.wire import Record, encode
 from sinks.channels.annotation import annotated
-from sinks.channels.channel import OutboxItem, SinkBusy
+from sinks.channels.channel import SinkBusy
 from sinks.channels.evidence import EvidenceChannel
+from sinks.outbox_item import OutboxItem
 from tests.fakes import START, Told
 from tests.outbox import a_defect, an_evidence_item, an_order
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from andon.messages import Box, Detection, Inspection, RecordRef
 from andon.settings import CameraPartSettings, DefectSettings, PartSettings
-from sinks.judgement.defects import Rules
+from sinks.judgement.defects import DefectRules
 from sinks.judgement.parts import PartRules
 from sinks.judgement.step import Policy
 from tests.fakes import START
@@ -129,4 +129,4 @@ def policy(defects: DefectSettings | None = None, own: CameraPartSettings | None
     defects = defects or DefectSettings()
     settings = PartSettings.model_validate({"class": "part", **parts})
     cameras = {} if own is None else {"press-1": own}
-    return Policy(Rules(defects, "evidence", "part"), 3.0, PartRules(settings, defects, cameras))
+    return Policy(DefectRules(defects, "evidence", "part"), 3.0, PartRules(settings, defects, cameras))

@@ -5,16 +5,15 @@ from datetime import timedelta
 
 from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
 from andon.settings import DefectSettings
-from sinks.channels.channel import EvidenceOrder
-from sinks.judgement.defects import Rules
+from sinks.judgement.defects import DefectRules
+from sinks.judgement.evidence import EvidenceOrder
 from sinks.judgement.spans import Span
-from sinks.judgement.state import CameraState as State
-from sinks.judgement.state import from_bytes, to_bytes
-from sinks.judgement.step import Known, Policy, step
+from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
+from sinks.judgement.step import AccountMessage, Policy, step
 from tests.fakes import START
 
 FPS = 15.0
-POLICY = Policy(Rules(DefectSettings(), "evidence"), silence_s=3.0)
+POLICY = Policy(DefectRules(DefectSettings(), "evidence"), silence_s=3.0)
 
 
 def box(x: float, y: float = 200.0, side: float = 20.0) -> Box:
@@ -76,25 +75,27 @@ def crossing(frames: Iterable[int], speed_px: float = 16.0, first: int = 0) -> l
 class Stepped:
     """What followed from some records."""
 
-    def __init__(self, state: State | None = None) -> None:
-        self.state = state or State("press-1")
+    def __init__(self, camera: CameraAccount | None = None) -> None:
+        self.camera = camera or CameraAccount("press-1")
         self.events: list[Defect] = []
         self.verdicts: list[PartVerdict] = []
         self.orders: list[EvidenceOrder] = []
         self.spans: list[Span] = []
         self.stale = 0
 
-    def take(self, messages: Sequence[Known], policy: Policy = POLICY, *, stored_between: bool = False) -> "Stepped":
+    def take(
+        self, messages: Sequence[AccountMessage], policy: Policy = POLICY, *, stored_between: bool = False
+    ) -> "Stepped":
         """`stored_between`: written to bytes and read again after each record, as a crash would have it."""
         for message in messages:
-            outcomes = step(self.state, message, policy)
-            self.events += outcomes.judgement.events
-            self.verdicts += outcomes.judgement.verdicts
-            self.orders += outcomes.judgement.orders
-            self.spans += outcomes.spans
-            self.stale += not outcomes.fresh
+            consequences = step(self.camera, message, policy)
+            self.events += consequences.judgement.events
+            self.verdicts += consequences.judgement.verdicts
+            self.orders += consequences.judgement.orders
+            self.spans += consequences.spans
+            self.stale += not consequences.fresh
             if stored_between:
-                self.state.memory = from_bytes(to_bytes(self.state.memory))
+                self.camera.state = from_bytes(to_bytes(self.camera.state))
         return self
 
     @property

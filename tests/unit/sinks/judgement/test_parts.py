@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
 from andon.settings import CameraPartSettings, DefectSettings, Settings
-from sinks.judgement.defects import Rules
-from sinks.judgement.state import from_bytes, snapshot, to_bytes
-from sinks.judgement.step import Known, Policy
+from sinks.judgement.defects import DefectRules
+from sinks.judgement.snapshot import snapshot
+from sinks.judgement.state import from_bytes, to_bytes
+from sinks.judgement.step import AccountMessage, Policy
 from sinks.role import policy_of
 from tests.fakes import START
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
@@ -25,7 +26,7 @@ GOOD = Piece(-120)
 BAD = Piece(-120, (Flaw(),))
 
 
-def told(records: Iterable[Known], rules: Policy | None = None) -> Stepped:
+def told(records: Iterable[AccountMessage], rules: Policy | None = None) -> Stepped:
     return Stepped().take(list(records), rules or policy())
 
 
@@ -164,7 +165,7 @@ def test_a_part_that_vanishes_before_the_line_is_unknown() -> None:
 
 @pytest.mark.parametrize("final", [True, False])
 def test_a_part_in_view_when_the_session_ends_is_unknown(final: bool) -> None:
-    frames: list[Known] = list(passing(GOOD, step_px=20.0)[:20])
+    frames: list[AccountMessage] = list(passing(GOOD, step_px=20.0)[:20])
     last = status(20, final=True) if final else inspected(0, session="s2", late_s=9.0)
     (part,) = told([*frames, last]).verdicts
     assert (part.verdict, part.reason, part.session, part.last_frame) == (
@@ -365,14 +366,14 @@ def test_an_unsure_part_is_none() -> None:
 
 def test_live_state_counts_the_verdicts() -> None:
     stepped = told(passing(GOOD, replace(BAD, at_px=-400)))
-    assert snapshot(stepped.state).parts == {"pass": 1, "reject": 1, "unknown": 0}
-    assert snapshot(told(crossing(range(9)), POLICY).state).parts is None
+    assert snapshot(stepped.camera).parts == {"pass": 1, "reject": 1, "unknown": 0}
+    assert snapshot(told(crossing(range(9)), POLICY).camera).parts is None
 
 
 def test_without_parts_nothing_of_them_is_said_or_stored() -> None:
     stepped = told(passing(BAD), POLICY)
     assert stepped.verdicts == []
-    assert b'"parts"' not in to_bytes(stepped.state.memory)
+    assert b'"parts"' not in to_bytes(stepped.camera.state)
     assert {event.label for event in stepped.events} == {"part", "scratch"}
     assert {event.part_id for event in stepped.events} == {None}
 
@@ -386,11 +387,11 @@ ROW = list(
     ).inspections()
 )
 ALL_BAD = list(Belt(tuple(replace(BAD, at_px=-120 - 240 * n) for n in range(6)), 60.0, len(ROW)).inspections())
-LOG: list[Known] = [*ROW, status(len(ROW), final=True, at_s=60.0)]
+LOG: list[AccountMessage] = [*ROW, status(len(ROW), final=True, at_s=60.0)]
 
 
 def everything(stepped: Stepped) -> tuple[object, ...]:
-    return stepped.verdicts, stepped.events, stepped.orders, to_bytes(stepped.state.memory)
+    return stepped.verdicts, stepped.events, stepped.orders, to_bytes(stepped.camera.state)
 
 
 def test_the_row_of_these_tests_holds_what_they_are_about() -> None:
@@ -400,7 +401,7 @@ def test_the_row_of_these_tests_holds_what_they_are_about() -> None:
 def test_a_crash_between_any_two_records_changes_no_verdict() -> None:
     crashed = Stepped().take(LOG, PARTS, stored_between=True)
     assert everything(crashed) == everything(told(LOG))
-    assert from_bytes(to_bytes(crashed.state.memory)) == crashed.state.memory
+    assert from_bytes(to_bytes(crashed.camera.state)) == crashed.camera.state
 
 
 @given(st.integers(0, len(LOG)), st.integers(0, len(LOG)), st.integers(1, 3))
@@ -417,7 +418,7 @@ def test_whatever_frames_are_missing_no_part_has_two_verdicts_and_no_bad_one_pas
 ) -> None:
     """All parts are bad here, and each frame that is inspected shows it."""
     kept = without(ALL_BAD, lost | given_up)
-    records: list[Known] = sorted([*kept, *(shed(seq, seq) for seq in given_up)], key=_number)
+    records: list[AccountMessage] = sorted([*kept, *(shed(seq, seq) for seq in given_up)], key=_number)
     stepped = told([*records, *([status(len(ROW), final=True, at_s=60.0)] if final else [])])
     ids = [part.part_id for part in stepped.verdicts]
     assert len(set(ids)) == len(ids)
@@ -427,7 +428,7 @@ def test_whatever_frames_are_missing_no_part_has_two_verdicts_and_no_bad_one_pas
         assert (part.verdict == "reject") == bool(part.defects)
 
 
-def _number(record: Known) -> int:
+def _number(record: AccountMessage) -> int:
     return record.seq if isinstance(record, Inspection) else record.first_seq if isinstance(record, Shed) else 0
 
 
@@ -445,19 +446,19 @@ def test_whatever_a_detector_says_the_state_can_be_stored(
         wild = Detection(label=label, confidence=0.8, box=Box(x1=x1 % 600, y1=y1 % 400, x2=700, y2=500))
         plain = seen(abs(x2) % 600, label="part")
         stepped.take([inspected(seq, strange, wild, plain)], PARTS)
-        assert from_bytes(to_bytes(stepped.state.memory)) == stepped.state.memory
+        assert from_bytes(to_bytes(stepped.camera.state)) == stepped.camera.state
     assert all(isinstance(part, PartVerdict) for part in stepped.verdicts)
 
 
 def test_the_state_stays_small_however_many_parts_have_passed() -> None:
     belt = a_row(120, 240, Belt((), 60.0, 0, jitter_px=1.0, seed=3))
-    assert len(to_bytes(told(belt.inspections()).state.memory)) < 6_000
+    assert len(to_bytes(told(belt.inspections()).camera.state)) < 6_000
 
 
 def test_the_defect_settings_decide_on_parts_too() -> None:
     rules = policy(DefectSettings(confirm_frames=1, confirm_window=1))
     assert outcomes(told(_with_scratch(passing(GOOD, step_px=20.0), [20]), rules)) == [("reject", None)]
-    assert Rules(DefectSettings(), "evidence").part is None
+    assert DefectRules(DefectSettings(), "evidence").part is None
 
 
 def test_dirt_on_the_lens_is_no_parts_defect() -> None:

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from sinks.judgement import spans
-from sinks.judgement.spans import Span, Watch
-from sinks.judgement.step import Known
+from sinks.judgement.spans import LastDelivery, Span
+from sinks.judgement.step import AccountMessage
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import FPS, Stepped, inspected, shed, status
 
 
-def run(*messages: Known) -> list[Span]:
+def run(*messages: AccountMessage) -> list[Span]:
     return Stepped().take(messages).spans
 
 
@@ -41,7 +41,7 @@ def test_frames_that_were_shed_or_lost_in_between_were_delivered() -> None:
 
 
 def test_an_outage_tells_what_the_camera_said() -> None:
-    records: list[Known] = [
+    records: list[AccountMessage] = [
         *(inspected(seq) for seq in range(15)),
         status(15, None, "offline", at_s=2, detail="connection refused"),
         status(15, "s1", "offline", final=True, at_s=1.9, detail="connection refused"),
@@ -61,7 +61,10 @@ def test_a_camera_that_was_stopped_is_not_watched() -> None:
 
 
 def test_a_camera_that_was_away_at_the_start_is_silent_since_it_was_first_tried() -> None:
-    away: list[Known] = [status(0, None, "connecting", at_s=0), status(0, None, "offline", at_s=1, detail="timed out")]
+    away: list[AccountMessage] = [
+        status(0, None, "connecting", at_s=0),
+        status(0, None, "offline", at_s=1, detail="timed out"),
+    ]
     assert only(run(*away, inspected(0, late_s=30))) == (30.0, "offline: timed out", True)
 
 
@@ -70,39 +73,39 @@ def test_frames_delivered_again_open_none() -> None:
 
 
 def test_a_camera_whose_clock_is_an_hour_behind_has_none() -> None:
-    records: list[Known] = []
+    records: list[AccountMessage] = []
     for seq in range(100):
         records += [inspected(seq, late_s=-3600), status(seq + 1)]
     assert run(*records) == []
 
 
 def test_a_silence_that_lasts_is_open() -> None:
-    watch = Stepped().take([inspected(0), status(1, at_s=0.5)]).state.memory.watch
-    assert spans.open_span(watch, "press-1", START + timedelta(seconds=3), 3.0) is None
-    assert spans.open_span(watch, "press-1", START + timedelta(seconds=4), 3.0) == Span(
+    delivery = Stepped().take([inspected(0), status(1, at_s=0.5)]).camera.state.delivery
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=3), 3.0) is None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=4), 3.0) == Span(
         "press-1", START + timedelta(seconds=0.5), None, "unknown", True
     )
 
 
 def test_while_frames_come_no_heartbeat_is_missed() -> None:
-    records: list[Known] = [status(1, at_s=0.1), *(inspected(seq) for seq in range(100))]
-    watch = Stepped().take(records).state.memory.watch
-    assert spans.open_span(watch, "press-1", START + timedelta(seconds=99 / FPS + 2.9), 3.0) is None
-    assert spans.open_span(watch, "press-1", START + timedelta(seconds=99 / FPS + 3.1), 3.0) is not None
+    records: list[AccountMessage] = [status(1, at_s=0.1), *(inspected(seq) for seq in range(100))]
+    delivery = Stepped().take(records).camera.state.delivery
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 2.9), 3.0) is None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 3.1), 3.0) is not None
 
 
 def test_a_frame_of_the_future_hides_no_silence() -> None:
     ahead = inspected(1, late_s=3600).model_copy(update={"inspected_at": START + timedelta(seconds=1)})
-    watch = Stepped().take([inspected(0), ahead]).state.memory.watch
-    assert spans.open_span(watch, "press-1", START + timedelta(seconds=5), 3.0) is not None
+    delivery = Stepped().take([inspected(0), ahead]).camera.state.delivery
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=5), 3.0) is not None
 
 
 def test_a_camera_that_nobody_has_heard_of_is_not_silent() -> None:
-    assert spans.open_span(Watch(), "press-1", START, 3.0) is None
+    assert spans.open_span(LastDelivery(), "press-1", START, 3.0) is None
 
 
 def test_a_camera_that_is_stopped_is_silent_without_fault() -> None:
-    watch = Stepped().take([inspected(0), status(1, state="stopped", final=True)]).state.memory.watch
-    span = spans.open_span(watch, "press-1", START + timedelta(hours=1), 3.0)
+    delivery = Stepped().take([inspected(0), status(1, state="stopped", final=True)]).camera.state.delivery
+    span = spans.open_span(delivery, "press-1", START + timedelta(hours=1), 3.0)
     assert span is not None
     assert (span.reason, span.watched) == ("stopped", False)
