@@ -217,7 +217,7 @@ async def test_a_server_that_is_away_at_the_start_is_no_mistake_in_the_settings(
 async def test_a_database_that_is_locked_at_the_start_is_no_mistake_in_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sinks.database.LOCK_S", 0.05)
+    monkeypatch.setattr("sinks.store.database.LOCK_S", 0.05)
     with closing(sqlite3.connect(tmp_path / "andon.db", isolation_level=None)) as other:
         other.execute("begin immediate")
         with pytest.raises(FatalError, match="locked") as error:
@@ -233,7 +233,7 @@ async def test_a_wrong_password_is_told(postgres: PostgresServer) -> None:
 
 @pytest_asyncio.fixture
 async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
-    monkeypatch.setattr("sinks.database.LOCK_S", 0.05)
+    monkeypatch.setattr("sinks.store.database.LOCK_S", 0.05)
     database = await opened(f"sqlite:///{tmp_path}/andon.db")
     yield database
     await database.close()
