@@ -47,6 +47,11 @@ class Outlets:
     live: Live
     outbox: Outbox
 
+    def own(self, partitions: frozenset[int]) -> None:
+        """Send and show what belongs to these partitions, and nothing of any other."""
+        self.live.own(partitions)
+        self.outbox.own(partitions)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountRules:
@@ -115,8 +120,9 @@ class Account:
             await self._judge(partition, position, ends[partition])
             self._lanes[partition] = await self._load(partition)
         self._own()
-        states = [state for partition in partitions for state in self._lanes[partition].cameras.values()]
-        await self._outlets.live.show([snapshot(state) for state in states], ())
+        for partition in partitions:
+            states = self._lanes[partition].cameras.values()
+            await self._outlets.live.show(partition.partition, [snapshot(state) for state in states], ())
         return {partition: self._lanes[partition].position.next_offset for partition in partitions}
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
@@ -150,7 +156,7 @@ class Account:
                 self._own()
 
     def _own(self) -> None:
-        self._outlets.outbox.own(frozenset(partition.partition for partition in self._lanes))
+        self._outlets.own(frozenset(partition.partition for partition in self._lanes))
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -231,7 +237,8 @@ class Account:
             self._emit(changed)
         for verdict in batch.verdicts:
             self._emit(PartJudged(verdict.camera_id, verdict.part_id, verdict.verdict, verdict.reason or ""))
-        await self._outlets.live.show([snapshot(state) for state in work.touched], work.inspections)
+        snapshots = [snapshot(state) for state in work.touched]
+        await self._outlets.live.show(lane.partition.partition, snapshots, work.inspections)
         if batch.leaving:
             self._outlets.outbox.wake()
 

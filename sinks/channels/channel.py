@@ -46,6 +46,12 @@ class OutboxStore(Protocol):
 class Live(Protocol):
     """The latest state of each camera and a capped stream of inspections."""
 
-    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
-        """Replace what is shown. Never raises: what is outside may be away, and is rebuilt when it is back."""
+    def own(self, partitions: frozenset[int]) -> None:
+        """From now on write the cameras of these partitions, and forget all others: they have another owner."""
+        ...
+
+    async def show(
+        self, partition: int, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]
+    ) -> None:
+        """Replace the state of these cameras, all of one owned partition. Never raises: Redis is rebuilt later."""
         ...

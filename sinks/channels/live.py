@@ -54,7 +54,13 @@ class RedisLive:
         self._clock = clock
         self._emit = emit
         self._limits = limits
+        self._owned: frozenset[int] = frozenset()
         self._latest: dict[str, CameraSnapshot] = {}
+        """Of the cameras in the owned partitions alone: another sink shows newer states of all others."""
+        self._partition: dict[str, int] = {}
+        """The partition of each of these cameras."""
+        self._written_at: dict[str, str] = {}
+        """`updated_at` as this process last wrote it."""
         self._dirty: set[str] = set()
         """Cameras whose latest snapshot has not reached Redis."""
         self._inspections: deque[Inspection] = deque()
@@ -62,9 +68,20 @@ class RedisLive:
         """Inspections that the stream lacks, since the last failure was told."""
         self._news = asyncio.Event()
 
-    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
-        """Leave news for the writer. Returns at once, raises nothing."""
-        for snapshot in snapshots:
+    def own(self, partitions: frozenset[int]) -> None:
+        """Forget the cameras of all other partitions: their owner writes newer states."""
+        self._owned = partitions
+        for camera in [camera for camera, partition in self._partition.items() if partition not in partitions]:
+            del self._partition[camera], self._latest[camera]
+            self._written_at.pop(camera, None)
+            self._dirty.discard(camera)
+
+    async def show(
+        self, partition: int, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]
+    ) -> None:
+        """Leave states and inspections for the writer. Returns at once, raises nothing."""
+        for snapshot in snapshots if partition in self._owned else ():
+            self._partition[snapshot.camera_id] = partition
             self._latest[snapshot.camera_id] = snapshot
             self._dirty.add(snapshot.camera_id)
         self._inspections.extend(inspections)
@@ -122,31 +139,38 @@ class RedisLive:
         return f"redis {away.address(self._client)}: {away.refusal(error) or away.why(error)}{more}"
 
     async def _write(self) -> None:
-        """Everything in one round trip; news are struck off when Redis has answered."""
+        """Write everything in one round trip. What was written is forgotten when Redis has answered."""
+        now = self._clock.now()
         cameras = [self._latest[camera] for camera in sorted(self._dirty)]
         others = sorted(self._latest.keys() - self._dirty)
         inspections = list(itertools.islice(self._inspections, self._limits.write_inspections))
         async with self._client.pipeline(transaction=False) as pipe:
             for camera in others:
-                pipe.exists(self._key(f"camera:{camera}"))
-            self._fill(pipe, cameras, inspections)
+                pipe.hget(self._key(f"camera:{camera}"), "updated_at")
+            self._fill(pipe, cameras, inspections, now)
             answers = await pipe.execute()
-        self._strike_off(cameras, inspections)
-        # Redis may have come back empty: whose key is gone is written anew, news or not
-        self._dirty |= {camera for camera, there in zip(others, answers[: len(others)], strict=True) if not there}
+        self._strike_off(cameras, inspections, now)
+        # Redis may have come back empty, or have taken a former owner's write late: such a camera is written again
+        there = dict(zip(others, answers[: len(others)], strict=True))
+        ours = self._latest.keys() & there.keys()
+        self._dirty |= {camera for camera in ours if there[camera] != self._written_at[camera].encode()}
 
-    def _fill(self, pipe: Pipeline, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+    def _fill(
+        self, pipe: Pipeline, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection], now: datetime
+    ) -> None:
         for snapshot in cameras:
-            pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(snapshot, self._clock.now()))
+            pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(snapshot, now))
         if cameras:
             pipe.sadd(self._key("cameras"), *(snapshot.camera_id for snapshot in cameras))
         for inspection in inspections:
             pipe.xadd(self._key("inspections"), _entry(inspection), maxlen=self._settings.inspections_maxlen)
 
-    def _strike_off(self, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+    def _strike_off(self, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection], now: datetime) -> None:
         """Forget what was written, but not what has come in meanwhile."""
         for snapshot in cameras:
-            if self._latest[snapshot.camera_id] is snapshot:
+            if snapshot.camera_id in self._latest:
+                self._written_at[snapshot.camera_id] = _moment(now)
+            if self._latest.get(snapshot.camera_id) is snapshot:
                 self._dirty.discard(snapshot.camera_id)
         for inspection in inspections:
             if self._inspections and self._inspections[0] is inspection:

@@ -49,9 +49,10 @@ async def line(redis_url: str) -> AsyncIterator[Redis]:
 async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
     told = Told()
     live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), told)
+    live.own(frozenset({0}))
     stepped = Stepped().take(crossing(range(3)))
     stop = asyncio.Event()
-    await live.show([snapshot(stepped.camera)], ())
+    await live.show(0, [snapshot(stepped.camera)], ())
     stop.set()
     await live.run(stop)
     assert told.of(SinkWrote)
@@ -100,7 +101,8 @@ async def _of_alerts(url: str) -> str:
 async def _of_live(url: str) -> str:
     told, client = Told(), andon_redis.client(url, 5.0)
     live = RedisLive(client, RedisSettings(), SystemClock(), told)
-    await live.show([snapshot(Stepped().take(crossing(range(1))).camera)], ())
+    live.own(frozenset({0}))
+    await live.show(0, [snapshot(Stepped().take(crossing(range(1))).camera)], ())
     writing = asyncio.create_task(live.run(asyncio.Event()))
     async with asyncio.timeout(QUICK_S):
         while not told.of(SinkFailed):

@@ -50,7 +50,10 @@ class _Ends:
 
 
 class _NoLive:
-    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[object]) -> None:
+    def own(self, partitions: frozenset[int]) -> None:
+        pass
+
+    async def show(self, partition: int, snapshots: Sequence[CameraSnapshot], inspections: Sequence[object]) -> None:
         await PAUSE
 
 

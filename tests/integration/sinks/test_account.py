@@ -62,7 +62,9 @@ class Shown:
     owned: frozenset[int] = frozenset()
     woken: int = 0
 
-    async def show(self, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]) -> None:
+    async def show(
+        self, partition: int, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]
+    ) -> None:
         self.snapshots |= {item.camera_id: item for item in snapshots}
         self.inspections += inspections
 

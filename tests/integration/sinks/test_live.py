@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -80,6 +81,7 @@ async def running(settings: RedisSettings, limits: LiveLimits | None = None) -> 
     looking = andon_redis.client(url, 5.0)
     limits = limits or LiveLimits(backoff=Backoff(0.05, 0.1))
     live = RedisLive(writing, settings, FakeClock(), told, limits)
+    live.own(frozenset({0}))
     task = asyncio.create_task(live.run(stop))
     try:
         yield Line(live, looking, settings.prefix, told)
@@ -105,7 +107,7 @@ async def until_written(line: Line, count: int) -> None:
 
 async def test_a_camera_is_shown_whole(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
-        await line.live.show([a_snapshot()], [an_inspection(6)])
+        await line.live.show(0, [a_snapshot()], [an_inspection(6)])
         await until_written(line, 1)
         shown = await line.camera()
         assert {key: shown[key] for key in ("state", "captured", "inspected", "shed", "quarantined", "lost")} == {
@@ -126,7 +128,7 @@ async def test_a_camera_is_shown_whole(valkey: RedisSettings) -> None:
 async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
         judged = replace(a_snapshot("press-1"), parts={"pass": 5, "reject": 2, "unknown": 1})
-        await line.live.show([judged, a_snapshot("press-2")], [])
+        await line.live.show(0, [judged, a_snapshot("press-2")], [])
         await until_written(line, 1)
         shown = await line.camera("press-1")
         assert {key: value for key, value in shown.items() if key.startswith("parts")} == {
@@ -139,10 +141,10 @@ async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: Redi
 
 async def test_the_same_news_again_changes_no_number(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
-        await line.live.show([a_snapshot()], [])
+        await line.live.show(0, [a_snapshot()], [])
         await until_written(line, 1)
         before = await line.camera()
-        await line.live.show([a_snapshot()], [])
+        await line.live.show(0, [a_snapshot()], [])
         await until_written(line, 2)
         assert await line.camera() == before
 
@@ -150,7 +152,7 @@ async def test_the_same_news_again_changes_no_number(valkey: RedisSettings) -> N
 async def test_what_comes_while_a_write_is_under_way_is_written_next(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
         for captured in range(2, 200):
-            await line.live.show([a_snapshot(captured=captured)], [an_inspection(captured)])
+            await line.live.show(0, [a_snapshot(captured=captured)], [an_inspection(captured)])
             await asyncio.sleep(0)
 
         async def all_there() -> bool:
@@ -164,17 +166,17 @@ async def test_the_stream_of_inspections_is_capped(valkey: RedisSettings) -> Non
     settings = valkey.model_copy(update={"inspections_maxlen": 100})
     async with running(settings) as line:
         for first in range(0, 2000, 100):
-            await line.live.show([], [an_inspection(seq) for seq in range(first, first + 100)])
+            await line.live.show(0, [], [an_inspection(seq) for seq in range(first, first + 100)])
             await until_written(line, first // 100 + 1)
         assert 100 <= len(await line.frames()) < 400  # Redis trims whole nodes of 100
 
 
 async def test_redis_emptied_behind_our_back_is_rebuilt_even_for_cameras_without_news(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
-        await line.live.show([a_snapshot("press-1"), a_snapshot("press-2")], [])
+        await line.live.show(0, [a_snapshot("press-1"), a_snapshot("press-2")], [])
         await until_written(line, 1)
         await line.redis.delete(*[f"{valkey.prefix}:{key}" for key in ("cameras", "camera:press-1", "camera:press-2")])
-        await line.live.show([a_snapshot("press-2", captured=9)], [])
+        await line.live.show(0, [a_snapshot("press-2", captured=9)], [])
 
         async def rebuilt() -> bool:
             return await line.cameras() == {"press-1", "press-2"} and bool(await line.camera("press-1"))
@@ -185,10 +187,10 @@ async def test_redis_emptied_behind_our_back_is_rebuilt_even_for_cameras_without
 
 async def test_redis_killed_and_back_empty_is_rebuilt_and_the_account_never_waits(mortal: MortalRedis) -> None:
     async with running(mortal.settings) as line:
-        await line.live.show([a_snapshot("press-1"), a_snapshot("press-2")], [])
+        await line.live.show(0, [a_snapshot("press-1"), a_snapshot("press-2")], [])
         await until_written(line, 1)
         mortal.kill()
-        await line.live.show([a_snapshot("press-1", captured=8)], [an_inspection(7, "press-1")])
+        await line.live.show(0, [a_snapshot("press-1", captured=8)], [an_inspection(7, "press-1")])
 
         async def noticed() -> bool:
             return len(line.told.of(SinkFailed)) >= 2
@@ -210,7 +212,7 @@ async def test_a_redis_that_hangs_is_given_up_in_time_and_the_oldest_inspections
     limits = LiveLimits(waiting_inspections=10, backoff=Backoff(0.05, 0.1))
     async with running(mortal.settings, limits) as line:
         mortal.freeze()
-        await line.live.show([a_snapshot()], [an_inspection(seq) for seq in range(30)])
+        await line.live.show(0, [a_snapshot()], [an_inspection(seq) for seq in range(30)])
 
         async def noticed() -> bool:
             return bool(line.told.of(SinkFailed))
@@ -227,18 +229,46 @@ async def test_a_redis_that_hangs_is_given_up_in_time_and_the_oldest_inspections
 
 async def test_another_sinks_newer_state_is_not_overwritten_by_an_old_one(valkey: RedisSettings) -> None:
     async with running(valkey) as old, running(valkey) as new:
-        await old.live.show([a_snapshot("press-1", captured=5)], [])
+        await old.live.show(0, [a_snapshot("press-1", captured=5)], [])
         await until_written(old, 1)
-        await new.live.show([a_snapshot("press-1", captured=50)], [])
+        await new.live.show(0, [a_snapshot("press-1", captured=50)], [])
         await until_written(new, 1)
-        await old.live.show([a_snapshot("press-2")], [])
+        old.live.own(frozenset({1}))
+        await old.live.show(1, [a_snapshot("press-2")], [])
         await until_written(old, 2)
         assert (await old.camera("press-1"))["captured"] == "50"
 
 
+async def test_a_former_owner_does_not_write_a_camera_again_when_redis_comes_back_empty(valkey: RedisSettings) -> None:
+    async with running(valkey) as line:
+        line.live.own(frozenset({0, 1}))
+        await line.live.show(1, [a_snapshot("press-1")], [])
+        await until_written(line, 1)
+        line.live.own(frozenset({0}))
+        await line.redis.delete(f"{valkey.prefix}:camera:press-1")
+        for written in (2, 3):  # the first of these writes would see that the key is gone, the second would restore it
+            await line.live.show(0, [a_snapshot("press-2", captured=written)], [])
+            await until_written(line, written)
+        assert await line.camera("press-1") == {}
+
+
+async def test_a_former_owners_write_that_redis_took_late_is_written_over(valkey: RedisSettings) -> None:
+    async with running(valkey) as owner:
+        await owner.live.show(0, [a_snapshot("press-1", captured=50)], [])
+        await until_written(owner, 1)
+        stale: dict[Any, Any] = {"captured": "5", "updated_at": START.isoformat() + " earlier"}
+        await owner.redis.hset(f"{valkey.prefix}:camera:press-1", mapping=stale)
+        await owner.live.show(0, [a_snapshot("press-2")], [])
+
+        async def corrected() -> bool:
+            return (await owner.camera("press-1"))["captured"] == "50"
+
+        await until(corrected)
+
+
 async def test_stopping_writes_what_is_left(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
-        await line.live.show([a_snapshot()], [])
+        await line.live.show(0, [a_snapshot()], [])
     looking = andon_redis.client(valkey.url.get_secret_value(), 5.0)
     assert await looking.hget(f"{valkey.prefix}:camera:press-3", "captured") == b"7"
     await looking.aclose()
@@ -247,5 +277,5 @@ async def test_stopping_writes_what_is_left(valkey: RedisSettings) -> None:
 async def test_stopping_while_redis_is_away_does_not_wait_for_it(mortal: MortalRedis) -> None:
     async with running(mortal.settings) as line:
         mortal.kill()
-        await line.live.show([a_snapshot()], [])
+        await line.live.show(0, [a_snapshot()], [])
     assert line.told.of(SinkFailed)
