@@ -5,6 +5,7 @@ the same ids.
 """
 
 import operator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -48,7 +49,20 @@ def _is_none(value: object) -> bool:
 
 
 class Message(BaseModel):
+    """Writers are strict: an unknown field is an error. Readers ignore it (`read`, `read_json`): a newer writer may add
+    fields within a version."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Self:
+        """The message with these fields. Raises ValidationError."""
+        return cls.model_validate(fields, extra="ignore")
+
+    @classmethod
+    def read_json(cls, value: bytes) -> Self:
+        """The message that `value` holds. Raises ValidationError."""
+        return cls.model_validate_json(value, extra="ignore")
 
 
 def frame_id(camera_id: str, session: str, seq: int) -> str:

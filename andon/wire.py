@@ -17,7 +17,7 @@ from andon.messages import CameraConfig, CameraStatus, Defect, Expired, Frame, I
 Headers = Sequence[tuple[str, bytes]]
 JSON = "application/json"
 
-_TYPES: dict[str, type[Message]] = {
+TYPES: dict[str, type[Message]] = {
     "andon.frame.v1": Frame,
     "andon.shed.v1": Shed,
     "andon.camera.v1": CameraStatus,
@@ -27,7 +27,7 @@ _TYPES: dict[str, type[Message]] = {
     "andon.part.v1": PartVerdict,
     "andon.camera-config.v1": CameraConfig,
 }
-_NAMES = {message: name for name, message in _TYPES.items()}
+_NAMES = {message: name for name, message in TYPES.items()}
 _FRAME_HEADERS = {
     "ce_session": "session",
     "ce_seq": "seq",
@@ -78,12 +78,17 @@ class _Envelope(BaseModel):
     ce_source: str
 
 
+def type_name(message: Message) -> str:
+    """The `ce_type` of `message`, with its version."""
+    return _NAMES[type(message)]
+
+
 def encode(message: Message) -> Outgoing:
     """The record of `message`. Raises nothing: a message is valid by construction."""
     camera_id, event_id, at = _identity(message)
     envelope = [
         ("ce_specversion", b"1.0"),
-        ("ce_type", _NAMES[type(message)].encode()),
+        ("ce_type", type_name(message).encode()),
         ("ce_source", f"/andon/{camera_id}".encode()),
         ("ce_id", event_id.encode()),
     ]
@@ -105,14 +110,14 @@ def decode(record: Record) -> Message:
     try:
         envelope = _Envelope.model_validate(headers)
     except ValidationError as error:
-        raise DecodeError(f"{_where(record)}: {_first(error)}") from None
-    kind = _TYPES.get(envelope.ce_type)
+        raise DecodeError(f"{_where(record)}: {complaint(error)}") from None
+    kind = TYPES.get(envelope.ce_type)
     if kind is None:
         raise DecodeError(f"{_where(record)}: ce_type {envelope.ce_type[:60]!r} is not known here")
     try:
-        return _decode_frame(record, headers) if kind is Frame else kind.model_validate_json(record.value or b"")
+        return _decode_frame(record, headers) if kind is Frame else kind.read_json(record.value or b"")
     except ValidationError as error:
-        raise DecodeError(f"{_where(record)}: {envelope.ce_type}: {_first(error)}") from None
+        raise DecodeError(f"{_where(record)}: {envelope.ce_type}: {complaint(error)}") from None
 
 
 def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:
@@ -121,7 +126,7 @@ def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:
     except UnicodeDecodeError:
         raise DecodeError(f"{_where(record)}: the key is not a camera's id") from None
     fields: dict[str, object] = {field: headers[name] for name, field in _FRAME_HEADERS.items() if name in headers}
-    return Frame.model_validate({**fields, "camera_id": camera_id, "payload": record.value or b""})
+    return Frame.read({**fields, "camera_id": camera_id, "payload": record.value or b""})
 
 
 def _frame_headers(frame: Frame) -> list[tuple[str, bytes]]:
@@ -172,8 +177,8 @@ def _where(record: Record) -> str:
     return f"{record.topic}[{record.partition}]@{record.offset}"
 
 
-def _first(error: ValidationError) -> str:
-    """The first complaint, in one line, without the input: it may be a picture or hold a secret."""
+def complaint(error: ValidationError) -> str:
+    """The first complaint of `error` in one line, without the input: it may be a picture or hold a secret."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])[:100] or "value"
     return f"{where if where.isprintable() else ascii(where)}: {first['msg']}"
