@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from andon.alerts import DefectAlerts, PartVerdicts, Start, tail, tail_parts
+from andon.alerts import DEFECTS, PARTS, DefectAlerts, PartVerdicts, Start, tail
 from andon.cli import config_option
 from andon.config import load
 from andon.messages import Defect, PartVerdict
@@ -56,7 +56,7 @@ def follow(path: Path, *, url: str | None, group: str | None, from_start: bool, 
     printer = _Printer(**printed)
     _tell_troubles()
     try:
-        asyncio.run(_followed(source, group, printer, parts=parts))
+        asyncio.run(_run(source, group, printer, parts=parts))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -81,36 +81,28 @@ class _Printer:
         return self._left == 0
 
 
-async def _followed(source: _Source, group: str | None, printer: _Printer, *, parts: bool) -> None:
+async def _run(source: _Source, group: str | None, printer: _Printer, *, parts: bool) -> None:
     if group:
-        await (_take_parts if parts else _take_part)(source, group, printer)
+        await _consume(source, group, printer, parts=parts)
     else:
-        events = (tail_parts if parts else tail)(source.url, start=source.start, prefix=source.prefix)
-        await _look_on(events, printer)
+        await _look_on(source, printer, parts=parts)
 
 
-async def _look_on(events: AsyncGenerator[Defect | PartVerdict, None], printer: _Printer) -> None:
-    async with aclosing(events):
+async def _look_on(source: _Source, printer: _Printer, *, parts: bool) -> None:
+    where = partial(tail, url=source.url, start=source.start, prefix=source.prefix)
+    async with aclosing(where(PARTS) if parts else where(DEFECTS)) as events:
         async for event in events:
             if printer.print(event):
                 return
 
 
-async def _take_part(source: _Source, group: str, printer: _Printer) -> None:
-    """Each alert is acknowledged after it was printed."""
-    async with DefectAlerts(source.url, group=group, start=source.start, prefix=source.prefix) as handed_out:
-        async for alert in handed_out:
-            last = printer.print(alert.defect)
-            await alert.ack()
-            if last:
-                return
-
-
-async def _take_parts(source: _Source, group: str, printer: _Printer) -> None:
-    async with PartVerdicts(source.url, group=group, start=source.start, prefix=source.prefix) as handed_out:
-        async for judged in handed_out:
-            last = printer.print(judged.part)
-            await judged.ack()
+async def _consume(source: _Source, group: str, printer: _Printer, *, parts: bool) -> None:
+    """Acknowledges each event after it was printed."""
+    consumer = PartVerdicts if parts else DefectAlerts
+    async with consumer(source.url, group=group, start=source.start, prefix=source.prefix) as deliveries:
+        async for delivery in deliveries:
+            last = printer.print(delivery.event)
+            await delivery.ack()
             if last:
                 return
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from andon import redis as andon_redis
-from andon.alert_stream import Entry, defect_in, part_in
+from andon.alerts import DEFECTS, PARTS
+from andon.alerts.stream import Entry
 from andon.events import silent
 from andon.messages import Defect, PartVerdict
 from andon.settings import KafkaSettings, RedisSettings, Settings
@@ -107,8 +108,8 @@ async def _redis(settings: RedisSettings, go_away: Callable[[], None]) -> AsyncI
     async def received() -> Received:
         alerts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:alerts", "-", "+")
         parts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:parts", "-", "+")
-        defects: Received = [(defect.event_id, defect) for defect in map(defect_in, alerts)]
-        return defects + [(part.event_id, part) for part in map(part_in, parts)]
+        defects: Received = [(defect.event_id, defect) for defect in map(DEFECTS.read, alerts)]
+        return defects + [(part.event_id, part) for part in map(PARTS.read, parts)]
 
     try:
         yield Rig(RedisAlerts(client, settings), received, go_away)

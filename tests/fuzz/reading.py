@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from andon.alert_stream import defect_in
+from andon.alerts import DEFECTS
 from andon.errors import DecodeError
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
@@ -75,7 +75,7 @@ def _alert(record: Record) -> None:
     fields = {name.encode(errors="replace"): value for name, value in record.headers if value is not None}
     for given in ({b"event": record.value or b""}, {b"type": b"\xff\0", b"event": b""}, fields):
         try:
-            defect_in((b"1-0", given))
+            DEFECTS.read((b"1-0", given))
         except DecodeError:
             pass
     try:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from andon import redis as andon_redis
-from andon.alerts import DefectAlerts, Wanted
+from andon.alerts import DefectAlerts, DefectFilter
 from andon.clock import SystemClock
 from andon.errors import ConfigError, FatalError
 from andon.events import SinkFailed, SinkWrote
@@ -67,7 +67,7 @@ async def test_alerts_go_in_as_the_line_and_come_out_as_a_consumer_with_less_rig
     async with (
         asyncio.timeout(20),
         DefectAlerts(url, group="plc", start="beginning") as alerts,
-        aclosing(alerts.only(Wanted())) as handed_out,
+        aclosing(alerts.only(DefectFilter())) as handed_out,
     ):
         alert = await anext(handed_out)
         assert alert.defect == a_defect(1)

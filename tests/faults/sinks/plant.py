@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from andon.alerts import DefectAlerts, Wanted
+from andon.alerts import DefectAlerts, DefectFilter
 from andon.config import load
 from andon.settings import KafkaSettings, RedisSettings
 from tests.e2e.line import Line
@@ -25,7 +25,7 @@ class Listener:
         url = redis.url.get_secret_value()
         async with (
             DefectAlerts(url, group="plc", start="beginning", prefix=redis.prefix) as alerts,
-            aclosing(alerts.only(Wanted())) as handed_out,
+            aclosing(alerts.only(DefectFilter())) as handed_out,
         ):
             async for alert in handed_out:
                 self.heard[alert.defect.event_id] += 1

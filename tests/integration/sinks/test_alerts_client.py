@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from andon import redis as andon_redis
-from andon.alerts import Alert, DefectAlerts, PartVerdicts, Start, Wanted, WantedParts, tail, tail_parts
+from andon.alerts import DEFECTS, PARTS, DefectAlerts, DefectFilter, Delivery, PartFilter, PartVerdicts, Start, tail
 from andon.errors import FatalError
 from andon.messages import Defect, PartVerdict
 from andon.settings import RedisSettings
@@ -79,9 +79,9 @@ async def mortal_line(mortal: MortalRedis) -> AsyncIterator[Line]:
     await line.redis.aclose()
 
 
-async def take(alerts: DefectAlerts, count: int, *, ack: bool = True) -> list[Alert]:
-    taken: list[Alert] = []
-    async with asyncio.timeout(30), aclosing(alerts.only(Wanted())) as handed_out:
+async def take(alerts: DefectAlerts, count: int, *, ack: bool = True) -> list[Delivery[Defect]]:
+    taken: list[Delivery[Defect]] = []
+    async with asyncio.timeout(30), aclosing(alerts.only(DefectFilter())) as handed_out:
         async for alert in handed_out:
             taken.append(alert)
             if ack:
@@ -91,7 +91,7 @@ async def take(alerts: DefectAlerts, count: int, *, ack: bool = True) -> list[Al
     return taken
 
 
-def defects(alerts: list[Alert]) -> list[Defect]:
+def defects(alerts: list[Delivery[Defect]]) -> list[Defect]:
     return [alert.defect for alert in alerts]
 
 
@@ -221,7 +221,7 @@ async def test_only_what_is_wanted_is_handed_out_and_the_rest_is_acknowledged(li
     await line.raise_alert(3, camera="press-4")
     await line.raise_alert(4, label="dent")
     wanted_one = await line.raise_alert(5, severity="critical")
-    wanted = Wanted(cameras={"press-3"}, labels={"scratch"}, transitions={"opened"}, min_severity="major")
+    wanted = DefectFilter(cameras={"press-3"}, labels={"scratch"}, transitions={"opened"}, min_severity="major")
     async with line.consumer() as alerts, asyncio.timeout(10), aclosing(alerts.only(wanted)) as handed_out:
         alert = await anext(handed_out)
         assert alert.defect == wanted_one
@@ -271,7 +271,7 @@ async def test_redis_emptied_below_a_waiting_consumer_is_survived(mortal: Mortal
 async def test_a_consumer_may_start_before_redis(mortal: MortalRedis, mortal_line: Line) -> None:
     mortal.kill()
 
-    async def consume() -> list[Alert]:
+    async def consume() -> list[Delivery[Defect]]:
         async with mortal_line.consumer() as alerts:
             return await take(alerts, 1)
 
@@ -322,13 +322,13 @@ async def test_tailing_from_the_beginning_passes_over_what_is_no_event(line: Lin
     raised = [await line.raise_alert(1)]
     await ask(line.redis, "XADD", line.key, "*", "event", "{}")
     raised.append(await line.raise_alert(2))
-    async with asyncio.timeout(10), aclosing(tail(line.url, start="beginning", prefix=line.prefix)) as events:
+    async with asyncio.timeout(10), aclosing(tail(DEFECTS, line.url, start="beginning", prefix=line.prefix)) as events:
         assert [await anext(events), await anext(events)] == raised
 
 
 async def test_tailing_shows_only_what_is_new_and_leaves_no_group_behind(line: Line) -> None:
     await line.raise_alert(1)
-    async with asyncio.timeout(10), aclosing(tail(line.url, prefix=line.prefix)) as events:
+    async with asyncio.timeout(10), aclosing(tail(DEFECTS, line.url, prefix=line.prefix)) as events:
         coming = asyncio.ensure_future(anext(events))
         await asyncio.wait({coming}, timeout=0.2)
         second = await line.raise_alert(2)
@@ -338,7 +338,7 @@ async def test_tailing_shows_only_what_is_new_and_leaves_no_group_behind(line: L
 
 async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_line: Line) -> None:
     await mortal_line.raise_alert(1)
-    async with asyncio.timeout(20), aclosing(tail(mortal_line.url, prefix=mortal_line.prefix)) as events:
+    async with asyncio.timeout(20), aclosing(tail(DEFECTS, mortal_line.url, prefix=mortal_line.prefix)) as events:
         coming = asyncio.ensure_future(anext(events))
         await asyncio.wait({coming}, timeout=0.2)
         mortal.kill()
@@ -349,16 +349,16 @@ async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_li
 
 async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line: Line) -> None:
     judged = [await line.judge(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
-    async with asyncio.timeout(20), line.parts() as parts, aclosing(parts.only(WantedParts())) as handed_out:
+    async with asyncio.timeout(20), line.parts() as parts, aclosing(parts.only(PartFilter())) as handed_out:
         assert [(await anext(handed_out)).part for _ in judged] == judged
     async with asyncio.timeout(20), line.parts() as parts:
-        wanted = WantedParts(verdicts={"reject", "unknown"}, cameras={"press-3"})
+        wanted = PartFilter(verdicts={"reject", "unknown"}, cameras={"press-3"})
         async with aclosing(parts.only(wanted)) as handed_out:
             for due in judged[1:]:
                 again = await anext(handed_out)
                 assert again.part == due
                 await again.ack()
-        async with aclosing(parts.only(WantedParts(cameras={"press-9"}))) as handed_out:
+        async with aclosing(parts.only(PartFilter(cameras={"press-9"}))) as handed_out:
             late = asyncio.ensure_future(anext(handed_out))
             await asyncio.wait({late}, timeout=0.2)
             assert not late.done()
@@ -379,5 +379,5 @@ async def test_who_reads_defects_alone_never_meets_a_part(line: Line) -> None:
 
 async def test_verdicts_can_be_looked_on_without_a_group(line: Line) -> None:
     judged = await line.judge(1, "unknown")
-    async with asyncio.timeout(10), aclosing(tail_parts(line.url, start="beginning", prefix=line.prefix)) as events:
+    async with asyncio.timeout(10), aclosing(tail(PARTS, line.url, start="beginning", prefix=line.prefix)) as events:
         assert await anext(events) == judged

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon import redis as andon_redis
-from andon.alert_stream import defect_in, part_in
-from andon.alerts import DefectAlerts, PartVerdicts, Wanted, WantedParts
+from andon.alerts import DEFECTS, PARTS, DefectAlerts, DefectFilter, PartFilter, PartVerdicts
 from andon.backoff import Backoff
 from andon.errors import ConfigError, DecodeError
 from andon.messages import Defect, PartVerdict
@@ -16,17 +15,17 @@ from tests.strategies import defects, part_verdicts
 
 @given(defects)
 def test_every_event_is_read_back_as_it_was_written(defect: Defect) -> None:
-    assert defect_in((b"1-0", {b"event": defect.model_dump_json().encode()})) == defect
+    assert DEFECTS.read((b"1-0", {b"event": defect.model_dump_json().encode()})) == defect
 
 
 @given(part_verdicts)
 def test_every_verdict_is_read_back_as_it_was_written(part: PartVerdict) -> None:
-    assert part_in((b"1-0", {b"event": part.model_dump_json().encode()})) == part
+    assert PARTS.read((b"1-0", {b"event": part.model_dump_json().encode()})) == part
 
 
 @given(st.dictionaries(st.sampled_from([b"event", b"type", b"x"]), st.binary(max_size=60)))
 def test_whatever_else_stands_in_an_entry_is_told_as_such(fields: dict[bytes, bytes]) -> None:
-    for read in (defect_in, part_in):
+    for read in (DEFECTS.read, PARTS.read):
         with pytest.raises(DecodeError, match="1-0") as error:
             read((b"1-0", fields))
         assert "\n" not in str(error.value)
@@ -35,38 +34,38 @@ def test_whatever_else_stands_in_an_entry_is_told_as_such(fields: dict[bytes, by
 def test_an_event_of_a_later_kind_is_not_guessed_at() -> None:
     event = a_defect().model_dump_json().encode()
     with pytest.raises(DecodeError, match=r"andon\.defect\.v2"):
-        defect_in((b"1-0", {b"type": b"andon.defect.v2", b"event": event}))
+        DEFECTS.read((b"1-0", {b"type": b"andon.defect.v2", b"event": event}))
 
 
 @pytest.mark.parametrize(
     ("wanted", "answer"),
     [
-        (Wanted(), True),
-        (Wanted(min_severity="major"), True),
-        (Wanted(min_severity="critical"), False),
-        (Wanted(cameras={"press-3"}), True),
-        (Wanted(cameras={"press-4"}), False),
-        (Wanted(cameras=()), False),
-        (Wanted(labels={"dent"}), False),
-        (Wanted(transitions={"closed"}), False),
-        (Wanted(labels={"scratch"}, transitions={"opened"}), True),
+        (DefectFilter(), True),
+        (DefectFilter(min_severity="major"), True),
+        (DefectFilter(min_severity="critical"), False),
+        (DefectFilter(cameras={"press-3"}), True),
+        (DefectFilter(cameras={"press-4"}), False),
+        (DefectFilter(cameras=()), False),
+        (DefectFilter(labels={"dent"}), False),
+        (DefectFilter(transitions={"closed"}), False),
+        (DefectFilter(labels={"scratch"}, transitions={"opened"}), True),
     ],
 )
-def test_an_event_is_wanted_if_everything_asked_for_holds(wanted: Wanted, answer: bool) -> None:
+def test_an_event_is_wanted_if_everything_asked_for_holds(wanted: DefectFilter, answer: bool) -> None:
     assert wanted(a_defect()) is answer
 
 
 @pytest.mark.parametrize(
     ("wanted", "answer"),
     [
-        (WantedParts(), True),
-        (WantedParts(verdicts={"reject"}), True),
-        (WantedParts(verdicts={"pass", "unknown"}), False),
-        (WantedParts(cameras={"press-4"}), False),
-        (WantedParts(cameras={"press-3"}, verdicts=()), False),
+        (PartFilter(), True),
+        (PartFilter(verdicts={"reject"}), True),
+        (PartFilter(verdicts={"pass", "unknown"}), False),
+        (PartFilter(cameras={"press-4"}), False),
+        (PartFilter(cameras={"press-3"}, verdicts=()), False),
     ],
 )
-def test_a_part_is_wanted_if_everything_asked_for_holds(wanted: WantedParts, answer: bool) -> None:
+def test_a_part_is_wanted_if_everything_asked_for_holds(wanted: PartFilter, answer: bool) -> None:
     assert wanted(a_part(1, "reject")) is answer
 
 
