@@ -22,6 +22,7 @@ from andon.events import Emit, ProcessReady, ProcessStarted, ProcessStopped, Pro
 from andon.process.health import Health, HealthServer
 from andon.process.log import EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
+from andon.process.tasks import first_andon_error
 from andon.process.watchdog import FORCE_S, Guard, Overdue, Watchdog, end
 from andon.settings import Settings
 
@@ -70,7 +71,7 @@ def _run(name: str, role: Role, settings: Settings, watchdog: Watchdog) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # half of asyncio's own cost
             return runner.run(_live(name, role, settings, watchdog))
     except BaseExceptionGroup as group:
-        error = _told(group)
+        error = first_andon_error(group)
         if error is None:
             raise
         return _say(name, error)
@@ -156,18 +157,6 @@ async def _beat(watchdog: Watchdog) -> None:
     while True:
         watchdog.beat()
         await asyncio.sleep(BEAT_S)
-
-
-def _told(group: BaseExceptionGroup[BaseException]) -> AndonError | None:
-    """The error to tell the user, if the group holds nothing but errors that were made to be told."""
-    told, rest = group.split(AndonError)
-    if told is None or rest is not None:
-        return None
-    first: BaseException = told
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    assert isinstance(first, AndonError)
-    return first
 
 
 def _say(name: str, error: AndonError) -> int:

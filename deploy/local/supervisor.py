@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from andon.clock import Clock
-from andon.errors import AndonError, FatalError
+from andon.errors import FatalError
 from andon.events import Emit
+from andon.process.tasks import first_andon_error
 from deploy.local.events import StageStopped
 from deploy.local.role_process import Echo, Role, RoleProcess
 
@@ -128,12 +129,3 @@ class Supervisor:
 async def _until(check: Callable[[], Awaitable[bool]]) -> None:
     while not await check():  # noqa: ASYNC110 - another process' state can only be asked for
         await asyncio.sleep(PROBE_S)
-
-
-def first_andon_error(group: BaseExceptionGroup[BaseException]) -> AndonError | None:
-    """The first error that is made to be told to a user, if the group holds no other kind."""
-    ours, rest = group.split(AndonError)
-    first: BaseException | None = None if rest else ours
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first if isinstance(first, AndonError) else None

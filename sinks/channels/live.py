@@ -24,6 +24,7 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.events import Emit, SinkFailed, SinkWrote
 from andon.messages import Inspection, Outcome
+from andon.process.tasks import wake_at_stop
 from andon.settings import RedisSettings
 from sinks.judgement.snapshot import CameraSnapshot
 from sinks.judgement.state import Verdict
@@ -92,9 +93,8 @@ class RedisLive:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what is new, until `stop` and a last time after it; never raises because of Redis."""
-        stopping = asyncio.create_task(self._wake_at(stop), name="live.stop")
         failures = 0
-        try:
+        with wake_at_stop(stop, self._news.set, "live") as stopping:
             while not (stop.is_set() and (failures or not any(self.waiting))):
                 if not any(self.waiting):
                     self._news.clear()
@@ -103,17 +103,11 @@ class RedisLive:
                 failures = 0 if await self._written(failures + 1) else failures + 1
                 if not failures:
                     await self._rest(stopping)
-        finally:
-            stopping.cancel()
 
     @property
     def waiting(self) -> tuple[int, int]:
         """How many cameras' states and how many inspections have yet to be written."""
         return len(self._dirty), len(self._inspections)
-
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._news.set()
 
     async def _rest(self, stopping: asyncio.Task[None]) -> None:
         if len(self._inspections) < self._limits.write_inspections:
