@@ -87,24 +87,27 @@ async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
-    emit = fan_out(EventLog(settings.run.log_level, settings.run.log_format, name, clock), metrics)
+    log = EventLog(settings.run.log_level, settings.run.log_format, name, clock)
+    emit = fan_out(log, metrics)
     life = Life(name, settings, clock, emit, metrics, Health(watchdog), watchdog)
-    undo = adopt_client_logs(emit, clock)
+    undo = adopt_client_logs(emit)
     with HealthServer(settings.http, life.health, registry) as server:
         emit(ProcessStarted(name, __version__, f"{settings.http.host}:{server.port}"))
         beat = asyncio.create_task(_beat(watchdog), name="lifecycle.beat")
         try:
-            return await _until_stopped(life, role)
+            async with log.summed_up():
+                return await _until_stopped(life, role, log)
         finally:
             beat.cancel()
             undo()
 
 
-async def _until_stopped(life: Life, role: Role) -> int:
+async def _until_stopped(life: Life, role: Role, log: EventLog) -> int:
     task = asyncio.ensure_future(role(life))
     loop = asyncio.get_running_loop()
 
     def hung(overdue: Overdue) -> None:
+        log.flush()
         sys.stderr.write(f"andon {life.role}: {overdue}\n")
         loop.call_soon_threadsafe(task.cancel)
 

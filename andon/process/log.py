@@ -1,77 +1,90 @@
-"""Logs are events: `frame.shed camera=press-3 reason=stale count=12`, on stderr. What repeats is summed up."""
+"""The log: one line for each event on stderr, `frame.shed camera=press-3 reason=stale count=12`.
 
+Warnings and errors that repeat are merged: at most one line a second for each kind and place (see `summary`).
+"""
+
+import asyncio
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import fields
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import structlog
 
 from andon.clock import Clock
 from andon.events import Emit, Event, KafkaNoise
+from andon.process.summary import WINDOW_S, Line, Summary, values_of
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-SUM_UP_S = 1.0
 
 
 class EventLog:
-    """A subscriber of `events` that writes one line each; of those that repeat, one line a second for each kind."""
+    """A subscriber of events that writes them. Thread-safe."""
 
     def __init__(self, level: str, form: Literal["logfmt", "json"], role: str, clock: Clock) -> None:
         self._level = _LEVELS[level]
         self._log = _logger(form).bind(role=role)
         self._clock = clock
-        self._last: dict[tuple[str, str], float] = {}
-        self._held: dict[tuple[str, str], int] = {}
+        self._summary = Summary()
+        self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         if _LEVELS[event.level] < self._level:
             return
-        values = {field.name: getattr(event, field.name) for field in fields(event)}
-        repeats = self._repeats(event, values)
-        if repeats is None:
-            return
-        if repeats:
-            values["repeated"] = repeats
-        write = getattr(self._log, event.level)
-        write(event.name, **{key: _short(value) for key, value in values.items()})
+        with self._lock:
+            if event.level in ("debug", "info"):
+                self._write([Line(type(event), values_of(event))])
+            else:
+                self._write(self._summary.add(event, self._clock.monotonic()))
 
-    def _repeats(self, event: Event, values: dict[str, Any]) -> int | None:
-        """How many like this one went unsaid since the last; None: leave this one unsaid, too."""
-        if event.level in ("debug", "info"):
-            return 0
-        key = (event.name, str(values.get("camera") or values.get("what") or values.get("sink") or ""))
-        now = self._clock.monotonic()
-        if now - self._last.get(key, -SUM_UP_S) < SUM_UP_S:
-            self._held[key] = self._held.get(key, 0) + 1
-            return None
-        self._last[key] = now
-        return self._held.pop(key, 0)
+    @asynccontextmanager
+    async def summed_up(self) -> AsyncIterator[None]:
+        """Within the block each held event is written within a second, and all of them at its end."""
+        task = asyncio.create_task(self._sum_up_forever(), name="log.summary")
+        try:
+            yield
+        finally:
+            task.cancel()
+            self.flush()
+
+    def sum_up(self) -> None:
+        """Write the lines for held events whose second is over."""
+        with self._lock:
+            self._write(self._summary.due(self._clock.monotonic()))
+
+    def flush(self) -> None:
+        """Write the lines for all held events."""
+        with self._lock:
+            self._write(self._summary.rest())
+
+    async def _sum_up_forever(self) -> None:
+        while True:
+            await asyncio.sleep(WINDOW_S / 2)
+            self.sum_up()
+
+    def _write(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            write = getattr(self._log, line.event.level)
+            write(line.event.name, **{key: _short(value) for key, value in line.values.items()})
 
 
 class _ClientLog(logging.Handler):
-    """aiokafka writes two lines for each attempt while a broker is away: one a second is enough."""
+    """Turns the client's lines into events: aiokafka writes two for each attempt while a broker is away."""
 
-    def __init__(self, emit: Emit, clock: Clock) -> None:
+    def __init__(self, emit: Emit) -> None:
         super().__init__(level=logging.WARNING)
         self._tell = emit
-        self._clock = clock
-        self._last = -SUM_UP_S
-        self._count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._count += 1
-        now = self._clock.monotonic()
-        if now - self._last >= SUM_UP_S:
-            self._tell(KafkaNoise(record.getMessage().splitlines()[0][:200], self._count))
-            self._last, self._count = now, 0
+        self._tell(KafkaNoise(_first_line(record.getMessage())[:200], 1))
 
 
-def adopt_client_logs(emit: Emit, clock: Clock) -> Callable[[], None]:
+def adopt_client_logs(emit: Emit) -> Callable[[], None]:
     """Turn the Kafka client's log lines into events. Returns the function that undoes it."""
     logger = logging.getLogger("aiokafka")
-    handler = _ClientLog(emit, clock)
+    handler = _ClientLog(emit)
     logger.addHandler(handler)
     logger.propagate = False
     return lambda: logger.removeHandler(handler)
@@ -88,6 +101,10 @@ def _logger(form: Literal["logfmt", "json"]) -> Any:
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],
         wrapper_class=structlog.BoundLogger,
     )
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")
 
 
 def _short(value: Any) -> Any:

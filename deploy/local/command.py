@@ -54,7 +54,7 @@ def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, fo
 
 async def _up(plan: Plan) -> int:
     clock, console = SystemClock(), Console()
-    emit = EventLog(plan.settings.run.log_level, plan.settings.run.log_format, "up", clock)
+    log = EventLog(plan.settings.run.log_level, plan.settings.run.log_format, "up", clock)
 
     def told() -> None:
         console.print("draining; Ctrl-C again stops at once")
@@ -63,7 +63,7 @@ async def _up(plan: Plan) -> int:
         sys.stderr.write(f"{process:>10} | {text}\n")
 
     with Interrupt(told) as interrupt:
-        async with line(plan, emit, clock, echo) as running:
+        async with log.summed_up(), line(plan, log, clock, echo) as running:
             if await interrupt.before(_start(running)):
                 console.print(_table(running, plan))
                 console.print(_elsewhere(running), highlight=False)

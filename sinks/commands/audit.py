@@ -60,7 +60,7 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
             f"sinks.store: {file} is not there: has `andon sink` run with this line.yaml, in this folder?"
         )
     clock = SystemClock()
-    loud = adopt_client_logs(silent, clock)  # a broker that is away is said once, in the table
+    loud = adopt_client_logs(silent)  # a broker that is away is said once, in the table
     try:
         lag = await _lag(settings)
     finally:

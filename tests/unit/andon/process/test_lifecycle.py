@@ -14,6 +14,7 @@ ROLE = """
 import asyncio, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from andon.errors import ConfigError, FatalError
+from andon.events import FramesShed
 from andon.process.lifecycle import Life, run
 from andon.settings import HttpSettings, RunSettings, Settings
 
@@ -39,6 +40,14 @@ async def broken() -> None:
 async def hung(life: Life) -> None:
     life.ready()
     time.sleep(60)
+
+async def noisy(life: Life) -> None:
+    life.ready()
+    for _ in range(4):
+        life.emit(FramesShed("press-3", "stale", 2))
+    await life.stop.wait()
+    for _ in range(5):
+        life.emit(FramesShed("press-4", "stale", 3))
 
 def blocked(life: Life, limit_s: float) -> None:
     with life.watchdog.limit("the model", limit_s, "worker.inference_timeout_s"):
@@ -152,6 +161,19 @@ def test_health_and_metrics_are_served_while_it_lives() -> None:
     with living("patient") as (_, address):
         assert address.startswith("http://127.0.0.1:")
         assert [status(f"{address}/{path}") for path in ("livez", "readyz", "metrics", "nope")] == [200, 200, 200, 404]
+
+
+def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> None:
+    with living("noisy") as (process, _):
+        assert process.stderr is not None
+        first, rest = process.stderr.readline(), process.stderr.readline()
+        assert "camera=press-3 reason=stale count=2" in first
+        assert "camera=press-3 reason=stale count=6" in rest
+        assert "repeated=3" in rest
+        process.send_signal(signal.SIGTERM)
+        _out, err = process.communicate(timeout=20)
+        assert "camera=press-4 reason=stale count=12" in err
+        assert "repeated=4" in err
 
 
 @pytest.mark.parametrize(
