@@ -21,9 +21,10 @@ from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
 from sinks.epoch import Anew, another_log
+from sinks.judgement.rules import Policy
+from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import CameraAccount
-from sinks.judgement.step import Policy, expire, lose_log
 from sinks.log_ends import Ends, LogEnds
 from sinks.store.store import Store
 from sinks.store.stored import Opening, Position

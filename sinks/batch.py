@@ -11,9 +11,11 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
 from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.rules import Policy
+from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
-from sinks.judgement.step import AccountMessage, Policy, expire, step
+from sinks.judgement.step import AccountMessage, step
 from sinks.store.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"

@@ -23,9 +23,7 @@ from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
-from sinks.judgement.defects import DefectRules
-from sinks.judgement.parts import PartRules
-from sinks.judgement.step import Policy
+from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.log_ends import KafkaLogEnds
 from sinks.outbox import Dispatcher
 from sinks.store.store import Store

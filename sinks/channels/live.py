@@ -26,8 +26,8 @@ from andon.events import Emit, SinkFailed, SinkWrote
 from andon.messages import Inspection, Outcome
 from andon.process.tasks import wake_at_stop
 from andon.settings import RedisSettings
+from sinks.judgement.frame import Verdict
 from sinks.judgement.snapshot import CameraSnapshot
-from sinks.judgement.state import Verdict
 
 SINK = "live"
 

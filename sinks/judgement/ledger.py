@@ -1,8 +1,8 @@
-"""The account of one capture session: every captured frame in exactly one outcome. Pure.
+"""The account of one capture session: every captured frame has exactly one outcome.
 
-Numbers are kept in roaring bitmaps, one an outcome: a redelivery changes nothing, and hours of frames without a gap
-weigh some tens of bytes. A camera's records stay in order, so a number missing below the highest one accounted for is
-lost; above it, it is on its way until the session is over.
+Each outcome's frame numbers are kept in a roaring bitmap: a redelivery changes nothing, and hours of frames without a
+gap take some tens of bytes. A camera's records stay in order. So a number that is missing below the highest one
+accounted for is lost; above it, it is in flight until the session ends.
 """
 
 import base64
@@ -16,32 +16,32 @@ from pyroaring import BitMap
 
 from andon.messages import Outcome
 
-Ended = Literal["final", "superseded"]
+SessionEnd = Literal["final", "superseded"]
 MAX_NUMBERS = 2**32
-"""What a bitmap holds; a number of frames captured may claim more."""
-NOTHING = base64.b85encode(BitMap().serialize()).decode()
-"""A bitmap without numbers, as it is stored."""
+"""Numbers that a bitmap can hold; a status may name a higher number of captured frames."""
+EMPTY_BITMAP = base64.b85encode(BitMap().serialize()).decode()
+"""An empty bitmap as it is stored."""
 LostReason = Literal["missing", "ingester_died", "log_lost", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A session's numbers. `captured` is the sum of all others but `redelivered`, `conflicts` and `duplicates`."""
+    """A session's counts. `captured` is the sum of the others without `redelivered`, `conflicts` and `duplicates`."""
 
     captured: int
     inspected: int
     shed: Mapping[str, int]
-    """By reason, as are the next two."""
+    """By reason, like `quarantined`."""
     quarantined: Mapping[str, int]
     lost: Mapping[str, int]
     """By LostReason."""
     in_flight: int
     redelivered: int
-    """Records seen before with the same outcome; they changed nothing."""
+    """Frames that came again with the same outcome; they changed nothing."""
     conflicts: int
-    """Frames that came again with another outcome; the first one stands."""
+    """Frames that came again with another outcome; the first outcome stands."""
     duplicates: int
-    """Frames that stand under more than one outcome in what is stored: 0, or the store is broken."""
+    """Frames under more than one outcome in the stored ledger: 0, unless the store is broken."""
 
     @property
     def balanced(self) -> bool:
@@ -55,7 +55,7 @@ class Tally:
 
 
 class Sums(NamedTuple):
-    """A tally's numbers without their reasons: cheap enough to be asked for before and after each record."""
+    """A tally's counts without their reasons: cheap enough to compute before and after each record."""
 
     captured: int
     lost: int
@@ -65,7 +65,7 @@ class Sums(NamedTuple):
 
 
 class SessionLedger:
-    """One session's account. Changed in place; numbers are 32 bits, as `messages.Seq` says."""
+    """One session's account, changed in place. Numbers have 32 bits, as `messages.Seq` says."""
 
     def __init__(self) -> None:
         self._sets: dict[str, BitMap] = {}
@@ -75,11 +75,11 @@ class SessionLedger:
         self._expired = BitMap()
         self._redelivered = 0
         self._conflicts = 0
-        self.ended: Ended | None = None
+        self.ended: SessionEnd | None = None
 
     @property
     def captured(self) -> int:
-        """The most that was said or seen: numbers 0 to captured - 1."""
+        """The number of captured frames, as far as any record shows: their numbers are 0 to captured - 1."""
         return max(self._captured, self._next, self._gone)
 
     @property
@@ -89,7 +89,7 @@ class SessionLedger:
     def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
         """Account for a range of numbers, both ends included. Returns how many of them are new."""
         key = outcome if reason is None else f"{outcome}/{reason}"
-        if not self._all.range_cardinality(first_seq, last_seq + 1):  # nearly always
+        if not self._all.range_cardinality(first_seq, last_seq + 1):  # the usual case: all of them are new
             for numbers in (self._sets.setdefault(key, BitMap()), self._all):
                 numbers.add_range(first_seq, last_seq + 1)
             return last_seq + 1 - first_seq
@@ -110,17 +110,17 @@ class SessionLedger:
         """A status said how many frames the camera has delivered in this session."""
         self._captured = max(self._captured, captured)
 
-    def end(self, how: Ended) -> None:
-        """The session is over. A final status outweighs a successor: it says that all frames stand in the log."""
+    def end(self, how: SessionEnd) -> None:
+        """The session is over. `final` replaces `superseded`: a final status says that all frames stand in the log."""
         if self.ended != "final":
             self.ended = how
 
     def lose_log(self) -> None:
-        """The log that held what is not yet accounted for is gone."""
+        """The log is gone, and with it the frames that are not yet accounted for."""
         self._log_floor = self.captured
 
     def expire(self, below: int) -> int:
-        """Numbers below this that are not accounted for were no longer in the log. Returns how many those are."""
+        """Numbers below this that are not accounted for had left the log unread. Returns how many they are."""
         before = len(self._expired)
         self._expired.add_range(0, min(below, MAX_NUMBERS))
         self._expired -= self._all
@@ -141,7 +141,7 @@ class SessionLedger:
         )
 
     def sums(self) -> Sums:
-        """What `tally` says, added up. What is lost need not be told apart for that: it is whatever has no outcome."""
+        """The counts of `tally`, added up. The reasons of losses are not needed here: what has no outcome is lost."""
         captured = self.captured
         ended = captured if self.ended is not None else self._end
         by_outcome = {"shed": 0, "quarantined": 0, "inspected": 0}
@@ -151,7 +151,7 @@ class SessionLedger:
 
     @property
     def _tail(self) -> int:
-        """Numbers above everything accounted for, and above what went with the log."""
+        """How many numbers lie above everything accounted for, and above what went with the log."""
         return self.captured - self._end
 
     @property
@@ -168,7 +168,7 @@ class SessionLedger:
         known = self._all | self._expired
         with_log = floor - known.range_cardinality(0, floor)
         missing = (end - floor) - known.range_cardinality(floor, end)
-        expired = len(self._expired - self._all)  # one that was late after all is accounted for
+        expired = len(self._expired - self._all)  # an expired frame that came late after all is accounted for
         lost: dict[LostReason, int] = {"log_lost": with_log, "expired": expired, "missing": missing}
         if self.ended == "final":
             lost["missing"] += self._tail
@@ -177,7 +177,7 @@ class SessionLedger:
         return {reason: count for reason, count in lost.items() if count}
 
     def to_bytes(self) -> bytes:
-        """What `from_bytes` reads; the same account gives the same bytes."""
+        """JSON that `from_bytes` reads; the same account gives the same bytes."""
         return json.dumps(
             {
                 "captured": self._captured,
@@ -197,7 +197,7 @@ class SessionLedger:
         values = json.loads(stored)
         ledger._captured = values["captured"]
         ledger._log_floor = values["log_floor"]
-        if "expired" in values:  # ledgers are older than this
+        if "expired" in values:  # ledgers stored by early versions lack it
             ledger._expired = BitMap.deserialize(base64.b85decode(values["expired"]))
         ledger._redelivered = values["redelivered"]
         ledger._conflicts = values["conflicts"]
@@ -209,7 +209,7 @@ class SessionLedger:
 
     @classmethod
     def joined(cls, parts: Iterable["SessionLedger"]) -> Self:
-        """One account of a session whose camera moved between partitions; each part knows only its own records."""
+        """One account of a session whose camera moved between partitions; each part holds only its own records."""
         whole = cls()
         for part in parts:
             whole._captured = max(whole._captured, part._captured)
@@ -226,7 +226,7 @@ class SessionLedger:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """The sum of many sessions'."""
+    """The sum of several tallies."""
     shed: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
     lost: Counter[str] = Counter()
@@ -259,7 +259,7 @@ def _by_reason(counts: Mapping[str, int], outcome: Outcome) -> dict[str, int]:
 
 def _packed(numbers: BitMap) -> str:
     if not numbers:
-        return NOTHING
+        return EMPTY_BITMAP
     compact = BitMap(numbers)
     compact.run_optimize()
     return base64.b85encode(compact.serialize()).decode()

@@ -1,9 +1,8 @@
-"""Where parts are: boxes of one class, large against their way from frame to frame, followed edge by edge. Pure.
+"""Where parts are: boxes of one class, large against their way from frame to frame, tracked edge by edge.
 
-An edge that the picture cuts off says nothing of where the part is: it is told from the other one, so that a part's
-place, and that of a defect on it, is known from its first corner in view to its last. What tells two parts apart is
-where they ought to be, their height on the belt, and their size. Positions are in pixels of the published frame,
-speeds in px/s.
+An edge that the picture cuts off does not show where the part is. The other edge does: so the position of a part, and
+of a defect on it, is known from its first corner in view to its last. Position, height on the belt and size tell two
+parts apart. Positions are in pixels of the published frame, speeds in px/s.
 """
 
 import math
@@ -14,39 +13,41 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from andon.messages import Box, Detection
-from sinks.judgement.tracker import FAR, LONGEST_S, SHORTEST_S
+from andon.messages import Box
+from sinks.judgement.frame import LONGEST_S, FrameView
+from sinks.judgement.geometry import blend
+from sinks.judgement.tracker import FAR, SHORTEST_S
 
 CUT = 0.04
-"""A box that ends so close to the picture's side, as a fraction of it, is taken for cut off by it: a detector draws the
-edge of what is cut off some pixels within the picture, and an edge that seems to stand still tears a part apart."""
+"""A box that ends within this fraction of the picture from its side counts as cut off by it. A detector draws the edge
+of a cut-off thing some pixels inside the picture, and an edge that seems to stand still would split the part in two."""
 GATE = 0.6
-"""A part is looked for so far from where it is expected, in its own lengths: a belt that stops or starts between two
-frames is within it, the next part is not."""
+"""A part may lie this far from where it is expected, in its own lengths. That covers a belt that stops or starts
+between two frames, and is too short to reach the next part."""
 FIRST_GATE = 1.0
-"""The same of a part that was seen once, from where that was: whatever is known of the belt may not be so any more."""
+"""The same for a part that was seen once, from where it was then: the belt's known speed may be out of date."""
 UNMOVED = 1.0
-"""What it costs not to be where the belt should have carried it."""
+"""Cost of a part that is not where the belt should have carried it."""
 ACROSS_WEIGHT = 9.0
-"""To be beside the way costs more than to be behind or ahead on it: parts keep their place across the belt."""
+"""Weight of a deviation across the way against one along it: parts keep their place across the belt."""
 SIZE_WEIGHT = 4.0
 WORST_SIZE = 0.35
 """Two boxes whose sides differ by more, in the part's length, are not one part: they may be two that touch."""
 SPEED_GAIN = 0.3
-"""How much of a deviation goes into the speed; all of it where it is as large as SPEED_CHANGE of the part's length,
-for then the belt has stopped, or started."""
+"""Share of a deviation that goes into the speed. All of it does if it reaches SPEED_CHANGE of the part's length: then
+the belt has stopped or started."""
 SPEED_CHANGE = 0.3
 SIZE_GAIN = 0.3
 BELT_GAIN = 0.5
 LEFT_PART = 0.1
-"""With less than this of its length in the picture a part that is not seen is taken to have left it."""
+"""A part that is not seen for two frames has left the picture if less than this share of its length is inside."""
 FAR_OUT = -0.5
-"""The same, whether it was looked for twice or once."""
+"""The same for a part that is not seen for one frame; below 0: its distance from the picture, in its own lengths."""
 
 
 @dataclass(slots=True)
 class Axis:
-    """A part along x or y: a point `at` that moves with it, and where its two edges lie from there."""
+    """A part along x or y: a point `at` that moves with it, and its two edges relative to that point."""
 
     at: float
     low: float
@@ -54,7 +55,7 @@ class Axis:
     speed: float
     low_seen: bool
     high_seen: bool
-    """Whether that edge was ever seen within the picture; else it is a guess."""
+    """Whether that edge was ever seen inside the picture; else it is an estimate."""
 
     @property
     def length(self) -> float:
@@ -67,14 +68,14 @@ class Axis:
 
 @dataclass(slots=True)
 class PartTrack:
-    """One part, as it stands after the last frame."""
+    """One part after the last frame."""
 
     part_id: str
     x: Axis
     y: Axis
     hits: int = 1
     unseen: int = 0
-    """Frames since it was seen last, and below the seconds."""
+    """Frames since the last one that showed it; below, the same in seconds."""
     unseen_s: float = 0.0
 
 
@@ -84,9 +85,9 @@ class PartTracks:
 
     alive: list[PartTrack] = field(default_factory=list)
     belt: tuple[float, float] | None = None
-    """The velocity of what was seen last; outlives a session, since the belt does."""
+    """The velocity that parts showed last. It outlives a session, as the belt does."""
     size: tuple[float, float] | None = None
-    """Of the last part that was seen whole: what one is taken to have of which only an edge is seen."""
+    """Of the last part that was seen whole: the estimate for a part of which only an edge is seen."""
 
 
 class Side(NamedTuple):
@@ -111,19 +112,8 @@ class Shape(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One frame. `step_s` is the time since the one before."""
-
-    frame_id: str
-    step_s: float
-    width: int
-    height: int
-    detections: Sequence[Detection]
-
-
-@dataclass(frozen=True, slots=True)
 class PartMatch:
-    """A part and how this frame shows it, or None where it does not. `gone`: it has left, or was unseen for long."""
+    """A part, and its box on this frame, if any. `gone`: it has left the picture, or was not seen for too long."""
 
     track: PartTrack
     shape: Shape | None
@@ -131,47 +121,52 @@ class PartMatch:
     new: bool = False
 
 
-def advance_parts(tracks: PartTracks, view: View, forget_after: int) -> list[PartMatch]:
-    """Carry `tracks` (in place) on to this frame and say which detection belongs to which.
+def advance_parts(tracks: PartTracks, frame: FrameView, step_s: float, forget_after: int) -> list[PartMatch]:
+    """Take `tracks` (in place) on by one frame, `step_s` after the one before. Returns every part with its box.
 
     A part is forgotten when it is unseen for `forget_after` frames, or when it must have left the picture.
     """
+    inspection = frame.inspection
+    size = inspection.width, inspection.height
     for track in tracks.alive:
-        track.x.at += track.x.speed * view.step_s
-        track.y.at += track.y.speed * view.step_s
+        track.x.at += track.x.speed * step_s
+        track.y.at += track.y.speed * step_s
         track.unseen += 1
-        track.unseen_s = min(track.unseen_s + view.step_s, LONGEST_S)
-    shapes = [_shape(item.box, view) for item in view.detections]
-    found = _assigned(tracks, shapes)
-    for row, number in found.items():
+        track.unseen_s = min(track.unseen_s + step_s, LONGEST_S)
+    shapes = [_shape(item.box, size) for item in frame.parts]
+    pairs = _assign(tracks, shapes)
+    for row, number in pairs.items():
         _correct(tracks, tracks.alive[row], shapes[number])
     matches = [
-        PartMatch(track, shapes[found[row]] if row in found else None, _gone(track, view, forget_after))
+        PartMatch(track, shapes[pairs[row]] if row in pairs else None, _gone(track, size, forget_after))
         for row, track in enumerate(tracks.alive)
     ]
-    taken = set(found.values())
+    taken = set(pairs.values())
     new = [shape for number, shape in enumerate(shapes) if number not in taken]
-    matches += [_begun(tracks, shape, f"{view.frame_id}/part-{number}") for number, shape in enumerate(new, start=1)]
+    matches += [
+        _begin(tracks, shape, f"{inspection.frame_id}/part-{number}") for number, shape in enumerate(new, start=1)
+    ]
     tracks.alive = [match.track for match in matches if not match.gone]
     return matches
 
 
-def _shape(box: Box, view: View) -> Shape:
-    return Shape(_side(box.x1, box.x2, view.width), _side(box.y1, box.y2, view.height))
+def _shape(box: Box, size: tuple[int, int]) -> Shape:
+    width, height = size
+    return Shape(_side(box.x1, box.x2, width), _side(box.y1, box.y2, height))
 
 
 def _side(low: float, high: float, length: int) -> Side:
     return Side(low, high, low <= CUT * length, high >= (1 - CUT) * length)
 
 
-def _assigned(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
-    """By the track's number the shape's."""
+def _assign(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
+    """The shape's number by the track's."""
     if not tracks.alive or not shapes:
         return {}
     costs = [[_cost(track, shape, tracks.belt) for shape in shapes] for track in tracks.alive]
     pairs = [(row, column) for row, line in enumerate(costs) for column, cost in enumerate(line) if cost < FAR]
     if len({row for row, _ in pairs}) == len(pairs) == len({column for _, column in pairs}):
-        return dict(pairs)  # the usual frame: nothing to choose from
+        return dict(pairs)  # the usual frame has nothing to choose from
     chosen = zip(*linear_sum_assignment(np.array(costs)), strict=True)
     return {int(row): int(column) for row, column in chosen if costs[row][column] < FAR}
 
@@ -179,19 +174,19 @@ def _assigned(tracks: PartTracks, shapes: Sequence[Shape]) -> dict[int, int]:
 def _cost(track: PartTrack, shape: Shape, belt: tuple[float, float] | None) -> float:
     x, y = track.x, track.y
     size = max(x.high - x.low, y.high - y.low, shape.x.high - shape.x.low, shape.y.high - shape.y.low)
-    off = _off(x, shape.x), _off(y, shape.y)
-    cost = FAR if belt is None and track.hits == 1 else _far(off, (x.speed, y.speed), GATE * size)
-    if track.hits == 1:  # the belt may have another speed by now, or had it when it was seen last
+    off = _deviation(x, shape.x), _deviation(y, shape.y)
+    cost = FAR if belt is None and track.hits == 1 else _distance_cost(off, (x.speed, y.speed), GATE * size)
+    if track.hits == 1:  # the belt may have changed its speed since then, or just before
         from_there = off[0] + x.speed * track.unseen_s, off[1] + y.speed * track.unseen_s
-        cost = min(cost, UNMOVED + _far(from_there, (x.speed, y.speed), FIRST_GATE * size))
+        cost = min(cost, UNMOVED + _distance_cost(from_there, (x.speed, y.speed), FIRST_GATE * size))
     if cost >= FAR:
         return FAR
-    misfit = max(_misfit(x, shape.x), _misfit(y, shape.y)) / size
-    return cost + SIZE_WEIGHT * misfit**2 if misfit <= WORST_SIZE else FAR
+    difference = max(_size_difference(x, shape.x), _size_difference(y, shape.y)) / size
+    return cost + SIZE_WEIGHT * difference**2 if difference <= WORST_SIZE else FAR
 
 
-def _far(off: tuple[float, float], way: tuple[float, float], gate_px: float) -> float:
-    """What it costs to be so far off, on the way or beside it."""
+def _distance_cost(off: tuple[float, float], way: tuple[float, float], gate_px: float) -> float:
+    """The cost of a deviation `off`, along the way or across it."""
     x, y = off
     if x * x + y * y > gate_px * gate_px:
         return FAR
@@ -200,8 +195,8 @@ def _far(off: tuple[float, float], way: tuple[float, float], gate_px: float) -> 
     return (x * x + y * y + (ACROSS_WEIGHT - 1) * across**2) / gate_px**2
 
 
-def _off(axis: Axis, side: Side) -> float:
-    """How far it is from where it was expected: by the edges that are known of both, else by a guessed one."""
+def _deviation(axis: Axis, side: Side) -> float:
+    """Measured minus expected position: by the edges that are known of both, else by an estimated one."""
     low, high = side.low - axis.at - axis.low, side.high - axis.at - axis.high
     by_low, by_high = not side.low_cut, not side.high_cut
     if (by_low and axis.low_seen) or (by_high and axis.high_seen):
@@ -213,8 +208,8 @@ def _off(axis: Axis, side: Side) -> float:
     return high if by_high else 0.0  # longer than the picture
 
 
-def _misfit(axis: Axis, side: Side) -> float:
-    """By how much their lengths differ; a box that is cut off may be shorter."""
+def _size_difference(axis: Axis, side: Side) -> float:
+    """The difference of their lengths; a box that is cut off may be shorter."""
     more = side.high - side.low - axis.length
     if not (axis.low_seen and axis.high_seen):
         return 0.0
@@ -225,7 +220,7 @@ def _correct(tracks: PartTracks, track: PartTrack, shape: Shape) -> None:
     size = max(track.x.length, track.y.length)
     first = track.hits == 1 and tracks.belt is None
     for axis, side in ((track.x, shape.x), (track.y, shape.y)):
-        off = _off(axis, side)
+        off = _deviation(axis, side)
         axis.at += off
         if track.unseen_s > SHORTEST_S:
             gain = 1.0 if first else min(1.0, max(SPEED_GAIN, abs(off) / (SPEED_CHANGE * size)))
@@ -233,12 +228,12 @@ def _correct(tracks: PartTracks, track: PartTrack, shape: Shape) -> None:
         _fit(axis, side)
     track.hits += 1
     track.unseen, track.unseen_s = 0, 0.0
-    tracks.belt = _blend(tracks.belt, (track.x.speed, track.y.speed))
+    tracks.belt = blend(tracks.belt, (track.x.speed, track.y.speed), BELT_GAIN)
     _learn_size(tracks, shape)
 
 
 def _fit(axis: Axis, side: Side) -> None:
-    """The edges, from what is seen of them; what is only guessed can't lie within what is seen."""
+    """Correct the edges by the visible ones. An estimated edge can't lie inside the box that is seen."""
     low, high = side.low - axis.at, side.high - axis.at
     if side.low_cut:
         axis.low = min(axis.low, low)
@@ -257,13 +252,7 @@ def _learn_size(tracks: PartTracks, shape: Shape) -> None:
         tracks.size = (shape.x.high - shape.x.low, shape.y.high - shape.y.low)
 
 
-def _blend(belt: tuple[float, float] | None, seen: tuple[float, float]) -> tuple[float, float]:
-    if belt is None:
-        return seen
-    return belt[0] + BELT_GAIN * (seen[0] - belt[0]), belt[1] + BELT_GAIN * (seen[1] - belt[1])
-
-
-def _begun(tracks: PartTracks, shape: Shape, part_id: str) -> PartMatch:
+def _begin(tracks: PartTracks, shape: Shape, part_id: str) -> PartMatch:
     width, height = shape.x.high - shape.x.low, shape.y.high - shape.y.low
     usual = tracks.size or (max(width, height), max(width, height))
     vx, vy = tracks.belt or (0.0, 0.0)
@@ -282,13 +271,13 @@ def _axis(side: Side, usual: float, speed: float) -> Axis:
     return Axis(at, low - at, high - at, speed, not side.low_cut, not side.high_cut)
 
 
-def _gone(track: PartTrack, view: View, forget_after: int) -> bool:
+def _gone(track: PartTrack, size: tuple[int, int], forget_after: int) -> bool:
     if track.unseen == 0:
         return False
-    left = min(_inside(track.x, view.width), _inside(track.y, view.height))
-    return track.unseen >= forget_after or left < FAR_OUT or (left < LEFT_PART and track.unseen >= 2)
+    inside = min(_inside(track.x, size[0]), _inside(track.y, size[1]))
+    return track.unseen >= forget_after or inside < FAR_OUT or (inside < LEFT_PART and track.unseen >= 2)
 
 
 def _inside(axis: Axis, length: int) -> float:
-    """How much of it lies in the picture, in its own length; below 0: how far it is from it."""
+    """The share of its length that lies in the picture; below 0: its distance from the picture, in its own lengths."""
     return (min(axis.at + axis.high, length) - max(axis.at + axis.low, 0.0)) / max(1.0, axis.length)

@@ -1,28 +1,24 @@
-"""Each part that crosses the picture has one verdict: reject, pass, or unknown. Pure; its state is data.
+"""The parts in one camera's picture: their history, and the line at which they are judged."""
 
-The verdict is given when the part's centre is seen beyond the line. While something on it may yet turn out to be a
-defect it waits, at most until that has left the picture. What is not looked at well enough, or not seen to cross, is
-`unknown`; what shows up in a frame or two and nowhere else is no part.
-"""
-
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import hypot
+from typing import Annotated
 
-from andon.messages import Detection, Inspection, PartDefect
-from andon.settings import CameraPartSettings, DefectSettings, PartSettings
-from sinks.judgement.part_tracks import PartMatch, PartTrack, PartTracks, Shape, View, advance_parts
-from sinks.judgement.tracker import Sight, distinct, elapsed_s
+from pydantic import Field
 
-PATIENCE = 2
-"""A part is forgotten when unseen for so many times the frames after which a defect is: one that stands on the line
-must not become another one because the model looks away."""
+from andon.messages import Inspection, PartDefect, PartOutcome
+from sinks.judgement.frame import FrameView, advance_time
+from sinks.judgement.part_tracks import PartMatch, PartTrack, PartTracks, Shape, advance_parts
+from sinks.judgement.rules import CameraPartRules
+
+MOVED = 0.1
+"""A part has moved if it went this far, in its own lengths."""
 
 
 @dataclass(slots=True)
-class Part:
-    """What is known of one part beside where it is. Distances are from the line, in pixels, below 0 on one side."""
+class PartHistory:
+    """One part from its first frame on, beside where it is. Distances are from the line, in pixels, with a sign."""
 
     first_frame: str
     last_frame: str
@@ -30,7 +26,7 @@ class Part:
     first_px: float
     last_px: float
     late: bool = False
-    """The session had begun long before: it has come into view since."""
+    """It came into view some time after the session began."""
     gap: bool = False
     """Frames are missing that may have shown it."""
     whole: bool = False
@@ -39,9 +35,15 @@ class Part:
     """Healthy frames that showed it whole."""
     crossed_at: datetime | None = None
     judged: bool = False
-    doubted: int = 0
-    """In how many frames of a window something was seen on it, at most, that came to nothing."""
+    """Its verdict was given."""
+    unconfirmed_frames: Annotated[int, Field(alias="doubted")] = 0
+    """The most frames of a window that showed the same candidate on it, which was never confirmed."""
     defects: dict[str, PartDefect] = field(default_factory=dict)
+
+    def only_moved_away(self, track: PartTrack) -> bool:
+        """Whether the part was first seen beyond the line, and has gone further away since."""
+        way_px = MOVED * max(track.x.length, track.y.length)
+        return self.crossed_at is None and abs(self.last_px) > abs(self.first_px) + way_px
 
 
 @dataclass(slots=True)
@@ -51,16 +53,16 @@ class Place:
     part_id: str
     x: float
     y: float
-    most: int = 0
-    """In how many frames of a window it was seen, at most."""
+    window_hits: Annotated[int, Field(alias="most")] = 0
+    """The most frames of a window that showed it."""
 
 
 @dataclass(slots=True)
 class Parts:
-    """A camera's parts, as they stand after the last frame that told something."""
+    """A camera's parts after the last frame that showed anything."""
 
     tracks: PartTracks = field(default_factory=PartTracks)
-    about: dict[str, Part] = field(default_factory=dict)
+    histories: Annotated[dict[str, PartHistory], Field(alias="about")] = field(default_factory=dict)
     """By part id."""
     places: dict[str, Place] = field(default_factory=dict)
     """By the defect's track."""
@@ -73,39 +75,18 @@ class Parts:
     rejected: int = 0
     unknown: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class CameraRules:
-    """One camera's part in it. `line`: two points in fractions of the picture."""
-
-    line: tuple[tuple[float, float], tuple[float, float]]
-    min_frames: int
-    patience: int
-    """Unseen in so many frames a part is gone."""
-    start: int
-    """What is first seen in so many frames of a session may have been there before."""
+    def count(self, verdict: PartOutcome) -> None:
+        match verdict:
+            case "pass":
+                self.passed += 1
+            case "reject":
+                self.rejected += 1
+            case "unknown":
+                self.unknown += 1
 
 
 @dataclass(frozen=True, slots=True)
-class PartRules:
-    """What `parts` of line.yaml says, and what its cameras say of their own."""
-
-    settings: PartSettings
-    defects: DefectSettings
-    cameras: Mapping[str, CameraPartSettings]
-
-    def of(self, camera_id: str) -> CameraRules:
-        own = self.cameras.get(camera_id, CameraPartSettings())
-        return CameraRules(
-            line=self.settings.line if own.line is None else own.line,
-            min_frames=self.settings.min_frames if own.min_frames is None else own.min_frames,
-            patience=PATIENCE * self.defects.close_after_frames,
-            start=self.defects.confirm_window,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
+class CrossingLine:
     """The line in a picture's pixels: a point on it, and the direction across it, of length 1."""
 
     x: float
@@ -114,72 +95,69 @@ class Line:
     across_y: float
 
     @classmethod
-    def within(cls, line: tuple[tuple[float, float], tuple[float, float]], width: int, height: int) -> "Line":
-        (x1, y1), (x2, y2) = ((x * width, y * height) for x, y in line)
+    def within(cls, line: tuple[tuple[float, float], tuple[float, float]], frame: Inspection) -> "CrossingLine":
+        (x1, y1), (x2, y2) = ((x * frame.width, y * frame.height) for x, y in line)
         length = hypot(x2 - x1, y2 - y1)
         return cls(x1, y1, (y2 - y1) / length, (x1 - x2) / length)
 
     @property
     def along_x(self) -> bool:
-        """Whether what crosses it goes rather along x than along y."""
+        """Whether parts cross it along x rather than along y."""
         return abs(self.across_x) >= abs(self.across_y)
 
     def distance_px(self, track: PartTrack) -> float:
         return (track.x.centre - self.x) * self.across_x + (track.y.centre - self.y) * self.across_y
 
 
-def follow(parts: Parts, seen: Inspection, detections: Sequence[Detection], rules: CameraRules) -> list[PartTrack]:
-    """Carry `parts` (in place) on to this frame, whose parts these detections are.
+def follow(parts: Parts, frame: FrameView, rules: CameraPartRules) -> list[PartTrack]:
+    """Take `parts` (in place) on by one frame. Returns the parts that have left, or were not seen for too long.
 
-    Returns those that have left, or were not seen for long. Their stories are still in `parts.about`: the caller tells
-    how they end and forgets them.
+    The histories of these are still in `parts`, for their verdicts; the caller forgets them.
     """
-    sight = Sight(seen.frame_id, seen.captured_at, seen.media_time_s, 0.0, ())
-    step_s = elapsed_s(parts.captured_at, parts.media_time_s, sight)
-    gap = seen.seq != (0 if parts.seq is None else parts.seq + 1)
-    parts.seq, parts.captured_at, parts.media_time_s = seen.seq, seen.captured_at, seen.media_time_s
+    inspection = frame.inspection
+    step_s = advance_time(parts, inspection)
+    gap = inspection.seq != (0 if parts.seq is None else parts.seq + 1)
+    parts.seq = inspection.seq
     parts.frames += 1
-    view = View(seen.frame_id, step_s, seen.width, seen.height, distinct(detections))
-    line = Line.within(rules.line, seen.width, seen.height)
+    line = CrossingLine.within(rules.line, inspection)
     left = []
-    for match in advance_parts(parts.tracks, view, rules.patience):
+    for match in advance_parts(parts.tracks, frame, step_s, rules.forget_after):
         if match.shape is not None:
-            _note(parts, match, match.shape, seen, line)
-        part = parts.about[match.track.part_id]
-        part.gap |= gap
+            _extend(parts, match, match.shape, inspection, line)
+        history = parts.histories[match.track.part_id]
+        history.gap |= gap
         if match.new:
-            part.late = parts.frames > rules.start
+            history.late = parts.frames > rules.start
         if match.gone:
             left.append(match.track)
     return left
 
 
 def forget_parts(parts: Parts) -> None:
-    """The session is over: nothing that comes is what was there, but the belt stays."""
+    """The session is over: its parts end, and the belt's velocity stays."""
     parts.tracks.alive = []
-    parts.about, parts.places = {}, {}
+    parts.histories, parts.places = {}, {}
     parts.seq = parts.captured_at = parts.media_time_s = None
     parts.frames = 0
 
 
-def _note(parts: Parts, match: PartMatch, shape: Shape, seen: Inspection, line: Line) -> None:
-    """What this frame says of a part that it shows."""
+def _extend(parts: Parts, match: PartMatch, shape: Shape, frame: Inspection, line: CrossingLine) -> None:
     distance_px = line.distance_px(match.track)
-    part = parts.about.get(match.track.part_id)
-    if part is None:
-        frame = seen.frame_id
-        part = Part(frame, frame, seen.captured_at, distance_px, distance_px)
-        parts.about[match.track.part_id] = part
-    elif part.crossed_at is None and (distance_px < 0) != (part.first_px < 0):
-        part.crossed_at = _crossing(part, distance_px, seen.captured_at)
-    part.last_frame, part.last_at, part.last_px = seen.frame_id, seen.captured_at, distance_px
+    history = parts.histories.get(match.track.part_id)
+    if history is None:
+        name = frame.frame_id
+        history = PartHistory(name, name, frame.captured_at, distance_px, distance_px)
+        parts.histories[match.track.part_id] = history
+    elif history.crossed_at is None and (distance_px < 0) != (history.first_px < 0):
+        history.crossed_at = _crossing(history, distance_px, frame.captured_at)
+    history.last_frame, history.last_at, history.last_px = frame.frame_id, frame.captured_at, distance_px
     if (shape.x if line.along_x else shape.y).whole:
-        part.whole = True
-        part.frames += seen.health is None
+        history.whole = True
+        history.frames += frame.health is None
 
 
-def _crossing(part: Part, distance_px: float, at: datetime) -> datetime:
-    """When it was on the line, had it moved evenly since it was seen last."""
-    way_px = abs(part.last_px - distance_px)
-    share = min(1.0, abs(part.last_px) / way_px) if way_px else 1.0
-    return part.last_at + share * (at - part.last_at)
+def _crossing(history: PartHistory, distance_px: float, at: datetime) -> datetime:
+    """The time on the line, if the part moved evenly since it was seen last."""
+    way_px = abs(history.last_px - distance_px)
+    share = min(1.0, abs(history.last_px) / way_px) if way_px else 1.0
+    return history.last_at + share * (at - history.last_at)

@@ -8,20 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from andon.messages import CameraState
+from andon.messages import CameraState, CameraStatus
 from sinks.judgement.defects import DefectHistory
+from sinks.judgement.frame import Verdict
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.parts import Parts
 from sinks.judgement.spans import LastDelivery
 from sinks.judgement.tracker import Tracks
-
-Verdict = Literal["pass", "fail", "unknown"]
-"""On a frame. `fail`: a defect class was detected. `unknown`: not inspected, or the picture was frozen, dark,
-over-exposed or blurred. No result is never a pass."""
 
 
 @dataclass(slots=True)
@@ -64,6 +61,13 @@ class Display:
     last_frame: str | None = None
     last_frame_at: datetime | None = None
     last_verdict: Verdict = "unknown"
+
+    def show(self, status: CameraStatus) -> None:
+        if self.state != status.state:
+            self.state, self.state_since = status.state, status.at
+        self.detail, self.fps, self.status_at = status.detail, status.fps, status.at
+        if status.session is not None:
+            self.session, self.session_at, self.captured = status.session, status.at, status.captured
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
 from ingest.mailbox import Message
 from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.state import CameraAccount, from_bytes
-from sinks.judgement.step import expire, lose_log, step
+from sinks.judgement.step import step
 from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
 from tests.simulation.plan import (

@@ -22,10 +22,9 @@ from andon.messages import (
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
-from sinks.judgement.defects import DefectRules
-from sinks.judgement.parts import PartRules
+from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.judgement.state import CameraAccount
-from sinks.judgement.step import Consequences, Policy, step
+from sinks.judgement.step import Consequences, step
 from tests.fakes import START
 
 FPS = 15.0

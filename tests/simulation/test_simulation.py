@@ -21,11 +21,10 @@ from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
 from sinks.account import Account, Lane
 from sinks.epoch import Anew, another_log
-from sinks.judgement import part_verdicts
-from sinks.judgement.defects import Judgement
+from sinks.judgement.judgement import Judgement
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.part_tracks import PartTrack
-from sinks.judgement.part_verdicts import Scene
+from sinks.judgement.part_scene import PartScene
+from sinks.judgement.parts import PartHistory
 from sinks.judgement.state import to_bytes
 from sinks.log_ends import Ends
 from sinks.store.stored import Batch as Transaction
@@ -327,14 +326,14 @@ def takes_another_log_for_the_one_it_knows(patch: Patch) -> None:
 
 
 def judges_a_part_twice(patch: Patch) -> None:
-    genuine = part_verdicts._settle
+    genuine = PartScene._settle
 
-    def settle(scene: Scene, track: PartTrack, *rest: Any) -> Judgement:
-        judgement = genuine(scene, track, *rest)
-        scene.parts.about[track.part_id].judged = False
+    def settle(scene: PartScene, part: PartHistory, *rest: Any) -> Judgement:
+        judgement = genuine(scene, part, *rest)
+        part.judged = False
         return judgement
 
-    patch.setattr(part_verdicts, "_settle", settle)
+    patch.setattr(PartScene, "_settle", settle)
 
 
 def stores_no_parts(patch: Patch) -> None:

@@ -7,9 +7,7 @@ from datetime import timedelta
 
 from andon.messages import Box, Detection, Inspection, RecordRef
 from andon.settings import CameraPartSettings, DefectSettings, PartSettings
-from sinks.judgement.defects import DefectRules
-from sinks.judgement.parts import PartRules
-from sinks.judgement.step import Policy
+from sinks.judgement.rules import DefectRules, PartRules, Policy
 from tests.fakes import START
 
 WIDTH, HEIGHT = 640, 480

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
 from andon.settings import DefectSettings
-from sinks.judgement.defects import DefectRules
 from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.rules import DefectRules, Policy
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
-from sinks.judgement.step import AccountMessage, Policy, step
+from sinks.judgement.step import AccountMessage, step
 from tests.fakes import START
 
 FPS = 15.0

@@ -6,9 +6,8 @@ import pytest
 
 from andon.messages import Box, Detection, Inspection
 from andon.settings import DefectClass, DefectSettings
-from sinks.judgement.defects import DefectRules
 from sinks.judgement.evidence import evidence_path
-from sinks.judgement.step import Policy
+from sinks.judgement.rules import DefectRules, Policy
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import POLICY, Stepped, box, crossing, inspected, quarantined, seen, shed, status
 
@@ -155,7 +154,7 @@ def test_a_pictures_name_is_safe_whatever_the_label(label: str, name: str) -> No
     assert file.startswith(name)
     assert file.endswith(".jpg")
     assert len(file) < 200
-    assert POLICY.rules.evidence_url == "evidence"
+    assert POLICY.defects.evidence_url == "evidence"
 
 
 def test_the_order_for_evidence_has_the_shape_of_the_best_frame_and_plain_detections_have_none() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.messages import Outcome, ShedReason
-from sinks.judgement.ledger import Ended, SessionLedger, total
+from sinks.judgement.ledger import SessionEnd, SessionLedger, total
 
 KEYS: list[tuple[Outcome, str | None]] = [
     ("inspected", None),
@@ -21,7 +21,7 @@ steps = st.lists(
     st.one_of(
         additions.map(lambda given: ("add", given)),
         st.integers(0, 90).map(lambda captured: ("captured", captured)),
-        st.sampled_from(get_args(Ended)).map(lambda how: ("end", how)),
+        st.sampled_from(get_args(SessionEnd)).map(lambda how: ("end", how)),
         st.just(("lose_log", None)),
         st.integers(0, 90).map(lambda below: ("expire", below)),
     ),
@@ -108,7 +108,7 @@ def test_a_number_missing_below_the_highest_is_lost_and_the_tail_is_in_flight() 
 
 
 @pytest.mark.parametrize(("how", "reason"), [("final", "missing"), ("superseded", "ingester_died")])
-def test_what_an_ended_session_still_held_is_lost(how: Ended, reason: str) -> None:
+def test_what_an_ended_session_still_held_is_lost(how: SessionEnd, reason: str) -> None:
     ledger = SessionLedger()
     ledger.add(0, 9, "inspected", None)
     ledger.saw_captured(12)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
 from andon.settings import CameraPartSettings, DefectSettings, Settings
-from sinks.judgement.defects import DefectRules
+from sinks.judgement.rules import DefectRules, Policy
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import from_bytes, to_bytes
-from sinks.judgement.step import AccountMessage, Policy
+from sinks.judgement.step import AccountMessage
 from sinks.role import policy_of
 from tests.fakes import START
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
@@ -494,7 +494,7 @@ def test_line_yaml_says_whose_parts_are_judged_where() -> None:
         "cameras": [{"id": "a", "url": "y.mp4"}, {"id": "b", **camera}],
     }
     rules = policy_of(Settings.model_validate(given))
-    assert rules.rules.part == "can"
+    assert rules.defects.part == "can"
     assert rules.parts is not None
     assert (rules.parts.of("a").line[0], rules.parts.of("a").min_frames) == ((0.75, 0.0), 4)
     assert (rules.parts.of("b").line[0], rules.parts.of("b").min_frames) == ((0.0, 0.5), 4)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from andon.messages import Box, Detection, Expired
 from sinks.audit import Circumstances, audited
 from sinks.judgement.ledger import SessionLedger, total
+from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import CameraSnapshot, snapshot
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
-from sinks.judgement.step import AccountMessage, expire, lose_log
+from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Stored
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected, quarantined, seen, shed, status

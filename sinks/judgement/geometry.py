@@ -1,0 +1,43 @@
+"""Boxes and velocities: what trackers and rules compute with. Pixels of the published frame, px/s."""
+
+from typing import NamedTuple
+
+from andon.messages import Box
+
+
+class Rect(NamedTuple):
+    """A box that is computed and not measured: no message, so nothing is validated."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+def centre(box: Box | Rect) -> tuple[float, float]:
+    return (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+
+
+def area(box: Box | Rect) -> float:
+    """In square pixels."""
+    return (box.x2 - box.x1) * (box.y2 - box.y1)
+
+
+def intersection(one: Box | Rect, other: Box | Rect) -> float:
+    """The area that two boxes share, in square pixels; 0 if they share none."""
+    width = min(one.x2, other.x2) - max(one.x1, other.x1)
+    height = min(one.y2, other.y2) - max(one.y1, other.y1)
+    return max(0.0, width) * max(0.0, height)
+
+
+def iou(one: Box | Rect, other: Box | Rect) -> float:
+    """Intersection over union, 0 to 1."""
+    shared = intersection(one, other)
+    return shared / (area(one) + area(other) - shared) if shared else 0.0
+
+
+def blend(known: tuple[float, float] | None, measured: tuple[float, float], gain: float) -> tuple[float, float]:
+    """Move a known velocity towards a measured one by `gain` (0 to 1) of the difference."""
+    if known is None:
+        return measured
+    return known[0] + gain * (measured[0] - known[0]), known[1] + gain * (measured[1] - known[1])
