@@ -28,7 +28,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     environ = os.environ if environ is None else environ
     source = str(path) if path else "ANDON_* environment"
     document = _expand(_read(path), environ, "") if path else {}
-    values = _merge(document, _overrides())
+    values = _merge(document, _overrides(environ))
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -86,8 +86,9 @@ def _secret_in(path: Path, where: str) -> str:
         raise ConfigError(f"{where}: {path}: not UTF-8 text") from None
 
 
-def _overrides() -> dict[str, Any]:
+def _overrides(environ: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(Settings, env_prefix="ANDON_", env_nested_delimiter="__")  # type: ignore[arg-type]
+    source.env_vars = {name.lower(): value for name, value in environ.items()}  # it reads os.environ, as lower case
     return source()
 
 

@@ -29,6 +29,13 @@ def test_the_environment_overrides_the_file(line: Path, monkeypatch: pytest.Monk
     assert (kafka.partitions, kafka.replication) == (7, 2)
 
 
+def test_the_given_environment_alone_overrides_the_file(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.write_text("kafka: {partitions: 3}")
+    monkeypatch.setenv("ANDON_KAFKA__PARTITIONS", "7")
+    assert load(line, {"ANDON_KAFKA__PARTITIONS": "5"}).kafka.partitions == 5
+    assert load(line, {}).kafka.partitions == 3
+
+
 def test_a_secret_is_read_from_the_environment_and_never_shown(line: Path) -> None:
     line.write_text('cameras: [{id: c, url: "rtsp://u:${PASSWORD}@h/x"}]')
     settings = load(line, {"PASSWORD": "s3cret"})
