@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from socketserver import ThreadingMixIn
 from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -14,7 +15,13 @@ from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 
 LIVE_S = 10.0
-"""The loop must have turned within so many seconds."""
+"""Seconds within which the event loop must have turned."""
+MOST_CONNECTIONS = 32
+"""Open connections, each with its thread. One more closes the oldest, so that idle ones never keep out a probe."""
+POLL_S = 0.1
+"""How soon the server sees that it must stop."""
+IDLE_S = 5.0
+"""Seconds without a byte after which a connection is closed."""
 
 
 class Health:
@@ -45,7 +52,7 @@ class HealthServer:
         return int(self._server.server_port)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="health", daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -68,7 +75,33 @@ def _app(health: Health, metrics: Callable[[Any, Any], Iterable[bytes]]) -> Call
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection, and at most `MOST_CONNECTIONS` of them."""
+
     daemon_threads = True
+    request_queue_size = 128
+
+    def server_activate(self) -> None:
+        super().server_activate()
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}  # in the order in which they came
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with suppress(OSError):  # it may have gone by itself
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end and leaves
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away or fell silent is nothing to report."""
 
     def server_bind(self) -> None:
         # what lingers of a process that was killed must not keep its successor from the same port for a minute
@@ -82,5 +115,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _QuietHandler(WSGIRequestHandler):
+    timeout = IDLE_S
+
     def log_message(self, *args: Any) -> None:
         """A probe each second is nothing to log."""

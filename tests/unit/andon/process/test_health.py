@@ -1,11 +1,13 @@
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from andon.process.health import LIVE_S, Health, HealthServer
+from andon.process.health import LIVE_S, MOST_CONNECTIONS, Health, HealthServer, _QuietHandler
 from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 from tests.fakes import FakeClock
@@ -75,3 +77,28 @@ def test_a_successor_listens_at_once_where_its_predecessor_was_asked_a_moment_ag
         assert status(f"{address}/livez") == 200
     with HealthServer(HttpSettings(port=server.port), health, CollectorRegistry()):
         assert status(f"{address}/livez") == 200
+
+
+def idle(address: str) -> socket.socket:
+    """A connection that never asks for anything."""
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def test_two_hundred_idle_connections_keep_no_probe_out_and_do_not_pile_up(address: str) -> None:
+    with ExitStack() as stack:
+        held = [stack.enter_context(idle(address)) for _ in range(200)]
+        assert status(f"{address}/livez") == 200
+        closed = held[: 200 - MOST_CONNECTIONS]
+        assert [connection.recv(1) for connection in closed] == [b""] * len(closed)  # the server closed the oldest
+        assert status(f"{address}/metrics") == 200
+
+
+def test_a_connection_on_which_nothing_moves_is_closed(
+    monkeypatch: pytest.MonkeyPatch, address: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_QuietHandler, "timeout", 0.01)
+    with idle(address) as silent, idle(address) as slow:
+        slow.sendall(b"GET /livez HT")
+        assert (silent.recv(1), slow.recv(1)) == (b"", b"")
+    assert capfd.readouterr().err == ""
