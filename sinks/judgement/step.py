@@ -79,20 +79,19 @@ def _shed(camera: CameraAccount, shed: Shed, closed: Judgement) -> Consequences:
 
 def _status(camera: CameraAccount, status: CameraStatus, closed: Judgement, *, ends_current: bool) -> Consequences:
     state, display = camera.state, camera.state.display
-    if ends_current:  # it explains the silence that follows, even if the state that it names is known already
-        spans.saw_status(state.delivery, status, grew=False)
     same_session = status.session == display.session
     grew = status.captured > (display.captured if same_session else 0)
-    newer = (
+    fresh = (
         display.status_at is None
         or status.at > display.status_at
+        or (grew and same_session)
         or sessions.started_after(camera, status.session, display.session)
-    )
-    if not newer and not (grew and same_session):
-        return Consequences(fresh=False, judgement=closed)  # delivered again, or overtaken
-    display.show(status)
-    spans.saw_status(state.delivery, status, grew=grew)
-    return Consequences(judgement=closed)
+    )  # else it was delivered again, or a newer one overtook it
+    if fresh:
+        display.show(status)
+    if fresh or ends_current:  # an end explains the silence that follows, even if its state is known already
+        spans.saw_status(state.delivery, status, grew=grew and fresh)
+    return Consequences(fresh, closed)
 
 
 def _add(camera: CameraAccount, session: str, numbers: tuple[int, int], outcome: Outcome, reason: str | None) -> int:

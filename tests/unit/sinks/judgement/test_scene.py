@@ -1,0 +1,102 @@
+"""A record goes through the stages of judgement once each, in the order that verdicts need."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+import sinks.judgement
+from andon.messages import Inspection
+from sinks.judgement.rules import Policy
+from sinks.judgement.step import AccountMessage, step
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
+from tests.unit.sinks.judgement.frames import POLICY, Stepped, crossing, status
+
+FOLDER = str(Path(sinks.judgement.__file__).parent)
+STAGES = {"sessions", "spans", "scene", "part_scene", "parts", "part_tracks", "tracker", "defects", "places"}
+SCENES = {"Scene", "PartScene"}
+"""The classes that are stages; methods of other classes belong to data."""
+ROW = list(a_row(12, 240, Belt((), 60.0, 0, miss=0.2, jitter_px=2.0, seed=3), flaw_share=0.6).inspections())
+
+
+class Entries:
+    """Counts the calls that enter a stage from another module of judgement, by the function that is called."""
+
+    def __init__(self) -> None:
+        self.functions: Counter[str] = Counter()
+
+    def step(self, stepped: Stepped, message: AccountMessage, rules: Policy) -> None:
+        sys.setprofile(self._profile)
+        try:
+            step(stepped.camera, message, rules)
+        finally:
+            sys.setprofile(None)
+
+    def _profile(self, frame: FrameType, event: str, _: object) -> None:
+        if event != "call" or frame.f_back is None:
+            return
+        callee, caller = _module(frame), _module(frame.f_back)
+        name = frame.f_code.co_qualname
+        of_stage = "<" not in name and ("." not in name or name.split(".")[0] in SCENES)
+        if callee in STAGES and caller not in (None, callee) and of_stage:
+            self.functions[f"{callee}.{name}"] += 1
+
+
+def _module(frame: FrameType) -> str | None:
+    path = Path(frame.f_code.co_filename)
+    return path.stem if str(path.parent) == FOLDER else None
+
+
+@pytest.mark.parametrize(("records", "rules"), [(crossing(range(30)), POLICY), (ROW, policy())])
+def test_a_record_enters_each_function_of_a_stage_once_at_most(records: list[Inspection], rules: Policy) -> None:
+    stepped, reached = Stepped(), set()
+    log: list[AccountMessage] = [*records, status(len(records), final=True)]
+    for record in log:
+        entries = Entries()
+        entries.step(stepped, record, rules)
+        entries.functions.pop("defects.open_defect", None)  # a verdict may confirm several candidates on its part
+        assert set(entries.functions.values()) <= {1}
+        reached |= {name.split(".")[0] for name in entries.functions}
+    assert reached >= {"sessions", "spans", "scene", "tracker", "defects"}
+
+
+def test_the_detections_that_count_are_computed_once_for_each_inspection(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    view = Policy.view
+
+    def counting(self: Policy, inspection: Inspection) -> object:
+        computed.append(inspection.seq)
+        return view(self, inspection)
+
+    monkeypatch.setattr(Policy, "view", counting)
+    Stepped().take([*ROW, *ROW], policy())
+    assert computed == [record.seq for record in ROW]
+
+
+def test_a_defect_that_is_confirmed_on_the_frame_of_the_crossing_still_rejects_its_part() -> None:
+    """Step 9 comes after step 7: the verdict knows what this very frame has confirmed."""
+    frames = list(Belt((Piece(-120, (Flaw(),)),), 40.0, 30).inspections())
+    crossed = Stepped().take(frames, policy()).verdicts[0]
+    at = int(crossed.last_frame.rsplit("/", 1)[1])
+    late = [frame if frame.seq > at - 4 else _without_flaw(frame) for frame in frames]
+    (verdict,) = Stepped().take(late, policy()).verdicts
+    assert (verdict.verdict, verdict.last_frame) == ("reject", crossed.last_frame)
+
+
+def test_a_part_that_leaves_is_settled_before_the_defects_on_it_are_closed() -> None:
+    """Step 3 comes before step 7: the events of the part's defects stand before its verdict, `closed` after it."""
+    frames = [frame for frame in Belt((Piece(-120, (Flaw(),)),), 90.0, 30).inspections() if frame.seq < 6]
+    gone = [frame.model_copy(update={"detections": ()}) for frame in Belt((), 90.0, 40).inspections() if frame.seq >= 6]
+    stepped = Stepped()
+    for record in [*frames, *gone]:
+        before = len(stepped.verdicts)
+        stepped.take([record], policy())
+        if len(stepped.verdicts) > before:
+            assert [event.transition for event in stepped.events] == ["opened", "closed"]
+    assert [verdict.verdict for verdict in stepped.verdicts] == ["reject"]
+
+
+def _without_flaw(frame: Inspection) -> Inspection:
+    return frame.model_copy(update={"detections": frame.detections[:1]})
