@@ -1,6 +1,6 @@
 """Every metric of the line: name, unit, labels and meaning, once.
 
-Counters and histograms subscribe to `events`; gauges are read live.
+Counters and histograms are a subscriber of events; gauges are read at each scrape.
 """
 
 from collections.abc import Callable
@@ -42,37 +42,42 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "andon_ingest_camera_unhealthy",
         "gauge",
-        "1 while its pictures are no basis for a verdict",
+        "1 while the camera's pictures are no basis for a verdict",
         ("camera", "reason"),
     ),
     Metric("andon_ingest_camera_fps_hertz", "gauge", "Frames a second over the last seconds", ("camera",)),
-    Metric("andon_ingest_spool_depth_records", "gauge", "What waits on disk for the broker", ("camera",)),
-    Metric("andon_ingest_spool_size_bytes", "gauge", "What the spool takes on disk", ("camera",)),
+    Metric("andon_ingest_spool_depth_records", "gauge", "Records on disk that wait for the broker", ("camera",)),
+    Metric("andon_ingest_spool_size_bytes", "gauge", "Size of the spool on disk", ("camera",)),
     Metric("andon_ingest_spool_capacity_bytes", "gauge", "The spool's bound", ("camera",)),
-    Metric("andon_ingest_spool_age_seconds", "gauge", "About the age of the oldest frame on disk", ("camera",)),
-    Metric("andon_ingest_spool_full", "gauge", "1 while the spool is full or its disk takes nothing", ("camera",)),
+    Metric("andon_ingest_spool_age_seconds", "gauge", "Approximate age of the oldest frame on disk", ("camera",)),
+    Metric("andon_ingest_spool_full", "gauge", "1 while the spool is full or its disk takes no writes", ("camera",)),
     Metric("andon_ingest_spool_failures_total", "counter", "Times that the spool became full or failed", ("camera",)),
     Metric("andon_ingest_spool_damages_total", "counter", "Parts of the spool that could not be read", ("camera",)),
     # stage: workers and sinks
     Metric("andon_stage_records_total", "counter", "Records taken from Kafka", ("stage",)),
     Metric("andon_stage_records_done_total", "counter", "Records whose results are durable", ("stage",)),
-    Metric("andon_stage_in_flight_records", "gauge", "Taken and not yet done", ("stage",)),
-    Metric("andon_stage_in_flight_capacity_records", "gauge", "The bound of what is in flight", ("stage",)),
+    Metric("andon_stage_in_flight_records", "gauge", "Records that are taken and not yet done", ("stage",)),
+    Metric("andon_stage_in_flight_capacity_records", "gauge", "The bound of the records in flight", ("stage",)),
     Metric("andon_stage_lag_records", "gauge", "Records behind the end of the partition", ("stage", "partition")),
     Metric("andon_stage_lag_seconds", "gauge", "Age of the record read last, while behind", ("stage", "partition")),
     Metric("andon_stage_paused_seconds_total", "counter", "Time that partitions were held back", ("stage",)),
     Metric(
         "andon_stage_service_to_arrival_ratio",
         "gauge",
-        "Records done to records arrived; below 1 lag grows",
+        "Records done per record arrived; below 1 the lag grows",
         ("stage",),
     ),
-    Metric("andon_stage_commits_refused_total", "counter", "Commits refused to a zombie", ("stage",)),
-    Metric("andon_stage_records_expired_total", "counter", "Records that retention took unread", ("stage",)),
+    Metric(
+        "andon_stage_commits_refused_total",
+        "counter",
+        "Commits refused because another member owns the partition",
+        ("stage",),
+    ),
+    Metric("andon_stage_records_expired_total", "counter", "Records that retention removed unread", ("stage",)),
     # workers
     Metric("andon_workers_frames_inspected_total", "counter", "Frames that went through the model", ("camera",)),
     Metric("andon_workers_frames_shed_total", "counter", "Frames given up as stale", ("camera", "reason")),
-    Metric("andon_workers_quarantined_total", "counter", "Records put into quarantine", ("camera", "reason")),
+    Metric("andon_stage_records_quarantined_total", "counter", "Records put into quarantine", ("camera", "reason")),
     Metric("andon_workers_decode_seconds", "histogram", "Decoding of one picture"),
     Metric("andon_workers_batch_size_frames", "histogram", "Frames in a batch", (), _BATCH),
     Metric("andon_workers_batch_wait_seconds", "histogram", "From a batch's first frame to its closing"),
@@ -86,16 +91,18 @@ METRICS: tuple[Metric, ...] = (
     ),
     # sinks
     Metric("andon_sinks_records_accounted_total", "counter", "Records that stand in the ledger"),
-    Metric("andon_sinks_records_redelivered_total", "counter", "Records seen before; they changed nothing"),
+    Metric("andon_sinks_records_redelivered_total", "counter", "Records delivered again; they changed nothing"),
     Metric("andon_sinks_transaction_seconds", "histogram", "One batch's SQL transaction"),
-    Metric("andon_sinks_writes_refused_total", "counter", "Transactions refused to a zombie"),
-    Metric("andon_sinks_write_seconds", "histogram", "One write to Redis, evidence or an alert channel", ("stage",)),
-    Metric("andon_sinks_write_failures_total", "counter", "Writes that failed and are retried", ("stage",)),
-    Metric("andon_sinks_defects_total", "counter", "Defect events by transition", ("camera", "reason")),
-    Metric("andon_parts_total", "counter", "Parts by their verdict", ("camera", "verdict")),
-    Metric("andon_sinks_outbox_depth_records", "gauge", "What waits to leave, by channel", ("stage",)),
-    Metric("andon_sinks_outbox_given_up_total", "counter", "What could never leave, by channel", ("stage",)),
-    Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest that waits, by channel", ("stage",)),
+    Metric(
+        "andon_sinks_writes_refused_total", "counter", "Transactions refused because another sink owns the partition"
+    ),
+    Metric("andon_sinks_write_seconds", "histogram", "One write to Redis, evidence or an alert channel", ("channel",)),
+    Metric("andon_sinks_write_failures_total", "counter", "Writes that failed and are retried", ("channel",)),
+    Metric("andon_sinks_defects_total", "counter", "Defect events", ("camera", "transition")),
+    Metric("andon_sinks_parts_total", "counter", "Verdicts on parts", ("camera", "verdict")),
+    Metric("andon_sinks_outbox_depth_records", "gauge", "Events that wait for their channel", ("channel",)),
+    Metric("andon_sinks_outbox_given_up_total", "counter", "Events that their channel could not send", ("channel",)),
+    Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest waiting event", ("channel",)),
     Metric(
         "andon_sinks_capture_to_alert_seconds",
         "histogram",
@@ -117,7 +124,7 @@ class Metrics:
         self._registry = registry
         self._metrics: dict[str, _Any] = {metric.name: _build(metric, registry) for metric in _counted()}
         self._children: dict[tuple[str, ...], Any] = {}
-        """By name and label values: to find one anew costs more than to count."""
+        """By name and label values: looking a child up costs more than counting."""
 
     def watch(self, name: str, read: Callable[[], list[Reading]]) -> None:
         """Let a gauge of `METRICS` be read by `read` at each scrape, from the scraping thread."""
@@ -207,7 +214,7 @@ class Metrics:
 
     @_on.register
     def _(self, event: events.RecordQuarantined) -> None:
-        self._count("andon_workers_quarantined_total", camera=event.camera, reason=event.reason)
+        self._count("andon_stage_records_quarantined_total", camera=event.camera, reason=event.reason)
 
     @_on.register
     def _(self, event: events.BatchAccounted) -> None:
@@ -221,23 +228,23 @@ class Metrics:
 
     @_on.register
     def _(self, event: events.DefectChanged) -> None:
-        self._count("andon_sinks_defects_total", camera=event.camera, reason=event.transition)
+        self._count("andon_sinks_defects_total", camera=event.camera, transition=event.transition)
 
     @_on.register
     def _(self, event: events.PartJudged) -> None:
-        self._count("andon_parts_total", camera=event.camera, verdict=event.verdict)
+        self._count("andon_sinks_parts_total", camera=event.camera, verdict=event.verdict)
 
     @_on.register
     def _(self, event: events.SinkWrote) -> None:
-        self._observe("andon_sinks_write_seconds", event.seconds, stage=event.sink)
+        self._observe("andon_sinks_write_seconds", event.seconds, channel=event.sink)
 
     @_on.register
     def _(self, event: events.SinkFailed) -> None:
-        self._count("andon_sinks_write_failures_total", stage=event.sink)
+        self._count("andon_sinks_write_failures_total", channel=event.sink)
 
     @_on.register
     def _(self, event: events.OutboxGivenUp) -> None:
-        self._count("andon_sinks_outbox_given_up_total", stage=event.channel)
+        self._count("andon_sinks_outbox_given_up_total", channel=event.channel)
 
     @_on.register
     def _(self, event: events.AlertSent) -> None:
@@ -245,13 +252,13 @@ class Metrics:
 
 
 def _handler(kind: type[events.Event]) -> Callable[[Metrics, events.Event], None]:
-    """What `Metrics._on` does with events of this kind; bound for each event anew, it would cost as much as it does."""
+    """What `Metrics._on` does with events of this kind. Binding it for each event would cost as much as it does."""
     handler: Callable[[Metrics, events.Event], None] = vars(Metrics)["_on"].dispatcher.dispatch(kind)
     return handler
 
 
 class _Live(Collector):
-    """A gauge whose values are read when they are asked for."""
+    """A gauge whose values are read at each scrape."""
 
     def __init__(self, metric: Metric, read: Callable[[], list[Reading]]) -> None:
         self._metric = metric

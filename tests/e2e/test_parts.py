@@ -66,4 +66,4 @@ def test_each_part_has_one_verdict_although_the_sink_is_killed_while_parts_are_i
     assert [defect.label for defect in judged[0].defects] == ["scratch"]
     followed = line.run("alerts", "follow", "--parts", "--from-start", "--json", "--count", str(len(DUE)))
     assert [PartVerdict.model_validate(json.loads(text)) for text in followed.splitlines()] == judged
-    assert 'andon_parts_total{camera="press-1",verdict="pass"} 2.0' in line.metrics("sink")
+    assert 'andon_sinks_parts_total{camera="press-1",verdict="pass"} 2.0' in line.metrics("sink")

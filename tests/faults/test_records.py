@@ -49,7 +49,7 @@ def test_one_percent_of_poison_is_quarantined_and_everything_else_inspected(rig:
     rig.wait_for(lambda: rig.steps() >= recording.steps, SETTLE_S, "every event")
     rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES - frames, quarantined=frames)
     counted = [
-        line for line in rig.metrics("worker").splitlines() if line.startswith("andon_workers_quarantined_total")
+        line for line in rig.metrics("worker").splitlines() if line.startswith("andon_stage_records_quarantined_total")
     ]
     assert sum(float(line.rsplit(" ", 1)[1]) for line in counted) == frames + foreign
 
