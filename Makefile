@@ -7,8 +7,9 @@ BIN := .venv/bin
 demo: setup
 	$(BIN)/andon demo
 
+# Three processes also on two cores: most tests wait for servers. tests/scheduling.py says what runs side by side.
 test: setup
-	$(BIN)/pytest -m "not faults"
+	$(BIN)/pytest -n 3 -m "not faults"
 
 # Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
 test-faults: setup

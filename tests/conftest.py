@@ -9,7 +9,9 @@ from andon.settings import KafkaSettings, RedisSettings
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.redis import EmbeddedRedis
 from tests import kafka_server
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 _numbers = itertools.count(1)
 
 
