@@ -1,1 +1,1 @@
-"""What is measured, beside its peers: `make bench`. A development tool; nothing imports it, it imports anything."""
+"""`make bench` measures Andon beside its peers. A development tool: it may import everything, nothing imports it."""

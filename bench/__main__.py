@@ -1,4 +1,4 @@
-"""`python -m bench`: every measurement in one run, each beside its peers; tables, report.json and PNGs."""
+"""`python -m bench`: all measurements in one run, each beside its peers; writes tables, report.json and PNGs."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,30 +18,30 @@ import click
 import psutil
 from rich.console import Console
 
-from bench.harness.context import Room
+from bench.harness.context import Context
 from bench.harness.plots import draw
 from bench.harness.report import Findings, Report
 from bench.harness.servers import Servers, servers
 
 LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
 WIDTH = 140
-"""Of tables in a file."""
+"""Columns of the tables if stdout is no terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """`bench.MODULE.measure(room) -> Findings`, and the ratios that it gives."""
+    """Runs `bench.MODULE.measure(context) -> Findings`. `keys` are the ratios that it gives."""
 
     name: str
     module: str
     """Below `bench`."""
     keys: tuple[str, ...]
-    asked: bool = False
-    """Only where the command line names it."""
+    on_request: bool = False
+    """It runs only if the command line names it."""
 
-    def measure(self, room: Room) -> Findings:
-        measure: Callable[[Room], Findings] = importlib.import_module(f"bench.{self.module}").measure
-        return measure(room)
+    def measure(self, context: Context) -> Findings:
+        measure: Callable[[Context], Findings] = importlib.import_module(f"bench.{self.module}").measure
+        return measure(context)
 
 
 MEASUREMENTS = (
@@ -57,79 +58,79 @@ MEASUREMENTS = (
     Measurement("cameras", "measurements.camera_fairness", ()),
     Measurement("spike", "measurements.arrival_spike", ("spike_drain_vs_ideal",)),
     Measurement("growth", "measurements.cost_and_memory", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
-    Measurement("peers.roboflow", "peers.roboflow", (), asked=True),
+    Measurement("peers.roboflow", "peers.roboflow", (), on_request=True),
 )
 
 
 @click.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Only this measurement; may be given several times.")
-@click.option("--quick", is_flag=True, help="One short round: to see that it works, not to believe.")
-@click.option("--roboflow", is_flag=True, help="Try to install Roboflow's inference beside it, and measure that, too.")
-@click.option("--embedded", is_flag=True, help="The embedded broker, even where ANDON_KAFKA_HOME is set.")
+@click.option("--quick", is_flag=True, help="One short round: shows that it works; the figures mean nothing.")
+@click.option("--roboflow", is_flag=True, help="Also try to install Roboflow's inference, and measure it.")
+@click.option("--embedded", is_flag=True, help="Use the embedded broker even if ANDON_KAFKA_HOME is set.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("bench/out"), show_default=True)
 def main(only: tuple[str, ...], out: Path, *, quick: bool, roboflow: bool, embedded: bool) -> None:
-    """Measure Andon beside what else one could use. Exits 1 if a measurement failed; what an aim misses is only told.
+    """Measure Andon beside its alternatives. Exits 1 if a measurement failed; a missed aim is only reported.
 
     \b
     Example:
       python -m bench --only worker --only line
     """
-    asked = chosen(only, roboflow=roboflow)
+    measurements = select(only, roboflow=roboflow)
     out.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
-        room_folder = Path(folder)
-        with servers(room_folder / "servers", embedded=embedded or None) as running:
+        root = Path(folder)
+        with servers(root / "servers", embedded=embedded or None) as running:
             report = Report(machine(running, quick=quick))
-            room = Room(room_folder, running, quick, lambda text: console.print(text, highlight=False, markup=False))
-            failed = [measurement.name for measurement in asked if not measured(measurement, room, report)]
+            context = Context(root, running, quick, partial(console.print, highlight=False, markup=False))
+            succeeded = [run_measurement(measurement, context, report) for measurement in measurements]
     report.show(console)
     for path in [report.write(out), *(draw(plot, out) for plot in report.plots)]:
         console.print(str(path), highlight=False, soft_wrap=True)
-    sys.exit(1 if failed else 0)
+    sys.exit(0 if all(succeeded) else 1)
 
 
-def chosen(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
-    """Those named, or all that need not be asked for. Raises UsageError for a name that none has."""
+def select(only: tuple[str, ...], *, roboflow: bool) -> list[Measurement]:
+    """The measurements that `only` names, or all but those on request. Raises UsageError for an unknown name."""
     names = {measurement.name.rpartition(".")[2]: measurement for measurement in MEASUREMENTS}
     if unknown := set(only) - set(names):
         raise click.UsageError(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    usual = {name for name, measurement in names.items() if not measurement.asked}
-    wanted = (set(only) or usual) | ({"roboflow"} if roboflow else set())
+    default = {name for name, measurement in names.items() if not measurement.on_request}
+    wanted = (set(only) or default) | ({"roboflow"} if roboflow else set())
     return [measurement for name, measurement in names.items() if name in wanted]
 
 
-def measured(measurement: Measurement, room: Room, report: Report) -> bool:
-    """A measurement that fails is told, and the others go on."""
+def run_measurement(measurement: Measurement, context: Context, report: Report) -> bool:
+    """Run one and add it to the report, also if it fails. Returns whether it succeeded."""
     began = time.monotonic()
-    room.say(f"{measurement.name} ...")
+    context.say(f"{measurement.name} ...")
     try:
-        findings = measurement.measure(room)
+        findings = measurement.measure(context)
         report.add(measurement.name, findings, time.monotonic() - began)
-    except Exception as failure:  # the boundary of one measurement: told in the report, which is not lost for it
+    except Exception as failure:  # one measurement's boundary: the report names the error
         error: BaseException = failure
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         report.fail(measurement.name, measurement.keys, reason, time.monotonic() - began)
-        room.say(f"{measurement.name} FAILED: {reason}")
+        context.say(f"{measurement.name} FAILED: {reason}")
         return False
-    room.found[measurement.name] = report.figures[measurement.name]
+    context.figures[measurement.name] = report.figures[measurement.name]
     return not findings.failed
 
 
 def machine(running: Servers, *, quick: bool) -> dict[str, Any]:
-    """On what it was measured."""
+    """The machine, the broker and the versions that the run used."""
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
-        "gpu": _said_by(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]),
+        "gpu": _output_of(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
         "broker": running.broker,
-        # with a + where something was changed since
-        "commit": _said_by(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]),
+        # + marks uncommitted changes
+        "commit": _output_of(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]),
         "quick": quick,
         "load_before": round(os.getloadavg()[0], 2),
     }
@@ -142,13 +143,13 @@ def _processor() -> str:
     )
 
 
-def _said_by(command: list[str]) -> str:
-    """What a program says; empty where it is not there or fails."""
+def _output_of(command: list[str]) -> str:
+    """The output of a program; empty if it is missing or fails."""
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603 - fixed words
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603 - fixed words
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 if __name__ == "__main__":

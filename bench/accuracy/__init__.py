@@ -1,1 +1,1 @@
-"""How far verdicts can be trusted: lines that nobody has seen, through the whole of Andon, beside their truth."""
+"""How far verdicts can be trusted: Andon inspects lines that the model has never seen, and the truth is known."""

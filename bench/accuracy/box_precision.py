@@ -1,7 +1,7 @@
-"""mAP of what the line's inspections say, frame by frame, by the same measure as `andon model val`.
+"""mAP of the line's inspections, frame by frame, computed as `andon model val` does.
 
-The line keeps only what is as confident as its configuration asks, so the curve ends there: the figure is lower than
-that of all detections, and is that of those which people and machines are told.
+The line drops detections below the configured confidence, so the precision-recall curve ends there. The figure is lower
+than with all detections; it is that of the detections that Andon publishes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ from workers.model.measure import Pairing, pair, summed_up
 from workers.runtimes.manifest import Metrics
 
 
-def measured(truths: Mapping[str, ClipTruth], seen: Sequence[Inspection], cache: Path) -> Metrics:
-    """`truths` by camera; the inspections are of one session of each, which began with its clip."""
-    return summed_up([_paired(truths[one.camera_id], one) for one in seen], CLASSES, cache)
+def box_metrics(truths: Mapping[str, ClipTruth], inspections: Sequence[Inspection], cache: Path) -> Metrics:
+    """`truths` is by camera. The inspections are of one session of each camera, which began with its clip."""
+    return summed_up([_pair(truths[one.camera_id], one) for one in inspections], CLASSES, cache)
 
 
-def _paired(truth: ClipTruth, seen: Inspection) -> Pairing:
+def _pair(truth: ClipTruth, inspection: Inspection) -> Pairing:
     size = (truth.width_px, truth.height_px)
-    return pair(_found(seen), _labelled(truth.frames[seen.seq], size), np.arange(len(CLASSES)), size)
+    return pair(_detections(inspection), _labels(truth.frames[inspection.seq], size), np.arange(len(CLASSES)), size)
 
 
-def _found(seen: Inspection) -> Found:
-    surest_first = sorted(seen.detections, key=lambda one: -one.confidence)
+def _detections(inspection: Inspection) -> Found:
+    surest_first = sorted(inspection.detections, key=lambda one: -one.confidence)
     boxes = [(one.box.x1, one.box.y1, one.box.x2, one.box.y2) for one in surest_first]
     return Found(
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
@@ -38,7 +38,7 @@ def _found(seen: Inspection) -> Found:
     )
 
 
-def _labelled(frame: FrameTruth, size: tuple[int, int]) -> Labelled:
+def _labels(frame: FrameTruth, size: tuple[int, int]) -> Labelled:
     classes = np.array([number for number, _ in frame.boxes], np.int64)
     boxes = np.array([box for _, box in frame.boxes], np.float64).reshape(-1, 4)
     return Labelled(Path(), classes, boxes / np.array([*size, *size]))

@@ -1,4 +1,4 @@
-"""Were the defect events right? Precision and recall of the defects raised, by class (pure)."""
+"""Precision and recall of the raised defects, by class (pure)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,30 +11,30 @@ from sample_streams.truth import ClipTruth
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Real defects, those of them that an event told, and events that told none."""
+    """Counts of real defects, of real defects with an event, and of events without a real defect."""
 
     real: int
-    told: int
+    reported: int
     false: int
 
     @property
     def recall(self) -> float:
-        return self.told / self.real if self.real else 1.0
+        return self.reported / self.real if self.real else 1.0
 
     @property
     def precision(self) -> float:
-        return self.told / (self.told + self.false) if self.told + self.false else 1.0
+        return self.reported / (self.reported + self.false) if self.reported + self.false else 1.0
 
     def __add__(self, other: "Events") -> "Events":
-        return Events(self.real + other.real, self.told + other.told, self.false + other.false)
+        return Events(self.real + other.real, self.reported + other.reported, self.false + other.false)
 
 
 def by_class(
-    truths: Mapping[str, ClipTruth], seen: Sequence[Inspection], raised: Sequence[Defect]
+    truths: Mapping[str, ClipTruth], inspections: Sequence[Inspection], raised: Sequence[Defect]
 ) -> dict[str, Events]:
-    """Of the cameras in `truths`. `raised` has each defect once, as it was last; a real one is told by one at most."""
+    """For the cameras in `truths`. `raised` has each defect once, in its last state, and at most one for a real one."""
     last: dict[tuple[str, str], int] = {}
-    for one in seen:
+    for one in inspections:
         if one.camera_id in truths:
             key = (one.camera_id, one.session)
             last[key] = max(one.seq, last.get(key, 0))

@@ -1,4 +1,4 @@
-"""The whole line over the clips, as fast as it goes, and all that it said: inspections, defects and verdicts."""
+"""Runs the whole line over the clips, as fast as it can, and reads its inspections, defects and verdicts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,74 +13,74 @@ from andon.events import silent
 from andon.messages import Defect, Inspection, PartVerdict
 from andon.settings import KafkaSettings, Settings
 from andon.wire import Record, decode
-from bench.accuracy.line_clips import Watched
-from bench.harness.context import Room
-from bench.harness.file_line import work_off
-from bench.harness.roles import Roles, document
+from bench.accuracy.line_clips import LineClip
+from bench.harness.context import Context
+from bench.harness.file_line import wait_until_accounted
+from bench.harness.roles import Roles, line_document
 from deploy.local.demo.watch import records
 from sinks.store import tables
 
 SLOWEST_FPS = 20.0
-"""Below this many frames a second something hangs."""
+"""A line that inspects fewer frames a second hangs."""
 READ_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Everything that the line told of one run."""
+class LineOutput:
+    """All inspections, defects and verdicts of one run."""
 
     inspections: tuple[Inspection, ...]
     defects: tuple[Defect, ...]
-    """Each as it was last."""
+    """Each in its last state."""
     verdicts: tuple[PartVerdict, ...]
 
 
-def run(room: Room, watched: Sequence[Watched]) -> Said:
-    """From files to verdicts: every frame of every clip, none of them left out."""
-    folder = room.new_folder("accuracy")
-    made = line(folder, room, watched)
-    total = sum(item.truth.n_frames for item in watched)
-    with Roles(folder, made) as roles:
+def run(context: Context, clips: Sequence[LineClip]) -> LineOutput:
+    """From files to verdicts. Every frame of every clip is inspected."""
+    folder = context.new_folder("accuracy")
+    document = line(folder, context, clips)
+    total = sum(item.truth.n_frames for item in clips)
+    with Roles(folder, document) as roles:
         roles.create_topics()
         roles.start("sinks", "sink")
         roles.start("worker", "work")
         roles.start("ingest", "ingest")
-        work_off(roles, total, total / SLOWEST_FPS)
+        wait_until_accounted(roles, total, total / SLOWEST_FPS)
         inspections = asyncio.run(_inspections(roles.settings, total))
         for name in ("ingest", "worker", "sinks"):
             roles.stop(name)
-    return Said(inspections, *_stored(folder / "andon.db"))
+    return LineOutput(inspections, *_stored(folder / "andon.db"))
 
 
-def line(folder: Path, room: Room, watched: Sequence[Watched]) -> dict[str, Any]:
-    """Its line.yaml: what `andon demo` uses, with the clips as cameras."""
-    kafka: KafkaSettings = room.servers.fresh_kafka()
-    made = document(folder, kafka, room.servers.fresh_redis())
-    made["parts"] = {"class": "part"}
-    made["cameras"] = [{"id": item.camera_id, "url": str(item.clip), "pace": "fast"} for item in watched]
-    return made
+def line(folder: Path, context: Context, clips: Sequence[LineClip]) -> dict[str, Any]:
+    """The line.yaml of `andon demo`, with the clips as cameras."""
+    kafka: KafkaSettings = context.servers.fresh_kafka()
+    document = line_document(folder, kafka, context.servers.fresh_redis())
+    document["parts"] = {"class": "part"}
+    document["cameras"] = [{"id": item.camera_id, "url": str(item.clip), "pace": "fast"} for item in clips]
+    return document
 
 
 async def _inspections(settings: Settings, total: int) -> tuple[Inspection, ...]:
-    """All of the log, read once more. Raises TimeoutError where there are fewer than `total`."""
-    read: list[Inspection] = []
+    """Read all inspections from the topic. Raises TimeoutError if there are fewer than `total`."""
+    inspections: list[Inspection] = []
     complete = asyncio.Event()
 
     def take(record: Record) -> None:
         try:
             message = decode(record)
         except DecodeError:
-            return  # work_off has counted what was inspected: one that can't be read is missing then
+            return  # wait_until_accounted has counted what was inspected: one that can't be read is missing then
         if isinstance(message, Inspection):
-            read.append(message)
-            if len(read) >= total:
+            inspections.append(message)
+            if len(inspections) >= total:
                 complete.set()
 
     async with asyncio.timeout(READ_S), asyncio.TaskGroup() as group:
         reading = group.create_task(records(settings, take, silent), name="read.inspections")
         await complete.wait()
         reading.cancel()
-    return tuple(read)
+    return tuple(inspections)
 
 
 def _stored(path: Path) -> tuple[tuple[Defect, ...], tuple[PartVerdict, ...]]:

@@ -1,4 +1,4 @@
-"""What the run found, as `accuracy.json` and as tables (pure)."""
+"""The result of a run, as `accuracy.json` and as tables (pure)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from typing import Any, get_args
 
 from andon.messages import PartOutcome
 from bench.accuracy.event_score import Events
-from bench.accuracy.verdict_matching import GIVEN, Confusion, Judged, confusion
+from bench.accuracy.verdict_matching import DECISIONS, Confusion, ScoredPart, confusion
 from bench.harness.report import Aim
 from sample_streams.spec import DEFECTS
 from workers.runtimes.manifest import Metrics
 
-MOST_WORSE = 0.01
-"""How much less may be caught at the fastest speed than at the slowest."""
+MOST_LOSS_AT_SPEED = 0.01
+"""The share caught at the slowest speed may exceed that at the fastest by this much."""
 AIMS = (
     Aim("parts", "parts that passed", "higher", 500),
     Aim("caught", "bad parts that were rejected", "higher", 0.98),
     Aim("false_rejects", "good parts that were rejected", "lower", 0.01),
-    Aim("worse_at_speed", "caught at the slowest speed less caught at the fastest", "lower", MOST_WORSE),
+    Aim("worse_at_speed", "caught at the slowest speed less caught at the fastest", "lower", MOST_LOSS_AT_SPEED),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """All that was found at one speed, in parts a minute."""
+    """The results at one speed, in parts a minute."""
 
     parts_per_minute: int
-    parts: Sequence[Judged]
+    parts: Sequence[ScoredPart]
     ghosts: Sequence[PartOutcome]
-    """The verdicts on what is no part."""
+    """The verdicts that belong to no real part."""
     events: Mapping[str, Events]
     boxes: Metrics
 
@@ -67,7 +67,7 @@ class Accuracy:
         return reduce(add, (_total(speed.events) for speed in self.speeds))
 
     def figures(self) -> dict[str, float]:
-        """What is aimed at, by AIMS' keys."""
+        """The figures that have aims, by AIMS' keys."""
         whole = self.confusion
         return {
             "parts": whole.parts,
@@ -77,14 +77,14 @@ class Accuracy:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Fractions, but for counts of parts and of events."""
+        """All values are fractions, except the counts of parts and of events."""
         figures = self.figures()
         by_speed = {f"caught_{one.parts_per_minute}": round(one.confusion.caught, 4) for one in self.speeds}
         return {
             **figures,
             **by_speed,
             "undecided": round(self.confusion.undecided, 4),
-            "ghosts": _told(self.ghosts),
+            "ghosts": _count_outcomes(self.ghosts),
             "met": {aim.key: aim.met(figures[aim.key]) for aim in AIMS},
             "confusion": _matrix(self.confusion),
             "boxes": self.boxes.model_dump(),
@@ -110,7 +110,7 @@ class Accuracy:
             for one in self.speeds
         ]
         return {
-            "parts: what they are and what was said of them": rows,
+            "parts: truth and verdict": rows,
             "defect events and boxes, by class": classes,
             "defect events and boxes, by speed": speeds,
         }
@@ -129,18 +129,18 @@ def _total(events: Mapping[str, Events]) -> Events:
     return reduce(add, events.values(), Events(0, 0, 0))
 
 
-def _verdict_row(name: str, found: Confusion, ghosts: Sequence[PartOutcome]) -> dict[str, object]:
-    row: dict[str, object] = {"parts a minute": name, "parts": found.parts}
-    row |= {f"bad: {given}": found.bad[given] for given in GIVEN}
-    row |= {f"good: {given}": found.good[given] for given in GIVEN}
+def _verdict_row(name: str, matrix: Confusion, ghosts: Sequence[PartOutcome]) -> dict[str, object]:
+    row: dict[str, object] = {"parts a minute": name, "parts": matrix.parts}
+    row |= {f"bad: {decision}": matrix.bad[decision] for decision in DECISIONS}
+    row |= {f"good: {decision}": matrix.good[decision] for decision in DECISIONS}
     row |= {"ghosts": len(ghosts), "of them reject": ghosts.count("reject")}
-    return row | {"caught": percent(found.caught), "false rejects": percent(found.false_rejects)}
+    return row | {"caught": percent(matrix.caught), "false rejects": percent(matrix.false_rejects)}
 
 
 def _event_row(events: Events) -> dict[str, object]:
     return {
         "real": events.real,
-        "told": events.told,
+        "reported": events.reported,
         "false": events.false,
         "recall": percent(events.recall),
         "precision": percent(events.precision),
@@ -148,35 +148,35 @@ def _event_row(events: Events) -> dict[str, object]:
 
 
 def percent(share: float) -> str:
-    """For people."""
+    """A percentage for the tables."""
     return f"{100 * share:.1f} %"
 
 
 def _speed(speed: Speed) -> dict[str, Any]:
-    found = speed.confusion
+    matrix = speed.confusion
     return {
-        "parts": found.parts,
-        "caught": round(found.caught, 4),
-        "false_rejects": round(found.false_rejects, 4),
-        "undecided": round(found.undecided, 4),
-        "ghosts": _told(speed.ghosts),
-        "confusion": _matrix(found),
+        "parts": matrix.parts,
+        "caught": round(matrix.caught, 4),
+        "false_rejects": round(matrix.false_rejects, 4),
+        "undecided": round(matrix.undecided, 4),
+        "ghosts": _count_outcomes(speed.ghosts),
+        "confusion": _matrix(matrix),
         "events": {name: _rates(events) for name, events in speed.events.items()},
         "boxes": speed.boxes.model_dump(),
     }
 
 
-def _told(ghosts: Sequence[PartOutcome]) -> dict[str, int]:
-    return {given: ghosts.count(given) for given in get_args(PartOutcome)}
+def _count_outcomes(ghosts: Sequence[PartOutcome]) -> dict[str, int]:
+    return {decision: ghosts.count(decision) for decision in get_args(PartOutcome)}
 
 
-def _matrix(found: Confusion) -> dict[str, dict[str, int]]:
+def _matrix(matrix: Confusion) -> dict[str, dict[str, int]]:
     return {
-        "bad": {str(name): n for name, n in found.bad.items()},
-        "good": {str(name): n for name, n in found.good.items()},
+        "bad": {str(name): n for name, n in matrix.bad.items()},
+        "good": {str(name): n for name, n in matrix.good.items()},
     }
 
 
 def _rates(events: Events) -> dict[str, float]:
     rates = {"precision": round(events.precision, 4), "recall": round(events.recall, 4)}
-    return {"real": events.real, "told": events.told, "false": events.false, **rates}
+    return {"real": events.real, "told": events.reported, "false": events.false, **rates}

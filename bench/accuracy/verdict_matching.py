@@ -1,7 +1,7 @@
-"""Which verdict is on which part, and the confusion matrix (pure).
+"""Matches verdicts with real parts, and makes the confusion matrix (pure).
 
-A verdict says from which frame to which its part was followed: from where it came into view to the line. It belongs to
-the part that was on that way at that time; all are matched at once, for the greatest overlap in total.
+A verdict names the first and the last frame of its part's track, from the edge of the picture to the line. It belongs
+to the real part that was on that way at that time. All are matched at once, for the greatest total overlap.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from scipy.optimize import linear_sum_assignment
 from andon.messages import PartOutcome, PartVerdict
 from sample_streams.truth import ClipTruth, PartTruth
 
-Given = Literal[PartOutcome, "none"]
-GIVEN: tuple[Given, ...] = ("reject", "pass", "unknown", "none")
+Decision = Literal[PartOutcome, "none"]
+DECISIONS: tuple[Decision, ...] = ("reject", "pass", "unknown", "none")
 LEAST_OVERLAP = 0.5
-"""Of intersection over union in time. A part's neighbour has about 0.3."""
+"""Least intersection over union in time for a match. A part's neighbour has about 0.3."""
 LINE = 0.75
-"""Of the picture's width: where `parts` of line.yaml has its line if nothing else is said."""
+"""The line's place as a fraction of the picture's width: the default of `parts` in line.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One real part, and what Andon said of it; `none`: nothing."""
+class ScoredPart:
+    """One real part and Andon's decision on it; `none` means that there was no verdict."""
 
     camera_id: str
     part_id: str
     classes: tuple[str, ...]
-    """Of its defects; none: a good part."""
-    given: Given
-    named: tuple[str, ...]
+    """Of its defects. A good part has none."""
+    decision: Decision
+    named_classes: tuple[str, ...]
     """The classes of the defects that the verdict names."""
 
     @property
@@ -40,19 +40,19 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """All real parts of a clip, and the verdicts that are on none of them."""
+class MatchedParts:
+    """All real parts of a clip, and the verdicts that belong to none of them."""
 
-    parts: tuple[Judged, ...]
+    parts: tuple[ScoredPart, ...]
     ghosts: tuple[PartVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How many good and how many bad parts were given what."""
+    """The number of good and of bad parts by decision."""
 
-    good: dict[Given, int]
-    bad: dict[Given, int]
+    good: dict[Decision, int]
+    bad: dict[Decision, int]
 
     @property
     def parts(self) -> int:
@@ -60,7 +60,7 @@ class Confusion:
 
     @property
     def caught(self) -> float:
-        """Share of the bad parts that were rejected: neither `unknown` nor silence counts."""
+        """Share of the bad parts that were rejected. Neither `unknown` nor a missing verdict counts."""
         return self.bad["reject"] / max(1, sum(self.bad.values()))
 
     @property
@@ -70,48 +70,48 @@ class Confusion:
 
     @property
     def undecided(self) -> float:
-        """Share of all parts that someone has to look at: `unknown`, or no verdict."""
-        left = sum(group[given] for group in (self.good, self.bad) for given in ("unknown", "none"))
+        """Share of all parts that a person has to check: `unknown`, or no verdict."""
+        left = sum(group[decision] for group in (self.good, self.bad) for decision in ("unknown", "none"))
         return left / max(1, self.parts)
 
 
-def confusion(parts: Sequence[Judged]) -> Confusion:
-    """Count them."""
+def confusion(parts: Sequence[ScoredPart]) -> Confusion:
+    """Count parts by truth and decision."""
     return Confusion(
-        good={given: sum(not part.bad and part.given == given for part in parts) for given in GIVEN},
-        bad={given: sum(part.bad and part.given == given for part in parts) for given in GIVEN},
+        good={decision: sum(not part.bad and part.decision == decision for part in parts) for decision in DECISIONS},
+        bad={decision: sum(part.bad and part.decision == decision for part in parts) for decision in DECISIONS},
     )
 
 
-def match(camera_id: str, truth: ClipTruth, verdicts: Sequence[PartVerdict]) -> Matched:
-    """The verdicts are those of one session of this camera, which began with the clip."""
+def match(camera_id: str, truth: ClipTruth, verdicts: Sequence[PartVerdict]) -> MatchedParts:
+    """Match the verdicts of one session of this camera, which began with its clip."""
     spans = [_way(truth, part) for part in truth.parts]
-    followed = [(_seq(verdict.first_frame), _seq(verdict.last_frame)) for verdict in verdicts]
-    overlaps = np.array([[_overlap(span, other) for other in followed] for span in spans]).reshape(len(spans), -1)
+    tracks = [(_seq(verdict.first_frame), _seq(verdict.last_frame)) for verdict in verdicts]
+    overlaps = np.array([[_overlap(span, other) for other in tracks] for span in spans]).reshape(len(spans), -1)
     rows, columns = linear_sum_assignment(overlaps, maximize=True)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    told = {row: verdicts[column] for row, column in pairs if overlaps[row, column] >= LEAST_OVERLAP}
-    matched = {verdict.part_id for verdict in told.values()}
-    return Matched(
-        tuple(_judged(camera_id, part, told.get(row)) for row, part in enumerate(truth.parts)),
+    by_part = {row: verdicts[column] for row, column in pairs if overlaps[row, column] >= LEAST_OVERLAP}
+    matched = {verdict.part_id for verdict in by_part.values()}
+    return MatchedParts(
+        tuple(_score(camera_id, part, by_part.get(row)) for row, part in enumerate(truth.parts)),
         tuple(verdict for verdict in verdicts if verdict.part_id not in matched),
     )
 
 
-def _judged(camera_id: str, part: PartTruth, verdict: PartVerdict | None) -> Judged:
-    return Judged(
+def _score(camera_id: str, part: PartTruth, verdict: PartVerdict | None) -> ScoredPart:
+    return ScoredPart(
         camera_id=camera_id,
         part_id=part.part_id,
         classes=tuple(defect.defect_class for defect in part.defects),
-        given="none" if verdict is None else verdict.verdict,
-        named=() if verdict is None else tuple(defect.label for defect in verdict.defects),
+        decision="none" if verdict is None else verdict.verdict,
+        named_classes=() if verdict is None else tuple(defect.label for defect in verdict.defects),
     )
 
 
 def _way(truth: ClipTruth, part: PartTruth) -> tuple[int, int]:
-    """The first frame that shows it, and the first that has its centre beyond the line."""
-    seen = range(part.entry_frame, part.exit_frame + 1)
-    boxes = {index: box.box for index in seen for box in truth.frames[index].parts if box.part_id == part.part_id}
+    """The first frame that shows the part, and the first in which its centre is beyond the line."""
+    visible = range(part.entry_frame, part.exit_frame + 1)
+    boxes = {index: box.box for index in visible for box in truth.frames[index].parts if box.part_id == part.part_id}
     beyond = [index for index, (x1, _, x2, _) in boxes.items() if (x1 + x2) / 2 >= LINE * truth.width_px]
     return min(boxes), min(beyond)
 

@@ -1,4 +1,4 @@
-"""Fills a frames topic beforehand with what ingest would have published: the clips' JPEGs, of each camera in turn."""
+"""Fills a frames topic with the clips' JPEGs, of each camera in turn, as ingest would publish them."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -12,15 +12,15 @@ from andon.stream.clients import producer, started
 from andon.stream.publisher import KafkaPublisher
 from bench.harness.clips import FPS, SIZE_PX
 
-UNDER_WAY = 64
+UNACKNOWLEDGED = 64
 
 
-def fill(kafka: KafkaSettings, jpegs: Mapping[str, Sequence[bytes]], count: int) -> None:
-    """Publish `count` frames in all, the clips over and over. Blocks until the broker has them."""
-    asyncio.run(_fill(kafka, jpegs, count))
+def publish_clips(kafka: KafkaSettings, jpegs: Mapping[str, Sequence[bytes]], count: int) -> None:
+    """Publish `count` frames in all, the clips again and again. Blocks until the broker has them."""
+    asyncio.run(_publish(kafka, jpegs, count))
 
 
-async def _fill(kafka: KafkaSettings, jpegs: Mapping[str, Sequence[bytes]], count: int) -> None:
+async def _publish(kafka: KafkaSettings, jpegs: Mapping[str, Sequence[bytes]], count: int) -> None:
     began = datetime.now(UTC)
     session = new_session(began)
     acks: list[Awaitable[RecordRef]] = []
@@ -40,7 +40,7 @@ async def _fill(kafka: KafkaSettings, jpegs: Mapping[str, Sequence[bytes]], coun
                     payload=pictures[seq % len(pictures)],
                 )
                 acks.append(await publisher.send(kafka.frames_topic, wire.encode(frame)))
-            if len(acks) >= UNDER_WAY:
+            if len(acks) >= UNACKNOWLEDGED:
                 await asyncio.gather(*acks)
                 acks.clear()
         await asyncio.gather(*acks)

@@ -1,4 +1,4 @@
-"""The sample clips at another frame rate: the same packets, other timestamps. So a load can be had to the frame."""
+"""The sample clips at another frame rate: the same packets with other timestamps, so that a load is exact."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 
 
-def paced(source: Path, target: Path, fps: float) -> Path:
-    """Write `source` (constant frame rate, all packets in order) to `target` so that it plays at `fps`; `target`."""
+def at_rate(source: Path, target: Path, fps: float) -> Path:
+    """Write `source` (constant frame rate, packets in order) to `target` so that it plays at `fps`. Returns it."""
     with av.open(str(source)) as clip, av.open(str(target), "w") as output:
         stream = clip.streams.video[0]
         assert stream.average_rate is not None
@@ -15,7 +15,7 @@ def paced(source: Path, target: Path, fps: float) -> Path:
         copy = output.add_stream_from_template(stream)
         tick = stream.time_base * stream.average_rate / Fraction(fps).limit_denominator(1000)
         for packet in clip.demux(stream):
-            if packet.dts is not None:  # the empty one at the end has none
+            if packet.dts is not None:  # the empty packet at the end has none
                 packet.time_base = tick
                 packet.stream = copy
                 output.mux(packet)

@@ -1,4 +1,4 @@
-"""The inputs, the same for all contenders: the sample line's four clips, longer ones, and their JPEGs."""
+"""The input of all contenders: the sample line's four clips, longer versions of them, and their JPEGs."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -17,9 +17,9 @@ MODEL = model_card.MODEL
 IMGSZ = 320
 CONFIDENCE = 0.4
 CAMERAS = tuple(clips.CLIPS)
-"""press-1, press-2, weld-1, weld-2: each clip stands for the camera of its name."""
+"""press-1, press-2, weld-1, weld-2. A clip stands for the camera of the same name."""
 FRAMES = 330
-"""Of each clip: 640x480, H.264, 15 a second."""
+"""In each clip: 640x480, H.264, 15 a second."""
 FPS = 15
 SIZE_PX = (640, 480)
 
@@ -30,18 +30,18 @@ def path(camera: str) -> Path:
 
 
 def longer(folder: Path, rounds: int) -> dict[str, Path]:
-    """Each clip `rounds` times over in one file in `folder`, its packets as they are; made once for each number."""
-    made = {}
+    """Write each clip `rounds` times into one file in `folder`, unless that exists. Packets stay as they are."""
+    files = {}
     for camera in CAMERAS:
-        made[camera] = folder / f"{camera}-{rounds}.mp4"
-        if not made[camera].exists():
+        files[camera] = folder / f"{camera}-{rounds}.mp4"
+        if not files[camera].exists():
             folder.mkdir(parents=True, exist_ok=True)
-            _repeat(path(camera), made[camera], rounds)
-    return made
+            _repeat(path(camera), files[camera], rounds)
+    return files
 
 
 def frames(videos: Mapping[str, Path]) -> int:
-    """In all of the files that `longer` made."""
+    """The number of frames in all files that `longer` wrote."""
     return sum(FRAMES * int(video.stem.rpartition("-")[2]) for video in videos.values())
 
 
@@ -53,7 +53,7 @@ def _repeat(source: Path, target: Path, rounds: int) -> None:
             clip.seek(0)
             for packet in clip.demux(stream):
                 if packet.pts is None or packet.dts is None or packet.duration is None:
-                    continue  # the empty one at the end
+                    continue  # the empty packet at the end
                 shift = again * FRAMES * packet.duration
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                 packet.stream = copy
@@ -61,8 +61,8 @@ def _repeat(source: Path, target: Path, rounds: int) -> None:
 
 
 def pictures(camera: str) -> Iterator[Bgr]:
-    """The clip's pictures, decoded and converted as cheaply as PyAV can, on one thread."""
-    converter = VideoReformatter()  # kept: each begins with tables of its own
+    """Decode and convert the clip's pictures on one thread, as cheaply as PyAV can."""
+    converter = VideoReformatter()  # one for all pictures: a new one computes its tables first
     with av.open(str(path(camera))) as clip:
         clip.streams.video[0].codec_context.thread_type = "NONE"
         for frame in clip.decode(video=0):
@@ -70,11 +70,11 @@ def pictures(camera: str) -> Iterator[Bgr]:
 
 
 def jpegs(camera: str, count: int = FRAMES) -> list[bytes]:
-    """The first pictures of a clip (all, if it has not so many) as ingest encodes them, in memory: 30 KB each."""
+    """The first `count` pictures of a clip, or all, as ingest encodes them: about 30 KB each, in memory."""
     settings = CameraSettings.model_validate({"id": camera, "url": str(path(camera))})
     return [encode(picture, settings).payload for picture in islice(pictures(camera), count)]
 
 
 def all_jpegs(count: int = FRAMES) -> dict[str, list[bytes]]:
-    """Of every camera."""
+    """`jpegs` of every camera."""
     return {camera: jpegs(camera, count) for camera in CAMERAS}

@@ -1,6 +1,6 @@
-"""A contender is a process of its own: it says, in one JSON line, what it did between warm-up and end.
+"""A contender runs in a process of its own and prints its throughput, after the warm-up, as one JSON line.
 
-So nobody's imports, exports and first batches count, and nobody's memory or threads are in another's way.
+So imports, exports and first batches do not count, and no contender's memory or threads disturb another.
 """
 
 import json
@@ -15,19 +15,19 @@ from andon.errors import FatalError
 from bench.harness.roles import environment
 
 START_S = 120.0
-"""Loading a model, and exporting it once."""
+"""The most that loading a model may take, and exporting it once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a contender did in its steady span."""
+class Throughput:
+    """The frames of a contender in its measured span, and what they cost."""
 
     frames: float
     wall_s: float
     cpu_s: float
-    """Of the whole process, all threads."""
+    """Of all threads of the process."""
     more: Mapping[str, Any] = field(default_factory=dict)
-    """What else it has to say of itself."""
+    """Other figures of the contender."""
 
     @property
     def frames_per_s(self) -> float:
@@ -52,8 +52,8 @@ class Result:
         }
 
 
-def run(module: str, *arguments: str, span_s: float) -> Result:
-    """`python -m bench.MODULE ARGUMENTS --span SPAN`, to its end. Raises FatalError with its last words."""
+def run(module: str, *arguments: str, span_s: float) -> Throughput:
+    """`python -m bench.MODULE ARGUMENTS --span SPAN`, until it ends. Raises FatalError with its last line on stderr."""
     name = f"bench.{module}"
     command = [sys.executable, "-m", name, *arguments, "--span", f"{span_s:g}"]
     try:
@@ -62,27 +62,27 @@ def run(module: str, *arguments: str, span_s: float) -> Result:
         )
     except subprocess.TimeoutExpired:
         raise FatalError(f"{name} did not end within {START_S + 10 * span_s:.0f} s") from None
-    result = heard(done.stdout)
-    if done.returncode != 0 or result is None:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise FatalError(f"{name} {' '.join(arguments)}: exit {done.returncode}: {said}")
-    return result
+    throughput = parse(done.stdout)
+    if done.returncode != 0 or throughput is None:
+        last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
+        raise FatalError(f"{name} {' '.join(arguments)}: exit {done.returncode}: {last}")
+    return throughput
 
 
-def heard(output: str) -> Result | None:
-    """The last result that was told there: libraries write what they like before it."""
+def parse(output: str) -> Throughput | None:
+    """Read the last line that `emit` printed; libraries may print other lines before it."""
     lines = [line for line in output.splitlines() if line.startswith("{")]
-    return Result(**json.loads(lines[-1])) if lines else None
+    return Throughput(**json.loads(lines[-1])) if lines else None
 
 
-def tell(result: Result) -> None:
-    """Say it to who ran this process."""
-    sys.stdout.write(json.dumps(asdict(result)) + "\n")
+def emit(throughput: Throughput) -> None:
+    """Print it for the process that started this one."""
+    sys.stdout.write(json.dumps(asdict(throughput)) + "\n")
     sys.stdout.flush()
 
 
 Now = tuple[float, float]
-"""Seconds on the clock, and of CPU."""
+"""Wall-clock seconds and CPU seconds."""
 
 
 def now() -> Now:
@@ -90,7 +90,7 @@ def now() -> Now:
 
 
 class Meter:
-    """Inside a contender: counts its frames, and the time and CPU from the first one after warm-up on."""
+    """Runs inside a contender. Counts frames, time and CPU from the first frame after the warm-up on."""
 
     def __init__(self, warm_s: float, span_s: float, now: Callable[[], Now] = now) -> None:
         self._now = now
@@ -102,7 +102,7 @@ class Meter:
         self._last: Now = (0.0, 0.0)
 
     def add(self, frames: int) -> bool:
-        """So many more are done. False: that is enough."""
+        """Count `frames` more. Returns False once the span is over."""
         now = self._now()
         if self._first_s is None:
             self._first_s = now[0]
@@ -114,9 +114,9 @@ class Meter:
         self._last = now
         return now[0] - self._from[0] < self._span_s
 
-    def result(self, **more: Any) -> Result:
-        """Raises FatalError where the frames ended before half of the span was over."""
+    def result(self, **more: Any) -> Throughput:
+        """Raises FatalError if the frames ended before half of the span had passed."""
         wall_s = 0.0 if self._from is None else self._last[0] - self._from[0]
         if self._from is None or wall_s < self._span_s / 2:
-            raise FatalError(f"the frames ended after {wall_s:.1f} of {self._span_s:.1f} s: that tells nothing")
-        return Result(self._frames, wall_s, self._last[1] - self._from[1], more)
+            raise FatalError(f"the frames ended after {wall_s:.1f} of {self._span_s:.1f} s: too few to measure")
+        return Throughput(self._frames, wall_s, self._last[1] - self._from[1], more)

@@ -1,4 +1,4 @@
-"""What every measurement is given: servers, a folder, how long and how often."""
+"""What a measurement gets from the run: servers, a folder, and how long and how often to measure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,20 +10,18 @@ from bench.harness.servers import Servers
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """One run's. A measurement is a module of bench with `measure(room: Room) -> Findings`."""
+class Context:
+    """One for each run. A measurement is a module with `measure(context: Context) -> Findings`."""
 
     folder: Path
-    """Absolute; thrown away after the run."""
+    """Absolute. It is removed after the run."""
     servers: Servers
     quick: bool
-    """Only to see that it works: what it measures says nothing."""
+    """Only shows that the bench works; its figures mean nothing."""
     say: Callable[[str], None]
-    """Tells people how far it is, in one line."""
-    found: dict[str, Any] = field(default_factory=dict)
-    """The figures of the measurements before, by their names: `found["line"]["frames_per_s"]`."""
-    arguments: frozenset[str] = frozenset()
-    """What the command line asked for besides, as `roboflow`."""
+    """Print one line of progress."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Of the measurements that this run has finished, by name: `figures["line"]["frames_per_s"]`."""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
@@ -32,16 +30,16 @@ class Room:
 
     @property
     def span_s(self) -> float:
-        """Of steady work, for each contender and round."""
+        """How long each contender is measured in a round, after the warm-up."""
         return 3.0 if self.quick else 6.0
 
     @property
     def warm_s(self) -> float:
-        """Before it."""
+        """How long each contender works before it is measured."""
         return 1.0 if self.quick else 1.5
 
     def new_folder(self, name: str) -> Path:
-        """One that nobody has used."""
+        """Create a folder for one use."""
         folder = self.folder / f"{name}-{next(self._numbers)}"
         folder.mkdir(parents=True)
         return folder

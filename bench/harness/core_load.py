@@ -1,4 +1,4 @@
-"""What one part of the work costs, with every core busy doing it."""
+"""The CPU cost of one part of the work while every core is busy with it."""
 
 import os
 import threading
@@ -9,9 +9,9 @@ WARM_S = 0.2
 
 
 def on_all_cores(work: Callable[[], Iterator[int]], span_s: float, threads: int | None = None) -> float:
-    """CPU ms a frame of the whole process while `threads` (as many as cores) each do their own `work()`.
+    """CPU ms a frame of the whole process while `threads` threads (default: one for each core) each run `work()`.
 
-    An item of `work()` says how many frames it did. It should let go of the interpreter's lock while it works. Blocks.
+    Each item of `work()` is the number of frames that it took; it should release the interpreter's lock. Blocks.
     """
     done = [0] * (threads or os.cpu_count() or 1)
     stop = threading.Event()

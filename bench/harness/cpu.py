@@ -1,4 +1,4 @@
-"""CPU seconds of processes while they run, from mark to mark; helpers that have ended since count."""
+"""CPU seconds and memory of running processes, from mark to mark. Child processes count, also those that have ended."""
 
 import os
 import time
@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-"""How finely the kernel tells another process's CPU: 10 ms, 0.1 % of ten seconds."""
+"""The resolution of another process's CPU time: 10 ms, which is 0.1 % of ten seconds."""
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds (user and system, all threads) of a running process, its children, and those it has waited for.
+    """CPU seconds (user and system, all threads) of a running process, its children, and children it has waited for.
 
-    Raises psutil.NoSuchProcess where it has ended.
+    Raises psutil.NoSuchProcess if the process has ended.
     """
     process = psutil.Process(pid)
     total = _own(process)
@@ -23,7 +23,7 @@ def cpu_s(pid: int) -> float:
         try:
             total += _own(child)
         except psutil.NoSuchProcess:
-            pass  # it has ended since: its parent's sum has it now, or at the next mark
+            pass  # it has just ended: its parent's sum includes it now or at the next mark
     return total
 
 
@@ -33,14 +33,14 @@ def _own(process: psutil.Process) -> float:
 
 
 def first_thread_s(pid: int) -> float:
-    """CPU seconds of a running process's first thread: an event loop's, in a role. Linux only; raises OSError."""
+    """CPU seconds of a process's first thread, which runs the event loop in a role. Linux only. Raises OSError."""
     return thread_s(Path(f"/proc/{pid}/task/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
 
 
 def thread_s(stat: str) -> float:
     """User and system seconds in a line of /proc/PID/stat (proc(5)): fields 14 and 15, in ticks.
 
-    The second field, the name, stands in parentheses and may hold anything.
+    The second field is the name in parentheses; it may contain spaces and parentheses.
     """
     fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * TICK_S
@@ -54,7 +54,7 @@ def rss_mb(pid: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far some processes were at one moment: CPU seconds, and a count of frames, by name."""
+    """CPU seconds and frames of some processes at one moment, by name."""
 
     at_s: float
     """Monotonic."""
@@ -64,14 +64,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What happened between two marks."""
+    """The increase between two marks."""
 
     wall_s: float
     cpu_s: Mapping[str, float]
     frames: Mapping[str, float]
 
     def cpu_ms_a_frame(self, name: str) -> float:
-        """Raises ZeroDivisionError where `name` did no frame."""
+        """Raises ZeroDivisionError if `name` processed no frame."""
         return 1000 * self.cpu_s[name] / self.frames[name]
 
     def per_s(self, name: str) -> float:
@@ -79,19 +79,19 @@ class Span:
 
 
 def mark(pids: Mapping[str, int], frames: Mapping[str, float]) -> Mark:
-    """Now. Count the frames just before: reading the CPU takes a millisecond."""
+    """A mark of this moment. Count the frames just before the call: reading the CPU times takes a millisecond."""
     return Mark(time.monotonic(), {name: cpu_s(pid) for name, pid in pids.items()}, dict(frames))
 
 
 def between(first: Mark, last: Mark) -> Span:
-    """What is named in both."""
+    """The span between two marks, with the names that both have."""
 
-    def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    def increase(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
         return {name: after[name] - before[name] for name in after if name in before}
 
-    return Span(last.at_s - first.at_s, grown(first.cpu_s, last.cpu_s), grown(first.frames, last.frames))
+    return Span(last.at_s - first.at_s, increase(first.cpu_s, last.cpu_s), increase(first.frames, last.frames))
 
 
 def total_ms_a_frame(span: Span, names: Sequence[str]) -> float:
-    """CPU ms a frame of several processes, each by the frames that it did itself."""
+    """CPU ms a frame of several processes; each is divided by the frames that it processed itself."""
     return sum(span.cpu_ms_a_frame(name) for name in names)

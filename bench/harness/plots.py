@@ -1,4 +1,4 @@
-"""What a measurement wants to be seen, as data; drawn into PNGs at the end of a run."""
+"""Plots as data; they are drawn into PNGs at the end of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ DPI = 120
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One bar for each label. `limit`: a line across it, of what is aimed at."""
+    """One bar for each label. `limit` draws a line at the aim."""
 
     name: str
-    """Of the file, without .png."""
+    """The file's name, without .png."""
     title: str
     unit: str
     values: Mapping[str, float]
@@ -22,7 +22,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """For each label a bar of parts on top of one another."""
+    """One bar for each label, made of parts on top of one another."""
 
     name: str
     title: str
@@ -46,8 +46,8 @@ Plot = Bars | Stacked | Curves
 
 
 def draw(plot: Plot, folder: Path) -> Path:
-    """The PNG of `plot` in `folder`, which is there. Blocks for about a second."""
-    import matplotlib as mpl  # noqa: PLC0415 - a second that only the end of a run needs
+    """Draw `plot` into a PNG in the existing `folder`. Blocks for about a second."""
+    import matplotlib as mpl  # noqa: PLC0415 - it takes a second to import
 
     mpl.use("Agg")
     from matplotlib import pyplot  # noqa: PLC0415 - after its backend is chosen

@@ -1,4 +1,4 @@
-"""What a run found: the ratios beside their aims, the figures that they came from, and what could not be measured."""
+"""The report of a run: ratios beside their aims, the figures they came from, and what could not be measured."""
 
 import json
 import platform
@@ -15,7 +15,7 @@ from bench.harness.plots import Plot
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A ratio that is aimed at. `better` says on which side of `limit` it has to be; equal is met."""
+    """The aim of a ratio. `better` says on which side of `limit` it has to be; a ratio that equals it meets it."""
 
     key: str
     what: str
@@ -47,7 +47,7 @@ AIMS = (
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One of AIMS' keys as it was measured, and the figures (names with units) that it came from."""
+    """The measured value of one of AIMS' keys, and the figures (names with units) it came from."""
 
     key: str
     value: float
@@ -56,9 +56,9 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one measurement returns. `figures` is JSON (names carry units); `failed`: ratio key -> why it is missing.
+    """What one measurement returns. `figures` is JSON (names carry units); `failed` maps a ratio's key to the reason.
 
-    `tables` are shown below the figures: title -> rows, each a mapping of column -> number or text.
+    `tables` appear below the figures: title -> rows, each a mapping of column -> number or text.
     """
 
     ratios: Sequence[Ratio] = ()
@@ -70,7 +70,7 @@ class Findings:
 
 @dataclass(slots=True, eq=False)
 class Report:
-    """Gathers findings in the order of the run. `machine` is told as it is."""
+    """Collects findings in the order of the run. `machine` is written as it is."""
 
     machine: Mapping[str, Any]
     ratios: dict[str, Ratio] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, findings: Findings, seconds: float) -> None:
-        """The findings of the measurement `name`. Raises ValueError for a ratio that nobody aims at."""
+        """Add the findings of the measurement `name`. Raises ValueError for a ratio that has no aim."""
         unknown = {ratio.key for ratio in findings.ratios} - {aim.key for aim in AIMS}
         if unknown:
             raise ValueError(f"{name}: no such ratio: {', '.join(sorted(unknown))}")
@@ -93,12 +93,12 @@ class Report:
         self.seconds[name] = round(seconds, 1)
 
     def fail(self, name: str, keys: Sequence[str], reason: str, seconds: float) -> None:
-        """The measurement `name`, which gives `keys`, ended in an error."""
+        """Record that the measurement `name`, which gives the ratios `keys`, ended in an error."""
         self.failed |= dict.fromkeys(keys or (name,), reason)
         self.seconds[name] = round(seconds, 1)
 
     def as_json(self) -> dict[str, Any]:
-        """Every aim has its key in `ratios`: null where it was not measured, then `failed` has the reason."""
+        """`ratios` has a key for each aim. It is null if the ratio was not measured; `failed` then has the reason."""
         values = {aim.key: self.ratios[aim.key].value if aim.key in self.ratios else None for aim in AIMS}
         missing = {key: "not measured in this run" for key, value in values.items() if value is None}
         return {
@@ -113,13 +113,13 @@ class Report:
         }
 
     def write(self, folder: Path) -> Path:
-        """report.json in `folder`, which is there."""
+        """Write report.json into the existing `folder`."""
         path = folder / "report.json"
         path.write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
     def show(self, console: Console) -> None:
-        """For people."""
+        """Print tables for people."""
         for title, rows in self.tables.items():
             console.print(rows_table(title, rows))
         table = Table(title=f"on {platform.node() or 'this machine'}")
@@ -135,7 +135,7 @@ class Report:
 
 
 def rows_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
-    """For people: a column for each key of any row, the first one being what a row is about."""
+    """A table for people, with a column for each key of any row. The first column names the row."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(title=title)
     for column in columns:

@@ -1,4 +1,4 @@
-"""Andon's roles as real processes over a run's servers: started, marked (CPU and /metrics) and always stopped."""
+"""Andon's roles as real processes on a run's servers: start, stop, and read their pids and /metrics."""
 
 import asyncio
 import os
@@ -24,23 +24,23 @@ from deploy.local.line import andon
 from deploy.local.server import HOST, free_port
 
 READY_S = 120.0
-"""The first worker of a machine exports the model."""
+"""Long, since the first worker on a machine exports the model."""
 STOP_S = 30.0
 POLL_S = 0.05
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 Samples = Mapping[str, float]
-"""`name` or `name{label=value,...}` (labels sorted) -> value; and the sum over its labels under the bare name."""
+"""`name{label=value,...}` (labels sorted) -> value. The bare `name` has the value, or the sum over all labels."""
 
 
 def environment() -> dict[str, str]:
-    """Ours without limits to threads: every contender chooses for itself. ultralytics stays off the network."""
+    """This process's, without limits on threads: a contender chooses for itself. Keeps ultralytics off the network."""
     kept = {name: value for name, value in os.environ.items() if name not in _THREAD_LIMITS}
     return kept | {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
 
 
-def document(folder: Path, kafka: KafkaSettings, redis: RedisSettings) -> dict[str, Any]:
-    """The line.yaml of a line with the demo's model and no cameras yet, as a plain document to be changed."""
+def line_document(folder: Path, kafka: KafkaSettings, redis: RedisSettings) -> dict[str, Any]:
+    """A line.yaml with the demo's model and without cameras, as a plain document that the caller may change."""
     return {
         "line": "bench",
         "kafka": kafka.model_dump(mode="json", exclude_defaults=True),
@@ -54,9 +54,9 @@ def document(folder: Path, kafka: KafkaSettings, redis: RedisSettings) -> dict[s
 
 
 class Roles:
-    """`with Roles(folder, document) as roles:` processes of one line; each is killed at the end if it still runs.
+    """The processes of one line: `with Roles(folder, document) as roles:`. Kills those that still run at the end.
 
-    `folder` is new and absolute; line.yaml and the logs lie there.
+    `folder` is new and absolute; it gets line.yaml and the logs.
     """
 
     def __init__(self, folder: Path, document: Mapping[str, Any]) -> None:
@@ -69,17 +69,17 @@ class Roles:
 
     @property
     def settings(self) -> Settings:
-        """As the roles read them."""
+        """The settings that the roles read."""
         return load(self.config)
 
     def create_topics(self) -> None:
-        """Those of line.yaml that are missing. Blocks; not for use in an event loop."""
+        """Create the topics of line.yaml that are missing. Blocks; don't call it in an event loop."""
         asyncio.run(ensure_topics(self.settings, silent))
 
     def start(self, name: str, *command: str, whole: Sequence[str] | None = None, ready: bool = True) -> None:
-        """`andon COMMAND... -c line.yaml` as `name` (unique). `whole`: this command line instead, as it is.
+        """Start `andon COMMAND... -c line.yaml` under the unique `name`, or the command line `whole` in its place.
 
-        Waits until it is ready, unless told not to; raises FatalError, with its last words, if it never is.
+        With `ready`, waits for it. Raises FatalError with the last line of its log if it does not get ready.
         """
         port = free_port()
         line = list(whole) if whole is not None else [*andon(*command), "-c", str(self.config)]
@@ -90,39 +90,39 @@ class Roles:
             self.until(lambda: self.is_ready(name), READY_S, f"{name} to be ready")
 
     def is_ready(self, name: str) -> bool:
-        """Whether it says so: as a member of its group, its model loaded."""
+        """Whether /readyz says that it has joined its group and loaded its model."""
         return self._status(name, "readyz") == 200
 
     def pid(self, name: str) -> int:
         return self._children[name].pid
 
     def pids(self) -> dict[str, int]:
-        """By name, for `cpu.mark`."""
+        """The pids by name, for `cpu.mark`."""
         return {name: child.pid for name, child in self._children.items()}
 
     def metrics(self, name: str) -> Samples:
-        """What its /metrics says now. It costs that process some ms: scrape at marks, not all the time."""
+        """Read its /metrics. That costs the process some ms, so read seldom."""
         with urllib.request.urlopen(f"http://{HOST}:{self._ports[name]}/metrics", timeout=10) as answer:
             return samples(answer.read().decode())
 
     def until(self, reached: Callable[[], bool], timeout_s: float, what: str, poll_s: float = POLL_S) -> None:
-        """Poll until `reached`. Raises FatalError after `timeout_s`, or where a process has failed meanwhile."""
+        """Poll until `reached`. Raises FatalError after `timeout_s`, or if a process fails meanwhile."""
         deadline = time.monotonic() + timeout_s
         while not reached():
             self.check()
             if time.monotonic() > deadline:
-                said = "; ".join(f"{name}: {child.log_tail()}" for name, child in self._children.items())
-                raise FatalError(f"waited {timeout_s:.0f} s for {what}: {said}")
+                last = "; ".join(f"{name}: {child.log_tail()}" for name, child in self._children.items())
+                raise FatalError(f"waited {timeout_s:.0f} s for {what}: {last}")
             time.sleep(poll_s)
 
     def check(self) -> None:
-        """Raises FatalError where a process has failed."""
+        """Raises FatalError if a process has failed."""
         for name, child in self._children.items():
             if child.returncode not in (None, 0):
                 raise FatalError(f"{name} ended with {child.returncode}: {child.log_tail()}")
 
     def stop(self, name: str) -> int | None:
-        """As an orchestrator does; returns its exit code. Blocks until it has ended."""
+        """Stop it as an orchestrator does. Blocks until it has ended; returns its exit code."""
         child = self._children.pop(name)
         child.stop(STOP_S)
         return child.returncode
@@ -147,7 +147,7 @@ class Roles:
 
 
 def samples(text: str) -> dict[str, float]:
-    """Prometheus' text format, read. See Samples."""
+    """Parse Prometheus' text format."""
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

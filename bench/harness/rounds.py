@@ -1,4 +1,4 @@
-"""A B A B: contenders in turn, so that what else the machine does meets them all; medians of pairs (pure)."""
+"""Contenders in turn, A B A B, so that other load on the machine meets all of them; medians of pairs (pure)."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -7,10 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run each contender once a round, in the mapping's order. Returns each one's results, round by round.
+def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run each contender once a round, in the mapping's order. Returns each contender's results by round.
 
-    Raises what a contender raises.
+    An error of a contender propagates.
     """
     results: dict[str, list[T]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -19,16 +19,16 @@ def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str,
     return results
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the rounds' ratios: a pair stood next to each other in time.
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the rounds' ratios. The two runs of a pair are next to each other in time.
 
-    Raises ValueError where there is no round, or they have not as many.
+    Raises ValueError if there is no round, or if the numbers of rounds differ.
     """
     if not ours:
         raise ValueError("no round was run")
     return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 
-def spread(values: Sequence[float]) -> float:
-    """(highest - lowest) ÷ median: how far the rounds are apart."""
+def relative_spread(values: Sequence[float]) -> float:
+    """(highest - lowest) ÷ median."""
     return (max(values) - min(values)) / statistics.median(values)

@@ -1,4 +1,4 @@
-"""The servers of a run: broker and Redis, started once, stopped always; names of topics that are new for each line."""
+"""The servers of a run, broker and Redis: started once, always stopped. Each line gets topics of its own."""
 
 import os
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ _NUMBERS = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What runs: `kafka` and `redis` are the addresses, `broker` says which broker it is."""
+    """`kafka` and `redis` are the addresses; `broker` says which broker runs."""
 
     broker: str
     """`Apache Kafka` or `embedded (Tansu)`."""
     kafka: KafkaSettings
     redis: RedisSettings
     pids: dict[str, int]
-    """Of `broker` and `redis`, for their CPU."""
+    """Of `broker` and `redis`, to measure their CPU."""
 
     def fresh_kafka(self, partitions: int = PARTITIONS) -> KafkaSettings:
-        """The same broker with topics and groups that nobody has used; nothing is created."""
+        """The same broker with unused names of topics and groups. Creates nothing."""
         prefix = f"bench{next(_NUMBERS)}"
         topics = ("frames", "inspections", "defects", "quarantine", "cameras")
         names = {f"{topic}_topic": f"{prefix}.{topic}" for topic in topics}
@@ -38,16 +38,16 @@ class Servers:
         return self.kafka.model_copy(update=more)
 
     def fresh_redis(self) -> RedisSettings:
-        """The same Redis under a prefix that nobody has used."""
+        """The same Redis under an unused prefix."""
         return self.redis.model_copy(update={"prefix": f"bench{next(_NUMBERS)}"})
 
 
 @contextmanager
 def servers(folder: Path, *, embedded: bool | None = None) -> Iterator[Servers]:
-    """Start both (blocks for seconds); their files and logs lie in `folder`.
+    """Start both; blocks for seconds. `folder` gets their files and logs.
 
-    `embedded` None: Apache Kafka where ANDON_KAFKA_HOME names a distribution. Raises FatalError or ConfigError, one
-    line, where a server can't be started.
+    With `embedded` None the broker is Apache Kafka if ANDON_KAFKA_HOME names a distribution. Raises FatalError or
+    ConfigError, with one line, if a server does not start.
     """
     home = os.environ.get("ANDON_KAFKA_HOME")
     logs = folder / "logs"

@@ -1,6 +1,6 @@
-"""A worker whose detector takes a fixed time a batch, as a GPU would: it sleeps, on the detector's thread.
+"""A worker whose detector takes a fixed time for a batch, as a GPU would: it sleeps on the detector's thread.
 
-Everything around it is Andon's own worker. So the plumbing is what is measured, and eight workers fit on two cores.
+Everything else is Andon's own worker, so that only Andon's own work costs CPU and eight workers fit on two cores.
 
     python -m bench.harness.sleeping_worker -c line.yaml --batch-ms 160
 """
@@ -23,11 +23,11 @@ from workers.detector import Detector, Found, ModelInfo, Picture
 from workers.role import work as inspect
 
 _INFO = ModelInfo("0" * 64, "sleeping", "none", 160, CLASSES)
-"""It knows what the demo's model knows: a line.yaml names classes, and a worker does not start without them."""
+"""Its classes are those of the demo's model: a worker does not start if line.yaml names a class that it lacks."""
 
 
 class SleepingDetector:
-    """Sees nothing in any picture, and takes `batch_s` to do so, however many there are."""
+    """Detects nothing in any picture; takes `batch_s` for a batch of any size."""
 
     def __init__(self, batch_s: float) -> None:
         self._batch_s = batch_s
@@ -37,7 +37,7 @@ class SleepingDetector:
         return _INFO
 
     def warm_up(self) -> None:
-        """There is nothing that only the first batch would wait for."""
+        """Nothing to do: its first batch is as fast as the others."""
 
     def detect(self, pictures: Sequence[Picture]) -> list[Found]:
         time.sleep(self._batch_s)
@@ -52,7 +52,7 @@ def _nothing() -> Found:
 @config_option()
 @click.option("--batch-ms", type=click.FloatRange(0), required=True, help="How long the detector takes for a batch.")
 def work(path: Path, batch_ms: float) -> None:
-    """`andon work` with the sleeping detector in the model's place."""
+    """Run `andon work` with the sleeping detector in place of the model."""
 
     def sleeping(_pool: PoolSettings, _name: str) -> Detector:
         return SleepingDetector(batch_ms / 1000)

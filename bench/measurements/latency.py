@@ -1,96 +1,98 @@
-"""From capture to inspection and to alert, at 30, 70 and 95 % of what the line can do: the whole line, the real model.
+"""Latency from capture to inspection and to alert, at 30, 70 and 95 % of the capacity of a whole line with its model.
 
-Files in real time stand for cameras. Their clips are played slower or faster, so that the load is what it shall be, and
-each at a slightly other pace, so that they drift past one another as cameras do.
+Files played in real time stand for cameras. Their clips run slower or faster to give the load, each at a slightly
+different rate, so that they drift past one another as cameras do.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.harness.consumer_log import Seen, percentiles
-from bench.harness.context import Room
+from bench.harness.consumer_log import ConsumerLog, percentiles
+from bench.harness.context import Context
 from bench.harness.plots import Curves
-from bench.harness.realtime_line import Running, running
+from bench.harness.realtime_line import RealtimeLine, realtime_line
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Samples
 from bench.measurements.line_capacity import capacity_per_s
 from sample_streams.observer import percentile
 
 LOADS = (0.3, 0.7, 0.95)
-AIMED_AT = 0.7
+AIM_LOAD = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """What was seen at a part of the line's capacity."""
+class LoadLatency:
+    """The latencies at a fraction of the line's capacity."""
 
     load: float
     offered_per_s: float
-    seen: Seen
+    log: ConsumerLog
     window_wait_ms: float
-    """From a batch's first frame to its closing, on average."""
+    """The mean time from a batch's first frame until the batch closes."""
 
     @property
     def p99_ms(self) -> float:
-        """To the inspection. Raises ValueError where no frame was captured in the span."""
-        value = percentile(self.seen.to_inspection_ms, 99)
+        """Until the inspection. Raises ValueError if no frame was captured in the span."""
+        value = percentile(self.log.to_inspection_ms, 99)
         if value is None:
             raise ValueError(f"at {self.load:.0%} no frame was captured")
         return value
 
     def row(self) -> dict[str, object]:
-        seen = self.seen
+        log = self.log
         return {
             "load": f"{self.load:.0%}",
             "offered_frames_per_s": self.offered_per_s,
-            "frames": len(seen.spanned),
-            **percentiles("inspection", seen.to_inspection_ms),
-            **percentiles("inspection_read", seen.to_consumer_ms),
-            "alerts": len(seen.to_alert_ms(seen.by_redis)),
-            **percentiles("alert", seen.to_alert_ms(seen.by_redis)),
-            **percentiles("kafka_alert", seen.to_alert_ms(seen.by_kafka)),
+            "frames": len(log.in_span),
+            **percentiles("inspection", log.to_inspection_ms),
+            **percentiles("inspection_read", log.to_consumer_ms),
+            "alerts": len(log.to_alert_ms(log.redis_alerts)),
+            **percentiles("alert", log.to_alert_ms(log.redis_alerts)),
+            **percentiles("kafka_alert", log.to_alert_ms(log.kafka_alerts)),
         }
 
     def batching(self) -> dict[str, object]:
-        seen = self.seen
+        log = self.log
         return {
             "load": f"{self.load:.0%}",
-            "batch_mean_frames": seen.batch_mean,
-            "inference_median_ms": seen.inference_ms,
+            "batch_mean_frames": log.batch_mean,
+            "inference_median_ms": log.inference_ms,
             "window_adds_mean_ms": self.window_wait_ms,
-            **percentiles("wait_in_batcher", seen.wait_ms),
+            **percentiles("wait_in_batcher", log.wait_ms),
         }
 
 
-def measure(room: Room) -> Findings:
-    """What the line can do, then how late everything is at parts of that."""
-    with running(room) as line:
-        capacity = asyncio.run(capacity_per_s(line, room))
-        loads = [_at(line, room, load, capacity) for load in LOADS]
+def measure(context: Context) -> Findings:
+    """Measure the line's capacity, then the latencies at fractions of it."""
+    with realtime_line(context) as line:
+        capacity = asyncio.run(capacity_per_s(line, context))
+        loads = [_measure_load(line, context, load, capacity) for load in LOADS]
         return findings(loads, capacity, line.window_ms)
 
 
-def _at(line: Running, room: Room, load: float, capacity: float) -> Latency:
-    span_s = room.span_s * (2.5 if load == AIMED_AT else 1.25)  # its ratio hangs on the slowest hundredth
+def _measure_load(line: RealtimeLine, context: Context, load: float, capacity: float) -> LoadLatency:
+    # twice as long for the ratio, which depends on the slowest hundredth
+    span_s = context.span_s * (2.5 if load == AIM_LOAD else 1.25)
     before = line.worker()
-    seen = asyncio.run(line.offer(f"load{load * 100:.0f}", load * capacity, room.warm_s, span_s))
-    latency = Latency(load, load * capacity, seen, mean_ms(before, line.worker(), "andon_workers_batch_wait_seconds"))
-    room.say(f"latency: at {load:.0%} of capacity {latency.p99_ms:.0f} ms to the inspection (p99)")
+    log = asyncio.run(line.offer(f"load{load * 100:.0f}", load * capacity, context.warm_s, span_s))
+    window_wait_ms = mean_ms(before, line.worker(), "andon_workers_batch_wait_seconds")
+    latency = LoadLatency(load, load * capacity, log, window_wait_ms)
+    context.say(f"latency: at {load:.0%} of capacity {latency.p99_ms:.0f} ms to the inspection (p99)")
     return latency
 
 
-def findings(loads: Sequence[Latency], capacity_per_s: float, window_ms: float) -> Findings:
-    """The tables, and the ratio at 70 %."""
-    aimed = next(latency for latency in loads if latency.load == AIMED_AT)
+def findings(loads: Sequence[LoadLatency], capacity_per_s: float, window_ms: float) -> Findings:
+    """The tables and the ratio at 70 % of the capacity."""
+    at_aim = next(latency for latency in loads if latency.load == AIM_LOAD)
     came_from = {
-        "capture_to_inspection_p99_ms": aimed.p99_ms,
+        "capture_to_inspection_p99_ms": at_aim.p99_ms,
         "batch_window_ms": window_ms,
-        "inference_median_ms": aimed.seen.inference_ms,
-        "frames": float(len(aimed.seen.spanned)),
+        "inference_median_ms": at_aim.log.inference_ms,
+        "frames": float(len(at_aim.log.in_span)),
     }
-    ratio = Ratio("p99_vs_window_plus_inference", aimed.p99_ms / (window_ms + aimed.seen.inference_ms), came_from)
-    points = {f"{latency.load:.0%} of capacity": _curve(latency.seen.to_inspection_ms) for latency in loads}
+    ratio = Ratio("p99_vs_window_plus_inference", at_aim.p99_ms / (window_ms + at_aim.log.inference_ms), came_from)
+    points = {f"{latency.load:.0%} of capacity": _curve(latency.log.to_inspection_ms) for latency in loads}
     tables = {
         "latency, by load": [latency.row() for latency in loads],
         "latency: what batching adds": [latency.batching() for latency in loads],
@@ -100,12 +102,12 @@ def findings(loads: Sequence[Latency], capacity_per_s: float, window_ms: float) 
 
 
 def _curve(values_ms: Sequence[float]) -> list[tuple[float, float]]:
-    """Every percentile, of the last one every tenth."""
+    """A point for each percentile, and for each tenth of the last one."""
     percents = [*map(float, range(1, 99)), *(99 + tenth / 10 for tenth in range(11))]
     return [(percent, percentile(values_ms, percent) or 0.0) for percent in percents]
 
 
 def mean_ms(before: Samples, after: Samples, name: str) -> float:
-    """Of what a histogram of seconds took in between."""
+    """The mean of the observations that a histogram of seconds added between two scrapes."""
     count = after.get(f"{name}_count", 0.0) - before.get(f"{name}_count", 0.0)
     return 1000 * (after.get(f"{name}_sum", 0.0) - before.get(f"{name}_sum", 0.0)) / count if count else 0.0

@@ -1,30 +1,31 @@
-"""What a line can do on this machine, its cameras in real time: what is inspected while more than that arrives."""
+"""The capacity of a line on this machine: the rate at which it inspects while its cameras deliver more."""
 
 from andon.errors import FatalError
-from bench.harness.context import Room
-from bench.harness.realtime_line import Running
+from bench.harness.context import Context
+from bench.harness.realtime_line import RealtimeLine
 
 FIRST_GUESS_PER_S = 100.0
-"""Where no measurement of this run says what the line does."""
-MORE = 1.3
-KEPT_UP = 1.03
-"""Offered beside inspected: below it the line may be able to do more."""
-TOO_MUCH = 1.6
+"""Used if this run has not measured the line's throughput."""
+OFFER_FACTOR = 1.3
+LEAST_EXCESS = 1.03
+"""Offered rate ÷ inspected rate. Below it the line may be able to inspect more."""
+MOST_EXCESS = 1.6
+"""Above it capture and encoding of the excess frames take too much of the CPU."""
 ATTEMPTS = 5
 
 
-async def capacity_per_s(line: Running, room: Room) -> float:
-    """Offer more than is known to be inspected, until less is inspected than offered.
+async def capacity_per_s(line: RealtimeLine, context: Context) -> float:
+    """Raise the offered rate until the line inspects less than it is offered.
 
-    What is too much costs capture and encoding all the same; so the offer must not be far above what is inspected.
-    Raises FatalError where the line keeps up with everything.
+    Frames beyond the capacity still cost capture and encoding, so the offer must not be far above it. Raises FatalError
+    if the line keeps up with every offer.
     """
-    known_per_s = float(room.found.get("line", {}).get("frames_per_s", FIRST_GUESS_PER_S))
+    known_per_s = float(context.figures.get("line", {}).get("frames_per_s", FIRST_GUESS_PER_S))
     for attempt in range(ATTEMPTS):
-        offered_per_s = MORE * known_per_s
-        seen = await line.offer(f"capacity{attempt}", offered_per_s, room.warm_s, 0.75 * room.span_s)
-        room.say(f"latency: {seen.inspected_per_s:.1f} frames/s are inspected of {offered_per_s:.1f}")
-        if KEPT_UP < offered_per_s / seen.inspected_per_s < TOO_MUCH:
-            return seen.inspected_per_s
-        known_per_s = seen.inspected_per_s
-    raise FatalError(f"{known_per_s:.0f} frames/s were inspected, and that was not all that the line can do")
+        offered_per_s = OFFER_FACTOR * known_per_s
+        log = await line.offer(f"capacity{attempt}", offered_per_s, context.warm_s, 0.75 * context.span_s)
+        context.say(f"latency: the line inspects {log.inspected_per_s:.1f} of {offered_per_s:.1f} frames/s")
+        if LEAST_EXCESS < offered_per_s / log.inspected_per_s < MOST_EXCESS:
+            return log.inspected_per_s
+        known_per_s = log.inspected_per_s
+    raise FatalError(f"{known_per_s:.0f} frames/s were inspected, and the line could have done more")

@@ -1,4 +1,4 @@
-"""Andon's whole line, file sources as fast as it takes them, beside its bare parts and ultralytics' predict."""
+"""Andon's whole line on files, as fast as it can, beside its bare parts and ultralytics' predict."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,88 +7,92 @@ from typing import Any
 
 from andon.errors import FatalError
 from bench.harness import clips, contender
-from bench.harness.contender import Result
-from bench.harness.context import Room
-from bench.harness.file_line import ROLES, whole
+from bench.harness.contender import Throughput
+from bench.harness.context import Context
+from bench.harness.file_line import ROLES, run_files
 from bench.harness.plots import Bars, Stacked
 from bench.harness.report import Findings, Ratio
-from bench.harness.rounds import in_turn, ratio, spread
-from bench.measurements.worker_throughput import SPARE, TRY_S, table
+from bench.harness.rounds import interleave, median_ratio, relative_spread
+from bench.measurements.worker_throughput import SPARE, TRY_S, throughput_rows
 
 KEYS = ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")
 DROPPED_ROUNDS = 8
 BATCH = "8"
-"""Of the bare inference: the worker's default. On a CPU the runtime takes four at a time whatever it is."""
+"""For the bare inference: the worker's default. On a CPU the runtime takes four at a time whatever this says."""
 
 
-def measure(room: Room) -> Findings:
-    videos = clips.longer(room.folder / "videos", _rounds_of_clips(room))
-    tried, threads = _tried(room, videos)
-    room.say(
-        f"line: {clips.frames(videos)} frames of four files; line, parts and predict in turn, {room.rounds} rounds"
+def measure(context: Context) -> Findings:
+    videos = clips.longer(context.folder / "videos", _rounds_of_clips(context))
+    trials, threads = _try_predict(context, videos)
+    context.say(
+        f"line: {clips.frames(videos)} frames of four files; line, parts and predict in turn, {context.rounds} rounds"
     )
-    results = in_turn(_contenders(room, videos, threads), room.rounds)
-    return _findings(results, tried)
+    results = interleave(_contenders(context, videos, threads), context.rounds)
+    return _findings(results, trials)
 
 
-def _rounds_of_clips(room: Room) -> int:
-    """So many that the bare loop would have work for the whole span; the line takes longer."""
-    bare_per_s = float(room.found.get("worker", {}).get("bare", {}).get("frames_per_s", 200.0))
-    wanted = SPARE * bare_per_s * (room.warm_s + room.span_s)
+def _rounds_of_clips(context: Context) -> int:
+    """Enough that the bare loop would have work for the whole span; the line takes longer."""
+    bare_per_s = float(context.figures.get("worker", {}).get("bare", {}).get("frames_per_s", 200.0))
+    wanted = SPARE * bare_per_s * (context.warm_s + context.span_s)
     return max(1, min(20, math.ceil(wanted / (clips.FRAMES * len(clips.CAMERAS)))))
 
 
-def _tried(room: Room, videos: Mapping[str, Path]) -> tuple[dict[str, Any], int]:
-    """predict with the `.pt`: with ultralytics' own number of threads or one for each core; and as it drops frames."""
+def _try_predict(context: Context, videos: Mapping[str, Path]) -> tuple[dict[str, Any], int]:
+    """Try predict on the `.pt` with ultralytics' own number of threads, with two threads, and dropping frames.
+
+    Returns the figures, and the better number of threads.
+    """
     setups = {"its own threads": 0, "two threads": 2}
-    tried = {
-        name: _predict(room, videos, "pt", "--threads", str(threads), span_s=TRY_S) for name, threads in setups.items()
+    trials = {
+        name: _predict(context, videos, "pt", "--threads", str(threads), span_s=TRY_S)
+        for name, threads in setups.items()
     }
-    best = max(tried, key=lambda name: tried[name].frames_per_cpu_s)
-    figures: dict[str, Any] = {name: result.figures() for name, result in tried.items()}
-    figures["dropping frames, its default"] = _dropping(room)
+    best = max(trials, key=lambda name: trials[name].frames_per_cpu_s)
+    figures: dict[str, Any] = {name: result.figures() for name, result in trials.items()}
+    figures["dropping frames, its default"] = _dropping(context)
     return {"predict_pt_tried": figures, "predict_pt_setup": best}, setups[best]
 
 
-def _dropping(room: Room) -> dict[str, Any]:
-    """As it comes, predict decodes all that a file has at once and drops it: it needs long files, and may end early."""
-    videos = clips.longer(room.folder / "videos", DROPPED_ROUNDS)
+def _dropping(context: Context) -> dict[str, Any]:
+    """By default predict decodes a file at once and drops most frames: it needs long files and may end early."""
+    videos = clips.longer(context.folder / "videos", DROPPED_ROUNDS)
     try:
-        return _predict(room, videos, "pt", "--drop", span_s=TRY_S).figures()
+        return _predict(context, videos, "pt", "--drop", span_s=TRY_S).figures()
     except FatalError as error:
         return {"failed": str(error)}
 
 
-def _predict(room: Room, videos: Mapping[str, Path], model: str, *options: str, span_s: float) -> Result:
+def _predict(context: Context, videos: Mapping[str, Path], model: str, *options: str, span_s: float) -> Throughput:
     files = [str(video) for video in videos.values()]
-    warm = ("--warm", f"{min(room.warm_s, span_s):g}")
+    warm = ("--warm", f"{min(context.warm_s, span_s):g}")
     return contender.run("peers.predict", "--model", model, *options, *warm, *files, span_s=span_s)
 
 
-def _contenders(room: Room, videos: Mapping[str, Path], threads: int) -> dict[str, Callable[[], Result]]:
-    span_s = room.span_s
+def _contenders(context: Context, videos: Mapping[str, Path], threads: int) -> dict[str, Callable[[], Throughput]]:
+    span_s = context.span_s
     return {
-        "line": lambda: whole(room, videos),
+        "line": lambda: run_files(context, videos),
         "parts": lambda: contender.run("peers.bare_loop", "parts", "--batch", BATCH, span_s=span_s),
-        "predict_pt": lambda: _predict(room, videos, "pt", "--threads", str(threads), span_s=span_s),
-        "predict_same_model": lambda: _predict(room, videos, "same", span_s=span_s),
+        "predict_pt": lambda: _predict(context, videos, "pt", "--threads", str(threads), span_s=span_s),
+        "predict_same_model": lambda: _predict(context, videos, "same", span_s=span_s),
     }
 
 
-def _findings(results: Mapping[str, Sequence[Result]], tried: Mapping[str, Any]) -> Findings:
+def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, Any]) -> Findings:
     cost = {name: [result.cpu_ms_a_frame for result in rounds] for name, rounds in results.items()}
-    middle = {
+    medians = {
         name: sorted(rounds, key=lambda each: each.cpu_ms_a_frame)[len(rounds) // 2] for name, rounds in results.items()
     }
-    costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in middle.items()}
+    costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in medians.items()}
     ratios = [
-        Ratio("line_cpu_vs_parts", ratio(cost["line"], cost["parts"]), costs),
+        Ratio("line_cpu_vs_parts", median_ratio(cost["line"], cost["parts"]), costs),
         # frames per CPU second: the inverse of CPU a frame
-        Ratio("line_vs_predict_pt", ratio(cost["predict_pt"], cost["line"]), costs),
-        Ratio("line_vs_predict_same_model", ratio(cost["predict_same_model"], cost["line"]), costs),
+        Ratio("line_vs_predict_pt", median_ratio(cost["predict_pt"], cost["line"]), costs),
+        Ratio("line_vs_predict_same_model", median_ratio(cost["predict_same_model"], cost["line"]), costs),
     ]
-    line, parts = middle["line"], middle["parts"].more
-    shown = {name: result for name, result in middle.items() if name != "parts"}
+    line, parts = medians["line"], medians["parts"].more
+    shown = {name: result for name, result in medians.items() if name != "parts"}
     own = {name.removesuffix("_cpu_ms_a_frame"): line.more[name] for name in line.more if name != "stages"}
     bare = {name.removesuffix("_cpu_ms"): value for name, value in parts.items()}
     return Findings(
@@ -96,13 +100,13 @@ def _findings(results: Mapping[str, Sequence[Result]], tried: Mapping[str, Any])
         {
             **{name: {k: v for k, v in result.figures().items() if k != "stages"} for name, result in shown.items()},
             "frames_per_s": line.frames_per_s,
-            "parts_cpu_ms_a_frame": {**bare, "sum": middle["parts"].cpu_ms_a_frame},
+            "parts_cpu_ms_a_frame": {**bare, "sum": medians["parts"].cpu_ms_a_frame},
             "rounds_cpu_ms_a_frame": cost,
-            "spread_of_rounds": {name: spread(values) for name, values in cost.items()},
-            **tried,
+            "spread_of_rounds": {name: relative_spread(values) for name, values in cost.items()},
+            **trials,
         },
         {
-            "line, beside ultralytics' predict": table(shown),
+            "line, beside ultralytics' predict": throughput_rows(shown),
             "line: CPU ms a frame": [{"process": name, "CPU ms a frame": value} for name, value in own.items()],
             "bare parts: CPU ms a frame": [{"part": name, "CPU ms a frame": value} for name, value in bare.items()],
             "line, by stage": line.more["stages"],

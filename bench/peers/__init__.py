@@ -1,1 +1,1 @@
-"""What a user would pick instead, each set up as its documentation shows and as well as we can."""
+"""What a user would pick instead of Andon, set up as its documentation shows and as fast as we can make it."""

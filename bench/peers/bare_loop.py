@@ -1,6 +1,6 @@
-"""The limits: JPEGs in memory through the same decoder and model with nothing around them, and each bare part alone.
+"""Upper limits: JPEGs from memory through Andon's decoder and model with nothing around them, and each part alone.
 
-`python -m bench.peers.bare_loop best|loop|parts`: one JSON line each.
+`python -m bench.peers.bare_loop best|loop|parts` prints one JSON line.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ import cv2
 
 from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSettings, WorkerSettings
 from bench.harness import clips, contender
-from bench.harness.contender import Meter, Result
+from bench.harness.contender import Meter, Throughput
 from bench.harness.core_load import on_all_cores
 from workers.decoding.decode import Limits, decode, decode_threads
 from workers.detector import Detector, Found, Picture
@@ -23,7 +23,7 @@ from workers.runtimes.choice import load
 
 BATCHES = (1, 4, 8, 16)
 LARGE = (32, 64)
-"""Tried besides where there is a GPU."""
+"""Also tried if there is a GPU."""
 DECODERS = (1, 2)
 FINALISTS = 3
 _OWN = WorkerSettings()
@@ -31,44 +31,46 @@ LIMITS = Limits(_OWN.max_frame_bytes, _OWN.max_frame_pixels)
 
 
 def detector(batch: int) -> Detector:
-    """What the worker serves: the fastest runtime that this machine has, warmed up."""
+    """The fastest runtime on this machine, as the worker chooses it, warmed up."""
     model = ModelSettings(weights=str(clips.MODEL), confidence=clips.CONFIDENCE)
-    made = load(PoolSettings(model=model, batch=BatchSettings(size=batch)), "default")
-    made.warm_up()
-    return made
+    fastest = load(PoolSettings(model=model, batch=BatchSettings(size=batch)), "default")
+    fastest.warm_up()
+    return fastest
 
 
-def seen(jpeg: bytes) -> Picture:
-    """Decoded as the worker decodes for the model: no larger than it need be."""
+def decode_for_model(jpeg: bytes) -> Picture:
+    """Decode as the worker does for the model: no larger than the model needs."""
     return decode(jpeg, "image/jpeg", LIMITS, clips.IMGSZ).picture
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
+    """How the bare loop runs."""
+
     model: Detector
     batch: int
     decoders: int
     at_once: int = 1
-    """Batches that the model is given at a time."""
+    """The number of batches that the model has at a time."""
 
 
-def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Result:
-    """Decode on threads of their own, two batches ahead of the inference: both cores are busy."""
+def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Throughput:
+    """Decode on separate threads, two batches ahead of the inference, so that all cores are busy."""
     model, batch, endless = setup.model, setup.batch, cycle(jpegs)
     with decode_threads(setup.decoders) as threads, detector_threads(setup.at_once) as detecting:
 
         def begin() -> list[Future[Picture]]:
-            return [threads.submit(seen, jpeg) for jpeg in islice(endless, batch)]
+            return [threads.submit(decode_for_model, jpeg) for jpeg in islice(endless, batch)]
 
         ahead = deque([begin(), begin()])
-        asked: deque[Future[list[Found]]] = deque()
+        pending: deque[Future[list[Found]]] = deque()
         while True:
             pictures = [each.result() for each in ahead.popleft()]
             ahead.append(begin())
-            asked.append(detecting.submit(model.detect, pictures))
-            if len(asked) < setup.at_once:
+            pending.append(detecting.submit(model.detect, pictures))
+            if len(pending) < setup.at_once:
                 continue
-            asked.popleft().result()
+            pending.popleft().result()
             if not meter.add(batch):
                 break
         for each in chain.from_iterable(ahead):
@@ -79,15 +81,15 @@ def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Result:
 
 
 def interleaved(count: int = clips.FRAMES) -> list[bytes]:
-    """One of each camera in turn."""
+    """JPEGs of each camera in turn."""
     return list(chain.from_iterable(zip(*clips.all_jpegs(count).values(), strict=True)))
 
 
 def parts(span_s: float, batch: int) -> dict[str, float]:
-    """CPU ms a frame of each part, every core busy with it: on cores that share a cache it is dearer than alone."""
+    """CPU ms a frame of each part while every core is busy with it. Cores that share a cache slow each other down."""
     camera = CameraSettings.model_validate({"id": clips.CAMERAS[0], "url": "-"})
     jpegs = interleaved(60)
-    pictures = [seen(jpeg) for jpeg in jpegs]
+    pictures = [decode_for_model(jpeg) for jpeg in jpegs]
     whole = [decode(jpeg, "image/jpeg", LIMITS).picture for jpeg in jpegs]
     encode = [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality]
     model = detector(batch)
@@ -105,8 +107,8 @@ def parts(span_s: float, batch: int) -> dict[str, float]:
     return {
         "camera_decode_cpu_ms": on_all_cores(_captured, span_s),
         "jpeg_encode_cpu_ms": on_all_cores(lambda: each(lambda i: cv2.imencode(".jpg", whole[i], encode)), span_s),
-        "jpeg_decode_cpu_ms": on_all_cores(lambda: each(lambda i: seen(jpegs[i])), span_s),
-        "inference_cpu_ms": on_all_cores(infer, span_s, threads=1),  # it takes all cores by itself
+        "jpeg_decode_cpu_ms": on_all_cores(lambda: each(lambda i: decode_for_model(jpegs[i])), span_s),
+        "inference_cpu_ms": on_all_cores(infer, span_s, threads=1),  # it uses all cores by itself
     }
 
 
@@ -118,7 +120,7 @@ def _captured() -> Iterator[int]:
 
 @click.group()
 def main() -> None:
-    """The limits."""
+    """Measure the limits."""
 
 
 @main.command("loop")
@@ -128,15 +130,15 @@ def main() -> None:
 @click.option("--warm", type=float, default=2.0)
 @click.option("--span", type=float, required=True)
 def _loop(batch: int, decoders: int, at_once: int, warm: float, span: float) -> None:
-    contender.tell(loop(Setup(detector(batch), batch, decoders, at_once), interleaved(), Meter(warm, span)))
+    contender.emit(loop(Setup(detector(batch), batch, decoders, at_once), interleaved(), Meter(warm, span)))
 
 
 @main.command("best")
 @click.option("--span", type=float, required=True)
 def _best(span: float) -> None:
-    """Try each size of batch, one at a time or as many as the model takes, and each number of decoders for so long.
+    """Try each setup for SPAN: batch size, batches at a time, number of decoders. Then try the best few for longer.
 
-    The best few are tried once more for longer; tells the best.
+    Prints the best one.
     """
     jpegs = interleaved(120)
     sizes = BATCHES + LARGE if detector(1).info.device.startswith("cuda") else BATCHES
@@ -147,15 +149,15 @@ def _best(span: float) -> None:
         for at_once in sorted({1, model.info.at_once})
         for decoders in DECODERS
     ]
-    tried = [(loop(setup, jpegs, Meter(0.3, span)), setup) for setup in setups]
-    tried.sort(key=lambda pair: pair[0].frames_per_s, reverse=True)
-    final = [loop(setup, jpegs, Meter(0.3, 2 * span)) for _, setup in tried[:FINALISTS]]
+    trials = [(loop(setup, jpegs, Meter(0.3, span)), setup) for setup in setups]
+    trials.sort(key=lambda pair: pair[0].frames_per_s, reverse=True)
+    final = [loop(setup, jpegs, Meter(0.3, 2 * span)) for _, setup in trials[:FINALISTS]]
     best = max(final, key=lambda result: result.frames_per_s)
-    rates = {_named(result): round(result.frames_per_s, 1) for result in [*(pair[0] for pair in tried), *final]}
-    contender.tell(Result(best.frames, best.wall_s, best.cpu_s, {**best.more, "tried_frames_per_s": rates}))
+    rates = {_setup_name(result): round(result.frames_per_s, 1) for result in [*(pair[0] for pair in trials), *final]}
+    contender.emit(Throughput(best.frames, best.wall_s, best.cpu_s, {**best.more, "tried_frames_per_s": rates}))
 
 
-def _named(result: Result) -> str:
+def _setup_name(result: Throughput) -> str:
     return f"{result.more['at_once']} x batch {result.more['batch']}, decoders {result.more['decoders']}"
 
 
@@ -163,8 +165,8 @@ def _named(result: Result) -> str:
 @click.option("--batch", type=int, required=True)
 @click.option("--span", type=float, required=True, help="Of all parts together.")
 def _parts(batch: int, span: float) -> None:
-    told = parts(span / 4, batch)
-    contender.tell(Result(1, span, sum(told.values()) / 1000, told))
+    costs = parts(span / 4, batch)
+    contender.emit(Throughput(1, span, sum(costs.values()) / 1000, costs))
 
 
 if __name__ == "__main__":

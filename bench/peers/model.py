@@ -1,4 +1,4 @@
-"""How the peers load the model: ultralytics' own front door, with nothing of Andon's in the way of a frame."""
+"""Loads the model for the peers through ultralytics' own API; no code of Andon's handles their frames."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from sample_streams import model_card
 from workers.runtimes.cache import cached_export
 from workers.runtimes.ultralytics_model import import_ultralytics
 
-ASK = {"imgsz": clips.IMGSZ, "conf": clips.CONFIDENCE, "nms": False, "verbose": False}
-"""The same question as Andon's: the NMS-free head that is served, the same size and threshold."""
+PREDICT_OPTIONS = {"imgsz": clips.IMGSZ, "conf": clips.CONFIDENCE, "nms": False, "verbose": False}
+"""The same options as Andon's: the NMS-free head, the same size and threshold."""
 
 
 def cache() -> Path:
@@ -21,7 +21,7 @@ def cache() -> Path:
 
 
 def model_path(kind: str) -> Path:
-    """`pt`: the weights; `same`: the very folder that Andon's worker serves them from."""
+    """`pt`: the weights. `same`: the exported model that Andon's worker serves."""
     if kind == "pt":
         return clips.MODEL
     digest = model_card.digest(clips.MODEL).removeprefix("sha256:")
@@ -30,10 +30,10 @@ def model_path(kind: str) -> Path:
 
 @contextmanager
 def yolo(kind: str) -> Iterator[Any]:
-    """`ultralytics.YOLO` of the model, off the network."""
+    """Open the model as `ultralytics.YOLO`, off the network."""
     path = model_path(kind)
     with tempfile.TemporaryDirectory() as folder:
-        if path.is_dir():  # ultralytics tells the format by the folder's name
+        if path.is_dir():  # ultralytics takes the format from the folder's name
             named = Path(folder) / "andon_openvino_model"
             named.symlink_to(path)
             path = named
@@ -41,15 +41,15 @@ def yolo(kind: str) -> Iterator[Any]:
 
 
 def use_threads(count: int) -> None:
-    """0: as ultralytics sets them, which is what its documentation shows. Call it after the first prediction."""
+    """Set torch's number of threads; 0 leaves it as ultralytics sets it. Call it after the first prediction."""
     if count:
         import torch  # noqa: PLC0415 - only a peer that predicts needs it
 
         torch.set_num_threads(count)
 
 
-def first(model: Any) -> None:
-    """One prediction, so that everything is loaded."""
-    import numpy as np  # noqa: PLC0415 - beside the model
+def warm_up(model: Any) -> None:
+    """Make one prediction, so that everything is loaded."""
+    import numpy as np  # noqa: PLC0415 - only where a model is loaded
 
-    model.predict(np.zeros((480, 640, 3), np.uint8), **ASK)
+    model.predict(np.zeros((480, 640, 3), np.uint8), **PREDICT_OPTIONS)

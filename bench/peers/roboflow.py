@@ -1,7 +1,7 @@
-"""Roboflow's `inference`, in a virtual environment of its own below the bench's output: whether it installs and starts.
+"""Roboflow's `inference` in a virtual environment of its own: whether it installs and serves a weights file.
 
-It pins other versions of what Andon uses, so it can't live in Andon's environment. Where it does not install within
-INSTALL_S, or can't serve a weights file of one's own without its makers' service, that is what is reported.
+It pins other versions of Andon's libraries, so it can't share Andon's environment. The report says if it does not
+install within INSTALL_S, or can't serve one's own weights without its vendor's service.
 """
 
 import shutil
@@ -11,7 +11,7 @@ import venv
 from pathlib import Path
 
 from bench.harness.clips import MODEL
-from bench.harness.context import Room
+from bench.harness.context import Context
 from bench.harness.report import Findings
 
 PACKAGE = "inference"
@@ -30,31 +30,31 @@ print(json.dumps({"version": version("inference"), "refuses_own_weights": said})
 """
 
 
-def measure(room: Room) -> Findings:
-    """Try; the figures say what came of it, in one line. Raises nothing: that it can't be had is a finding."""
-    outcome = attempt(room.folder / "roboflow")
-    room.say(f"roboflow: {outcome}")
+def measure(context: Context) -> Findings:
+    """Try it; the figures have the outcome in one line. Raises nothing, since a failed installation is an outcome."""
+    outcome = attempt(context.folder / "roboflow")
+    context.say(f"roboflow: {outcome}")
     return Findings(figures={"package": PACKAGE, "outcome": outcome, "install_limit_s": INSTALL_S})
 
 
 def attempt(folder: Path) -> str:
-    """Blocks for up to INSTALL_S and START_S. `folder` is removed."""
+    """Install and try it. Blocks for up to INSTALL_S + START_S; removes `folder`."""
     try:
         venv.create(folder, with_pip=True)
         python = str(folder / "bin" / "python")
-        said = _run([python, "-m", "pip", "install", "--quiet", "--no-input", PACKAGE], INSTALL_S)
-        if said is not None:
-            return f"does not install: {said}"
-        said = _run([python, "-c", _PROBE, str(MODEL)], START_S, show=True)
-        return f"installs: {said}"
+        output = _run([python, "-m", "pip", "install", "--quiet", "--no-input", PACKAGE], INSTALL_S)
+        if output is not None:
+            return f"does not install: {output}"
+        output = _run([python, "-c", _PROBE, str(MODEL)], START_S, show=True)
+        return f"installs: {output}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(command: list[str], timeout_s: float, *, show: bool = False) -> str | None:
-    """The last line of why it failed; where it did not: None, or with `show` the last line that it wrote."""
+    """The last line of its error; None if it succeeded, or with `show` the last line of its output."""
     try:
-        done = subprocess.run(  # noqa: S603 - the environment just made
+        done = subprocess.run(  # noqa: S603 - the environment created above
             command, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
@@ -62,7 +62,7 @@ def _run(command: list[str], timeout_s: float, *, show: bool = False) -> str | N
     last = (done.stdout if show and done.returncode == 0 else done.stderr).strip().splitlines()[-1:]
     if done.returncode == 0 and not show:
         return None
-    return last[0][:300] if last else f"exit {done.returncode}, and not a word"
+    return last[0][:300] if last else f"exit {done.returncode}, without output"
 
 
 if __name__ == "__main__":

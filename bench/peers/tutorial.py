@@ -1,6 +1,6 @@
-"""What a tutorial would write: read a record, decode it, ask the model, next. Offsets are committed by the client.
+"""A consumer as a tutorial writes it: read a record, decode it, call the model, next. The client commits the offsets.
 
-No account, no results published, no evidence, one frame at a time.
+One frame at a time; it keeps no account, publishes no results and stores no evidence.
 """
 
 import asyncio
@@ -12,44 +12,44 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer
 
 from bench.harness import contender
-from bench.harness.contender import Meter, Result
-from bench.peers.model import ASK, first, use_threads, yolo
+from bench.harness.contender import Meter, Throughput
+from bench.peers.model import PREDICT_OPTIONS, use_threads, warm_up, yolo
 
 
-async def consume(model: Any, bootstrap: str, topic: str, meter: Meter) -> Result:
-    """Until the meter has enough; an empty topic ends it, too."""
+async def consume(model: Any, bootstrap: str, topic: str, meter: Meter) -> Throughput:
+    """Run until the meter has enough. Raises TimeoutError if the topic runs dry."""
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=bootstrap, group_id=f"tutorial-{id(meter)}", auto_offset_reset="earliest"
     )
-    found = frames = 0
+    detections = frames = 0
     await consumer.start()
     try:
         while True:
             record = await asyncio.wait_for(consumer.getone(), timeout=20)
             picture = cv2.imdecode(np.frombuffer(record.value, np.uint8), cv2.IMREAD_COLOR)
-            result = model(picture, **ASK)[0]
+            result = model(picture, **PREDICT_OPTIONS)[0]
             frames += 1
-            found += len(result.boxes)
+            detections += len(result.boxes)
             if not meter.add(1):
                 break
     finally:
         await consumer.stop()
-    return meter.result(detections_a_frame=round(found / frames, 3))
+    return meter.result(detections_a_frame=round(detections / frames, 3))
 
 
 @click.command()
 @click.option("--model", type=click.Choice(["pt", "same"]), required=True)
 @click.option("--bootstrap", required=True)
 @click.option("--topic", required=True)
-@click.option("--threads", type=int, default=0, help="0: as ultralytics sets them.")
+@click.option("--threads", type=int, default=0, help="0: ultralytics' own number.")
 @click.option("--warm", type=float, default=2.0)
 @click.option("--span", type=float, required=True)
 def main(**given: Any) -> None:
     meter = Meter(given["warm"], given["span"])
     with yolo(given["model"]) as model:
-        first(model)
+        warm_up(model)
         use_threads(given["threads"])
-        contender.tell(asyncio.run(consume(model, given["bootstrap"], given["topic"], meter)))
+        contender.emit(asyncio.run(consume(model, given["bootstrap"], given["topic"], meter)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Defect events by class: what was told, missed and false."""
+"""Defect events by class: reported, missed and false."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from tests.unit.sample_streams.test_score import SESSION, N, clip, dent, scratch
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def seen() -> list[Inspection]:
+def inspections() -> list[Inspection]:
     ref = RecordRef(topic="f", partition=0, offset=0)
     about = {
         "camera_id": "cam",
@@ -23,16 +23,16 @@ def seen() -> list[Inspection]:
     return [Inspection.model_validate(about | {"seq": seq, "outcome": "inspected"}) for seq in (0, N - 1)]
 
 
-def test_what_is_told_is_counted_by_class() -> None:
-    found = by_class({"cam": clip()}, seen(), [scratch(20), dent(22)])
+def test_reported_defects_are_counted_by_class() -> None:
+    found = by_class({"cam": clip()}, inspections(), [scratch(20), dent(22)])
     assert found == {"dent": Events(1, 1, 0), "scratch": Events(1, 1, 0)}
 
 
 def test_a_missed_defect_costs_recall_and_a_false_one_precision() -> None:
-    found = by_class({"cam": clip()}, seen(), [scratch(20), scratch(70)])
+    found = by_class({"cam": clip()}, inspections(), [scratch(20), scratch(70)])
     assert (found["dent"].recall, found["dent"].precision) == (0.0, 1.0)
     assert (found["scratch"].recall, found["scratch"].precision) == (1.0, 0.5)
 
 
 def test_other_cameras_do_not_count() -> None:
-    assert by_class({}, seen(), [scratch(20)]) == {}
+    assert by_class({}, inspections(), [scratch(20)]) == {}

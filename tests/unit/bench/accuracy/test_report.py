@@ -1,8 +1,8 @@
-"""What is told of a run: fractions in JSON, tables, and what is aimed at."""
+"""The report of a run: fractions in JSON, tables and aims."""
 
 from bench.accuracy.event_score import Events
 from bench.accuracy.report import AIMS, Accuracy, Speed
-from bench.accuracy.verdict_matching import GIVEN, Judged
+from bench.accuracy.verdict_matching import DECISIONS, ScoredPart
 from workers.runtimes.manifest import Metrics
 
 BOXES = Metrics(
@@ -10,16 +10,16 @@ BOXES = Metrics(
 )
 
 
-def parts(given: str, bad: int, good: int) -> list[Judged]:
-    assert given in GIVEN
+def parts(decision: str, bad: int, good: int) -> list[ScoredPart]:
+    assert decision in DECISIONS
     return [
-        Judged("cam", "p", classes, given, ())
+        ScoredPart("cam", "p", classes, decision, ())
         for classes, number in ((("dent",), bad), ((), good))
         for _ in range(number)
     ]
 
 
-def found() -> Accuracy:
+def accuracy() -> Accuracy:
     slow = Speed(30, [*parts("reject", 10, 0), *parts("pass", 0, 90)], [], {"dent": Events(10, 10, 0)}, BOXES)
     fast = Speed(
         240, [*parts("reject", 9, 2), *parts("pass", 1, 88)], ["reject", "unknown"], {"dent": Events(10, 9, 2)}, BOXES
@@ -28,7 +28,7 @@ def found() -> Accuracy:
 
 
 def test_the_json_has_fractions_and_says_which_aims_are_met() -> None:
-    document = found().as_json()
+    document = accuracy().as_json()
     expected = {"parts": 200, "caught": 0.95, "false_rejects": 0.0111, "caught_30": 1.0, "caught_240": 0.9}
     assert {key: document[key] for key in expected} == expected
     assert document["met"] == {"parts": False, "caught": False, "false_rejects": False, "worse_at_speed": False}
@@ -37,11 +37,11 @@ def test_the_json_has_fractions_and_says_which_aims_are_met() -> None:
 
 
 def test_every_aim_has_its_figure() -> None:
-    assert set(found().figures()) == {aim.key for aim in AIMS}
+    assert set(accuracy().figures()) == {aim.key for aim in AIMS}
 
 
-def test_the_matrix_is_told_by_speed_and_in_all() -> None:
-    rows = next(iter(found().tables().values()))
+def test_the_table_has_a_row_for_each_speed_and_one_for_all() -> None:
+    rows = next(iter(accuracy().tables().values()))
     assert [row["parts a minute"] for row in rows] == ["30", "240", "all"]
     assert [row["bad: reject"] for row in rows] == [10, 9, 19]
     assert [row["good: reject"] for row in rows] == [0, 2, 2]

@@ -1,4 +1,4 @@
-"""Verdicts against parts: the right one on each, and what is counted."""
+"""Each verdict is matched with its part, and the confusion matrix counts parts."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import pytest
 
 from andon.messages import Box, PartDefect, PartOutcome, PartVerdict
 from bench.accuracy.line_clips import specs
-from bench.accuracy.verdict_matching import Judged, confusion, match
+from bench.accuracy.verdict_matching import ScoredPart, confusion, match
 from sample_streams.truth import ClipTruth, clip_truth
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -18,7 +18,7 @@ def truth(request: pytest.FixtureRequest) -> ClipTruth:
 
 
 def ways(truth: ClipTruth) -> list[tuple[int, int]]:
-    """Of each part, the first frame that shows it and the first with its centre beyond three quarters."""
+    """For each part, the first frame that shows it and the first with its centre beyond three quarters."""
     spans: dict[str, tuple[int, int]] = {}
     for frame in truth.frames:
         for part in frame.parts:
@@ -50,50 +50,50 @@ def verdict(first: int, last: int, given: PartOutcome = "pass", label: str = "")
     )
 
 
-def test_each_verdict_is_on_the_part_that_was_there_then(truth: ClipTruth) -> None:
+def test_a_verdict_belongs_to_the_part_that_was_in_view_at_its_time(truth: ClipTruth) -> None:
     bad = next(number for number, part in enumerate(truth.parts) if part.defects)
     label = truth.parts[bad].defects[0].defect_class
-    told = [
+    verdicts = [
         verdict(first + 1, last, "reject" if number == bad else "pass", label if number == bad else "")
         for number, (first, last) in enumerate(ways(truth))
     ]
-    parts = match("cam", truth, told[::-1]).parts
-    assert [part.given for part in parts] == ["reject" if number == bad else "pass" for number in range(len(parts))]
-    assert parts[bad].named == (label,)
+    parts = match("cam", truth, verdicts[::-1]).parts
+    assert [part.decision for part in parts] == ["reject" if number == bad else "pass" for number in range(len(parts))]
+    assert parts[bad].named_classes == (label,)
     assert parts[bad].bad
 
 
-def test_a_verdict_that_is_missing_leaves_its_own_part_without_one(truth: ClipTruth) -> None:
-    told = [verdict(first, last) for number, (first, last) in enumerate(ways(truth)) if number != 4]
-    matched = match("cam", truth, told)
-    assert [number for number, part in enumerate(matched.parts) if part.given == "none"] == [4]
+def test_a_missing_verdict_leaves_only_its_own_part_without_one(truth: ClipTruth) -> None:
+    verdicts = [verdict(first, last) for number, (first, last) in enumerate(ways(truth)) if number != 4]
+    matched = match("cam", truth, verdicts)
+    assert [number for number, part in enumerate(matched.parts) if part.decision == "none"] == [4]
     assert matched.ghosts == ()
 
 
 def test_a_second_verdict_on_a_part_is_a_ghost(truth: ClipTruth) -> None:
-    told = [verdict(first, last) for first, last in ways(truth)]
+    verdicts = [verdict(first, last) for first, last in ways(truth)]
     first, last = ways(truth)[3]
     again = verdict(first + 1, last + 1, "reject")
-    matched = match("cam", truth, [*told, again])
+    matched = match("cam", truth, [*verdicts, again])
     assert [ghost.part_id for ghost in matched.ghosts] == [again.part_id]
 
 
-def test_no_verdict_at_all_is_none_for_every_part(truth: ClipTruth) -> None:
-    assert {part.given for part in match("cam", truth, []).parts} == {"none"}
+def test_without_verdicts_every_part_is_decided_none(truth: ClipTruth) -> None:
+    assert {part.decision for part in match("cam", truth, []).parts} == {"none"}
 
 
-def part(given: str, *classes: str) -> Judged:
-    return Judged("cam", "p", classes, given, ())  # type: ignore[arg-type]  # one of GIVEN
+def part(decision: str, *classes: str) -> ScoredPart:
+    return ScoredPart("cam", "p", classes, decision, ())  # type: ignore[arg-type]  # one of DECISIONS
 
 
 def test_only_a_reject_catches_a_bad_part() -> None:
-    found = confusion([part(given, "dent") for given in ("reject", "pass", "unknown", "none")])
-    assert found.caught == 0.25
-    assert found.undecided == 0.5
-    assert found.parts == 4
+    matrix = confusion([part(decision, "dent") for decision in ("reject", "pass", "unknown", "none")])
+    assert matrix.caught == 0.25
+    assert matrix.undecided == 0.5
+    assert matrix.parts == 4
 
 
 def test_only_a_reject_is_a_false_reject() -> None:
-    found = confusion([part(given) for given in ("reject", "pass", "unknown", "none")])
-    assert found.false_rejects == 0.25
-    assert found.good == {"reject": 1, "pass": 1, "unknown": 1, "none": 1}
+    matrix = confusion([part(decision) for decision in ("reject", "pass", "unknown", "none")])
+    assert matrix.false_rejects == 0.25
+    assert matrix.good == {"reject": 1, "pass": 1, "unknown": 1, "none": 1}

@@ -1,4 +1,4 @@
-"""The inputs."""
+"""The input of all contenders."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 from bench.harness import clips
 
 
-def test_a_longer_clip_is_the_clip_over_and_over(tmp_path: Path) -> None:
+def test_a_longer_clip_repeats_the_clip(tmp_path: Path) -> None:
     videos = clips.longer(tmp_path, 2)
     assert clips.frames(videos) == 2 * 4 * clips.FRAMES
     with av.open(str(videos["press-1"])) as container:
@@ -18,7 +18,7 @@ def test_a_longer_clip_is_the_clip_over_and_over(tmp_path: Path) -> None:
     assert times == sorted(set(times))
 
 
-def test_it_is_made_once(tmp_path: Path) -> None:
+def test_a_longer_clip_is_written_once(tmp_path: Path) -> None:
     made = clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns
     assert clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns == made
 

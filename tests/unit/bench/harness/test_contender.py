@@ -1,4 +1,4 @@
-"""What a contender counts, and what is heard of it."""
+"""A contender counts its frames, and the bench reads its output."""
 
 import sys
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ import pytest
 
 from andon.errors import FatalError
 from bench.harness import contender
-from bench.harness.contender import Meter, Result
+from bench.harness.contender import Meter, Throughput
 
 
 def meter(*moments: tuple[float, float]) -> Meter:
-    """Warm after 2 s, enough after 10 s more; `moments` are what the clock and the CPU say at each frame."""
+    """Warm-up of 2 s, then a span of 10 s. `moments` are wall-clock and CPU seconds at each frame."""
     at: Iterator[tuple[float, float]] = iter(moments)
     return Meter(2.0, 10.0, lambda: next(at))
 
@@ -35,37 +35,39 @@ def test_frames_that_end_before_half_of_the_span_are_an_error(last_s: float) -> 
     counting = meter((0.0, 0.0), (2.0, 1.0), (last_s, 1.0))
     for _ in range(3):
         counting.add(1)
-    with pytest.raises(FatalError, match="tells nothing"):
+    with pytest.raises(FatalError, match="too few to measure"):
         counting.result()
 
 
 def test_frames_that_end_during_the_warm_up_are_an_error() -> None:
     counting = meter((0.0, 0.0))
     counting.add(1)
-    with pytest.raises(FatalError, match="tells nothing"):
+    with pytest.raises(FatalError, match="too few to measure"):
         counting.result()
 
 
-def test_a_result_speaks_of_frames() -> None:
-    result = Result(200, 4.0, 5.0, {"batch": 8})
+def test_the_figures_are_a_frame_and_a_second() -> None:
+    result = Throughput(200, 4.0, 5.0, {"batch": 8})
     assert result.frames_per_s == 50.0
     assert result.cpu_ms_a_frame == 25.0
     assert result.frames_per_cpu_s == 40.0
     assert result.figures()["batch"] == 8
 
 
-def test_what_is_told_can_be_heard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Result(1, 2.0, 3.0, {"note": "x"})
-    contender.tell(told)
+def test_parse_reads_the_line_that_emit_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throughput = Throughput(1, 2.0, 3.0, {"note": "x"})
+    contender.emit(throughput)
     line = capsys.readouterr().out
-    assert contender.heard(f"a library's own words\n{line}") == told
+    assert contender.parse(f"a library's own line\n{line}") == throughput
 
 
-def test_nothing_told_is_nothing_heard() -> None:
-    assert contender.heard("") is None
+def test_output_without_a_result_is_none() -> None:
+    assert contender.parse("") is None
 
 
-def test_a_contender_that_fails_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_contender_is_reported_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/sh")  # which knows no -m
     with pytest.raises(FatalError, match=r"bench\.peers\.bare_loop loop: exit"):
         contender.run("peers.bare_loop", "loop", span_s=1.0)

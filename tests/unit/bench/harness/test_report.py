@@ -1,4 +1,4 @@
-"""What a run reports."""
+"""The report of a run."""
 
 import json
 from io import StringIO
@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.harness.plots import Bars, Curves, Plot, Stacked, draw
 from bench.harness.report import AIMS, Findings, Ratio, Report
 
-ASKED = {
+KEYS = {
     "worker_vs_bare",
     "line_cpu_vs_parts",
     "line_vs_predict_pt",
@@ -33,23 +33,23 @@ def report() -> Report:
     return made
 
 
-def test_every_aim_has_its_key_measured_or_not() -> None:
-    told = report().as_json()
-    assert set(told["ratios"]) == set(told["aims"]) == ASKED
-    assert told["ratios"]["worker_vs_bare"] == 0.95
-    assert told["ratios"]["spike_drain_vs_ideal"] is None
+def test_every_aim_has_a_key_also_if_not_measured() -> None:
+    document = report().as_json()
+    assert set(document["ratios"]) == set(document["aims"]) == KEYS
+    assert document["ratios"]["worker_vs_bare"] == 0.95
+    assert document["ratios"]["spike_drain_vs_ideal"] is None
 
 
-def test_what_is_missing_says_why() -> None:
+def test_a_missing_ratio_has_a_reason() -> None:
     made = report()
     made.fail("line", ["line_cpu_vs_parts"], "FatalError: no broker", 3.0)
-    told = made.as_json()
-    assert told["failed"]["line_cpu_vs_parts"] == "FatalError: no broker"
-    assert told["failed"]["spike_drain_vs_ideal"] == "not measured in this run"
-    assert "worker_vs_bare" not in told["failed"]
+    document = made.as_json()
+    assert document["failed"]["line_cpu_vs_parts"] == "FatalError: no broker"
+    assert document["failed"]["spike_drain_vs_ideal"] == "not measured in this run"
+    assert "worker_vs_bare" not in document["failed"]
 
 
-def test_a_measurement_without_ratios_that_fails_is_told_by_its_name() -> None:
+def test_a_failed_measurement_without_ratios_is_reported_by_its_name() -> None:
     made = report()
     made.fail("peers.roboflow", (), "OSError: no space", 3.0)
     assert made.as_json()["failed"]["peers.roboflow"] == "OSError: no space"
@@ -63,18 +63,18 @@ def test_an_aim_is_met_on_its_own_side_and_at_its_limit() -> None:
     assert not by_key["line_cpu_vs_parts"].met(1.151)
 
 
-def test_only_what_was_measured_is_met_or_missed() -> None:
+def test_only_measured_ratios_are_met_or_missed() -> None:
     assert report().as_json()["met"] == {"worker_vs_bare": True}
 
 
-def test_figures_are_kept_by_their_measurement_with_what_they_came_from() -> None:
-    told = report().as_json()
-    assert told["figures"]["worker"]["rounds"] == 3
-    assert told["came_from"]["worker_vs_bare"]["bare_frames_per_s"] == 100.0
-    assert told["seconds"] == {"worker": 12.3}
+def test_figures_stand_under_their_measurement_with_their_sources() -> None:
+    document = report().as_json()
+    assert document["figures"]["worker"]["rounds"] == 3
+    assert document["came_from"]["worker_vs_bare"]["bare_frames_per_s"] == 100.0
+    assert document["seconds"] == {"worker": 12.3}
 
 
-def test_a_ratio_that_nobody_aims_at_is_a_mistake() -> None:
+def test_a_ratio_without_an_aim_is_an_error() -> None:
     with pytest.raises(ValueError, match="worker_vs_nothing"):
         report().add("worker", Findings([Ratio("worker_vs_nothing", 1.0)]), 1.0)
 
@@ -85,7 +85,7 @@ def test_the_file_is_the_report(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == report().as_json()
 
 
-def test_people_see_the_tables_and_what_failed() -> None:
+def test_the_tables_and_the_failures_are_printed() -> None:
     made = report()
     made.fail("line", ["line_cpu_vs_parts"], "FatalError: [no] broker", 3.0)
     console = Console(record=True, width=160, file=StringIO())
@@ -105,7 +105,7 @@ def test_people_see_the_tables_and_what_failed() -> None:
         Curves("curves", "t", "s", "MB", {"worker": [(0.0, 1.0), (1.0, 2.0)]}),
     ],
 )
-def test_a_plot_becomes_a_picture(plot: Plot, tmp_path: Path) -> None:
+def test_a_plot_is_drawn_into_a_picture(plot: Plot, tmp_path: Path) -> None:
     path = draw(plot, tmp_path)
     assert path == tmp_path / f"{plot.name}.png"
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Cameras and frames that are published straight into the topic."""
+"""Camera ids, and frames that are published straight into the topic."""
 
 from collections import Counter
 
@@ -8,32 +8,32 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from andon.messages import Frame
 from andon.wire import decode
-from bench.harness.synthetic_frames import Feed, named, partition_of, pictures, spread
+from bench.harness.synthetic_frames import FrameFeed, camera_ids, evenly_placed, partition_of, pictures
 from tests.fakes import MemoryPublisher
 
 
-def test_cameras_that_are_spread_share_the_partitions_evenly() -> None:
-    shares = Counter(partition_of(camera_id, 24) for camera_id in spread(48, 24))
+def test_evenly_placed_cameras_share_the_partitions_evenly() -> None:
+    shares = Counter(partition_of(camera_id, 24) for camera_id in evenly_placed(48, 24))
     assert set(shares.values()) == {2}
     assert len(shares) == 24
 
 
-def test_a_number_of_cameras_that_does_not_divide_is_off_by_one_at_most() -> None:
-    shares = Counter(partition_of(camera_id, 4) for camera_id in spread(10, 4))
+def test_shares_differ_by_one_at_most_if_the_cameras_do_not_divide_evenly() -> None:
+    shares = Counter(partition_of(camera_id, 4) for camera_id in evenly_placed(10, 4))
     assert sorted(shares.values()) == [2, 2, 3, 3]
 
 
-def test_a_camera_is_where_the_client_puts_it() -> None:
+def test_a_cameras_partition_is_the_one_that_the_client_chooses() -> None:
     partitions = list(range(24))
-    for camera_id in named(100):
+    for camera_id in camera_ids(100):
         assert partition_of(camera_id, 24) == DefaultPartitioner()(camera_id.encode(), partitions, partitions)
 
 
 async def test_cameras_take_turns_and_each_counts_its_own_frames() -> None:
     publisher = MemoryPublisher()
-    feed = Feed(publisher, "frames", ["a", "b"])
+    feed = FrameFeed(publisher, "frames", ["a", "b"])
     await feed.send(5)
-    await feed.settled()
+    await feed.flush()
     frames = [decode(record) for record in publisher.topics["frames"]]
     assert all(isinstance(frame, Frame) for frame in frames)
     assert [(frame.camera_id, frame.seq) for frame in frames if isinstance(frame, Frame)] == [
@@ -46,7 +46,7 @@ async def test_cameras_take_turns_and_each_counts_its_own_frames() -> None:
     assert feed.by_camera == {"a": 3, "b": 2}
 
 
-def test_the_pictures_are_small_and_whole() -> None:
+def test_the_pictures_are_small_and_can_be_decoded() -> None:
     payloads = pictures(3)
     assert len(set(payloads)) == 3
     for payload in payloads:

@@ -1,4 +1,4 @@
-"""A topic's growth."""
+"""The rate at which a topic grows."""
 
 import pytest
 

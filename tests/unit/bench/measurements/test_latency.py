@@ -1,4 +1,4 @@
-"""What the latency at part of the capacity is set against."""
+"""The ratio of the latency at a load, and the input that makes the load."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,15 +8,15 @@ import pytest
 
 from andon.messages import Inspection, RecordRef, Timings
 from bench.harness import clips
-from bench.harness.clip_rate import paced
-from bench.harness.consumer_log import Seen
-from bench.measurements.latency import Latency, findings, mean_ms
+from bench.harness.clip_rate import at_rate
+from bench.harness.consumer_log import ConsumerLog
+from bench.measurements.latency import LoadLatency, findings, mean_ms
 from tests.fakes import START
 
 
-def latency(load: float, took_s: float) -> Latency:
-    seen = Seen("load")
-    seen.begin(START, 10)
+def latency(load: float, took_s: float) -> LoadLatency:
+    log = ConsumerLog("load")
+    log.set_span(START, 10)
     for seq in range(100):
         inspection = Inspection(
             camera_id="load-0",
@@ -30,24 +30,24 @@ def latency(load: float, took_s: float) -> Latency:
             timings=Timings(wait_s=0.01, infer_s=0.03, batch_size=1),
             inspected_at=START + timedelta(seconds=seq / 20 + took_s),
         )
-        seen.see(inspection, inspection.inspected_at)
-    return Latency(load, 20, seen, 5.0)
+        log.add_inspection(inspection, inspection.inspected_at)
+    return LoadLatency(load, 20, log, 5.0)
 
 
-def test_the_ratio_is_that_of_the_load_that_is_aimed_at() -> None:
+def test_the_ratio_is_of_the_load_that_has_the_aim() -> None:
     found = findings([latency(0.3, 0.05), latency(0.7, 0.1), latency(0.95, 0.9)], 30, window_ms=20)
     assert found.ratios[0].value == pytest.approx(100 / (20 + 30))
 
 
-def test_a_histograms_mean_is_of_what_came_in_between() -> None:
+def test_the_mean_is_of_the_observations_between_two_scrapes() -> None:
     before = {"wait_sum": 1.0, "wait_count": 10.0}
     after = {"wait_sum": 1.6, "wait_count": 40.0}
     assert mean_ms(before, after, "wait") == pytest.approx(20)
     assert mean_ms(after, after, "wait") == 0
 
 
-def test_a_paced_clip_has_the_same_pictures_at_another_rate(tmp_path: Path) -> None:
-    file = paced(clips.path("press-1"), tmp_path / "slow.mp4", 6.5)
+def test_a_clip_at_another_rate_has_the_same_pictures(tmp_path: Path) -> None:
+    file = at_rate(clips.path("press-1"), tmp_path / "slow.mp4", 6.5)
     with av.open(str(file)) as clip:
         times_s = [float(packet.pts * packet.time_base) for packet in clip.demux(video=0) if packet.pts is not None]
     assert len(times_s) == clips.FRAMES
