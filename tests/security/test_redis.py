@@ -25,7 +25,7 @@ from tests.fakes import Told
 from tests.outbox import a_defect, an_item
 from tests.security.certificates import Authority
 from tests.security.redis_server import PASSWORD, READER, READER_PASSWORD, USER
-from tests.unit.sinks.judgement.frames import Stepped, crossing
+from tests.unit.sinks.judgement.frames import Steps, crossing
 
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-s3cret"
@@ -50,7 +50,7 @@ async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
     told = Told()
     live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), told)
     live.own(frozenset({0}))
-    stepped = Stepped().take(crossing(range(3)))
+    stepped = Steps().take(crossing(range(3)))
     stop = asyncio.Event()
     await live.show(0, [snapshot(stepped.camera)], ())
     stop.set()
@@ -102,7 +102,7 @@ async def _of_live(url: str) -> str:
     told, client = Told(), andon_redis.client(url, 5.0)
     live = RedisLive(client, RedisSettings(), SystemClock(), told)
     live.own(frozenset({0}))
-    await live.show(0, [snapshot(Stepped().take(crossing(range(1))).camera)], ())
+    await live.show(0, [snapshot(Steps().take(crossing(range(1))).camera)], ())
     writing = asyncio.create_task(live.run(asyncio.Event()))
     async with asyncio.timeout(QUICK_S):
         while not told.of(SinkFailed):

@@ -16,7 +16,7 @@ from sinks.store.store import Store
 from sinks.store.stored import Batch, Opening, Position
 from tests.fakes import START
 from tests.kafka_server import free_port
-from tests.unit.sinks.judgement.frames import Stepped, inspected, quarantined, shed, status
+from tests.unit.sinks.judgement.frames import Steps, inspected, quarantined, shed, status
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)
@@ -44,7 +44,7 @@ def account(line: Path, messages: list[AccountMessage]) -> None:
     async def write() -> None:
         store = await Store.open(f"sqlite:///{line.parent}/data/andon.db")
         await store.begin(HERE, BEGIN, Opening(START, "the first"))
-        stepped = Stepped().take(messages)
+        stepped = Steps().take(messages)
         await store.write([Batch(HERE, BEGIN, 1, START, states=(stepped.camera,), spans=stepped.spans)])
         await store.close()
 

@@ -23,7 +23,7 @@ from sinks.store.store import Store
 from sinks.store.stored import Batch, Leaving, Opening, Position
 from tests.fakes import START
 from tests.postgres_server import PASSWORD, PostgresServer
-from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected
+from tests.unit.sinks.judgement.frames import Steps, crossing, inspected
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 3)
@@ -33,7 +33,7 @@ BEGIN = Position(1, "", 0)
 
 def a_batch(first: int = 0, last: int = 10) -> Batch:
     """The account after records `first` to `last` - 1, each at the offset of its number."""
-    told = Stepped().take(crossing(range(last)))
+    told = Steps().take(crossing(range(last)))
     leaving = [Leaving("redis", event.event_id, event.model_dump_json().encode()) for event in told.events]
     return Batch(
         HERE,
@@ -129,7 +129,7 @@ async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Stor
     await store.begin(HERE, BEGIN, OPENING)
     await store.write([a_batch()])
     before = await store.everything()
-    stale = Stepped().take(crossing(range(5)))
+    stale = Steps().take(crossing(range(5)))
     opening = Opening(START, "decided before the batch", (stale.camera,), expected)
     await store.begin(HERE, Position(2, "", 0), opening)
     assert await store.position(HERE) == Position(1, "", 10)
@@ -138,7 +138,7 @@ async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Stor
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
-    told = Stepped().take(crossing(range(5)))
+    told = Steps().take(crossing(range(5)))
     await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.camera,), BEGIN))
     assert (await store.cameras(3)).keys() == {"press-1"}
 
@@ -147,7 +147,7 @@ async def test_the_account_of_a_camera_that_moved_is_one(store: Store) -> None:
     other = Partition("andon.inspections", 4)
     for partition in (HERE, other):
         await store.begin(partition, BEGIN, OPENING)
-    moved = Stepped().take([inspected(seq) for seq in range(10, 15)])
+    moved = Steps().take([inspected(seq) for seq in range(10, 15)])
     await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.camera,))])
     tally = (await store.everything()).ledgers["press-1", "s1"].tally()
     assert (tally.inspected, tally.lost) == (15, {})
@@ -265,7 +265,7 @@ async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: Postgre
 
 async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
     await store.begin(HERE, BEGIN, OPENING)
-    told = Stepped().take([inspected(0), inspected(1, late_s=10)])
+    told = Steps().take([inspected(0), inspected(1, late_s=10)])
     await store.write([Batch(HERE, BEGIN, 1, START, spans=told.spans)])
     (span,) = (await store.everything()).spans
     assert span == told.spans[0]

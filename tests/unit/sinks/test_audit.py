@@ -1,4 +1,4 @@
-"""The audit says what is on its way, what is lost, and when nobody was watching."""
+"""The audit shows frames in flight, lost frames, and spans without frames."""
 
 from datetime import timedelta
 
@@ -9,12 +9,12 @@ from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Stored
 from tests.fakes import START
-from tests.unit.sinks.judgement.frames import Stepped, inspected, status
+from tests.unit.sinks.judgement.frames import Steps, inspected, status
 
 
-def stored(told: Stepped) -> Stored:
-    ledgers = {("press-1", name): ledger for name, ledger in told.camera.sessions.items()}
-    return Stored([("press-1", told.camera.state)], ledgers, told.spans)
+def stored(steps: Steps) -> Stored:
+    ledgers = {("press-1", name): ledger for name, ledger in steps.camera.sessions.items()}
+    return Stored([("press-1", steps.camera.state)], ledgers, steps.spans)
 
 
 def at(seconds: float, lag: int | None = 0) -> Circumstances:
@@ -25,8 +25,8 @@ HALF_WAY: list[AccountMessage] = [*(inspected(seq) for seq in range(10)), status
 
 
 @pytest.mark.parametrize(("seconds", "lag"), [(2, 0), (3600, 5), (3600, None)])
-def test_the_tail_is_in_flight_while_anything_may_move(seconds: float, lag: int | None) -> None:
-    report = audited(stored(Stepped().take(HALF_WAY)), at(seconds, lag))
+def test_frames_not_accounted_for_are_in_flight_while_records_may_still_come(seconds: float, lag: int | None) -> None:
+    report = audited(stored(Steps().take(HALF_WAY)), at(seconds, lag))
     assert report.as_json()["ledger"] == {
         "captured": 12,
         "inspected": 10,
@@ -39,22 +39,22 @@ def test_the_tail_is_in_flight_while_anything_may_move(seconds: float, lag: int 
     assert report.fault is None
 
 
-def test_the_tail_of_an_ingester_that_is_silent_is_lost_when_all_is_read() -> None:
-    report = audited(stored(Stepped().take(HALF_WAY)), at(60))
+def test_the_last_frames_of_a_silent_ingester_are_lost_once_all_records_are_read() -> None:
+    report = audited(stored(Steps().take(HALF_WAY)), at(60))
     assert report.cameras["press-1"].lost == {"ingester_died": 2}
     assert report.balanced
     assert report.fault == "lost: press-1 2 ingester_died"
 
 
-def test_an_ended_sessions_last_frames_are_awaited_while_its_ingester_lives() -> None:
+def test_the_last_frames_of_an_ended_session_stay_in_flight_while_its_ingester_lives() -> None:
     waiting: list[AccountMessage] = [*HALF_WAY, *(status(0, None, "offline", at_s=second) for second in range(2, 90))]
-    told = Stepped().take(waiting)
-    assert audited(stored(told), at(30)).cameras["press-1"].in_flight == 2
-    assert audited(stored(told), at(90)).cameras["press-1"].lost == {"ingester_died": 2}
+    steps = Steps().take(waiting)
+    assert audited(stored(steps), at(30)).cameras["press-1"].in_flight == 2
+    assert audited(stored(steps), at(90)).cameras["press-1"].lost == {"ingester_died": 2}
 
 
-def test_a_frame_under_two_outcomes_is_found() -> None:
-    broken = stored(Stepped().take(HALF_WAY))
+def test_a_frame_under_two_outcomes_breaks_the_balance() -> None:
+    broken = stored(Steps().take(HALF_WAY))
     ledger = broken.ledgers["press-1", "s1"]
     ledger._sets["shed/stale"] = ledger._sets["inspected"].copy()
     report = audited(broken, at(2))
@@ -63,8 +63,8 @@ def test_a_frame_under_two_outcomes_is_found() -> None:
 
 
 def test_spans_are_listed_and_the_last_one_is_still_open() -> None:
-    told = Stepped().take([inspected(0), inspected(1, late_s=10), status(2, at_s=10.5)])
-    spans = audited(stored(told), at(60)).as_json()["spans"]
+    steps = Steps().take([inspected(0), inspected(1, late_s=10), status(2, at_s=10.5)])
+    spans = audited(stored(steps), at(60)).as_json()["spans"]
     assert [(span["reason"], span["to"] is None) for span in spans] == [("unknown", False), ("ingester_died", True)]
     assert spans[1]["seconds"] == 49.5
     assert spans[0]["camera"] == "press-1"
@@ -72,11 +72,11 @@ def test_spans_are_listed_and_the_last_one_is_still_open() -> None:
 
 
 def test_a_line_that_lags_is_not_silent() -> None:
-    assert audited(stored(Stepped().take(HALF_WAY)), at(60, lag=100)).spans == ()
+    assert audited(stored(Steps().take(HALF_WAY)), at(60, lag=100)).spans == ()
 
 
-def test_one_camera_alone_can_be_asked_for() -> None:
-    both = stored(Stepped().take(HALF_WAY))
+def test_the_audit_may_cover_one_camera_only() -> None:
+    both = stored(Steps().take(HALF_WAY))
     other = SessionLedger()
     other.add(0, 4, "inspected", None)
     both = Stored([*both.states, ("press-2", both.states[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ())

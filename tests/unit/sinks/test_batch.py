@@ -16,8 +16,8 @@ from tests.unit.sinks.judgement.frames import POLICY, inspected
 ONE, OTHER = "press-1", "press-2"
 
 
-class Stored:
-    """A partition's cameras; what is stored of them is read again after each batch, as a new owner would."""
+class StoredPartition:
+    """A partition's cameras. Their states are stored and read again after each batch, as by a new owner."""
 
     def __init__(self) -> None:
         self.cameras: dict[str, CameraAccount] = {}
@@ -39,39 +39,39 @@ def frames(*numbers: int) -> Sequence[AccountMessage]:
     return [inspected(number, camera=camera) for number in numbers for camera in (ONE, OTHER)]
 
 
-def told(camera: str, topic: str = "andon.frames", partition: int = 0) -> Expired:
+def expired(camera: str, topic: str = "andon.frames", partition: int = 0) -> Expired:
     return Expired(camera_id=camera, topic=topic, partition=partition, first_offset=3, last_offset=9, at=START)
 
 
-def test_a_hole_that_one_camera_is_told_of_is_known_of_all_that_were_heard_of_before_it() -> None:
-    """The worker that saw it may die before the other camera's next record; nobody will see it again."""
-    stored = Stored()
+def test_an_expired_range_that_one_camera_reports_counts_for_all_cameras_before_it() -> None:
+    """The worker that saw it may die before the other camera's next record, and no other worker sees it."""
+    stored = StoredPartition()
     stored.take(*frames(0, 1, 2))
-    stored.take(told(ONE), inspected(10, camera=ONE))
+    stored.take(expired(ONE), inspected(10, camera=ONE))
     assert stored.touched == {ONE, OTHER}
     stored.take(inspected(12, camera=OTHER))
     assert (stored.lost(ONE), stored.lost(OTHER)) == ({"expired": 7}, {"expired": 9})
 
 
-def test_a_hole_that_is_told_again_explains_nothing_that_went_missing_behind_it() -> None:
-    stored = Stored()
+def test_an_expired_range_reported_again_explains_no_loss_behind_it() -> None:
+    stored = StoredPartition()
     stored.take(*frames(0, 1, 2))
-    stored.take(told(ONE), *frames(10))
-    stored.take(told(ONE), *frames(12))
+    stored.take(expired(ONE), *frames(10))
+    stored.take(expired(ONE), *frames(12))
     assert stored.lost(OTHER) == {"expired": 7, "missing": 1}
 
 
-@pytest.mark.parametrize("elsewhere", [told(ONE, partition=1), told(ONE, topic="andon.frames.heavy")])
-def test_a_hole_elsewhere_is_none_of_a_cameras(elsewhere: Expired) -> None:
-    stored = Stored()
+@pytest.mark.parametrize("elsewhere", [expired(ONE, partition=1), expired(ONE, topic="andon.frames.heavy")])
+def test_an_expired_range_of_another_partition_does_not_concern_a_camera(elsewhere: Expired) -> None:
+    stored = StoredPartition()
     stored.take(*frames(0, 1, 2))
     stored.take(elsewhere, *frames(5))
     assert stored.lost(OTHER) == {"missing": 2}
 
 
-def test_a_frame_delivered_again_does_not_put_a_camera_back_before_the_hole() -> None:
-    stored = Stored()
+def test_a_redelivered_frame_does_not_put_a_camera_back_before_the_expired_range() -> None:
+    stored = StoredPartition()
     stored.take(*frames(0, 1, 2))
-    stored.take(told(ONE), *frames(10), *frames(1))
-    stored.take(told(ONE), *frames(12))
+    stored.take(expired(ONE), *frames(10), *frames(1))
+    stored.take(expired(ONE), *frames(12))
     assert stored.lost(OTHER) == {"expired": 7, "missing": 1}

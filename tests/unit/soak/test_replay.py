@@ -4,7 +4,7 @@ from andon.messages import Inspection
 from andon.settings import Settings
 from andon.wire import Record, encode
 from tests.soak.replay import Replay
-from tests.unit.sinks.judgement.frames import Stepped, crossing, inspected
+from tests.unit.sinks.judgement.frames import Steps, crossing, inspected
 
 
 def records(messages: Sequence[Inspection], partition: int = 0) -> list[Record]:
@@ -26,7 +26,7 @@ FRAMES = [*crossing(range(40)), *(inspected(seq) for seq in range(40, 70))]
 
 
 def test_it_raises_each_event_that_the_log_gives_once() -> None:
-    told = Stepped().take(FRAMES)
+    told = Steps().take(FRAMES)
     assert len(told.ids) >= 2
     assert replayed(*records(FRAMES)).events == dict.fromkeys(told.ids, 1)
 

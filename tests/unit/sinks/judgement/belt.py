@@ -1,4 +1,4 @@
-"""A belt in numbers, for tests: parts and their flaws as a detector would see them, at any speed."""
+"""A simulated belt, for tests: detections of parts and their flaws, at any speed."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 640, 480
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A square that the model finds on a part; x, y is its centre as a fraction of the part."""
+    """A square that the model detects on a part; x, y is its centre as a fraction of the part."""
 
     x: float = 0.5
     y: float = 0.5
@@ -43,16 +43,16 @@ class Belt:
     frames: int
     fps: float = 15.0
     miss: float = 0.0
-    """How likely a defect is not seen in a frame."""
+    """Probability that the detector misses a defect in a frame; below, the same for a part."""
     miss_part: float = 0.0
     jitter_px: float = 0.0
     edge_px: float = 0.0
-    """How far within the picture a box ends that the picture's left or right side cuts off, about."""
+    """About how far inside the picture the box of a part ends that its left or right side cuts off."""
     seed: int = 1
     way: Callable[[int], float] | None = None
-    """How far the belt has gone by a frame, in pixels; None: evenly."""
+    """The belt's way up to a frame, in pixels; None: it moves evenly."""
     turned: Callable[[Box], Box] = field(default=lambda box: box)
-    """Another way to go."""
+    """Maps each box to another direction of travel."""
 
     def inspections(self, camera: str = "press-1", session: str = "s1") -> Iterator[Inspection]:
         draw = random.Random(self.seed)
@@ -89,7 +89,7 @@ class Belt:
                     yield seen
 
     def _shown(self, label: str, place: tuple[float, float, float, float], draw: random.Random) -> Detection | None:
-        """The box as far as it lies in the picture; None with less than a fifth of it."""
+        """The part of the box inside the picture; None if it is less than a fifth."""
         x, y, width, height = place
         whole = self.turned(Box(x1=x, y1=y, x2=x + width, y2=y + height))
         edges = [edge + draw.gauss(0, self.jitter_px) for edge in (whole.x1, whole.y1, whole.x2, whole.y2)]
@@ -103,7 +103,7 @@ class Belt:
 
 
 def a_row(number: int, per_minute: float, belt: Belt, flaw_share: float = 0.35) -> Belt:
-    """`number` parts, so many a minute, some of them with a flaw or two; the picture is empty before and after."""
+    """`number` parts at this rate, some of them with a flaw or two. The picture is empty before and after."""
     draw = random.Random(belt.seed)
     pitch_px = belt.step_px * belt.fps * 60 / per_minute
     pieces = []

@@ -1,4 +1,4 @@
-"""Records of a camera, for tests: one scratch that crosses the picture, and whatever else a test puts in."""
+"""Records of a camera, for tests: one scratch that crosses the picture, and what else a test adds."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ def box(x: float, y: float = 200.0, side: float = 20.0) -> Box:
     return Box(x1=x, y1=y, x2=x + side, y2=y + side)
 
 
-def seen(x: float, y: float = 200.0, confidence: float = 0.8, label: str = "scratch") -> Detection:
+def detection(x: float, y: float = 200.0, confidence: float = 0.8, label: str = "scratch") -> Detection:
     return Detection(label=label, confidence=confidence, box=box(x, y))
 
 
@@ -69,11 +69,11 @@ def status(
 
 def crossing(frames: Iterable[int], speed_px: float = 16.0, first: int = 0) -> list[Inspection]:
     """A scratch of 20 px that moves `speed_px` a frame."""
-    return [inspected(seq, seen(speed_px * (seq - first))) for seq in frames]
+    return [inspected(seq, detection(speed_px * (seq - first))) for seq in frames]
 
 
-class Stepped:
-    """What followed from some records."""
+class Steps:
+    """The consequences of some records, added up."""
 
     def __init__(self, camera: CameraAccount | None = None) -> None:
         self.camera = camera or CameraAccount("press-1")
@@ -85,8 +85,8 @@ class Stepped:
 
     def take(
         self, messages: Sequence[AccountMessage], policy: Policy = POLICY, *, stored_between: bool = False
-    ) -> "Stepped":
-        """`stored_between`: written to bytes and read again after each record, as a crash would have it."""
+    ) -> "Steps":
+        """`stored_between`: the state is stored and read again after each record, as after a crash."""
         for message in messages:
             consequences = step(self.camera, message, policy)
             self.events += consequences.judgement.events

@@ -1,4 +1,4 @@
-"""The account of a session: whatever is delivered, however often, it balances."""
+"""The account of a session balances after any deliveries, in any number."""
 
 import json
 from typing import Any, get_args
@@ -108,7 +108,7 @@ def test_a_number_missing_below_the_highest_is_lost_and_the_tail_is_in_flight() 
 
 
 @pytest.mark.parametrize(("how", "reason"), [("final", "missing"), ("superseded", "ingester_died")])
-def test_what_an_ended_session_still_held_is_lost(how: SessionEnd, reason: str) -> None:
+def test_frames_that_an_ended_session_still_held_are_lost(how: SessionEnd, reason: str) -> None:
     ledger = SessionLedger()
     ledger.add(0, 9, "inspected", None)
     ledger.saw_captured(12)
@@ -117,7 +117,7 @@ def test_what_an_ended_session_still_held_is_lost(how: SessionEnd, reason: str) 
     assert (tally.lost, tally.in_flight) == ({reason: 2}, 0)
 
 
-def test_what_went_with_the_log_is_told_apart_from_what_goes_missing_later() -> None:
+def test_frames_lost_with_the_log_are_counted_apart_from_later_losses() -> None:
     ledger = SessionLedger()
     ledger.add(0, 4, "inspected", None)
     ledger.saw_captured(10)
@@ -128,7 +128,7 @@ def test_what_went_with_the_log_is_told_apart_from_what_goes_missing_later() -> 
     assert (tally.lost, tally.in_flight, tally.captured) == ({"log_lost": 5, "missing": 2}, 0, 13)
 
 
-def test_what_expired_is_told_apart_and_a_frame_that_comes_after_all_counts() -> None:
+def test_expired_frames_are_counted_apart_and_one_that_comes_after_all_counts() -> None:
     ledger = SessionLedger()
     ledger.add(0, 4, "inspected", None)
     ledger.add(6, 6, "inspected", None)
@@ -140,7 +140,7 @@ def test_what_expired_is_told_apart_and_a_frame_that_comes_after_all_counts() ->
     assert (tally.lost, tally.captured, tally.in_flight) == ({"expired": 3, "missing": 2}, 13, 0)
 
 
-def test_a_ledger_that_was_stored_before_anything_could_expire_is_read() -> None:
+def test_a_ledger_stored_without_the_key_expired_is_read() -> None:
     ledger = SessionLedger()
     ledger.add(0, 4, "inspected", None)
     values = json.loads(ledger.to_bytes())
@@ -148,13 +148,13 @@ def test_a_ledger_that_was_stored_before_anything_could_expire_is_read() -> None
     assert SessionLedger.from_bytes(json.dumps(values).encode()).tally() == ledger.tally()
 
 
-def test_a_day_of_frames_without_a_gap_weighs_little() -> None:
+def test_a_day_of_frames_without_a_gap_takes_few_bytes() -> None:
     ledger = SessionLedger()
     ledger.add(0, 30 * 86_400, "inspected", None)
     assert len(ledger.to_bytes()) < 2_000
 
 
-def test_a_range_of_all_numbers_there_are_is_taken() -> None:
+def test_a_range_of_all_possible_numbers_is_accepted() -> None:
     ledger = SessionLedger()
     assert ledger.add(0, 2**32 - 1, "shed", "backpressure") == 2**32
     assert ledger.tally().balanced
@@ -170,7 +170,7 @@ def test_parts_of_a_session_from_two_partitions_are_one_account() -> None:
     assert (tally.captured, tally.inspected, tally.lost, tally.balanced) == (100, 100, {}, True)
 
 
-def test_a_total_adds_reasons_up() -> None:
+def test_a_total_adds_up_reasons() -> None:
     one, other = SessionLedger(), SessionLedger()
     one.add(0, 3, "shed", "stale")
     other.add(0, 1, "shed", "stale")

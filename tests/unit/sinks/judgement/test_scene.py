@@ -12,7 +12,7 @@ from andon.messages import Inspection
 from sinks.judgement.rules import Policy
 from sinks.judgement.step import AccountMessage, step
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
-from tests.unit.sinks.judgement.frames import POLICY, Stepped, crossing, status
+from tests.unit.sinks.judgement.frames import POLICY, Steps, crossing, status
 
 FOLDER = str(Path(sinks.judgement.__file__).parent)
 STAGES = {"sessions", "spans", "scene", "part_scene", "parts", "part_tracks", "tracker", "defects", "places"}
@@ -27,10 +27,10 @@ class Entries:
     def __init__(self) -> None:
         self.functions: Counter[str] = Counter()
 
-    def step(self, stepped: Stepped, message: AccountMessage, rules: Policy) -> None:
+    def step(self, steps: Steps, message: AccountMessage, rules: Policy) -> None:
         sys.setprofile(self._profile)
         try:
-            step(stepped.camera, message, rules)
+            step(steps.camera, message, rules)
         finally:
             sys.setprofile(None)
 
@@ -51,11 +51,11 @@ def _module(frame: FrameType) -> str | None:
 
 @pytest.mark.parametrize(("records", "rules"), [(crossing(range(30)), POLICY), (ROW, policy())])
 def test_a_record_enters_each_function_of_a_stage_once_at_most(records: list[Inspection], rules: Policy) -> None:
-    stepped, reached = Stepped(), set()
+    steps, reached = Steps(), set()
     log: list[AccountMessage] = [*records, status(len(records), final=True)]
     for record in log:
         entries = Entries()
-        entries.step(stepped, record, rules)
+        entries.step(steps, record, rules)
         entries.functions.pop("defects.open_defect", None)  # a verdict may confirm several candidates on its part
         assert set(entries.functions.values()) <= {1}
         reached |= {name.split(".")[0] for name in entries.functions}
@@ -71,17 +71,17 @@ def test_the_detections_that_count_are_computed_once_for_each_inspection(monkeyp
         return view(self, inspection)
 
     monkeypatch.setattr(Policy, "view", counting)
-    Stepped().take([*ROW, *ROW], policy())
+    Steps().take([*ROW, *ROW], policy())
     assert computed == [record.seq for record in ROW]
 
 
 def test_a_defect_that_is_confirmed_on_the_frame_of_the_crossing_still_rejects_its_part() -> None:
     """Step 9 comes after step 7: the verdict knows what this very frame has confirmed."""
     frames = list(Belt((Piece(-120, (Flaw(),)),), 40.0, 30).inspections())
-    crossed = Stepped().take(frames, policy()).verdicts[0]
+    crossed = Steps().take(frames, policy()).verdicts[0]
     at = int(crossed.last_frame.rsplit("/", 1)[1])
     late = [frame if frame.seq > at - 4 else _without_flaw(frame) for frame in frames]
-    (verdict,) = Stepped().take(late, policy()).verdicts
+    (verdict,) = Steps().take(late, policy()).verdicts
     assert (verdict.verdict, verdict.last_frame) == ("reject", crossed.last_frame)
 
 
@@ -89,13 +89,13 @@ def test_a_part_that_leaves_is_settled_before_the_defects_on_it_are_closed() -> 
     """Step 3 comes before step 7: the events of the part's defects stand before its verdict, `closed` after it."""
     frames = [frame for frame in Belt((Piece(-120, (Flaw(),)),), 90.0, 30).inspections() if frame.seq < 6]
     gone = [frame.model_copy(update={"detections": ()}) for frame in Belt((), 90.0, 40).inspections() if frame.seq >= 6]
-    stepped = Stepped()
+    steps = Steps()
     for record in [*frames, *gone]:
-        before = len(stepped.verdicts)
-        stepped.take([record], policy())
-        if len(stepped.verdicts) > before:
-            assert [event.transition for event in stepped.events] == ["opened", "closed"]
-    assert [verdict.verdict for verdict in stepped.verdicts] == ["reject"]
+        before = len(steps.verdicts)
+        steps.take([record], policy())
+        if len(steps.verdicts) > before:
+            assert [event.transition for event in steps.events] == ["opened", "closed"]
+    assert [verdict.verdict for verdict in steps.verdicts] == ["reject"]
 
 
 def _without_flaw(frame: Inspection) -> Inspection:

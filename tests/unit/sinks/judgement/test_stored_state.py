@@ -9,7 +9,7 @@ from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
 from tests.unit.sinks.judgement.belt import policy
-from tests.unit.sinks.judgement.frames import POLICY, Stepped, inspected, seen, status
+from tests.unit.sinks.judgement.frames import POLICY, Steps, detection, inspected, status
 
 STORED = Path(__file__).parent / "stored"
 """Written by the version before fields were renamed: a camera amid defects, and one amid parts."""
@@ -31,23 +31,23 @@ def test_a_state_of_the_earlier_version_is_stored_again_as_it_was(name: str) -> 
 
 
 def test_a_candidate_of_the_earlier_version_is_confirmed_and_its_open_defect_is_closed() -> None:
-    frames: list[AccountMessage] = [inspected(seq, seen(132.0 + 16 * (seq - 48), 50.0)) for seq in (48, 49)]
-    stepped = Stepped(stored_account("plain")).take([*frames, status(50, final=True)])
-    assert stepped.ids == [
+    frames: list[AccountMessage] = [inspected(seq, detection(132.0 + 16 * (seq - 48), 50.0)) for seq in (48, 49)]
+    steps = Steps(stored_account("plain")).take([*frames, status(50, final=True)])
+    assert steps.ids == [
         "press-1/s1/45/scratch-2/opened",
         "press-1/s1/0/scratch-1/closed",
         "press-1/s1/45/scratch-2/closed",
     ]
-    totals = stepped.camera.state.totals
+    totals = steps.camera.state.totals
     assert (totals.captured, totals.inspected, totals.lost) == (63, 43, 11)
 
 
 def test_parts_of_the_earlier_version_have_their_verdicts() -> None:
-    stepped = Stepped(stored_account("parts")).take([status(30, final=True)], RULES["parts"])
-    assert [(part.part_id, part.verdict, len(part.defects)) for part in stepped.verdicts] == [
+    steps = Steps(stored_account("parts")).take([status(30, final=True)], RULES["parts"])
+    assert [(part.part_id, part.verdict, len(part.defects)) for part in steps.verdicts] == [
         ("press-1/s1/18/part-1", "reject", 1),
         ("press-1/s1/22/part-1", "unknown", 0),
         ("press-1/s1/25/part-1", "reject", 1),
         ("press-1/s1/29/part-1", "unknown", 0),
     ]
-    assert stepped.ids[0] == "press-1/s1/26/dent-1/opened"
+    assert steps.ids[0] == "press-1/s1/26/dent-1/opened"

@@ -1,4 +1,4 @@
-"""Which box is which: what moves alike on a belt is followed, whatever its size and speed."""
+"""Which box is which: boxes that move alike on a belt are tracked at any size and speed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,11 +39,11 @@ def names(matches: list[Match]) -> list[str]:
     return [match.track.track_id for match in matches if match.detection is not None]
 
 
-def test_a_new_track_is_looked_for_where_the_belt_carries_it() -> None:
-    """Farther in one frame than `max_move` allows: only the belt's velocity finds it."""
+def test_a_new_track_is_expected_where_the_belt_carries_it() -> None:
+    """It moves further in one frame than `max_move` allows: only the belt's velocity finds it."""
     tracks = Tracks(belt=(1500.0, 0.0))
-    found = run(tracks, [view(n, (150.0 * n, 50.0)) for n in range(4)])
-    assert {name for matches in found for name in names(matches)} == {"press-1/s1/0/scratch-1"}
+    per_frame = run(tracks, [view(n, (150.0 * n, 50.0)) for n in range(4)])
+    assert {name for matches in per_frame for name in names(matches)} == {"press-1/s1/0/scratch-1"}
 
 
 def test_the_belts_velocity_is_learned_and_outlives_a_session() -> None:
@@ -55,17 +55,18 @@ def test_the_belts_velocity_is_learned_and_outlives_a_session() -> None:
     assert tracks.belt == pytest.approx((200.0, 0.0), abs=1.0)
 
 
-def test_of_two_close_ones_each_is_followed_although_nothing_is_known_of_the_belt() -> None:
-    """The rear one arrives just where the front one was: all move alike is likelier than that one stands still."""
+def test_two_close_tracks_stay_apart_before_the_belts_velocity_is_known() -> None:
+    """The rear box arrives where the front one was. That both moved is likelier than that one stood still."""
     tracks = Tracks()
-    found = run(tracks, [view(n, (18.0 * n + 10, 50.0), (18.0 * n, 50.0)) for n in range(6)])
+    per_frame = run(tracks, [view(n, (18.0 * n + 10, 50.0), (18.0 * n, 50.0)) for n in range(6)])
     front = [
-        next(m.track.track_id for m in matches if m.detection and m.detection.confidence > 0.895) for matches in found
+        next(m.track.track_id for m in matches if m.detection and m.detection.confidence > 0.895)
+        for matches in per_frame
     ]
     assert set(front) == {"press-1/s1/0/scratch-1"}
 
 
-def test_what_is_not_seen_is_carried_on_and_found_again() -> None:
+def test_an_unseen_track_moves_on_and_is_found_again() -> None:
     tracks = Tracks()
     seen = [view(n, (40.0 * n, 50.0)) for n in range(5)]
     hidden = [view(n) for n in range(5, 11)]
@@ -75,10 +76,10 @@ def test_what_is_not_seen_is_carried_on_and_found_again() -> None:
     assert matches[0].track.window == 0b10000001
 
 
-def test_what_is_unseen_for_long_enough_is_gone() -> None:
+def test_a_track_that_stays_unseen_is_forgotten() -> None:
     tracks = Tracks()
-    found = run(tracks, [view(0, (0.0, 50.0)), *(view(n) for n in range(1, 4))], forget_after=3)
-    assert [[match.gone for match in matches] for matches in found] == [[False], [False], [False], [True]]
+    per_frame = run(tracks, [view(0, (0.0, 50.0)), *(view(n) for n in range(1, 4))], forget_after=3)
+    assert [[match.gone for match in matches] for matches in per_frame] == [[False], [False], [False], [True]]
     assert tracks.alive == []
 
 
@@ -88,13 +89,13 @@ def test_a_box_that_is_too_far_off_begins_a_track_of_its_own() -> None:
     assert [track.track_id for track in tracks.alive] == ["press-1/s1/0/scratch-1", "press-1/s1/1/scratch-1"]
 
 
-def test_classes_are_followed_apart() -> None:
+def test_each_class_is_tracked_separately() -> None:
     tracks = Tracks()
     run(tracks, [view(0, (0.0, 50.0)), view(1, (5.0, 50.0), label="dent")])
     assert sorted(track.label for track in tracks.alive) == ["dent", "scratch"]
 
 
-def test_time_passes_between_frames_that_were_not_inspected() -> None:
+def test_a_track_moves_on_through_frames_that_were_not_inspected() -> None:
     tracks = Tracks()
     run(tracks, [view(n, (20.0 * n, 50.0)) for n in range(8)])
     matches = run(tracks, [view(20, (400.0, 50.0))])[0]
@@ -102,21 +103,21 @@ def test_time_passes_between_frames_that_were_not_inspected() -> None:
     assert matches[0].track.unseen == 0
 
 
-def test_frames_without_the_streams_time_are_placed_by_their_capture_time() -> None:
+def test_frames_without_stream_time_count_by_their_capture_time() -> None:
     tracks = Tracks()
     run(tracks, [timed(view(n, (20.0 * n, 50.0)), 0.1 * n, None) for n in range(12)])
     assert tracks.belt == pytest.approx((200.0, 0.0), abs=5.0)
 
 
 @pytest.mark.parametrize("step_s", [0.0, 1e-300, -5.0, 1e300])
-def test_time_that_stands_still_goes_back_or_leaps_breaks_nothing(step_s: float) -> None:
+def test_a_clock_that_stops_goes_back_or_leaps_breaks_no_track(step_s: float) -> None:
     tracks = Tracks()
     run(tracks, [view(0, (100.0, 50.0)), timed(view(1, (104.0, 50.0)), 0.0, step_s)])
     assert [track.hits for track in tracks.alive] == [2]
     assert abs(tracks.alive[0].vx) < 1e4
 
 
-def test_a_clock_that_was_set_back_does_not_tear_tracks_apart() -> None:
+def test_a_clock_that_is_set_back_does_not_split_a_track() -> None:
     tracks = Tracks()
     run(tracks, [view(n, (20.0 * n, 50.0)) for n in range(8)])
     run(tracks, [timed(view(8, (160.0, 50.0)), 0.8, -5.0)])
@@ -131,24 +132,24 @@ def test_a_leap_in_time_leaves_numbers_that_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize("now_px", [0.0, 30.0, 80.0])
-def test_a_belt_that_has_another_speed_now_tears_no_track_apart(now_px: float) -> None:
-    """Two small boxes one behind the other, the second one in view later; what is known of the belt is wrong."""
+def test_a_belt_with_a_new_speed_does_not_split_a_track(now_px: float) -> None:
+    """Two small boxes one behind the other, the second one in view later; the known velocity of the belt is wrong."""
     tracks = Tracks(belt=(400.0, 0.0))
     places = [[(x, 50.0) for x in (60 + now_px * n, now_px * n - 40) if x >= 0] for n in range(8)]
-    found = run(tracks, [view(n, *shown) for n, shown in enumerate(places)])
-    assert len({name for matches in found for name in names(matches)}) == (1 if now_px == 0 else 2)
+    per_frame = run(tracks, [view(n, *shown) for n, shown in enumerate(places)])
+    assert len({name for matches in per_frame for name in names(matches)}) == (1 if now_px == 0 else 2)
 
 
-def test_a_belt_that_stops_and_starts_is_followed() -> None:
+def test_a_track_survives_a_belt_that_stops_and_starts() -> None:
     ways = [90.0 * n for n in range(5)] + [360.0] * 6 + [360.0 + 90.0 * n for n in range(1, 4)]
-    found = run(Tracks(), [view(n, (way, 50.0)) for n, way in enumerate(ways)])
-    assert {name for matches in found for name in names(matches)} == {"press-1/s1/0/scratch-1"}
+    per_frame = run(Tracks(), [view(n, (way, 50.0)) for n, way in enumerate(ways)])
+    assert {name for matches in per_frame for name in names(matches)} == {"press-1/s1/0/scratch-1"}
 
 
 @pytest.mark.parametrize(("known_px", "now_px"), [(10.0, 85.0), (85.0, 10.0)])
-def test_two_sightings_tell_a_speed_that_the_belt_did_not_have_before(known_px: float, now_px: float) -> None:
-    """Then it is not seen for three frames, and found where that speed has carried it."""
+def test_two_detections_show_a_new_speed_of_the_belt(known_px: float, now_px: float) -> None:
+    """The track is then unseen for three frames, and found where the new speed has carried it."""
     tracks = Tracks(belt=(10 * known_px, 0.0))
     shown = [view(n, *([(now_px * n, 50.0)] if n not in (2, 3, 4) else [])) for n in range(7)]
-    found = run(tracks, shown)
-    assert {name for matches in found for name in names(matches)} == {"press-1/s1/0/scratch-1"}
+    per_frame = run(tracks, shown)
+    assert {name for matches in per_frame for name in names(matches)} == {"press-1/s1/0/scratch-1"}
