@@ -1,4 +1,4 @@
-"""`andon`: puts together the commands that the packages register as entry points."""
+"""`andon`: the commands that the packages register as entry points."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class _Commands(click.Group):
-    """Loads a command only when it is asked for, so that `andon lag` needs neither torch nor cameras."""
+    """Loads a command only when it is called, so that `andon lag` needs neither torch nor cameras."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_entry_points())
@@ -33,7 +33,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        # a command says in one line what the Kafka client says in dozens; a role's log takes them up as events
+        # a command's own error is one line where the Kafka client writes dozens; a role turns those into events
         logging.getLogger("aiokafka").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)

@@ -1,4 +1,4 @@
-"""Time as a collaborator, so that logic is tested without waiting."""
+"""The clock as a parameter, so that tests of logic need not wait."""
 
 import time
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Wall time, UTC, timezone-aware. May jump; never use it to measure durations."""
+        """Wall time in UTC, timezone-aware. It may jump: never measure a duration by it."""
         ...
 
     def monotonic(self) -> float:

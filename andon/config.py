@@ -1,4 +1,4 @@
-"""Reads line.yaml: `${VAR}`, `${file:PATH}`, ANDON_* overrides, and one clear line for each mistake."""
+"""Reads line.yaml with its secrets and overrides, and explains each mistake in one line."""
 
 import difflib
 import os
@@ -16,14 +16,14 @@ from andon.settings import Settings
 
 _SECRET = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
 _QUOTED = re.compile(r"'[^<'].+'")
-"""What PyYAML repeats of the text: an alias or a tag, which a password that begins with * or ! is to YAML."""
+"""The text that PyYAML repeats: an alias or a tag. To YAML, a password that begins with * or ! is one."""
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of `path` (None: defaults), overridden by ANDON_SECTION__KEY.
 
     Raises:
-        ConfigError: in one line, what is wrong, at which key, and what was probably meant.
+        ConfigError: one line that says what is wrong, at which key, and which key was probably meant.
     """
     environ = os.environ if environ is None else environ
     source = str(path) if path else "ANDON_* environment"
@@ -50,7 +50,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _where_and_why(error: yaml.YAMLError) -> str:
-    """Without the line itself, which PyYAML quotes: a password may stand in it."""
+    """The place and the reason, without the line that PyYAML quotes: it may hold a password."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return type(error).__name__
     mark = error.problem_mark
@@ -77,7 +77,7 @@ def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
 
 
 def _secret_in(path: Path, where: str) -> str:
-    """What Docker and Kubernetes mount as a secret; editors end it with a newline, which is not part of it."""
+    """A secret that Docker or Kubernetes mounts as a file. A last newline comes from an editor and is dropped."""
     try:
         return path.expanduser().read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except OSError as error:
@@ -88,7 +88,7 @@ def _secret_in(path: Path, where: str) -> str:
 
 def _overrides(environ: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(Settings, env_prefix="ANDON_", env_nested_delimiter="__")  # type: ignore[arg-type]
-    source.env_vars = {name.lower(): value for name, value in environ.items()}  # it reads os.environ, as lower case
+    source.env_vars = {name.lower(): value for name, value in environ.items()}  # the source has read os.environ
     return source()
 
 

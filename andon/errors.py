@@ -1,6 +1,6 @@
-"""Every error of the line, in one tree: what can be retried, what is poison, what is fatal.
+"""Every error of the line, in one tree: retryable, poison, fatal.
 
-Messages are one line each and say what is wrong, where, and what to do.
+A message is one line that says what is wrong, where, and what to do.
 """
 
 from typing import Literal
@@ -9,11 +9,11 @@ QuarantineReason = Literal["undecodable", "too_large", "bad_header", "detector_e
 
 
 class AndonError(Exception):
-    """The root; `str(error)` is one line that can be shown to a user."""
+    """The root. `str(error)` is one line for the user."""
 
 
 class RetryableError(AndonError):
-    """Something outside is away or busy: back off, pause, go on."""
+    """Something outside is away or busy: back off and try again."""
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
@@ -29,15 +29,15 @@ class PoisonError(AndonError):
 
 
 class DecodeError(PoisonError):
-    """Bytes that are not a valid Andon record (the only error that `wire` raises)."""
+    """The bytes are no valid Andon record. The only error that `wire` raises."""
 
     def __init__(self, message: str) -> None:
         super().__init__("bad_header", message)
 
 
 class FatalError(AndonError):
-    """The process can't go on: it exits non-zero and its orchestrator restarts it."""
+    """The process can't go on: it exits with 1, and its supervisor starts it again."""
 
 
 class ConfigError(FatalError):
-    """A user's mistake in line.yaml, the environment or on the command line; exits with 2."""
+    """A user's mistake in line.yaml, the environment or on the command line. The process exits with 2."""

@@ -1,15 +1,15 @@
-"""A JPEG's headers, for whoever must know a picture before it is decoded. Source: ITU-T T.81, annex B."""
+"""A JPEG's headers, which describe a picture before it is decoded. Source: ITU-T T.81, annex B."""
 
 from collections.abc import Iterator
 
 START = b"\xff\xd8"
 SCAN = 0xDA
 ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers that no segment follows: TEM and RST0-7."""
+"""Markers without a segment: TEM and RST0-7."""
 
 
 def segments(payload: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker up to the first scan's, and what its segment holds; ends early where they can't be followed."""
+    """Each marker up to the first scan's, with its segment. Ends early at a header that cannot be read."""
     at = len(START) if payload.startswith(START) else len(payload)
     while at + 4 <= len(payload) and payload[at] == 0xFF:
         marker = payload[at + 1]

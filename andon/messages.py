@@ -1,6 +1,6 @@
-"""What travels between the stages; `wire` turns these into Kafka records and back.
+"""The messages between the stages; `wire` turns them into Kafka records and back.
 
-Every id is derived from the camera, its session and the frame's number, never random: the same input replayed gives
+Every id is derived from the camera, its session and the frame's number, never random: a replay of the same input gives
 the same ids.
 """
 
@@ -17,22 +17,21 @@ ShedReason = Literal["mailbox_full", "stale", "backpressure", "spool_full"]
 Outcome = Literal["inspected", "shed", "quarantined"]
 ClockSource = Literal["camera", "host", "file"]
 ImageHealth = Literal["frozen", "dark", "overexposed", "blurred"]
-"""What makes a camera's pictures no basis for a verdict, though it delivers them."""
+"""Why a camera's pictures are no basis for a verdict, although it delivers them."""
 CameraState = Literal["connecting", "online", "offline", "stopped", "frozen", "dark", "overexposed", "blurred"]
 Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
 PartOutcome = Literal["pass", "reject", "unknown"]
-"""What is said of a part. No result is never a pass: what was not looked at well enough is `unknown`."""
+"""The verdict on a part. A part that was not inspected well enough is `unknown`, never a `pass`."""
 UnknownReason = Literal["too_few_frames", "unconfirmed_defect", "not_seen_at_line", "vanished", "session_ended"]
-"""Why a part is `unknown`: too few of its frames were inspected; what may be a defect was neither confirmed nor ruled
-out; it was first seen beyond the line; it was last seen before the line; the camera's session ended before it got
-there."""
+"""Why a part is `unknown`: too few of its frames were inspected; a possible defect was neither confirmed nor ruled out;
+it was first seen beyond the line; it was last seen before the line; the camera's session ended before it got there."""
 
 
 def _to_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
-    except OverflowError:  # of the first or last hours that a calendar has, elsewhere
+    except OverflowError:  # in the first or last hours of the calendar, in another time zone
         raise ValueError("out of range in UTC") from None
 
 
@@ -40,7 +39,7 @@ Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 Seq = Annotated[int, Field(ge=0, lt=2**32)]
-"""32 bits because the ledger keeps them in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
+"""32 bits, because the ledger keeps frame numbers in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
 Pixels = Annotated[int, Field(gt=0, lt=2**31)]
 
 
@@ -71,12 +70,12 @@ def frame_id(camera_id: str, session: str, seq: int) -> str:
 
 
 def new_session(started_at: datetime) -> str:
-    """A session's name from the moment at which capture started; sorts by time."""
+    """A session's name, made from the moment at which capture started. Names sort by time."""
     return started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 class Frame(Message):
-    """One captured picture. `payload` is the encoded picture itself, as `content_type` says."""
+    """One captured picture. `payload` is the encoded picture itself, in the encoding `content_type`."""
 
     camera_id: CameraId
     session: Session
@@ -85,17 +84,17 @@ class Frame(Message):
     clock: ClockSource
     """Whose clock `captured_at` is: the camera's timestamps, the host's at arrival, or the file's own pace."""
     media_time_s: float | None = None
-    """Seconds since the session's first frame on the stream's own timeline, where it has one."""
+    """Seconds since the session's first frame on the stream's own timeline. None: the stream has none."""
     width: Pixels
     height: Pixels
     content_type: str = "image/jpeg"
     payload: bytes = Field(repr=False)
     max_age_s: float | None = Field(default=None, gt=0)
-    """A `freshest` camera's limit: an older frame is shed as `stale` before it is decoded. None: never."""
+    """The limit of a `freshest` camera: an older frame is shed as `stale` before it is decoded. None: no limit."""
     corrupt: bool = False
-    """The camera's decoder called this picture corrupt: it is quarantined, never inspected."""
+    """The camera's decoder reported this picture as corrupt: it is quarantined, never inspected."""
     health: ImageHealth | None = None
-    """What is wrong with the picture as a whole: it is inspected, and never a pass. None: nothing."""
+    """What is wrong with the whole picture. It is inspected, but never a pass. None: nothing is wrong."""
     part_id: str | None = None
 
     @property
@@ -121,27 +120,27 @@ class Shed(Message):
 
 
 class CameraStatus(Message):
-    """The camera's state: sent on every change, and as a heartbeat: each second in which its frames do not say the
-    same, else every fifth."""
+    """The camera's state. It is sent on every change and as a heartbeat: every fifth second while frames arrive, which
+    prove the same, else every second."""
 
     camera_id: CameraId
     session: Session | None = None
     """None until the first picture has been captured."""
     state: CameraState
     captured: int = Field(default=0, ge=0, lt=2**53)
-    """Frames captured in this session so far: sequence numbers 0 to captured - 1."""
+    """Frames captured in this session so far. Their sequence numbers are 0 to captured - 1."""
     final: bool = False
-    """The session has ended and every one of its frames stands in the log before this record, as a frame or as shed."""
+    """The session has ended. Each of its frames stands in the log before this record, as a frame or as shed."""
     at: Utc
     fps: float = Field(default=0.0, ge=0)
     detail: str = ""
-    """One line: why the camera is in this state. Never holds a password."""
+    """Why the camera is in this state, in one line. Never holds a password."""
 
 
 class Expired(Message):
     """Records of the frames topic expired before a worker read them; the camera's next record follows.
 
-    Whose they were nobody can know: each camera whose records follow in that partition is told.
+    Nobody can know whose records these were, so each camera with later records in that partition gets this message.
     """
 
     camera_id: CameraId
@@ -154,7 +153,7 @@ class Expired(Message):
 
 
 class Box(Message):
-    """Axis-aligned, in pixels of the published frame, origin top left; x2 and y2 are exclusive."""
+    """An axis-aligned box in pixels of the published frame. The origin is top left; x2 and y2 are exclusive."""
 
     x1: float
     y1: float
@@ -163,49 +162,49 @@ class Box(Message):
 
 
 MAX_POLYGON = 64
-"""Points of an outline: more than that draws no truer line on a screen, and each travels with every frame."""
+"""Points of an outline. More points draw no truer line on a screen, and each one travels with every frame."""
 MAX_KEYPOINTS = 256
 Coordinate = Annotated[float, Field(ge=-(2**32), le=2**32)]
-"""In pixels of the published frame: the centre of its top left pixel is at 0.5, 0.5."""
+"""In pixels of the published frame. The centre of its top left pixel is at 0.5, 0.5."""
 Point = tuple[Coordinate, Coordinate]
 """x and y."""
 
 
 class Keypoint(Message):
-    """One named place on what was found, as a pose model sees it; inside the picture, at its edge if beyond it."""
+    """One named place on a detected object, from a pose model. A place outside the picture is moved to its edge."""
 
     name: str | None = Field(default=None, max_length=200, exclude_if=_is_none)
-    """None where the model has no names: its place in the list is its number."""
+    """None: the model has no names, and the place in the list is the number."""
     x: Coordinate
     y: Coordinate
     confidence: float | None = Field(default=None, ge=0, le=1, exclude_if=_is_none)
-    """That it is there and in sight; None where the model doesn't say."""
+    """That the place is there and in sight. None: the model does not say."""
 
 
 class Detection(Message):
-    """One thing that a model saw. `box` is always there; at most one of the other three is, by the model's task.
+    """One detected object. It has a `box`, and by the model's task at most one of polygon, keypoints and corners.
 
-    What is absent is not serialized: of a model that only detects, a detection is a label, a confidence and a box.
+    Absent fields are not serialized: a plain detection is a label, a confidence and a box.
     """
 
     label: str
     confidence: float = Field(ge=0, le=1)
     box: Box
-    """Around the whole of it; of a rotated box, the part of its hull that lies in the picture."""
+    """Around the whole object. For a rotated box: the part of its hull that lies in the picture."""
     polygon: tuple[Point, ...] | None = Field(
         default=None, min_length=3, max_length=MAX_POLYGON, exclude_if=operator.not_
     )
-    """Segmentation: the outline, closed from the last point to the first. None where the mask has no area."""
+    """Segmentation: the outline, closed from the last point to the first. None: the mask has no area."""
     keypoints: tuple[Keypoint, ...] | None = Field(
         default=None, min_length=1, max_length=MAX_KEYPOINTS, exclude_if=operator.not_
     )
-    """Pose: all that the model knows, in its order."""
+    """Pose: all keypoints of the model, in its order."""
     corners: tuple[Point, Point, Point, Point] | None = Field(default=None, exclude_if=operator.not_)
-    """A rotated box: clockwise on the picture, the first edge along the model's width. They may lie outside it."""
+    """A rotated box: clockwise in the picture, the first edge along the model's width. They may lie outside."""
 
 
 class RecordRef(Message):
-    """Where in Kafka a record lies."""
+    """A record's place in Kafka."""
 
     topic: str
     partition: int = Field(ge=0, lt=2**31)
@@ -213,18 +212,18 @@ class RecordRef(Message):
 
 
 class Timings(Message):
-    """Where a frame's time went in the worker, in seconds."""
+    """A frame's time in the worker, by step, in seconds."""
 
     decode_s: float = Field(default=0.0, ge=0)
     wait_s: float = Field(default=0.0, ge=0)
-    """In the batcher, waiting for its batch to close and for the detector to be free."""
+    """The wait in the batcher: until the batch closes and the detector is free."""
     infer_s: float = Field(default=0.0, ge=0)
     """The whole batch's inference."""
     batch_size: int = Field(default=0, ge=0, lt=2**31)
 
 
 class Inspection(Message):
-    """What became of one frame. No detections on an `inspected` frame means that the model saw nothing."""
+    """The outcome of one frame. An `inspected` frame without detections is one on which the model saw nothing."""
 
     camera_id: CameraId
     session: Session
@@ -238,20 +237,20 @@ class Inspection(Message):
     width: Pixels
     height: Pixels
     frame: RecordRef
-    """The frame's own record, so that whoever needs the pixels can read it back."""
+    """The frame's own record: a reader that needs the pixels reads it back."""
     model: str = ""
-    """sha256 of the model file that inspected it; empty if none did."""
+    """sha256 of the model file that inspected the frame. Empty: none did."""
     runtime: str = ""
     timings: Timings = Timings()
     inspected_at: Utc
     health: ImageHealth | None = None
-    """The frame's: with one, seeing nothing on it says nothing."""
+    """The frame's health. With a value, an empty list of detections proves nothing."""
     part_id: str | None = None
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
         if (self.reason is None) != (self.outcome == "inspected"):
-            raise ValueError("a reason stands with every outcome but `inspected`")
+            raise ValueError("a reason belongs to every outcome but `inspected`")
         return self
 
     @property
@@ -260,11 +259,11 @@ class Inspection(Message):
 
 
 class Defect(Message):
-    """One step in the life of one real defect. `event_id` is unique for each step, `defect_id` for each defect."""
+    """One step in the life of one real defect. Each step has its own `event_id`, each defect its own `defect_id`."""
 
     event_id: str
     defect_id: str
-    """The first frame's id, the label, and a number among those that began on that frame."""
+    """The first frame's id, the label, and a number among the defects that began on that frame."""
     transition: Transition
     camera_id: CameraId
     session: Session
@@ -278,13 +277,13 @@ class Defect(Message):
     best_frame: str
     last_frame: str
     frames: int = Field(gt=0, lt=2**53)
-    """How many frames it was detected in so far."""
+    """The number of frames in which it was detected so far."""
     opened_at: Utc
     """Capture time of the frame that confirmed it."""
     at: Utc
     """Capture time of the frame that caused this event."""
     evidence: str | None = None
-    """Where its picture is stored (or will be within moments of `opened`)."""
+    """The address of its picture, which is stored within moments of `opened`."""
     part_id: str | None = None
 
 
@@ -298,7 +297,7 @@ class PartDefect(Message):
     """The highest so far."""
     x: float
     y: float
-    """Its centre on the part: 0, 0 is the upper left corner of the part's box, 1, 1 the lower right one."""
+    """Its centre on the part: 0, 0 is the upper left corner of the part's box, and 1, 1 the lower right one."""
     box: Box
     """On `best_frame`, in pixels."""
     best_frame: str
@@ -306,11 +305,11 @@ class PartDefect(Message):
 
 
 class PartVerdict(Message):
-    """The one verdict on one part, given when it crosses the line, or when it can't cross it any more."""
+    """The one verdict on one part. It falls when the part crosses the line, or when it can no longer cross it."""
 
     event_id: str
     part_id: str
-    """The first frame that shows it, and a number among those that began on that frame."""
+    """The first frame that shows the part, and a number among the parts that began on that frame."""
     verdict: PartOutcome
     reason: UnknownReason | None = None
     """None if and only if the verdict is not `unknown`."""
@@ -321,25 +320,25 @@ class PartVerdict(Message):
     defects: tuple[PartDefect, ...] = ()
     first_frame: str
     last_frame: str
-    """The last one that shows it, up to the verdict."""
+    """The last frame before the verdict that shows the part."""
     frames: int = Field(ge=0, lt=2**53)
-    """How many inspected frames showed it whole, up to the verdict."""
+    """The number of inspected frames before the verdict that show the part whole."""
     crossed_at: Utc | None = None
-    """When its centre crossed the line, between two frames; None: it was not seen to."""
+    """When its centre crossed the line, interpolated between two frames. None: nobody saw it cross."""
     at: Utc
-    """Capture time of the frame that decided."""
+    """Capture time of the frame that decided the verdict."""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
         if (self.reason is None) != (self.verdict != "unknown"):
-            raise ValueError("a reason stands with `unknown`, and with no other verdict")
+            raise ValueError("a reason belongs to `unknown`, and to no other verdict")
         return self
 
 
 class CameraConfig(Message):
-    """That a camera exists (compacted topic). `settings` is its section of line.yaml."""
+    """A camera of the line, in the compacted topic. `settings` is its section of line.yaml."""
 
     camera_id: CameraId
     settings: dict[str, str | int | float | bool | list[int] | None] | None
-    """None takes the camera away."""
+    """None: the camera is removed."""
     at: Utc

@@ -1,6 +1,6 @@
-"""The one place that builds Redis clients: time limits and retries are decided here, and what "away" means.
+"""The one place that builds Redis clients. It decides time limits and retries, and which errors mean "away".
 
-The client's own retries are off: whoever calls knows whether to wait, to drop or to tell.
+The client's own retries are off: the caller knows whether to wait, to drop or to report.
 """
 
 import asyncio
@@ -33,25 +33,25 @@ T = TypeVar("T")
 _log = logging.getLogger("andon.redis")
 
 AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, TryAgainError, TimeoutError, OSError)
-"""Gone, slow, loading, full, or a replica for the moment: the same command may succeed later."""
+"""Redis is gone, slow, loading, full, or a replica for the moment: the same command may succeed later."""
 
 REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
-"""A wrong password or missing rights: only a person can mend it. Some of these are AWAY, too: ask `refusal` first."""
+"""A wrong password or missing rights: only a person can mend it. Some of these are AWAY, too: call `refusal` first."""
 
 
 def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
-    """A client that connects when it is first used; close it with `aclose()`.
+    """A client that connects at its first command. Close it with `aclose()`.
 
-    `timeout_s` bounds connecting and each answer; commands may block on the server for up to `block_s` more.
-    `rediss://...?ssl_ca_certs=FILE` trusts the authorities in that file; without it those of this machine.
-    Raises ConfigError for what is no Redis URL, without repeating it (it may hold a password), and for such a file.
+    `timeout_s` bounds connecting and each answer; a command may block on the server for up to `block_s` more.
+    `rediss://...?ssl_ca_certs=FILE` trusts the authorities in that file; without it, those of this machine.
+    Raises ConfigError if `url` is no Redis URL, without repeating it (it may hold a password), or if FILE is unusable.
     """
-    if "@" in url and "@" not in urlsplit(url).netloc:  # what would be taken for the host is half of a password
+    if "@" in url and "@" not in urlsplit(url).netloc:  # half of a password would be taken for the host
         raise ConfigError("the Redis URL can't be read: write /, ?, # and @ in a password as %2F, %3F, %23 and %40")
     try:
         redis = Redis.from_url(
             url,
-            protocol=2,  # its answers to the stream commands have one shape on every server
+            protocol=2,  # with it, answers to stream commands have one shape on every server
             socket_connect_timeout=timeout_s,
             socket_timeout=timeout_s + block_s,
             retry=Retry(NoBackoff(), 0),
@@ -79,13 +79,13 @@ def _look_at_authorities(redis: Redis) -> None:
 
 
 def address(redis: Redis) -> str:
-    """Where `redis` connects to, for messages: never with a password."""
+    """The address of `redis`, for messages: never with a password."""
     kwargs = redis.connection_pool.connection_kwargs
     return str(kwargs.get("path") or f"{kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}")
 
 
 def why(error: BaseException) -> str:
-    """`error` in one line."""
+    """The reason of `error`, in one line."""
     if isinstance(error, RedisTimeoutError | TimeoutError):
         return "no answer in time"
     text = " ".join(str(error).split()) if isinstance(error, RedisError | OSError) else ""
@@ -93,7 +93,7 @@ def why(error: BaseException) -> str:
 
 
 def refusal(error: BaseException) -> str | None:
-    """In one line what only a person can mend: a password, rights, a certificate. None: it may pass by itself."""
+    """What a person must mend (password, rights, certificate), in one line. None: the error may pass by itself."""
     if isinstance(error, REFUSED):
         return f"refuses us: {why(error)}; check user and password in redis.url"
     inner = error.__cause__ or error.__context__
@@ -104,9 +104,10 @@ def refusal(error: BaseException) -> str | None:
 
 
 async def patiently(redis: Redis, ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer to `ask`, tried again for as long as Redis is away; told once when it goes and once when it is back.
+    """The answer to `ask`, repeated for as long as Redis is away. The log says once that it is away and once that it is
+    back.
 
-    Raises FatalError, in one line, where Redis refuses us or what is asked of it.
+    Raises FatalError, in one line, if Redis refuses us or the command.
     """
     backoff, failures = Backoff(first_s=0.1, most_s=5.0), 0
     while True:

@@ -1,7 +1,11 @@
 """Message <-> Kafka record, by the CloudEvents 1.0 Kafka binding in binary mode.
 
-A frame's value is the picture itself and everything else about it stands in headers, so that no stage copies pixels to
-read a number; every other message is JSON. Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2.
+A frame's value is the picture itself and its other fields are headers, so that no stage copies pixels to read a
+number. Every other message is JSON. Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2.
+
+The version is part of the type. Within a version a writer may add fields, and a reader ignores those that it does not
+know. A change of meaning, or a new value in a closed list, gets a new version; to a reader without it, the record is a
+DecodeError.
 """
 
 from collections.abc import Sequence
@@ -47,7 +51,7 @@ MAX_HEADERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it was read from a topic."""
+    """A record that was read from a topic."""
 
     topic: str
     partition: int
@@ -60,7 +64,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be published; its key is the camera's id, its timestamp when it happened."""
+    """A record to publish. Its key is the camera's id, its timestamp the moment at which it happened."""
 
     key: bytes
     value: bytes
@@ -69,7 +73,7 @@ class Outgoing:
 
 
 class _Envelope(BaseModel):
-    """The attributes that CloudEvents requires of every record."""
+    """The attributes that CloudEvents requires in every record."""
 
     model_config = ConfigDict(frozen=True)
     ce_specversion: Literal["1.0"]
@@ -84,7 +88,7 @@ def type_name(message: Message) -> str:
 
 
 def encode(message: Message) -> Outgoing:
-    """The record of `message`. Raises nothing: a message is valid by construction."""
+    """The record for `message`. Raises nothing: a message is valid by construction."""
     camera_id, event_id, at = _identity(message)
     envelope = [
         ("ce_specversion", b"1.0"),
@@ -104,7 +108,7 @@ def decode(record: Record) -> Message:
     """The message that `record` holds.
 
     Raises:
-        DecodeError: it is not a valid Andon record, whatever else it may be. Nothing else is raised.
+        DecodeError: `record` is not a valid Andon record. Nothing else is raised, whatever the bytes are.
     """
     headers = _header_text(record.headers)
     try:

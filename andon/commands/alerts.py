@@ -1,4 +1,4 @@
-"""`andon alerts follow`: the line's alerts, one line each, as they come."""
+"""`andon alerts follow`: prints the line's alerts as they come, one line each."""
 
 import asyncio
 import logging
@@ -32,17 +32,15 @@ def alerts() -> None:
 @alerts.command()
 @config_option()
 @click.option("--redis", "url", help="A Redis URL, instead of the configuration's.")
-@click.option("--group", help="Read as this consumer group, acknowledging what is printed. Without: only look on.")
-@click.option(
-    "--from-start", is_flag=True, help="Begin with the oldest alert that Redis holds (a group: if it is new)."
-)
-@click.option("--count", type=click.IntRange(min=1), help="End after so many alerts.")
+@click.option("--group", help="Read as this consumer group and acknowledge each printed alert. Without: only look on.")
+@click.option("--from-start", is_flag=True, help="Begin with the oldest alert in Redis (a group: if it is new).")
+@click.option("--count", type=click.IntRange(min=1), help="End after this number of alerts.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @click.option("--parts", is_flag=True, help="Follow the verdicts on parts instead.")
 def follow(path: Path, *, url: str | None, group: str | None, from_start: bool, parts: bool, **printed: Any) -> None:
     """Print alerts as they come, until Ctrl-C: time, camera, severity, label, transition, defect, evidence.
 
-    With --parts: time, camera, verdict, frames inspected, part, its defects or why it is unknown.
+    With --parts: time, camera, verdict, frames inspected, part, its defects or the reason of `unknown`.
 
     \b
     Example:
@@ -54,7 +52,7 @@ def follow(path: Path, *, url: str | None, group: str | None, from_start: bool, 
     start: Start = "beginning" if from_start else "new"
     source = _Source(url, "andon", start) if url else _configured(path, start)
     printer = _Printer(**printed)
-    _tell_troubles()
+    _log_warnings()
     try:
         asyncio.run(_run(source, group, printer, parts=parts))
     except KeyboardInterrupt:
@@ -74,7 +72,7 @@ class _Printer:
         self._as_json = as_json
 
     def print(self, event: Defect | PartVerdict) -> bool:
-        """Whether that was the last one."""
+        """Whether this was the last one."""
         click.echo(event.model_dump_json() if self._as_json else _line(event))
         if self._left is not None:
             self._left -= 1
@@ -120,8 +118,8 @@ def _columns(defect: Defect) -> tuple[str, ...]:
     return (*columns, defect.evidence or "-")
 
 
-def _tell_troubles() -> None:
-    """What the client has to say (Redis is away, an entry is no event) goes to stderr, in one line each."""
+def _log_warnings() -> None:
+    """Write the client's warnings (Redis is away, an entry is no event) to stderr, one line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("andon: %(message)s"))
     for name in ("andon.alerts", "andon.redis"):

@@ -11,7 +11,7 @@ from andon.config import load
 from andon.settings import Settings
 
 CHECKS = "andon.checks"
-"""Entry points: functions of the Settings that raise ConfigError."""
+"""The group of entry points: functions that take the Settings and raise ConfigError."""
 
 
 @click.group()
@@ -29,7 +29,7 @@ def check(path: Path) -> None:
       andon config check -c line.yaml
     """
     settings = load(path)
-    for entry in entry_points(group=CHECKS):  # what only another package can tell, if it is installed
+    for entry in entry_points(group=CHECKS):  # checks that need another package, if it is installed
         entry.load()(settings)
     cameras = sum(1 for camera in settings.cameras if camera.enabled)
     click.echo(f"{path}: ok, {cameras} cameras, {len(settings.pools)} pools")

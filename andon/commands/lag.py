@@ -1,4 +1,4 @@
-"""`andon lag`: how far each group is behind, partition by partition."""
+"""`andon lag`: how far each consumer group is behind, by partition."""
 
 import asyncio
 import json

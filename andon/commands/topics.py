@@ -21,7 +21,7 @@ def topics() -> None:
 @topics.command()
 @config_option()
 def create(path: Path) -> None:
-    """Create the topics that are missing; those that exist are left as they are.
+    """Create the missing topics. Existing topics stay as they are.
 
     \b
     Example:
@@ -38,11 +38,11 @@ def create(path: Path) -> None:
 
 
 async def _create(settings: Settings) -> tuple[list[str], dict[str, int]]:
-    """Returns the topics that were made, and those that have fewer partitions than the settings say."""
+    """Returns the created topics, and the existing ones with fewer partitions than `kafka.partitions`."""
     created = await ensure_topics(settings, silent)
     wide = [settings.pool_topic(pool) for pool in settings.pools] + [settings.kafka.inspections_topic]
     there = [name for name in wide if name not in created]
-    if not there:  # the client would describe all that the broker has
+    if not there:  # for an empty list the client describes every topic of the broker
         return created, {}
     async with started(lambda: admin(settings.kafka), settings.kafka, silent) as client:
         described = await client.describe_topics(there)

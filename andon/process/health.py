@@ -37,7 +37,7 @@ class Health:
 
 
 class HealthServer:
-    """Serves while it is entered. Raises ConfigError where the address can't be had."""
+    """Serves within its block. Raises ConfigError if the address is not available."""
 
     def __init__(self, settings: HttpSettings, health: Health, registry: CollectorRegistry) -> None:
         app = _app(health, make_wsgi_app(registry))
@@ -104,9 +104,9 @@ class _Server(ThreadingMixIn, WSGIServer):
         """A client that went away or fell silent is nothing to report."""
 
     def server_bind(self) -> None:
-        # what lingers of a process that was killed must not keep its successor from the same port for a minute
+        # connections that linger after a killed process must not keep its successor from the port for a minute
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # not WSGIServer's: it looks up the host's name, which waits for a resolver that a line may not have
+        # WSGIServer's own method looks up the host's name, which waits for a resolver that a line may not have
         self.socket.bind(self.server_address)
         host, port = self.socket.getsockname()[:2]
         self.server_address = (host, port)
@@ -118,4 +118,4 @@ class _QuietHandler(WSGIRequestHandler):
     timeout = IDLE_S
 
     def log_message(self, *args: Any) -> None:
-        """A probe each second is nothing to log."""
+        """No log line for each probe."""

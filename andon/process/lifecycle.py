@@ -31,7 +31,7 @@ BEAT_S = 0.5
 
 @dataclass(slots=True, eq=False)
 class Life:
-    """What a role is given: when to stop, whom to tell, and where to say that it is ready."""
+    """Everything that a role gets from its process: settings, clock, events, metrics, health and the signal to stop."""
 
     role: str
     settings: Settings
@@ -44,10 +44,10 @@ class Life:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self) -> None:
-        """Say that this process does its work now; /readyz turns green."""
+        """Report that this process does its work now: /readyz turns green."""
         if not self.health.ready:
             self.health.ready = True
-            # what is there now stays: looked through by each full collection, it would hold up a frame by 15 to 130 ms
+            # startup objects live on: scanning them in each full collection would delay a frame by 15 to 130 ms
             gc.collect()
             gc.freeze()
             self.emit(ProcessReady(self.role))
@@ -57,7 +57,7 @@ Role = Callable[[Life], Awaitable[None]]
 
 
 def run(name: str, role: Role, settings: Settings) -> int:
-    """Live as `name` until told to stop. Returns the exit code: 0 drained, 1 failed, 2 a mistake in the settings."""
+    """Run `role` until a signal stops it. Returns the exit code: 0 drained, 1 failed, 2 a mistake in the settings."""
     clock = SystemClock()
     watchdog = Watchdog(clock, settings.run.loop_timeout_s)
     code = _run(name, role, settings, watchdog)
@@ -125,7 +125,7 @@ async def _until_stopped(life: Life, role: Role, log: EventLog) -> int:
 
 
 class _Signals:
-    """The first signal asks, the drain deadline or the second one forces."""
+    """The first signal asks the role to stop. The drain deadline or a second signal cancels it."""
 
     def __init__(self, life: Life, task: asyncio.Future[None], guard: Guard) -> None:
         self._life = life

@@ -1,11 +1,11 @@
-"""docs/metrics.md, made from `metrics.METRICS`: `python -m andon.process.metrics_table > docs/metrics.md`."""
+"""Writes docs/metrics.md from `metrics.METRICS`: `python -m andon.process.metrics_table > docs/metrics.md`."""
 
 from andon.process.metrics import METRICS
 
 _HEAD = """# Metrics
 
-Each process serves these on `/metrics`. Times are in seconds. This page is made by
-`python -m andon.process.metrics_table > docs/metrics.md`.
+Each process serves its metrics on `/metrics`. Times are in seconds. `python -m andon.process.metrics_table >
+docs/metrics.md` writes this page.
 
 | metric | kind | labels | meaning |
 |---|---|---|---|
@@ -22,4 +22,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")  # noqa: T201  # it is what this module is for
+    print(table(), end="")  # noqa: T201  # the module's purpose

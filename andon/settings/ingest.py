@@ -1,4 +1,4 @@
-"""What an ingester keeps on disk while the broker is away."""
+"""The spool: frames on disk while the broker is away."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""What is a defect, what is a part, and when a verdict on either is due."""
+"""Defects and parts: which detections count, and when a verdict is due."""
 
 from typing import Annotated, Self
 

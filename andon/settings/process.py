@@ -1,4 +1,4 @@
-"""What every process has: an address for its probes, a deadline and a log."""
+"""Settings of every process: the address of its probes, its time limits and its log."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What sinks know, where they keep it, and whom they alert."""
+"""The sinks: their store, their evidence and their alerts."""
 
 from typing import Literal
 
