@@ -1,4 +1,4 @@
-"""Some records of one partition, decoded and stepped through: what one transaction will hold. No I/O."""
+"""Records of one partition -> the content of one transaction. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +11,7 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
 from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.judgement import Judgement
 from sinks.judgement.rules import Policy
 from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
@@ -24,14 +25,14 @@ EVIDENCE = "evidence"
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """A batch while it is being made. `deliveries` holds those that were accounted for before, too."""
+    """A batch in the making. `deliveries` includes records that were accounted for before."""
 
     deliveries: Sequence[Delivery]
     messages: Sequence[AccountMessage]
     batch: Batch
     touched: list[CameraAccount] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
-    """Those that are new."""
+    """The inspections among the messages that were not accounted for before."""
     redelivered: int = 0
 
     @property
@@ -39,7 +40,7 @@ class Work:
         return replace(self.batch.expected, next_offset=self.batch.next_offset)
 
     def unknown_sessions(self, cameras: Mapping[str, CameraAccount]) -> list[tuple[str, str]]:
-        """(camera, session) that known cameras' records name and whose ledgers, if there are any, are not in memory."""
+        """(camera, session) of known cameras that a record names, if its ledger is not in memory; it may be stored."""
         named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, Expired)}
         return sorted(
             (name, session)
@@ -48,7 +49,7 @@ class Work:
         )
 
     def step(self, cameras: dict[str, CameraAccount], policy: Policy, alerts: Sequence[str]) -> None:
-        """Take `cameras` (in place) through the messages and fill the batch."""
+        """Take `cameras` (in place) on by the messages, and fill the batch. `alerts`: the channels of each event."""
         touched: dict[str, CameraAccount] = {}
         events: list[Defect] = []
         verdicts: list[PartVerdict] = []
@@ -59,16 +60,14 @@ class Work:
             touched[message.camera_id] = camera
             consequences = step(camera, message, policy)
             if isinstance(message, Expired):
-                touched |= _tell_others(message, cameras)
+                touched |= _expire_others(message, cameras)
             elif isinstance(message, Inspection) and consequences.fresh:
                 frame = message.frame
                 camera.state.heard = (frame.topic, frame.partition, frame.offset)
             self._count(message, fresh=consequences.fresh)
             events += consequences.judgement.events
             verdicts += consequences.judgement.verdicts
-            told: tuple[Defect | PartVerdict, ...] = (*consequences.judgement.events, *consequences.judgement.verdicts)
-            leaving += [_alert(channel, event) for event in told for channel in alerts]
-            leaving += [_order(order) for order in consequences.judgement.orders]
+            leaving += _leaving(consequences.judgement, alerts)
             spans += consequences.spans
         self.touched = list(touched.values())
         self.batch = replace(
@@ -88,7 +87,7 @@ class Work:
 
 
 def gather(partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit) -> Work:
-    """A batch of these records from `position` on: what lies before was accounted for. What is no message is told."""
+    """Begin a batch of these records. Records before `position` were accounted for; unreadable ones are reported."""
     new = [item.record for item in deliveries if item.record.offset >= position.next_offset]
     messages = [message for record in new if (message := _message(record, emit)) is not None]
     next_offset = new[-1].offset + 1 if new else position.next_offset
@@ -104,14 +103,18 @@ def _message(record: Record, emit: Emit) -> AccountMessage | None:
         return None
     if isinstance(message, Inspection | Shed | CameraStatus | Expired):
         return message
-    emit(RecordQuarantined("unknown", "bad_header", where, f"{type(message).__name__} does not belong here"))
+    emit(
+        RecordQuarantined(
+            "unknown", "bad_header", where, f"{type(message).__name__} is no message of the inspections topic"
+        )
+    )
     return None
 
 
-def _tell_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:
-    """All cameras whose last frame lay before the hole. Returns them.
+def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:
+    """Mark all cameras whose last frame lay before the hole. Returns them.
 
-    The worker tells each one before its next record, but it may die before, and who takes over sees no hole.
+    The worker reports a hole before each camera's next record. It may die in between, and its successor sees no hole.
     """
     reached = {name: camera for name, camera in cameras.items() if _lay_before(camera.state.heard, hole)}
     for camera in reached.values():
@@ -121,6 +124,14 @@ def _tell_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[st
 
 def _lay_before(heard: tuple[str, int, int] | None, hole: Expired) -> bool:
     return heard is not None and heard[:2] == (hole.topic, hole.partition) and heard[2] < hole.first_offset
+
+
+def _leaving(judgement: Judgement, alerts: Sequence[str]) -> list[Leaving]:
+    """Rows of the outbox, in the order in which they must leave."""
+    events: list[Defect | PartVerdict] = [*judgement.events, *judgement.verdicts]
+    return [_alert(channel, event) for event in events for channel in alerts] + [
+        _order(order) for order in judgement.orders
+    ]
 
 
 def _alert(channel: str, event: Defect | PartVerdict) -> Leaving:
