@@ -1,10 +1,12 @@
 """The line's topics: created with every setting that the line relies on, and waited for."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from andon.errors import FatalError
 from andon.events import Emit, Retrying
@@ -15,40 +17,51 @@ TOPIC_POLL_S = 1.0
 
 
 async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
-    """Create the line's topics where they are missing; returns the names of those created."""
+    """Create the topics of the line that are missing. Returns the names of those that it created.
+
+    Raises FatalError, in one line, when the broker refuses it or goes away meanwhile.
+    """
     kafka = settings.kafka
-    keyed = {settings.pool_topic(pool): kafka.partitions for pool in settings.pools}
-    keyed |= {kafka.inspections_topic: kafka.partitions, kafka.defects_topic: kafka.partitions}
-    keyed |= {kafka.quarantine_topic: 1, kafka.cameras_topic: 1}
+    wide = [settings.pool_topic(pool) for pool in settings.pools]
+    # the ingesters are a group over the cameras' topic: its partitions are what they share
+    wide += [kafka.inspections_topic, kafka.defects_topic, kafka.cameras_topic]
+    partitions = dict.fromkeys(wide, kafka.partitions) | {kafka.quarantine_topic: 1}
     async with started(lambda: admin(kafka), kafka, emit) as client:
-        existing = set(await client.list_topics())
-        missing = {name: count for name, count in keyed.items() if name not in existing}
-        if missing:
-            await _create(client, missing, kafka)
+        with _one_line(kafka):
+            existing = set(await client.list_topics())
+            missing = {name: count for name, count in partitions.items() if name not in existing}
+            if missing:
+                await _create(client, missing, kafka)
     return sorted(missing)
 
 
 async def topic_there(client: AIOKafkaConsumer, topic: str, settings: KafkaSettings, emit: Emit) -> None:
-    """Wait for a topic: a member that subscribed before it existed would learn of it only minutes later.
+    """Wait for a topic: a member that subscribes before the topic exists notices it only minutes later.
 
-    Raises:
-        FatalError: it is still missing after `start_timeout_s`.
+    A broker that does not answer is asked again, too. Raises FatalError after `start_timeout_s`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + settings.start_timeout_s
     attempt = 0
-    while topic not in await client.topics():
+    while complaint := await _complaint(client, topic, settings.bootstrap_servers):
         if loop.time() >= deadline:
-            raise FatalError(
-                f"the topic {topic} is missing at {settings.bootstrap_servers}: `andon topics create` makes it"
-            )
+            raise FatalError(f"the topic {topic} {complaint}")
         attempt += 1
-        emit(Retrying(f"topic {topic}", "not there yet: `andon topics create` makes it", attempt, TOPIC_POLL_S))
+        emit(Retrying(f"topic {topic}", complaint, attempt, TOPIC_POLL_S))
         await asyncio.sleep(TOPIC_POLL_S)
 
 
+async def _complaint(client: AIOKafkaConsumer, topic: str, servers: str) -> str:
+    """Why the topic can't be read yet. Empty: it can."""
+    try:
+        there = topic in await client.topics()
+    except KafkaError as error:
+        return f"can't be looked up at {servers}: {str(error) or type(error).__name__}"
+    return "" if there else f"is missing at {servers}: `andon topics create` makes it"
+
+
 async def partitions_of(administrator: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
-    """In order; empty where there is no such topic."""
+    """In order. Empty: there is no such topic."""
     if topic not in await administrator.list_topics():  # asking for one by name may create it
         return []
     (described,) = await administrator.describe_topics([topic])
@@ -76,3 +89,12 @@ def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> d
     if name == kafka.cameras_topic:
         return {"cleanup.policy": "compact"}
     return limits
+
+
+@contextmanager
+def _one_line(kafka: KafkaSettings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        reason = str(error) or type(error).__name__
+        raise FatalError(f"Kafka at {kafka.bootstrap_servers} does not create the topics: {reason}") from None

@@ -1,0 +1,55 @@
+"""What is said while a topic can't be read yet, and how the line's topics are made."""
+
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from andon.errors import FatalError
+from andon.events import Retrying
+from andon.settings import KafkaSettings
+from andon.stream import topics
+from andon.stream.topics import topic_there
+from tests.fakes import Told
+
+NO_TIME = KafkaSettings(start_timeout_s=0.001)
+
+
+class Asked:
+    """Answers each question for the topics with the next of `answers`."""
+
+    def __init__(self, *answers: set[str] | KafkaError) -> None:
+        self._answers = list(answers)
+
+    async def topics(self) -> set[str]:
+        answer = self._answers.pop(0)
+        if isinstance(answer, KafkaError):
+            raise answer
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "TOPIC_POLL_S", 0.0)
+
+
+async def test_a_broker_that_goes_away_while_a_topic_is_awaited_is_asked_again() -> None:
+    told = Told()
+    client: Any = Asked(KafkaError("Unable to get cluster metadata"), set(), {"frames"})
+    await topic_there(client, "frames", KafkaSettings(), told)
+    said = [event.error for event in told.of(Retrying)]
+    assert said == [
+        "can't be looked up at 127.0.0.1:9092: KafkaError: Unable to get cluster metadata",
+        "is missing at 127.0.0.1:9092: `andon topics create` makes it",
+    ]
+
+
+@pytest.mark.parametrize("answer", [set(), KafkaError("away")], ids=["missing", "away"])
+async def test_a_topic_that_never_comes_ends_with_one_line(
+    answer: set[str] | KafkaError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "TOPIC_POLL_S", 0.01)
+    client: Any = Asked(*[answer] * 2)
+    with pytest.raises(FatalError, match=r"^the topic frames .* at 127\.0\.0\.1:9092: ") as error:
+        await topic_there(client, "frames", NO_TIME, Told())
+    assert "\n" not in str(error.value)
