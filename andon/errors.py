@@ -1,4 +1,4 @@
-"""Every error of the line, in one tree: retryable, poison, fatal.
+"""Every error of the line, in one tree: retryable, poison, too large, fatal.
 
 A message is one line that says what is wrong, where, and what to do.
 """
@@ -33,6 +33,10 @@ class DecodeError(PoisonError):
 
     def __init__(self, message: str) -> None:
         super().__init__("bad_header", message)
+
+
+class TooLargeError(AndonError):
+    """The topic takes no record of this size, however often it is sent: send a smaller one in its place, or none."""
 
 
 class FatalError(AndonError):

@@ -10,12 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.errors import MessageSizeTooLargeError
-
 from andon import wire
 from andon.backoff import Backoff
 from andon.clock import Clock
-from andon.errors import RetryableError
+from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
 from andon.stream.publisher import Publisher
@@ -108,7 +106,7 @@ class CameraPublisher:
             if self._refused:
                 raise RetryableError("what goes before it was refused")
             ack = asyncio.ensure_future(await self._route.publisher.send(self._route.topic, wire.encode(sent)))
-        except RetryableError as error:
+        except (RetryableError, TooLargeError) as error:
             ack.set_exception(error)
         self._flights.append(_Flight(taken, sent, taken_s, ack))
 
@@ -152,7 +150,7 @@ class CameraPublisher:
         for flight in flights:
             if flight not in failed:
                 self._land(flight)
-            elif not isinstance(flight.ack.exception(), RetryableError):
+            elif not isinstance(flight.ack.exception(), RetryableError | TooLargeError):
                 flight.ack.result()
         return failed
 
@@ -160,9 +158,10 @@ class CameraPublisher:
         """A picture that the broker finds too large goes without its pixels: it is quarantined, and not in the way."""
         message = flight.sent
         refusal = flight.ack.exception()
-        too_large = refusal is not None and isinstance(refusal.__cause__, MessageSizeTooLargeError)
-        if not too_large or not isinstance(message, Frame):
+        if not isinstance(refusal, TooLargeError):
             return message
+        if not isinstance(message, Frame) or not message.payload:
+            raise refusal  # there is nothing left to leave out
         self._emit(FrameCorrupt(message.camera_id, message.frame_id))
         return message.model_copy(update={"payload": b"", "corrupt": True})
 

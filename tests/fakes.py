@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError
 
-from andon.errors import RetryableError
+from andon.errors import RetryableError, TooLargeError
 from andon.events import Event
 from andon.messages import RecordRef
 from andon.stream.offsets import Partition
@@ -50,15 +50,20 @@ class Told:
 
 
 class MemoryPublisher:
-    """A Publisher whose topics are lists; acknowledges at once, or refuses while `away`."""
+    """A Publisher whose topics are lists. Acknowledges at once; refuses every record while `away`."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = sys.maxsize) -> None:
+        """`max_bytes`: the largest value that a topic takes; `limits` has the exceptions, by topic."""
         self.topics: dict[str, list[Record]] = {}
         self.away = False
+        self.max_bytes = max_bytes
+        self.limits: dict[str, int] = {}
 
     async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
         if self.away:
             raise RetryableError("the broker is away")
+        if len(record.value) > self.limits.get(topic, self.max_bytes):
+            raise TooLargeError(f"{topic}: too large")
         log = self.topics.setdefault(topic, [])
         ref = RecordRef(topic=topic, partition=0, offset=len(log))
         log.append(Record(topic, 0, ref.offset, record.timestamp_ms, record.key, record.value, record.headers))

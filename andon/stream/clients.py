@@ -14,10 +14,13 @@ from aiokafka.errors import KafkaError
 from andon.errors import ConfigError, FatalError
 from andon.events import Emit, Retrying
 from andon.settings import KafkaSettings
-from andon.stream.refusals import Refusals
+from andon.stream.refusals import LoginRefusals
+from andon.stream.sequence import give_back_refused_numbers
 
 CLOSE_S = 5.0
 """A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
+BATCH_BYTES = 1_000_000
+"""Of the records of a partition that a producer sends together; a larger record is sent by itself."""
 FETCH_BYTES = 2_000_000
 """Of each partition in one fetch: what a consumer holds ahead, times its partitions. A larger record comes whole, by
 itself (KIP-74)."""
@@ -31,13 +34,14 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=settings.idempotent,
         max_request_size=settings.max_record_bytes + 100_000,
-        max_batch_size=1_000_000,
+        max_batch_size=BATCH_BYTES,
         linger_ms=2,
         compression_type=None,
     )
     # The client (0.14) gives a batch up after the request's timeout, and then sends those behind it: a camera's records
     # would change their order. It does so while a partition has no leader and, unless idempotent, after any failure.
     client._message_accumulator._batch_ttl = math.inf
+    give_back_refused_numbers(client)
     return client
 
 
@@ -93,7 +97,7 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
     while True:
         attempt += 1
         client = build()
-        refusals = Refusals()
+        refusals = LoginRefusals()
         try:
             with refusals:
                 async with asyncio.timeout_at(deadline):
@@ -101,7 +105,7 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
             return client
         except (KafkaError, OSError, TimeoutError) as error:
             await _close(client)
-            if (refusal := refusals.told(error, settings)) is not None:
+            if (refusal := refusals.reason(error, settings)) is not None:
                 raise ConfigError(f"Kafka at {settings.bootstrap_servers}: {refusal}") from None
             pause_s = min(0.2 * 2**attempt, 5.0)
             if loop.time() + pause_s > deadline:

@@ -1,4 +1,4 @@
-"""Why a broker does not let us in: aiokafka logs the error itself, and raises no more than "unable to bootstrap"."""
+"""What the broker refuses, and whether it is worth another try: refused logins, and refused records."""
 
 import logging
 import ssl
@@ -6,20 +6,31 @@ import ssl
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     UnsupportedSaslMechanismError,
+    UnsupportedVersionError,
 )
 
+from andon.errors import AndonError, FatalError, RetryableError, TooLargeError
 from andon.settings import KafkaSettings
 
 
-class Refusals(logging.Handler):
-    """Listens to the client's log while it is entered."""
+class LoginRefusals(logging.Handler):
+    """Finds out why a client could not connect.
+
+    aiokafka raises only "unable to bootstrap" and logs the reason, so this handler listens to the client's log while it
+    is entered.
+    """
 
     def __init__(self) -> None:
         super().__init__(level=logging.WARNING)
-        self._seen: BaseException | None = None
+        self._logged: BaseException | None = None
 
     def __enter__(self) -> None:
         logging.getLogger("aiokafka").addHandler(self)
@@ -32,11 +43,14 @@ class Refusals(logging.Handler):
             if isinstance(
                 value, SaslAuthenticationFailed | UnsupportedSaslMechanismError | ssl.SSLCertVerificationError
             ):
-                self._seen = value
+                self._logged = value
 
-    def told(self, error: BaseException, settings: KafkaSettings) -> str | None:
-        """One line: what was refused and where to mend it; None if nothing was. `error`: what the client raised."""
-        match self._seen or error:
+    def reason(self, error: BaseException, settings: KafkaSettings) -> str | None:
+        """One line: what the broker refused and where to mend it. None: it refused nothing.
+
+        `error`: what the client raised.
+        """
+        match self._logged or error:
             case SaslAuthenticationFailed():
                 user = f"the login of user {settings.sasl_username!r}"
                 return f"it refused {user}: check kafka.sasl_username, kafka.sasl_password and kafka.sasl_mechanism"
@@ -46,9 +60,44 @@ class Refusals(logging.Handler):
                 why = error.verify_message.rstrip(".")
                 return f"its certificate is not trusted ({why}): check kafka.ssl_cafile and kafka.bootstrap_servers"
             case ClusterAuthorizationFailedError() | TopicAuthorizationFailedError() | GroupAuthorizationFailedError():
-                lacking = type(self._seen or error).__name__.removesuffix("AuthorizationFailedError").lower()
-                return (
-                    f"it gives user {settings.sasl_username!r} not the right that is needed ({lacking}): see its ACLs"
-                )
+                right = type(self._logged or error).__name__.removesuffix("AuthorizationFailedError").lower()
+                return f"it gives user {settings.sasl_username!r} not the right that is needed ({right}): see its ACLs"
             case _:
                 return None
+
+
+PERMANENT: dict[type[KafkaError], str] = {
+    TopicAuthorizationFailedError: (
+        "the broker refuses the right to write: give the user of kafka.sasl_username the ACLs Write and Describe on "
+        "this topic"
+    ),
+    ClusterAuthorizationFailedError: (
+        "the broker refuses the right to write idempotently: give the user of kafka.sasl_username the ACL "
+        "IdempotentWrite on the cluster, or set kafka.idempotent: false"
+    ),
+    UnsupportedVersionError: "the broker does not know a request of this client: update the broker",
+    OutOfOrderSequenceNumber: (
+        "the broker has lost records that it had acknowledged: start this process again, and check the broker's "
+        "unclean.leader.election.enable"
+    ),
+}
+"""What went wrong, and the remedy."""
+
+
+def refusal(topic: str, error: KafkaError) -> AndonError:
+    """What the client's `error` for a record of `topic` means: a RetryableError, TooLargeError or FatalError.
+
+    The client's own `retriable` decides, never the text. The one exception is a full buffer: the client does not call
+    it retriable, but there is room again as soon as the broker takes records.
+    """
+    reason = str(error) or type(error).__name__
+    if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+        return TooLargeError(f"{topic}: takes no record of this size; raise its max.message.bytes ({reason})")
+    if error.retriable or isinstance(error, KafkaTimeoutError):
+        return RetryableError(f"{topic}: the broker has not taken a record: {reason}")
+    said = PERMANENT.get(type(error), "the broker refuses its records for good: its log says why")
+    return FatalError(f"{topic}: {said} ({reason})")
+
+
+def no_such_topic(topic: str) -> FatalError:
+    return FatalError(f"{topic}: the broker has no such topic: `andon topics create` makes it")

@@ -7,9 +7,7 @@ header `ce_id` (the event's id), by which a consumer recognises it.
 import asyncio
 from collections.abc import Awaitable
 
-from aiokafka.errors import KafkaError
-
-from andon.errors import RetryableError
+from andon.errors import FatalError, PoisonError, RetryableError, TooLargeError
 from andon.messages import RecordRef
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing, encode
@@ -33,14 +31,19 @@ class KafkaAlerts:
         return "kafka"
 
     async def send(self, item: OutboxItem) -> None:
-        """Publish the event and wait, for `timeout_s`, until the broker has acknowledged it."""
+        """Publish the event and wait, for `timeout_s`, until the broker has acknowledged it.
+
+        Raises PoisonError where the topic takes no record of its size: it can never leave by this channel.
+        """
         acknowledged = self._handed_over(item.event_id, encode(event_of(item)))
         try:
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.shield(acknowledged)
         except TimeoutError:
             raise SinkBusy(f"kafka topic {self._topic}: no acknowledgement in {self._timeout_s:g} s", 0.0) from None
-        except (RetryableError, KafkaError, OSError) as error:
+        except TooLargeError as error:
+            raise PoisonError("too_large", str(error)) from None
+        except (RetryableError, FatalError, OSError) as error:  # also a right that is missing: other channels go on
             self.under_way.pop(item.event_id, None)
             why = " ".join(str(error).split()) or type(error).__name__
             raise SinkBusy(f"kafka topic {self._topic}: {why}", 0.0) from None

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from andon.errors import TooLargeError
 from andon.events import silent
 from andon.messages import CameraStatus, RecordRef
-from andon.settings import Settings
+from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import producer, reader, started
 from andon.stream.publisher import KafkaPublisher, Publisher
 from andon.stream.reading import RecordReader
 from andon.stream.topics import ensure_topics
-from andon.wire import Record, decode, encode
+from andon.wire import Outgoing, Record, decode, encode
 from tests.conftest import kafka_settings
 from tests.fakes import MemoryPublisher
 
@@ -30,7 +31,7 @@ class Rig:
 @pytest.fixture(params=["memory", pytest.param("embedded", marks=pytest.mark.integration), "apache"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     if request.param == "memory":
-        memory = MemoryPublisher()
+        memory = MemoryPublisher(KafkaSettings().max_record_bytes)
 
         async def read(ref: RecordRef) -> Record | None:
             log = memory.topics[ref.topic]
@@ -68,6 +69,15 @@ async def test_one_cameras_records_lie_in_the_order_in_which_they_were_sent(rig:
     assert [ref.offset for ref in refs] == list(range(50))
 
 
-async def test_a_reference_past_the_end_is_told_as_gone(rig: Rig) -> None:
+async def test_a_record_larger_than_the_topic_takes_is_refused_for_good_and_the_next_one_is_taken(rig: Rig) -> None:
+    large = Outgoing(b"c", bytes(KafkaSettings().max_record_bytes + 200_000), (), 0)
+    first = await (await rig.publisher.send(rig.topic, encode(status(1))))
+    with pytest.raises(TooLargeError, match=rig.topic):
+        await (await rig.publisher.send(rig.topic, large))
+    second = await (await rig.publisher.send(rig.topic, encode(status(2))))
+    assert second.offset == first.offset + 1
+
+
+async def test_reading_a_reference_past_the_end_gives_nothing(rig: Rig) -> None:
     ref = await (await rig.publisher.send(rig.topic, encode(status(1))))
     assert await rig.read(ref.model_copy(update={"offset": ref.offset + 1000})) is None

@@ -27,7 +27,14 @@ class GuardedKafka(KafkaServer):
         return [part for option in options for part in ("--add-scram", option)]
 
     def allow(self, user: str, kind: str, prefix: str, *operations: str) -> None:
-        """`kind`: topic or group; for all whose names begin with `prefix`."""
+        """`kind`: topic or group. The right holds for all whose names begin with `prefix`."""
+        self._change_rights("--add", user, kind, prefix, *operations)
+
+    def revoke(self, user: str, kind: str, prefix: str, *operations: str) -> None:
+        """Take back what `allow` gave."""
+        self._change_rights("--remove", user, kind, prefix, *operations)
+
+    def _change_rights(self, change: str, user: str, kind: str, prefix: str, *operations: str) -> None:
         admin = self._folder / "admin.properties"
         admin.write_text(
             "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n"
@@ -37,8 +44,9 @@ class GuardedKafka(KafkaServer):
         subprocess.run(
             [
                 *self._java("org.apache.kafka.tools.AclCommand", "--bootstrap-server", self.bootstrap_servers),
-                *("--command-config", str(admin), "--add", "--allow-principal", f"User:{user}", *allowed),
+                *("--command-config", str(admin), change, "--allow-principal", f"User:{user}", *allowed),
                 *(f"--{kind}", prefix, "--resource-pattern-type", "prefixed"),
+                *(["--force"] if change == "--remove" else []),
             ],
             check=True,
             capture_output=True,

@@ -1,5 +1,6 @@
 """Kafka's ACLs: the rights that docs/security.md names are enough for a line, and lacking them is told."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from andon.errors import ConfigError, FatalError, RetryableError
+from andon.errors import ConfigError, FatalError
 from andon.events import silent
 from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.stream.clients import producer, started
@@ -68,8 +69,31 @@ async def test_a_topic_that_may_not_be_written_refuses_the_record_and_says_so(
     await ensure_topics(Settings(kafka=guarded), silent)
     guarded_server.allow("guest", "topic", guarded.frames_topic, "Write", "Describe")
     async with started(lambda: producer(guest), guest, silent) as client:
-        with pytest.raises(RetryableError, match="uthoriz"):
+        with pytest.raises(FatalError, match="ACLs Write and Describe on this topic"):
             await (await KafkaPublisher(client).send(guest.inspections_topic, encode(inspected(0))))
+
+
+async def test_a_right_that_is_taken_away_ends_the_process_with_a_line_that_names_it(
+    guarded: KafkaSettings, guarded_server: GuardedKafka
+) -> None:
+    guest = as_user(guarded, "guest")
+    await ensure_topics(Settings(kafka=guarded), silent)
+    rights = ("guest", "topic", guarded.inspections_topic, "Write", "Describe")
+    guarded_server.allow(*rights)
+    async with started(lambda: producer(guest), guest, silent) as client:
+        publisher = KafkaPublisher(client)
+        await (await publisher.send(guest.inspections_topic, encode(inspected(0))))
+        guarded_server.revoke(*rights)
+        async with asyncio.timeout(30):
+            with pytest.raises(FatalError, match="ACLs Write and Describe on this topic") as error:
+                await _send_for_ever(publisher, guest.inspections_topic)
+    assert str(error.value).startswith(f"{guest.inspections_topic}: ")
+
+
+async def _send_for_ever(publisher: KafkaPublisher, topic: str) -> None:
+    """The broker hears a moment later of a right that is gone."""
+    while True:
+        await (await publisher.send(topic, encode(inspected(1))))
 
 
 def test_a_role_of_a_user_without_rights_ends_with_one_line(guarded: KafkaSettings, line_yaml: Path) -> None:

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from aiokafka.errors import MessageSizeTooLargeError
 
 from andon.backoff import Backoff
-from andon.errors import RetryableError
+from andon.errors import RetryableError, TooLargeError
 from andon.events import FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.messages import CameraStatus, Frame, Message, RecordRef
 from andon.wire import Outgoing, Record, decode
@@ -132,11 +131,7 @@ async def test_while_the_broker_is_away_it_tries_again_until_it_is_back() -> Non
 
 async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels() -> None:
     def refuses(record: Outgoing) -> Exception | None:
-        if len(record.value) < 500:
-            return None
-        error = RetryableError("too large")
-        error.__cause__ = MessageSizeTooLargeError()
-        return error
+        return None if len(record.value) < 500 else TooLargeError("too large")
 
     rig = Rig(Refusing(refuses))
     rig.put(frame(0), frame(1, size_bytes=600), frame(2))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from andon.errors import RetryableError
+from andon.errors import FatalError, PoisonError, RetryableError, TooLargeError
 from andon.messages import RecordRef
 from andon.wire import Outgoing
 from sinks.channels.channel import SinkBusy
@@ -52,6 +52,26 @@ async def test_an_event_that_the_client_gave_up_is_sent_again() -> None:
     publisher.answers[1].set_result(REF)
     await channel.send(an_item(1))
     assert publisher.given == [an_item(1).event_id] * 2
+
+
+async def test_an_alert_that_is_too_large_for_the_topic_is_given_up() -> None:
+    publisher = SlowPublisher()
+    channel = KafkaAlerts(publisher, "andon.defects", timeout_s=0.01)
+    with pytest.raises(SinkBusy):
+        await channel.send(an_item(1))
+    publisher.answers[0].set_exception(TooLargeError("andon.defects: too large"))
+    with pytest.raises(PoisonError, match="too large"):
+        await channel.send(an_item(1))
+
+
+async def test_a_missing_right_on_the_topic_keeps_the_alert_and_stops_no_other_channel() -> None:
+    publisher = SlowPublisher()
+    channel = KafkaAlerts(publisher, "andon.defects", timeout_s=0.01)
+    with pytest.raises(SinkBusy):
+        await channel.send(an_item(1))
+    publisher.answers[0].set_exception(FatalError("andon.defects: give the user the ACL Write"))
+    with pytest.raises(SinkBusy, match="the ACL Write"):
+        await channel.send(an_item(1))
 
 
 async def test_what_was_handed_over_and_never_asked_for_again_is_forgotten() -> None:
