@@ -15,9 +15,9 @@ from andon import redis as andon_redis
 from andon.alerts import DefectAlerts, DefectFilter
 from andon.clock import SystemClock
 from andon.errors import ConfigError, FatalError
-from andon.events import SinkFailed, SinkWrote
+from andon.events import SinkRefused, SinkWrote
 from andon.settings import RedisSettings
-from sinks.channels.channel import SinkBusy
+from sinks.channels.channel import SinkBroken
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.judgement.snapshot import snapshot
@@ -92,7 +92,7 @@ async def refusals(url: str) -> list[str]:
 
 async def _of_alerts(url: str) -> str:
     client = andon_redis.client(url, 5.0)
-    with pytest.raises(SinkBusy) as told:
+    with pytest.raises(SinkBroken) as told:
         await RedisAlerts(client, RedisSettings()).send(an_item(2))
     await client.aclose()
     return str(told.value)
@@ -105,12 +105,12 @@ async def _of_live(url: str) -> str:
     await live.show(0, [snapshot(Steps().take(crossing(range(1))).camera)], ())
     writing = asyncio.create_task(live.run(asyncio.Event()))
     async with asyncio.timeout(QUICK_S):
-        while not told.of(SinkFailed):
+        while not told.of(SinkRefused):
             await asyncio.sleep(0.01)
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     await client.aclose()
-    return told.of(SinkFailed)[0].error
+    return told.of(SinkRefused)[0].error
 
 
 async def _of_client(url: str) -> str:
