@@ -1,8 +1,15 @@
 """How long to wait before the next attempt at something that is away: longer each time, bounded, not in step."""
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from andon.errors import RetryableError
+from andon.events import Emit, Retrying
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +25,24 @@ class Backoff:
         """The wait after failure number `attempt`, counted from 1."""
         ceiling_s = min(self.first_s * 2.0 ** min(attempt - 1, 60), self.most_s)
         return ceiling_s * (0.5 + 0.5 * self.draw())
+
+
+@dataclass(frozen=True, slots=True)
+class Retrier:
+    """Repeats what can be retried, for ever: what is away comes back, and nothing is lost meanwhile."""
+
+    emit: Emit
+    backoff: Backoff
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+    async def insist(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Await `call()` until it raises no RetryableError; `what` names it in the events."""
+        attempt = 0
+        while True:
+            try:
+                return await call()
+            except RetryableError as error:
+                attempt += 1
+                delay_s = self.backoff.delay_s(attempt)
+                self.emit(Retrying(what, str(error), attempt, delay_s))
+                await self.pause(delay_s)

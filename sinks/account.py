@@ -1,8 +1,9 @@
 """The Step of the sinks: inspections -> states, events, outbox and offset, one SQL transaction a batch.
 
-A partition's state is read from the store when the group assigns it, and reading resumes at the offset that is stored
-with it; what is committed to Kafka only shows the lag. A batch that the store refuses had been accounted for by another
-owner: the state is read anew, and what that owner has done is skipped.
+A partition's state is read from the store when the group assigns it, and lives in an object that goes with the
+assignment. Reading resumes at the offset that is stored with the state; Kafka's own committed offset only shows the
+lag. A batch that the store refuses was accounted for by another owner: the state is read again, and the records that
+this owner has done are skipped. One task stores the batches of all partitions; no other code writes.
 """
 
 import asyncio
@@ -10,26 +11,24 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from andon.backoff import Backoff
+from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
-from andon.errors import FatalError, RetryableError
-from andon.events import BatchAccounted, DefectChanged, Emit, EpochOpened, PartJudged, Retrying, WriteRefused
+from andon.errors import FatalError
+from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, WriteRefused
+from andon.stream.lanes import began_anew
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
-from sinks.epoch import Anew, another_log
 from sinks.judgement.rules import Policy
-from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import CameraAccount
-from sinks.log_ends import Ends, LogEnds
 from sinks.store.store import Store
-from sinks.store.stored import Opening, Position
+from sinks.store.stored import StoredPartition
+from sinks.takeover import LogEnds, Takeover
 
-T = TypeVar("T")
 KEPT_SESSIONS = 4
 """Ledgers of past sessions that stay in memory, for records that are delivered again; others are read when needed."""
 
@@ -68,205 +67,188 @@ class AccountRules:
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
-@dataclass(slots=True, eq=False)
-class Lane:
-    """One partition that is ours."""
-
-    partition: Partition
-    position: Position
-    cameras: dict[str, CameraAccount]
-    waiting: deque[Delivery] = field(default_factory=deque)
-    read: int = 0
-    """The offset after the last record that was handed over."""
-
-
 class Account:
-    """Accounts for the partitions that a stage gives it. Event loop only; `run` must be under way."""
+    """The step of the sinks. Event loop only; `run` must be under way."""
 
     def __init__(
         self, store: Store, ends: LogEnds, outlets: Outlets, rules: AccountRules, clock: Clock, emit: Emit
     ) -> None:
         self._store = store
-        self._ends = ends
         self._outlets = outlets
         self._rules = rules
         self._clock = clock
         self._emit = emit
-        self._lanes: dict[Partition, Lane] = {}
+        self._retrier = Retrier(emit, rules.backoff, rules.pause)
+        self._takeover = Takeover(store, ends, rules.log, clock, self._retrier)
+        self._open: list[PartitionAccount] = []
         self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._stop = asyncio.Event()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Store what has gathered, every `batch_s` while there is something, until `stop`; then the stage drains."""
-        self._stop = stop
-        waker = asyncio.create_task(self._wake_at(stop), name="account.stop")
-        try:
-            while not stop.is_set():
-                await self._news.wait()
-                self._news.clear()
+    async def run(self) -> None:
+        """Store what has gathered, every `batch_s` while there is something, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not any(account.draining for account in self._open):
                 await self._rules.pause(self._rules.batch_s)
-                await self._flush(frozenset(self._lanes))
-        finally:
-            waker.cancel()
+            await self._flush([account for account in self._open if account.waiting])
 
-    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        """Read what is known of these, and return where their accounts go on."""
+    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, "PartitionAccount"]:
+        """Read what is known of these; their accounts go on where they stand in the store."""
         if not partitions:
             return {}
-        stored = {item: await self._position(item) for item in sorted(partitions)}
-        # only now: what a zombie accounts for in between must not look like more than the log holds
-        ends = await self._insist("the log's ends", lambda: self._ends.read(partitions))
-        for partition, position in stored.items():
-            await self._judge(partition, position, ends[partition])
-            self._lanes[partition] = await self._load(partition)
+        known = await self._takeover.load(partitions)
+        opened = {item: PartitionAccount(item, known[item], self._news.set, self._discarded) for item in sorted(known)}
+        self._open += opened.values()
         self._own()
-        for partition in partitions:
-            states = self._lanes[partition].cameras.values()
-            await self._outlets.live.show(partition.partition, [snapshot(state) for state in states], ())
-        return {partition: self._lanes[partition].position.next_offset for partition in partitions}
-
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        """Raises FatalError where the log has begun anew under a running consumer: on a restart that is an epoch."""
-        record = deliveries[0].record
-        lane = self._lanes[Partition(record.topic, record.partition)]
-        if record.offset < lane.read:
-            raise FatalError(
-                f"{record.topic}/{record.partition}: offset {record.offset} follows on {lane.read - 1}: the broker came"
-                " back with another log; this process stops, and begins with it when restarted"
-            )
-        due = lane.read or lane.position.next_offset
-        if record.offset > due:
-            raise FatalError(
-                f"{record.topic}/{record.partition}: records {due} to {record.offset - 1} expired before they"
-                " were accounted for; this process stops, and says so in the account when restarted"
-            )
-        lane.read = deliveries[-1].record.offset + 1
-        lane.waiting.extend(deliveries)
-        self._news.set()
-
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        """Store what waits. Unless the process stops, the partitions are another's afterwards."""
         try:
-            while any(self._lanes[partition].waiting for partition in partitions & self._lanes.keys()):
-                await self._flush(partitions)
-        finally:
-            if not self._stop.is_set():  # a stopping process keeps them: what is in the outbox still leaves by it
-                for partition in partitions:
-                    self._lanes.pop(partition, None)
-                self._own()
+            for (_, number), account in opened.items():
+                await self._outlets.live.show(number, [snapshot(camera) for camera in account.cameras.values()], ())
+        except BaseException:
+            for account in opened.values():
+                account.discard()
+            raise
+        return opened
+
+    def _discarded(self, account: "PartitionAccount") -> None:
+        self._open.remove(account)
+        self._own()
 
     def _own(self) -> None:
-        self._outlets.own(frozenset(partition.partition for partition in self._lanes))
+        self._outlets.own(frozenset(account.partition.partition for account in self._open))
 
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._news.set()
-
-    async def _position(self, partition: Partition) -> Position | None:
-        return await self._insist("the store", lambda: self._store.position(partition))
-
-    async def _judge(self, partition: Partition, position: Position | None, ends: Ends) -> None:
-        """Open an epoch where the log is not the one that the account stands in, or has moved on without it.
-
-        If another sink moves the account meanwhile, nothing is opened, and what it has left is judged anew.
-        """
-        while (anew := another_log(position, self._rules.log, ends)) is not None:
-            await self._begin(partition, anew, position)
-            before, position = position, await self._position(partition)
-            if position == anew.position:
-                if before is not None:
-                    self._emit(EpochOpened(partition.topic, partition.partition, position.epoch, anew.detail))
-                return
-            ends = (await self._insist("the log's ends", lambda: self._ends.read([partition])))[partition]
-
-    async def _begin(self, partition: Partition, anew: Anew, stood: Position | None) -> None:
-        """Open an epoch, unless it is another's by now. What the sessions still had in the log is lost with it."""
-        cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
-        for state in cameras.values():
-            (expire if anew.expired else lose_log)(state)
-        opening = Opening(self._clock.now(), anew.detail, tuple(cameras.values()), stood)
-        await self._insist("the store", lambda: self._store.begin(partition, anew.position, opening))
-
-    async def _load(self, partition: Partition) -> Lane:
-        # the position first: what a zombie writes in between then gets our next batch refused, and is not overwritten
-        position = await self._position(partition)
-        cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
-        assert position is not None, "an epoch is opened before anything is loaded"
-        return Lane(partition, position, cameras)
-
-    async def _flush(self, partitions: frozenset[Partition]) -> None:
-        """One batch of each of these partitions that has something."""
-        async with self._turn:
-            begun_s = self._clock.monotonic()
-            lanes = [self._lanes[item] for item in sorted(partitions & self._lanes.keys()) if self._lanes[item].waiting]
-            works = [await self._gather(lane) for lane in lanes]
-            refused = await self._insist("the store", lambda: self._store.write([work.batch for work in works]))
-            for lane, work in zip(lanes, works, strict=True):
-                if self._lanes.get(lane.partition) is not lane:
-                    continue  # taken away meanwhile: whoever has it goes on from what is stored
-                if lane.partition in refused:
-                    await self._reload(lane)
+    async def _flush(self, accounts: "Sequence[PartitionAccount]") -> None:
+        """Store one batch of each of these."""
+        begun_s = self._clock.monotonic()
+        try:
+            works = [(account, await self._step(account)) for account in accounts]
+            refused = await self._retrier.insist("the store", lambda: self._write(works))
+            for account, work in works:
+                if account.discarded:
+                    continue  # taken away meanwhile: its next owner goes on from what is stored
+                if account.partition in refused:
+                    await self._reload(account)
                 else:
-                    await self._stored(lane, work, self._clock.monotonic() - begun_s)
-            if any(lane.waiting for lane in lanes):
-                self._news.set()
+                    await self._stored(account, work, self._clock.monotonic() - begun_s)
+        except BaseException:  # their states are stepped, and perhaps stored: nobody may go on from them
+            for account in accounts:
+                account.discard()
+            raise
+        if any(account.waiting for account in self._open):
+            self._news.set()
 
-    async def _gather(self, lane: Lane) -> Work:
-        deliveries = list(islice(lane.waiting, self._rules.batch_records))
-        work = gather(lane.partition, lane.position, deliveries, self._clock.now(), self._emit)
-        missing = work.unknown_sessions(lane.cameras)
+    async def _step(self, account: "PartitionAccount") -> Work:
+        deliveries = list(islice(account.waiting, self._rules.batch_records))
+        work = gather(account.partition, account.position, deliveries, self._clock.now(), self._emit)
+        number = account.partition.partition
+        missing = [(number, camera_id, session) for camera_id, session in work.unknown_sessions(account.cameras)]
         if missing:
-            number = lane.partition.partition
-            found = await self._insist("the store", lambda: self._store.ledgers(number, missing))
-            for (camera_id, session), ledger in found.items():
-                lane.cameras[camera_id].sessions[session] = ledger
-        work.step(lane.cameras, self._rules.policy, self._rules.alerts)
+            found = await self._retrier.insist("the store", lambda: self._store.ledgers(missing))
+            for (_, camera_id, session), ledger in found.items():
+                account.cameras[camera_id].sessions[session] = ledger
+        work.step(account.cameras, self._rules.policy, self._rules.alerts)
         return work
 
-    async def _stored(self, lane: Lane, work: Work, seconds: float) -> None:
-        lane.position = work.after
-        for delivery in work.deliveries:
-            lane.waiting.popleft()
-            delivery.done()
-        for state in work.touched:
-            _forget_old_sessions(state)
-        batch = work.batch
-        self._emit(BatchAccounted(lane.partition.partition, len(work.deliveries), work.redelivered, seconds))
+    async def _write(self, works: "Sequence[tuple[PartitionAccount, Work]]") -> frozenset[Partition]:
+        """One attempt, without the partitions that were taken away since the last one."""
+        return await self._store.write([work.batch for account, work in works if not account.discarded])
+
+    async def _stored(self, account: "PartitionAccount", work: Work, seconds: float) -> None:
+        number, batch = account.partition.partition, work.batch
+        account.advance(work)
+        self._emit(BatchAccounted(number, len(work.deliveries), work.redelivered, seconds))
         for event in batch.events:
             changed = DefectChanged(event.camera_id, event.defect_id, event.transition, event.label, event.severity)
             self._emit(changed)
         for verdict in batch.verdicts:
             self._emit(PartJudged(verdict.camera_id, verdict.part_id, verdict.verdict, verdict.reason or ""))
-        snapshots = [snapshot(state) for state in work.touched]
-        await self._outlets.live.show(lane.partition.partition, snapshots, work.inspections)
+        await self._outlets.live.show(number, [snapshot(camera) for camera in work.touched], work.inspections)
         if batch.leaving:
             self._outlets.outbox.wake()
 
-    async def _reload(self, lane: Lane) -> None:
-        """Refused: take what the other owner has stored, and go on behind it if the partition stays ours."""
-        expected = lane.position
-        self._emit(WriteRefused(lane.partition.partition, expected.next_offset))
-        stored = await self._load(lane.partition)
-        if stored.position.epoch != expected.epoch or stored.position.next_offset < expected.next_offset:
+    async def _reload(self, account: "PartitionAccount") -> None:
+        """Refused: take what the other owner has stored, and go on behind it while the partition stays ours."""
+        self._emit(WriteRefused(account.partition.partition, account.position.next_offset))
+        known = await self._takeover.reload([account.partition])
+        if not account.discarded:
+            account.go_on_from(known[account.partition])
+
+
+class PartitionAccount:
+    """The account of one partition from its assignment to its revocation: a PartitionStep."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        known: StoredPartition,
+        wake: Callable[[], None],
+        discarded: Callable[["PartitionAccount"], None],
+    ) -> None:
+        """`wake`: is called when there is something to store, `discarded` once, at the end."""
+        assert known.position is not None, "an epoch is opened before anything is loaded"
+        self.partition = partition
+        self.position = known.position
+        self.cameras = known.cameras
+        self.resume_at = known.position.next_offset
+        self.waiting: deque[Delivery] = deque()
+        self.draining = False
+        self.discarded = False
+        self._due = known.position.next_offset
+        """The offset that the next record should have."""
+        self._read_any = False
+        self._wake = wake
+        self._on_discard = discarded
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        """Raises FatalError where the log has begun anew under a running consumer: on a restart that is an epoch."""
+        record = deliveries[0].record
+        if self._read_any and record.offset < self._due:
+            raise FatalError(began_anew(record, self._due - 1))
+        if record.offset > self._due:
             raise FatalError(
-                f"{lane.partition.topic}/{lane.partition.partition}: the store stands at offset"
-                f" {stored.position.next_offset} of epoch {stored.position.epoch}, this process was at"
+                f"{record.topic}/{record.partition}: records {self._due} to {record.offset - 1} expired before they"
+                " were accounted for; this process stops, and says so in the account when restarted"
+            )
+        self._read_any = True
+        self._due = deliveries[-1].record.offset + 1
+        self.waiting.extend(deliveries)
+        self._settled.clear()
+        self._wake()
+
+    async def drain(self) -> None:
+        """Return when nothing waits to be stored, or when discarded."""
+        self.draining = True
+        self._wake()
+        await self._settled.wait()
+
+    def discard(self) -> None:
+        if not self.discarded:
+            self.discarded = True
+            self._settled.set()
+            self._on_discard(self)
+
+    def advance(self, work: Work) -> None:
+        """The work is stored."""
+        self.position = work.after
+        for delivery in work.deliveries:
+            self.waiting.popleft()
+            delivery.done()
+        for camera in work.touched:
+            _forget_old_sessions(camera)
+        if not self.waiting:
+            self._settled.set()
+
+    def go_on_from(self, known: StoredPartition) -> None:
+        """Take another owner's state for our own. Raises FatalError where that owner does not stand ahead of us."""
+        expected, stored = self.position, known.position
+        if stored is None or stored.epoch != expected.epoch or stored.next_offset < expected.next_offset:
+            at = f"offset {stored.next_offset} of epoch {stored.epoch}" if stored else "nothing"
+            raise FatalError(
+                f"{self.partition.topic}/{self.partition.partition}: the store stands at {at}, this process was at"
                 f" {expected.next_offset} of epoch {expected.epoch}; it stops, and resumes there when restarted"
             )
-        lane.position, lane.cameras = stored.position, stored.cameras
-
-    async def _insist(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Until it succeeds: what is away comes back, and nothing is lost meanwhile."""
-        attempt = 0
-        while True:
-            try:
-                return await call()
-            except RetryableError as error:
-                attempt += 1
-                delay_s = self._rules.backoff.delay_s(attempt)
-                self._emit(Retrying(what, str(error), attempt, delay_s))
-                await self._rules.pause(delay_s)
+        self.position, self.cameras = stored, known.cameras
 
 
 def _forget_old_sessions(state: CameraAccount) -> None:

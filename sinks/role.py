@@ -1,32 +1,30 @@
 """`andon sink`: one member of the sinks' group. Puts account, outbox and live state together and sees them through."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 
 from andon import redis
-from andon.events import SettingOutdated
 from andon.process.lifecycle import Life
 from andon.settings import Settings
 from andon.stream.clients import consumer, producer, reader, started
+from andon.stream.consumer import KafkaConsumer
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
-from andon.stream.reading import RecordReader
+from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.stage import Limits, Stage
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.batch import EVIDENCE
+from sinks.channels.channel import Channel
 from sinks.channels.evidence import EvidenceChannel
+from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.live import RedisLive
-from sinks.channels.registry import ChannelContext, opened
+from sinks.channels.redis_stream import RedisAlerts
 from sinks.judgement.rules import DefectRules, PartRules, Policy
-from sinks.log_ends import KafkaLogEnds
 from sinks.outbox import Dispatcher
-from sinks.outbox_queue import Outlet
 from sinks.store.store import Store
 
 STAGE = "sinks"
@@ -41,10 +39,9 @@ class Clients:
     """What a sink talks through, all started; closed after everything that uses them."""
 
     store: Store
-    reading: AIOKafkaConsumer
-    """The group's member."""
-    asking: AIOKafkaConsumer
-    """For the log's ends alone."""
+    member: KafkaConsumer
+    """Of the sinks' group."""
+    ends: KafkaLogEnds
     publisher: KafkaPublisher
     frames: RecordReader
     redis: Redis
@@ -56,47 +53,47 @@ async def sink(life: Life) -> None:
     Raises ConfigError or FatalError, one line each, for a store, a topic or a broker that is not as it should be.
     """
     async with _clients(life) as clients:
-        kafka = life.settings.kafka
-        await topic_there(clients.reading, kafka.inspections_topic, kafka, life.emit)
-        for line in life.settings.outdated():
-            life.emit(SettingOutdated(line))
-        async with _outlets(life, clients) as outlets:
-            await _run(life, clients, outlets)
+        evidence = EvidenceChannel(clients.frames, life.settings.sinks.evidence, life.emit)
+        try:
+            await _run(life, clients, [*_alerts(life.settings, clients), evidence])
+        finally:
+            evidence.close()
 
 
-async def _run(life: Life, clients: Clients, outlets: Sequence[Outlet]) -> None:
+async def _run(life: Life, clients: Clients, channels: list[Channel]) -> None:
     settings = life.settings
     live = RedisLive(clients.redis, settings.redis, life.clock, life.emit)
-    dispatcher = Dispatcher(clients.store, outlets, life.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, channels, life.clock, life.emit)
     account = Account(
         clients.store,
-        KafkaLogEnds(clients.asking),
+        clients.ends,
         Outlets(live, dispatcher),
         rules_of(settings),
         life.clock,
         life.emit,
     )
     limits = Limits(settings.sinks.max_in_flight, MAX_IN_FLIGHT_BYTES)
-    stage = Stage(STAGE, clients.reading, account, limits, life.clock, life.emit)
-    watch_stage(life.metrics, stage, clients.reading, life.clock)
+    stage = Stage(STAGE, clients.member, account, limits, life.clock, life.emit)
+    watch_stage(life.metrics, stage, clients.member, life.clock)
     life.metrics.watch("andon_sinks_outbox_depth_records", dispatcher.depths)
     life.metrics.watch("andon_sinks_outbox_age_seconds", dispatcher.ages)
     accounted = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(account.run(life.stop), name="sink.account")
+        accounting = tasks.create_task(account.run(), name="sink.account")
         tasks.create_task(dispatcher.run(accounted), name="sink.outbox")
         tasks.create_task(live.run(accounted), name="sink.live")
         ready = tasks.create_task(_ready(life, stage), name="sink.ready")
         await stage.run([settings.kafka.inspections_topic], life.stop)
         accounted.set()
-        ready.cancel()
+        for helper in (accounting, ready):
+            helper.cancel()
 
 
 def rules_of(settings: Settings) -> AccountRules:
     """What the settings say of the account."""
     return AccountRules(
         policy=policy_of(settings),
-        alerts=tuple(settings.sinks.channels),
+        alerts=tuple(settings.sinks.alerts),
         log=settings.kafka.epoch,
         batch_s=settings.sinks.batch_ms / 1000,
     )
@@ -112,19 +109,12 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(rules, silence_s, PartRules(settings.parts, settings.defects, own))
 
 
-@asynccontextmanager
-async def _outlets(life: Life, clients: Clients) -> AsyncIterator[Sequence[Outlet]]:
-    """Every way out of the outbox. Raises ConfigError for a channel whose type or keys are wrong."""
-    sinks = life.settings.sinks
-    async with AsyncExitStack() as stack:
-        outlets = []
-        for name, given in sinks.channels.items():
-            context = ChannelContext(name, life.settings, clients.redis, clients.publisher, life.clock, life.emit)
-            channel = await stack.enter_async_context(opened(given, context))
-            outlets.append(Outlet(name, channel, given.max_age_s))
-        evidence = EvidenceChannel(clients.frames, sinks.evidence, life.emit)
-        stack.callback(evidence.close)
-        yield [*outlets, Outlet(EVIDENCE, evidence, at_once=1)]
+def _alerts(settings: Settings, clients: Clients) -> list[Channel]:
+    channels: dict[str, Channel] = {
+        "redis": RedisAlerts(clients.redis, settings.redis),
+        "kafka": KafkaAlerts(clients.publisher, settings.kafka.defects_topic),
+    }
+    return [channels[name] for name in settings.sinks.alerts]
 
 
 @asynccontextmanager
@@ -141,7 +131,15 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         reading = await stack.enter_async_context(
             started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
-        yield Clients(store, reading, asking, KafkaPublisher(sending), RecordReader(one_by_one), remote)
+        await topic_there(reading, kafka.inspections_topic, kafka, life.emit)
+        yield Clients(
+            store,
+            KafkaConsumer(reading),
+            KafkaLogEnds(asking),
+            KafkaPublisher(sending),
+            RecordReader(one_by_one),
+            remote,
+        )
 
 
 async def _ready(life: Life, stage: Stage) -> None:

@@ -4,16 +4,14 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
-
-from aiokafka import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError
+from typing import TypeVar
 
 from andon.errors import RetryableError, TooLargeError
 from andon.events import Event
 from andon.messages import RecordRef
+from andon.stream.consumer import NotOwnerError, Owner
 from andon.stream.offsets import Partition
-from andon.wire import Headers, Outgoing, Record
+from andon.wire import Outgoing, Record
 
 T = TypeVar("T", bound=Event)
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -79,91 +77,90 @@ class MemoryLog:
 
     def __init__(self, topic: str, partitions: int) -> None:
         self.topic = topic
-        self.records: dict[Partition, list[Raw]] = {Partition(topic, number): [] for number in range(partitions)}
+        self.records: dict[Partition, list[Record]] = {Partition(topic, number): [] for number in range(partitions)}
         self._committed: dict[str, dict[Partition, int]] = {}
 
     def append(self, partition: int, *values: bytes) -> None:
         log = self.records[Partition(self.topic, partition)]
         for value in values:
-            log.append(Raw(self.topic, partition, len(log), 0, None, value, ()))
+            log.append(Record(self.topic, partition, len(log), 0, None, value, ()))
 
     def committed(self, group: str) -> dict[Partition, int]:
         return self._committed.setdefault(group, {})
 
 
-class Raw(NamedTuple):
-    """What AIOKafkaConsumer hands out."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
 class MemoryConsumer:
-    """What a stage needs of a consumer, over a MemoryLog; `rebalance` plays the group's coordinator."""
+    """A Consumer over a MemoryLog; `rebalance` plays the group's coordinator."""
 
     def __init__(self, log: MemoryLog, group: str) -> None:
         self._log = log
         self._group = group
-        self._positions: dict[Partition, int] = {}
-        self._listener: ConsumerRebalanceListener | None = None
+        self._positions: dict[Partition, int | None] = {}
+        """None: held until it is read from."""
+        self._owner: Owner | None = None
         self._joined = False
         self.zombie = False
+        self.away = 0
+        """How many questions the broker will not answer."""
         self.expired = 0
         """Retention has taken what lies before this offset, of every partition."""
 
-    def subscribe(self, topics: Iterable[str], *, listener: ConsumerRebalanceListener) -> None:
-        self._listener = listener
+    def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
+        self._owner = owner
 
     async def rebalance(self, assigned: frozenset[Partition]) -> None:
-        assert self._listener is not None
-        await self._listener.on_partitions_revoked(frozenset(self._positions))
-        committed = self._log.committed(self._group)
-        self._positions = {partition: committed.get(partition, 0) for partition in assigned}
-        await self._listener.on_partitions_assigned(assigned)
+        assert self._owner is not None
+        await self._owner.give_up(frozenset(self._positions))
+        self._positions = dict.fromkeys(assigned)
+        await self._owner.take_over(assigned)
 
-    async def getmany(
-        self, *partitions: Partition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> Mapping[Partition, Sequence[Raw]]:
+    def read_from(self, partition: Partition, offset: int) -> None:
+        assert partition in self._positions, "Partition is not assigned"  # as the real client does
+        self._positions[partition] = offset
+
+    async def poll(
+        self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Partition, Sequence[Record]]:
         await asyncio.sleep(0)
         if not self._joined:
             self._joined = True
             await self.rebalance(frozenset(self._log.records))
         room = sys.maxsize if max_records is None else max_records
-        taken: dict[Partition, Sequence[Raw]] = {}
-        for partition in partitions or tuple(self._positions):
+        taken: dict[Partition, Sequence[Record]] = {}
+        for partition in partitions:
             found = self._take(partition, room)
             room -= len(found)
             if found:
                 taken[partition] = found
         return taken
 
-    def _take(self, partition: Partition, room: int) -> Sequence[Raw]:
-        if partition not in self._positions:
+    def _take(self, partition: Partition, room: int) -> Sequence[Record]:
+        position = self._positions.get(partition)
+        if position is None:
             return ()
-        position = max(self._positions[partition], self.expired)
-        found = self._log.records[partition][position : position + room]
-        self._positions[partition] = position + len(found)
+        first = max(position, self.expired)
+        found = self._log.records[partition][first : first + room]
+        self._positions[partition] = first + len(found)
         return found
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         if self.zombie:
-            raise CommitFailedError
+            raise NotOwnerError("the group has moved on")
         self._log.committed(self._group).update(offsets)
 
-    def seek(self, partition: Partition, offset: int) -> None:
-        self._positions[partition] = offset
-
     def highwater(self, partition: Partition) -> int | None:
-        assert partition in self._positions, "Partition is not assigned"  # as the real client does
-        return len(self._log.records[partition])
+        return len(self._log.records[partition]) if partition in self._positions else None
+
+    async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        self._answer()
+        committed = self._log.committed(self._group)
+        return {item: committed[item] for item in partitions if item in committed}
 
     async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        self._answer()
         return dict.fromkeys(partitions, self.expired)
 
-    async def committed(self, partition: Partition) -> int | None:
-        return self._log.committed(self._group).get(partition)
+    def _answer(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise RetryableError("the broker is away")

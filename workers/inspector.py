@@ -1,7 +1,7 @@
 """A frame's way through a worker: decode, batch, detect, publish, done. Reads top to bottom as the frame travels."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.clock import Clock
@@ -28,7 +28,7 @@ from workers.decoder_pool import Decoding, Timed
 from workers.detector import ModelInfo
 from workers.gaps import Gaps
 from workers.inference import Detecting, Seen
-from workers.publisher import OrderedPublishing, Result, Spawn
+from workers.publisher import OrderedPublisher, Outlet, Result
 from workers.quarantine import QuarantineLimit, quarantined
 from workers.to_inspection import detections as detected
 
@@ -50,9 +50,8 @@ class Bench:
 
     decoding: Decoding
     detecting: Detecting
-    publishing: OrderedPublishing
+    outlet: Outlet
     limit: QuarantineLimit
-    spawn: Spawn
 
 
 class Inspector:
@@ -65,25 +64,11 @@ class Inspector:
         self._clock = clock
         self._emit = emit
         self._ahead = asyncio.Semaphore(route.decode_ahead)
-        self._gaps = Gaps()
 
-    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        self._gaps.forget(partitions)
-        return {}  # the group's committed offsets are right: an inspection comes before its commit
+    async def open(self, partitions: Iterable[Partition]) -> Mapping[Partition, "PartitionInspection"]:
+        return {partition: PartitionInspection(self, self._bench.outlet, partition) for partition in partitions}
 
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            record = delivery.record
-            gap = self._gaps.before(delivery)
-            task = self._bench.spawn(
-                self._inspect_after(gap, delivery), f"worker.inspect.{record.partition}.{record.offset}"
-            )
-            self._bench.publishing.add(Partition(record.topic, record.partition), task)
-
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        await self._bench.publishing.drain(partitions)
-
-    async def _inspect_after(self, gap: range, delivery: Delivery) -> Result:
+    async def inspect(self, gap: range, delivery: Delivery) -> Result:
         """What comes of one record; before it, where records of its camera may have expired, that they did."""
         result = await self._inspect(delivery)
         if not gap:
@@ -211,6 +196,30 @@ class Inspector:
             health=frame.health,
             part_id=frame.part_id,
         )
+
+
+class PartitionInspection:
+    """The inspector's step on one partition: inspects its records side by side, and publishes in their order."""
+
+    def __init__(self, inspector: Inspector, outlet: Outlet, partition: Partition) -> None:
+        self.resume_at: int | None = None
+        """The group's committed offset is right: an inspection comes before its commit."""
+        self._inspector = inspector
+        self._spawn = outlet.spawn
+        self._publisher = OrderedPublisher(outlet, f"worker.publish.{partition.partition}")
+        self._gaps = Gaps()
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            gap, record = self._gaps.before(delivery), delivery.record
+            inspecting = self._inspector.inspect(gap, delivery)
+            self._publisher.add(self._spawn(inspecting, f"worker.inspect.{record.partition}.{record.offset}"))
+
+    async def drain(self) -> None:
+        await self._publisher.drain()
+
+    def discard(self) -> None:
+        self._publisher.discard()
 
 
 @dataclass(frozen=True, slots=True)

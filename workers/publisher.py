@@ -14,7 +14,6 @@ from andon.backoff import Backoff
 from andon.errors import RetryableError
 from andon.events import Emit, Retrying
 from andon.messages import RecordRef
-from andon.stream.offsets import Partition
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing
 
@@ -36,54 +35,53 @@ Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 """Starts a named task that is guarded by somebody: its failure ends the process."""
 
 
-@dataclass(slots=True, eq=False)
-class _Lane:
-    waiting: deque[asyncio.Task[Result]] = field(default_factory=deque)
-    publishing: asyncio.Task[None] | None = None
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where results go, and who runs what publishes them."""
+
+    publisher: Publisher
+    spawn: Spawn
+    emit: Emit
+    backoff: Backoff = field(default_factory=lambda: Backoff(most_s=5.0))
 
 
-class OrderedPublishing:
-    """A lane for each partition. Event loop only."""
+class OrderedPublisher:
+    """Publishes the results of one partition. Event loop only."""
 
-    def __init__(self, publisher: Publisher, spawn: Spawn, emit: Emit, backoff: Backoff | None = None) -> None:
-        self._publisher = publisher
-        self._spawn = spawn
-        self._emit = emit
-        self._backoff = backoff or Backoff(most_s=5.0)
-        self._lanes: dict[Partition, _Lane] = {}
+    def __init__(self, outlet: Outlet, name: str) -> None:
+        """`name`: of the task that publishes."""
+        self._outlet = outlet
+        self._name = name
+        self._waiting: deque[asyncio.Task[Result]] = deque()
+        self._publishing: asyncio.Task[None] | None = None
 
-    def add(self, partition: Partition, result: asyncio.Task[Result]) -> None:
-        """`result` is published after all that were added to its partition before."""
-        lane = self._lanes.setdefault(partition, _Lane())
-        lane.waiting.append(result)
-        if lane.publishing is None:
-            name = f"worker.publish.{partition.partition}"
-            lane.publishing = self._spawn(self._publish(partition, lane), name)
+    def add(self, result: asyncio.Task[Result]) -> None:
+        """`result` is published after all that were added before."""
+        self._waiting.append(result)
+        if self._publishing is None:
+            self._publishing = self._outlet.spawn(self._publish(), self._name)
 
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        """Return when nothing of these waits any more; cancelled, forget what does."""
-        lanes = [self._lanes[partition] for partition in partitions if partition in self._lanes]
-        publishing = [lane.publishing for lane in lanes if lane.publishing is not None]
-        if not publishing:
-            return
-        try:
-            await asyncio.wait(publishing)
-        except asyncio.CancelledError:
-            for partition in partitions:
-                self._forget(partition)
-            raise
+    async def drain(self) -> None:
+        """Return when nothing waits any more."""
+        if self._publishing is not None:
+            await asyncio.wait({self._publishing})
 
-    async def _publish(self, partition: Partition, lane: _Lane) -> None:
-        while lane.waiting:
-            group = [await lane.waiting[0]]
-            lane.waiting.popleft()
-            while lane.waiting and lane.waiting[0].done() and len(group) < MAX_GROUP:
-                group.append(lane.waiting.popleft().result())
+    def discard(self) -> None:
+        """Publish nothing more, and let nothing more become ready."""
+        for task in (self._publishing, *self._waiting):
+            if task is not None:
+                task.cancel()
+
+    async def _publish(self) -> None:
+        while self._waiting:
+            group = [await self._waiting[0]]
+            self._waiting.popleft()
+            while self._waiting and self._waiting[0].done() and len(group) < MAX_GROUP:
+                group.append(self._waiting.popleft().result())
             await self._deliver([send for result in group for send in result.sends])
             for result in group:
                 result.settled()
-        if self._lanes.get(partition) is lane:
-            del self._lanes[partition]
+        self._publishing = None
 
     async def _deliver(self, sends: Sequence[tuple[str, Outgoing]]) -> None:
         """All of them, again from the first that failed: a repeat is recognised by its id, a gap would be a loss."""
@@ -93,8 +91,8 @@ class OrderedPublishing:
             done += acknowledged
             if failure is not None:
                 attempt += 1
-                delay_s = self._backoff.delay_s(attempt)
-                self._emit(Retrying("publish inspections", str(failure), attempt, delay_s))
+                delay_s = self._outlet.backoff.delay_s(attempt)
+                self._outlet.emit(Retrying("publish inspections", str(failure), attempt, delay_s))
                 await asyncio.sleep(delay_s)
 
     async def _send(self, sends: Sequence[tuple[str, Outgoing]]) -> tuple[int, RetryableError | None]:
@@ -103,7 +101,7 @@ class OrderedPublishing:
         refused: RetryableError | None = None
         try:
             for topic, record in sends:
-                sent.append(await self._publisher.send(topic, record))
+                sent.append(await self._outlet.publisher.send(topic, record))
         except RetryableError as error:
             refused = error
         first: tuple[int, RetryableError] | None = None
@@ -113,11 +111,3 @@ class OrderedPublishing:
             except RetryableError as error:
                 first = first or (index, error)
         return first or (len(sent), refused)
-
-    def _forget(self, partition: Partition) -> None:
-        lane = self._lanes.pop(partition, None)
-        if lane is None:
-            return
-        for task in (lane.publishing, *lane.waiting):
-            if task is not None:
-                task.cancel()

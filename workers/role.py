@@ -11,6 +11,7 @@ from andon.events import ModelLoaded
 from andon.process.lifecycle import Life
 from andon.settings import PoolSettings, Settings
 from andon.stream.clients import consumer, producer, started
+from andon.stream.consumer import KafkaConsumer
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.stage import Limits, Stage
@@ -22,7 +23,7 @@ from workers.detector import Detector
 from workers.inference import Detecting, detector_threads
 from workers.inspector import Bench, Inspector, Route
 from workers.model.classes import require_classes
-from workers.publisher import OrderedPublishing
+from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.choice import load
 
@@ -99,14 +100,14 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
         bench = Bench(
             decoding,
             detecting,
-            OrderedPublishing(KafkaPublisher(sending), spawn, life.emit),
+            Outlet(KafkaPublisher(sending), spawn, life.emit),
             QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
-            spawn,
         )
         inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
-        stage = Stage(STAGE, reading, inspector, limits, life.clock, life.emit)
-        watch_stage(life.metrics, stage, reading, life.clock)
+        member = KafkaConsumer(reading)
+        stage = Stage(STAGE, member, inspector, limits, life.clock, life.emit)
+        watch_stage(life.metrics, stage, member, life.clock)
         helpers = [spawn(detecting.run(), "worker.detect"), spawn(_ready(life, stage), "worker.ready")]
         await stage.run([topic], life.stop)
         for helper in helpers:

@@ -24,7 +24,6 @@ from andon.events.process import (
     ProcessStopped,
     ProcessStopping,
     Retrying,
-    SettingOutdated,
 )
 from andon.events.sinks import (
     AlertSent,
@@ -35,7 +34,6 @@ from andon.events.sinks import (
     OutboxGivenUp,
     PartJudged,
     SinkFailed,
-    SinkRefused,
     SinkWrote,
     WriteRefused,
 )
@@ -91,9 +89,7 @@ __all__ = [
     "RecordsExpired",
     "RecordsReceived",
     "Retrying",
-    "SettingOutdated",
     "SinkFailed",
-    "SinkRefused",
     "SinkWrote",
     "SpoolDamaged",
     "SpoolDrained",

@@ -80,17 +80,6 @@ class SinkFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SinkRefused(Event):
-    """The outside refuses every write until a person mends what `error` names. The items wait meanwhile."""
-
-    name: ClassVar[str] = "sink.refused"
-    level: ClassVar[Level] = "error"
-    sink: str
-    error: str
-    retry_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class AlertSent(Event):
     name: ClassVar[str] = "alert.sent"
     channel: str
@@ -101,15 +90,13 @@ class AlertSent(Event):
 
 @dataclass(frozen=True, slots=True)
 class OutboxGivenUp(Event):
-    """Events that leave no more: a channel can never send them, they are too old for it, or it is switched off."""
+    """An event that its channel can never send. It is given up so that it does not block the events behind it."""
 
     name: ClassVar[str] = "outbox.given_up"
     level: ClassVar[Level] = "error"
     channel: str
     event_id: str
-    """Empty where `count` events are given up at once."""
     error: str
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

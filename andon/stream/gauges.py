@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.process.metrics import Metrics, Reading
+from andon.stream.consumer import Consumer
 from andon.stream.offsets import Partition
 from andon.stream.stage import Stage
-from andon.stream.step import Consumer
 
 WINDOW_S = 30.0
 """Over which service and arrival are compared: some scrapes, and a burst does not look like the end of the world."""
@@ -65,26 +65,19 @@ class StageGauges:
     def _lags(self) -> dict[Partition, int]:
         lags = {}
         for partition, lane in dict(self._stage.lanes).items():
-            end = self._highwater(partition)
-            if end is not None and lane.position is not None:
+            end = self._consumer.highwater(partition)
+            if end is not None:
                 lags[partition] = max(0, end - lane.position)
         return lags
 
     def _sample(self) -> _Sample:
         done, arrived = {}, {}
         for partition, lane in dict(self._stage.lanes).items():
-            end = self._highwater(partition)
-            if end is not None and lane.position is not None:
+            end = self._consumer.highwater(partition)
+            if end is not None:
                 done[partition] = lane.position - lane.offsets.in_flight
                 arrived[partition] = end
         return _Sample(self._clock.monotonic(), done, arrived)
-
-    def _highwater(self, partition: Partition) -> int | None:
-        """The end of the partition as of the last fetch."""
-        try:
-            return self._consumer.highwater(partition)
-        except Exception:  # the client asserts that it owns the partition, which a rebalance changes under this thread
-            return None
 
 
 def watch_stage(metrics: Metrics, stage: Stage, consumer: Consumer, clock: Clock) -> None:

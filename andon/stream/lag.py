@@ -9,12 +9,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.clock import Clock, SystemClock
-from andon.errors import ConfigError, FatalError
+from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import silent
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
 from andon.stream.clients import admin, reader, started
-from andon.stream.reading import RecordReader, end_of
+from andon.stream.offsets import Partition
+from andon.stream.reading import RecordReader, ends_of
 from andon.stream.topics import partitions_of
 
 COORDINATOR_S = 0.1
@@ -59,7 +60,7 @@ async def group_lag(
             return await _lags(client, partitions, committed, lambda: now().timestamp())
     except ConfigError:
         raise
-    except (FatalError, KafkaError, TimeoutError):
+    except (FatalError, RetryableError, KafkaError, TimeoutError):
         return None
 
 
@@ -84,15 +85,15 @@ async def _lags(
     committed: dict[TopicPartition, int],
     now_s: Callable[[], float],
 ) -> list[PartitionLag]:
-    first = await client.beginning_offsets(partitions)
-    end = {item: await end_of(client, item, first[item]) for item in partitions}
+    ends = await ends_of(client, [Partition(*item) for item in partitions])
     records = RecordReader(client)
     lags = []
     for item in partitions:
-        offset = max(first[item], committed.get(item, 0))
-        captured_s = await _captured_s(records, item, offset) if offset < end[item] else None
+        first, end = ends[Partition(*item)]
+        offset = max(first, committed.get(item, 0))
+        captured_s = await _captured_s(records, item, offset) if offset < end else None
         seconds = 0.0 if captured_s is None else max(0.0, now_s() - captured_s)
-        lags.append(PartitionLag(item.topic, item.partition, offset, end[item], seconds))
+        lags.append(PartitionLag(item.topic, item.partition, offset, end, seconds))
     return lags
 
 

@@ -1,28 +1,37 @@
-"""What a stage holds of each assigned partition, and how much more it may take: bounded in all and fair. Pure."""
+"""A stage's open partitions, and how many more records it may take: bounded in all, and fair. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from andon.errors import FatalError
 from andon.stream.offsets import OffsetTracker, Partition
+from andon.stream.step import PartitionStep
 from andon.wire import Record
+
+DECAY = 16
+"""With each record the largest size that a lane remembers shrinks by one part in 16: after 50 records to a 25th."""
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One assigned partition's share of a stage."""
+    """One open partition's share of a stage."""
 
     partition: Partition
-    offsets: OffsetTracker = field(default_factory=OffsetTracker)
+    step: PartitionStep
+    position: int
+    """The next offset to read."""
+    offsets: OffsetTracker = field(init=False)
     size_bytes: int = 0
     largest_bytes: int = 0
-    """The largest record so far: how many more fit into the bound is reckoned by it."""
+    """The largest of the latest records. It says how many more fit into the bound."""
     committed: int | None = None
-    position: int | None = None
-    """The next offset to read, or None where that is not known before the first record."""
     last_timestamp_ms: int | None = None
-    """Of the record read last: what the lag in seconds is counted from."""
+    """Timestamp of the record read last: the lag in seconds is counted from it."""
     held_since: float | None = None
     revoked: bool = False
+
+    def __post_init__(self) -> None:
+        self.offsets = OffsetTracker(self.position)
 
 
 class Lanes:
@@ -39,31 +48,32 @@ class Lanes:
     def by_partition(self) -> Mapping[Partition, Lane]:
         return self._lanes
 
-    def open(self, partitions: Iterable[Partition], positions: Mapping[Partition, int | None] | None = None) -> None:
-        """Begin a lane for each of these, at the offset where it is read from, if that is known.
+    def open(self, partition: Partition, step: PartitionStep, position: int) -> Lane:
+        """Begin a lane at the offset from which the partition is read.
 
-        That is to be committed even if no record follows: who did the last ones may have died before it committed
-        them, and a group that has committed nothing looks like one that was never there.
+        That offset is to be committed even if no record follows: the last owner may have died before it committed
+        its last records, and a group that has committed nothing looks like one that never existed.
         """
-        for item in partitions:
-            position = positions.get(item) if positions is not None else None
-            self._lanes[item] = Lane(item, OffsetTracker(position), position=position)
+        lane = self._lanes[partition] = Lane(partition, step, position)
+        return lane
 
-    def close(self, partition: Partition) -> int:
-        """Forget a lane; what it has in flight is abandoned. Returns how many records that are."""
-        lane = self._lanes.pop(partition, None)
-        if lane is None:
-            return 0
+    def close(self, lane: Lane) -> int:
+        """Forget a lane and abandon what it has in flight. Returns how many records that are."""
+        del self._lanes[lane.partition]
         lane.revoked = True
         self.in_flight -= lane.offsets.in_flight
         self._size_bytes -= lane.size_bytes
         return lane.offsets.in_flight
 
     def take(self, lane: Lane, record: Record) -> None:
+        """Raises FatalError where the log has begun anew under records in flight."""
+        last = lane.offsets.last_taken
+        if last is not None and record.offset <= last:
+            raise FatalError(began_anew(record, last))
         size_bytes = len(record.value or b"")
         lane.offsets.take(record.offset)
         lane.size_bytes += size_bytes
-        lane.largest_bytes = max(lane.largest_bytes, size_bytes)
+        lane.largest_bytes = max(lane.largest_bytes - lane.largest_bytes // DECAY, size_bytes)
         lane.position = record.offset + 1
         lane.last_timestamp_ms = record.timestamp_ms
         self.in_flight += 1
@@ -99,7 +109,7 @@ class Lanes:
         return max(0, min(spare, fitting, share - lane.offsets.in_flight))
 
     def committable(self) -> dict[Partition, int]:
-        """What is done and has not been committed."""
+        """The offsets of what is done and has not been committed."""
         offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values()}
         return {
             partition: offset
@@ -111,3 +121,11 @@ class Lanes:
         for partition, offset in offsets.items():
             if partition in self._lanes:
                 self._lanes[partition].committed = offset
+
+
+def began_anew(record: Record, last: int) -> str:
+    """The line of a process under which the log began anew; `last` is the offset of the record read before."""
+    return (
+        f"{record.topic}/{record.partition}: offset {record.offset} follows on {last}: the broker came back with"
+        " another log; this process stops, and begins with it when restarted"
+    )

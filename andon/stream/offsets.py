@@ -1,18 +1,23 @@
-"""In-flight offsets -> the highest one that may be committed. Pure: no clock, no I/O."""
+"""Partitions, and in-flight offsets -> the highest one that may be committed. Pure: no clock, no I/O, no client."""
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
 
-    class Partition(NamedTuple):
-        """One partition of a topic. At run time it is the client's own type, which the client insists on."""
+class Partition(NamedTuple):
+    """One partition of a topic. `consumer` alone turns it into the client's type."""
 
-        topic: str
-        partition: int
+    topic: str
+    partition: int
 
-else:
-    from aiokafka import TopicPartition as Partition  # noqa: F401  # the name above
+
+class Ends(NamedTuple):
+    """Where a partition's log begins and ends."""
+
+    first: int
+    """Offset of the oldest record that the log still has."""
+    end: int
+    """Offset that the next record will get."""
 
 
 class OffsetTracker:
@@ -31,6 +36,11 @@ class OffsetTracker:
     @property
     def in_flight(self) -> int:
         return len(self._taken) - len(self._done)
+
+    @property
+    def last_taken(self) -> int | None:
+        """The highest offset of the records in flight, or None without any."""
+        return self._taken[-1] if self._taken else None
 
     @property
     def committable(self) -> int | None:

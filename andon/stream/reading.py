@@ -1,33 +1,62 @@
 """Reads a log apart from every group: a single record back by its reference, and where a partition ends."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
+from andon.errors import RetryableError
 from andon.messages import RecordRef
+from andon.stream.consumer import record_of
+from andon.stream.offsets import Ends, Partition
 from andon.wire import Record
 
 END_S = 5.0
-"""For reading the record at the end of a log."""
+"""Time limit for reading the records at the ends of logs."""
+POLL_MS = 200
 
 
-async def end_of(client: AIOKafkaConsumer, partition: TopicPartition, first: int) -> int:
-    """The offset that the partition's next record will get; `first` is that of its first one.
+async def ends_of(client: AIOKafkaConsumer, partitions: Collection[Partition]) -> dict[Partition, Ends]:
+    """Where the logs of these begin and end, with as many requests for many of them as for one.
 
-    The embedded broker names the last batch's first record instead of its last, so a fetch of that batch is asked.
+    The embedded broker gives the last batch's first offset for its last, so the batch itself is fetched.
     `client` is in no group, and used by nobody else. Raises TimeoutError or KafkaError while the broker is away.
     """
-    told = int((await client.end_offsets([partition]))[partition])
-    if told <= first:
-        return told
-    client.assign([partition])
+    wanted = [TopicPartition(*item) for item in partitions]
+    first, end = await client.beginning_offsets(wanted), await client.end_offsets(wanted)
+    with_records = [item for item in wanted if end[item] > first[item]]
+    if with_records:
+        end |= await _fetched_ends(client, {item: end[item] for item in with_records})
+    return {Partition(*item): Ends(first[item], end[item]) for item in wanted}
+
+
+async def _fetched_ends(client: AIOKafkaConsumer, end: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    client.assign(list(end))
     try:
-        client.seek(partition, told - 1)
+        for item, offset in end.items():
+            client.seek(item, offset - 1)
+        waiting = set(end)
         async with asyncio.timeout(END_S):
-            await client.getone(partition)
-        return max(told, client.highwater(partition) or 0)
+            while waiting:
+                waiting -= (await client.getmany(*waiting, timeout_ms=POLL_MS)).keys()
+        return {item: max(offset, client.highwater(item) or 0) for item, offset in end.items()}
     finally:
         client.unsubscribe()
+
+
+class KafkaLogEnds:
+    """Asks for the ends of logs, through a consumer that is started, in no group, and used by nobody else."""
+
+    def __init__(self, client: AIOKafkaConsumer) -> None:
+        self._client = client
+
+    async def read(self, partitions: Collection[Partition]) -> Mapping[Partition, Ends]:
+        """Raises RetryableError while the broker does not answer."""
+        try:
+            return await ends_of(self._client, partitions)
+        except (KafkaError, TimeoutError) as error:
+            raise RetryableError(f"the log's ends: {type(error).__name__}") from None
 
 
 class RecordReader:
@@ -42,14 +71,20 @@ class RecordReader:
     async def read(self, ref: RecordRef) -> Record | None:
         """The record at `ref`, or None where retention has passed it (or the log is not the one that it was in).
 
-        Raises TimeoutError or KafkaError while the broker is away.
+        Raises RetryableError while the broker is away.
         """
-        partition = TopicPartition(ref.topic, ref.partition)
+        try:
+            return await self._read(ref)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise RetryableError(" ".join(str(error).split()) or type(error).__name__) from error
+
+    async def _read(self, ref: RecordRef) -> Record | None:
+        partition, here = TopicPartition(ref.topic, ref.partition), Partition(ref.topic, ref.partition)
         async with self._turn, asyncio.timeout(self._timeout_s):
             first = (await self._client.beginning_offsets([partition]))[partition]
             end = (await self._client.end_offsets([partition]))[partition]
             if ref.offset >= end:
-                end = await end_of(self._client, partition, first)
+                first, end = (await ends_of(self._client, [here]))[here]
             if not first <= ref.offset < end:
                 return None
             self._client.assign([partition])
@@ -60,4 +95,4 @@ class RecordReader:
                 self._client.unsubscribe()  # it would go on to fetch what follows
         if raw.offset != ref.offset:
             return None
-        return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+        return record_of(raw)

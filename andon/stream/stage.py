@@ -1,20 +1,18 @@
 """A Stage reads a group's partitions, bounds what is in flight, and commits only what is done.
 
 Workers and sinks are both a Stage around a Step. The step knows nothing of Kafka: it takes records, and says when each
-one is durable; the stage commits contiguously behind it. A full stage holds its partitions back and keeps polling, so
-it stays a member of its group however long it waits.
+one is durable; the stage commits contiguously behind it. A full stage holds its partitions back and keeps polling, and
+a step loads a partition while heartbeats go on: so the stage stays a member of its group however long it waits.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from aiokafka import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-
+from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
-from andon.errors import FatalError, RetryableError
+from andon.errors import RetryableError
 from andon.events import (
     CommitRefused,
     Emit,
@@ -27,13 +25,14 @@ from andon.events import (
     RecordsReceived,
     Retrying,
 )
+from andon.stream.consumer import Consumer, NotOwnerError
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
-from andon.stream.step import Consumer, Delivery, Step
+from andon.stream.step import Delivery, PartitionStep, Step
 from andon.wire import Record
 
-NOWHERE = Partition("", -1)
-"""Polling this keeps the membership alive and takes nothing; what was fetched for held partitions stays fetched."""
+T = TypeVar("T")
+BACKOFF = Backoff(first_s=0.2, most_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Limits:
 
 
 class Stage:
-    """Runs a step over the partitions of one consumer group. One instance a process; event loop only."""
+    """Runs a step over the partitions of one consumer group: an Owner. One instance a process; event loop only."""
 
     def __init__(self, name: str, consumer: Consumer, step: Step, limits: Limits, clock: Clock, emit: Emit) -> None:
         self.name = name
@@ -59,10 +58,12 @@ class Stage:
         self._clock = clock
         self._emit = emit
         self._lanes = Lanes(limits.max_in_flight, limits.max_in_flight_bytes)
-        self._failure: BaseException | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failure: Exception | None = None
         self._wake = asyncio.Event()
         self.joined = asyncio.Event()
-        """Set when the group has assigned partitions (perhaps none) for the first time."""
+        """Set when the partitions that the group assigned (perhaps none) are open for the first time."""
 
     @property
     def lanes(self) -> Mapping[Partition, Lane]:
@@ -75,102 +76,160 @@ class Stage:
     async def run(self, topics: Sequence[str], stop: asyncio.Event) -> None:
         """Read until `stop` is set, then finish what is in flight and commit it.
 
-        Raises whatever the step raised while partitions were assigned, and the consumer's own fatal errors.
+        Raises what the step raised while it opened or gave up partitions, and the consumer's fatal errors.
         """
-        self._consumer.subscribe(topics, listener=_Rebalance(self))
+        self._consumer.subscribe(topics, self)
         waker = asyncio.create_task(self._wake_on(stop), name=f"{self.name}.stop")
         committer = asyncio.create_task(self._commit_forever(), name=f"{self.name}.commit")
         try:
             while not stop.is_set():
-                if self._failure is not None:
-                    raise self._failure
+                self._raise_failure()
                 if committer.done():
                     committer.result()
-                await self._poll_or_fail()
-            await self._step.drain(frozenset(self.lanes))
-            await self.commit()
+                await self._poll()
+            await self._finish()
         finally:
+            self._stopping = True
+            await self._stop_loading()
             for task in (waker, committer):
                 task.cancel()
             await asyncio.gather(waker, committer, return_exceptions=True)
 
     async def commit(self) -> None:
-        """Commit what is done and has not been committed; refusals and absent brokers are told, not raised."""
+        """Commit what is done and has not been committed. A group that has moved on and a broker that is away are only
+        reported.
+
+        Raises FatalError where the broker refuses for good.
+        """
         ahead = self._lanes.committable()
         if not ahead:
             return
         try:
             async with asyncio.timeout(self.limits.commit_timeout_s):
                 await self._consumer.commit(ahead)
-        except (CommitFailedError, IllegalStateError) as error:
-            self._emit(CommitRefused(self.name, type(error).__name__))
+        except NotOwnerError as error:
+            self._emit(CommitRefused(self.name, str(error)))
             return
-        except (KafkaError, TimeoutError) as error:
-            self._emit(Retrying("commit", type(error).__name__, 1, self.limits.commit_interval_s))
+        except (RetryableError, TimeoutError) as error:
+            why = str(error) or f"no answer within {self.limits.commit_timeout_s:g} s"
+            self._emit(Retrying("commit", why, 1, self.limits.commit_interval_s))
             return
         self._lanes.committed(ahead)
         self._emit(OffsetsCommitted(self.name, len(ahead)))
 
     async def take_over(self, partitions: frozenset[Partition]) -> None:
-        """The group assigned these; called by the rebalance listener."""
-        try:
-            resume = await self._step.assigned(partitions)
-            positions = {item: await self._position(item, resume) for item in partitions}
-        except Exception as error:  # the client would only log it; it must end the process
-            self._failure = error
-            self._wake.set()
+        """The group assigned these: begin to load them, and return at once."""
+        if not self._stopping:
+            self._loading = asyncio.create_task(self._load(partitions), name=f"{self.name}.load")
+
+    async def give_up(self, partitions: frozenset[Partition]) -> None:
+        """The group takes these away: finish or abandon what they hold, commit, and forget them."""
+        await self._stop_loading()
+        if not partitions:
             return
-        self._lanes.open(partitions, positions)
-        for partition, offset in resume.items():
-            self._consumer.seek(partition, offset)
+        lanes = [self.lanes[partition] for partition in partitions if partition in self.lanes]
+        try:
+            await self._drain_in_time(lanes)
+            await self.commit()
+        except Exception as error:  # the client would only log it
+            self._fail(error)
+        finally:
+            abandoned = sum(self._discard(lane) for lane in lanes)
+        self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
+
+    async def _finish(self) -> None:
+        self._stopping = True
+        await self._stop_loading()
+        await self._drain(list(self.lanes.values()))
+        await self.commit()
+        self._raise_failure()
+
+    async def _drain_in_time(self, lanes: Sequence[Lane]) -> None:
+        """What is left when the time is up is delivered again, to the next owner."""
+        try:
+            async with asyncio.timeout(self.limits.rebalance_drain_s):
+                await self._drain(lanes)
+        except TimeoutError:
+            pass
+
+    async def _drain(self, lanes: Sequence[Lane]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for lane in lanes:
+                tasks.create_task(lane.step.drain(), name=f"{self.name}.drain.{lane.partition.partition}")
+
+    def _discard(self, lane: Lane) -> int:
+        lane.step.discard()
+        return self._lanes.close(lane)
+
+    async def _load(self, partitions: frozenset[Partition]) -> None:
+        try:
+            await self._open(partitions)
+        except Exception as error:  # nobody awaits this task
+            self._fail(error)
+
+    async def _open(self, partitions: frozenset[Partition]) -> None:
+        steps = await self._step.open(partitions)
+        try:
+            positions = await self._positions(steps)
+        except BaseException:
+            for step in steps.values():
+                step.discard()
+            raise
+        for partition, step in steps.items():
+            self._lanes.open(partition, step, positions[partition])
+            self._consumer.read_from(partition, positions[partition])
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
 
-    async def give_up(self, partitions: frozenset[Partition]) -> None:
-        """The group takes these away: finish or abandon what they hold; called by the rebalance listener."""
-        if not partitions:
-            return
-        try:
-            async with asyncio.timeout(self.limits.rebalance_drain_s):
-                await self._step.drain(partitions)
-        except TimeoutError:
-            pass  # what is left is counted below, and delivered again to the next owner
-        except RetryableError as error:
-            self._emit(Retrying(f"{self.name} drain", str(error), 1, error.retry_after_s))
-        await self.commit()
-        abandoned = sum(self._lanes.close(partition) for partition in partitions)
-        self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
-
-    async def _position(self, partition: Partition, resume: Mapping[Partition, int]) -> int | None:
-        """Where reading begins: what is not there then has expired. None: nobody can say.
+    async def _positions(self, steps: Mapping[Partition, PartitionStep]) -> Mapping[Partition, int]:
+        """Where reading begins: records before it that are not there any more have expired.
 
         A group that has committed nothing is new: what expired before it came was not its to read. Where it begins is
-        committed within `commit_interval_s`, so it is not new again when a member dies before it has done anything. One
-        that the broker forgot, or that died before that commit, is: the ledger still tells its frames, as missing.
+        committed within `commit_interval_s`, so that it is not new again when a member dies before it has done
+        anything. A group that the broker forgot, or that died before that commit, is new again: the ledger still
+        counts its frames, as missing.
         """
-        if partition in resume:
-            return resume[partition]
-        try:
-            async with asyncio.timeout(self.limits.commit_timeout_s):
-                committed = await self._consumer.committed(partition)
-                return (
-                    (await self._consumer.beginning_offsets([partition]))[partition] if committed is None else committed
-                )
-        except (KafkaError, TimeoutError):
-            return None
+        positions = {partition: step.resume_at for partition, step in steps.items()}
+        asking = [partition for partition, offset in positions.items() if offset is None]
+        committed = await self._answer(lambda: self._consumer.committed(asking))
+        new = [partition for partition in asking if partition not in committed]
+        first = await self._answer(lambda: self._consumer.beginning_offsets(new))
+        known = {partition: offset for partition, offset in positions.items() if offset is not None}
+        return {**known, **committed, **first}
 
-    async def _poll_or_fail(self) -> None:
-        try:
-            await self._poll()
-        except KafkaError as error:  # what can be retried, the client has retried
-            raise FatalError(f"{self.name} can't read from Kafka: {str(error) or type(error).__name__}") from error
+    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The broker's answer, however long it takes: without it there is nothing to read."""
+
+        async def in_time() -> T:
+            try:
+                async with asyncio.timeout(self.limits.commit_timeout_s):
+                    return await call()
+            except TimeoutError:
+                raise RetryableError(f"no answer within {self.limits.commit_timeout_s:g} s") from None
+
+        return await Retrier(self._emit, BACKOFF).insist(f"{self.name} offsets", in_time)
+
+    async def _stop_loading(self) -> None:
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.cancel()
+            await asyncio.wait({loading})
+
+    def _fail(self, error: Exception) -> None:
+        """End the process with this error: `run` raises it."""
+        self._failure = self._failure or error
+        self._wake.set()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     async def _poll(self) -> None:
         """Take what has been fetched, the emptiest lane first: in a backlog each has its turn."""
         taken = 0
         for lane in self._open_lanes():
-            # a rebalance may have taken it while another one was polled: the client refuses to be asked for it then
+            # a rebalance may have taken it away while another one was polled
             if not lane.revoked and self._may_have_more(lane):
                 taken += await self._take([lane], self._lanes.room(lane))
         if not taken:
@@ -179,13 +238,13 @@ class Stage:
     def _may_have_more(self, lane: Lane) -> bool:
         """A call for what has nothing costs as much as a small record."""
         end = self._consumer.highwater(lane.partition)
-        return end is None or lane.position is None or end > lane.position
+        return end is None or end > lane.position
 
     async def _wait(self) -> None:
         open_lanes = self._open_lanes()
         self._wake.clear()
         if not open_lanes:  # full, or nothing assigned: wait for room, and stay a member
-            await self._consumer.getmany(NOWHERE, timeout_ms=0)
+            await self._consumer.poll([])
             await self._wait_for_wake(self.limits.poll_ms / 1000)
             return
         held = len(open_lanes) < len(self.lanes)
@@ -196,19 +255,18 @@ class Stage:
         if most < 1:
             return 0
         partitions = [lane.partition for lane in lanes]
-        batches = await self._consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=most)
+        batches = await self._consumer.poll(partitions, timeout_ms=timeout_ms, max_records=most)
         return sum(self._submit(self.lanes.get(partition), records) for partition, records in batches.items())
 
-    def _submit(self, lane: Lane | None, records: Sequence[Any]) -> int:
+    def _submit(self, lane: Lane | None, records: Sequence[Record]) -> int:
         if lane is None or not records:
             return 0
         deliveries = [self._delivery(lane, record) for record in records]
         self._emit(RecordsReceived(self.name, len(deliveries), sum(_size(item.record) for item in deliveries)))
-        self._step.submit(deliveries)
+        lane.step.submit(deliveries)
         return len(deliveries)
 
-    def _delivery(self, lane: Lane, raw: Any) -> Delivery:
-        record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+    def _delivery(self, lane: Lane, record: Record) -> Delivery:
         expired = self._expired(lane, record)
         self._lanes.take(lane, record)
 
@@ -223,7 +281,7 @@ class Stage:
 
     def _expired(self, lane: Lane, record: Record) -> range:
         """Neither topic is compacted or written in transactions: a hole in the offsets is what retention took."""
-        if lane.position is None or record.offset <= lane.position:
+        if record.offset <= lane.position:
             return range(0)
         gone = range(lane.position, record.offset)
         self._emit(RecordsExpired(self.name, record.topic, record.partition, gone.start, gone.stop - 1))
@@ -258,23 +316,6 @@ class Stage:
                 await self._wake.wait()
         except TimeoutError:
             pass  # poll again
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """Hands the group's decisions to the stage."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        await self._stage.give_up(_partitions(revoked))
-
-    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        await self._stage.take_over(_partitions(assigned))
-
-
-def _partitions(given: Iterable[Any]) -> frozenset[Partition]:
-    return frozenset(Partition(item.topic, item.partition) for item in given)
 
 
 def _listed(partitions: Iterable[Partition]) -> str:

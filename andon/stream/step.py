@@ -1,10 +1,8 @@
-"""The seams of a stage: what it hands to a step, what a step is, and what it needs of a consumer."""
+"""What a stage runs: a step opens a fresh object for each partition that the group assigns. Pure: no Kafka."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from aiokafka import ConsumerRebalanceListener
+from typing import Protocol
 
 from andon.stream.offsets import Partition
 from andon.wire import Record
@@ -20,31 +18,36 @@ class Delivery:
     """Offsets before the record that the log no longer had when they were to be read."""
 
 
-class Step(Protocol):
-    """What a stage does with records."""
+class PartitionStep(Protocol):
+    """A step's work on one partition, from its assignment to its revocation.
 
-    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        """These are ours now. Returns the offset to resume from, where the step knows better than the group."""
+    It holds everything that the step knows of the partition, and goes with it: the next assignment gets a fresh one.
+    """
+
+    @property
+    def resume_at(self) -> int | None:
+        """The offset to resume from, or None where the group's committed offset is right."""
         ...
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
-        """Take records of one partition, in offset order. Never blocks; the stage bounds how many are in flight."""
+        """Take records, in offset order. Never blocks; the stage bounds how many are in flight."""
         ...
 
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        """Return when nothing of these is under way. Cancelled when there is no more time: then forget them."""
+    async def drain(self) -> None:
+        """Return when nothing is under way, or when discarded. Cancelled where the time is up; `discard` follows."""
+        ...
+
+    def discard(self) -> None:
+        """The partition is gone: begin nothing more for it. What is under way may end, and changes nothing here."""
         ...
 
 
-class Consumer(Protocol):
-    """What a stage needs of AIOKafkaConsumer."""
+class Step(Protocol):
+    """What a stage does with records."""
 
-    def subscribe(self, topics: Iterable[str], *, listener: ConsumerRebalanceListener) -> None: ...
-    async def getmany(
-        self, *partitions: Partition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> Mapping[Any, Sequence[Any]]: ...
-    async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
-    def seek(self, partition: Partition, offset: int) -> None: ...
-    def highwater(self, partition: Partition) -> int | None: ...
-    async def committed(self, partition: Partition) -> int | None: ...
-    async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Any, int]: ...
+    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, PartitionStep]:
+        """Load what is known of these partitions, all together. May take its time: the member's heartbeats go on.
+
+        Cancelled where the group takes the partitions away meanwhile. What it raises ends the process.
+        """
+        ...

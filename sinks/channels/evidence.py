@@ -11,10 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from andon.errors import DecodeError, PoisonError
+from andon.errors import DecodeError, PoisonError, RetryableError
 from andon.events import Emit, EvidenceStored
 from andon.messages import Frame, RecordRef
 from andon.settings import EvidenceSettings
@@ -48,6 +47,10 @@ class EvidenceChannel:
         self._thread = ThreadPoolExecutor(1, "evidence")
         self._under_way: Future[bool] | None = None
 
+    @property
+    def name(self) -> str:
+        return "evidence"
+
     def close(self) -> None:
         """Does not wait for a write that hangs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -70,9 +73,8 @@ class EvidenceChannel:
     async def _read(self, ref: RecordRef) -> Record | None:
         try:
             return await self._reader.read(ref)
-        except (KafkaError, OSError, TimeoutError) as error:
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise SinkBusy(f"the frame {ref.topic}[{ref.partition}]@{ref.offset} can't be read: {why}", 0.0) from None
+        except RetryableError as error:
+            raise SinkBusy(f"the frame {ref.topic}[{ref.partition}]@{ref.offset} can't be read: {error}", 0.0) from None
 
     def _store(self, order: EvidenceOrder, frame: Frame | None) -> bool:
         """On the thread: False where the picture, or the word that it is gone, lies there already."""

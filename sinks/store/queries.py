@@ -1,7 +1,6 @@
 """The SQL behind `store`: each function is, or is part of, one transaction on the store's thread."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,7 +15,7 @@ from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
 from sinks.store import tables
-from sinks.store.stored import Batch, Leaving, Opening, Position, Stored
+from sinks.store.stored import Batch, Leaving, Stored
 
 
 class RefusedError(Exception):
@@ -25,58 +24,6 @@ class RefusedError(Exception):
     def __init__(self, partition: Partition) -> None:
         super().__init__(partition)
         self.partition = partition
-
-
-def position(connection: Connection, partition: Partition) -> Position | None:
-    table = tables.partitions
-    row = connection.execute(
-        select(table.c.epoch, table.c.log, table.c.next_offset).where(
-            table.c.topic == partition.topic, table.c.partition == partition.partition
-        )
-    ).one_or_none()
-    return None if row is None else Position(row.epoch, row.log, row.next_offset)
-
-
-def begin(connection: Connection, partition: Partition, position: Position, opening: Opening) -> None:
-    where = {"topic": partition.topic, "partition": partition.partition}
-    if not _move(connection, where, opening.expected, position):
-        return
-    said = {"opened_at": opening.at, "first_offset": position.next_offset, "detail": opening.detail}
-    add_missing(connection, tables.epochs, [where | {"epoch": position.epoch} | said])
-    _write_states(connection, [(partition.partition, state) for state in opening.states])
-
-
-def _move(connection: Connection, where: Mapping[str, Any], expected: Position | None, position: Position) -> bool:
-    """Whether the partition stood at `expected`, and stands at `position` now."""
-    table, values = tables.partitions, asdict(position)
-    if expected is None:
-        begun = _dialect_insert(connection.dialect.name, table).values({**where, **values}).on_conflict_do_nothing()
-        return connection.execute(begun.returning(table.c.epoch)).one_or_none() is not None
-    stands = [table.c[name] == value for name, value in {**where, **asdict(expected)}.items()]
-    return connection.execute(update(table).where(*stands).values(values)).rowcount == 1
-
-
-def cameras(connection: Connection, partition: int) -> dict[str, CameraAccount]:
-    table = tables.cameras
-    rows = connection.execute(select(table.c.camera_id, table.c.state).where(table.c.partition == partition)).all()
-    states = {row.camera_id: CameraAccount(row.camera_id, from_bytes(row.state)) for row in rows}
-    needed = [(name, session) for name, state in states.items() for session in state.open_sessions]
-    for (name, session), ledger in ledgers(connection, partition, needed).items():
-        states[name].sessions[session] = ledger
-    return states
-
-
-def ledgers(
-    connection: Connection, partition: int, sessions: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], SessionLedger]:
-    table = tables.sessions
-    found = {}
-    for name, session in sessions:
-        here = (table.c.camera_id == name, table.c.session == session, table.c.partition == partition)
-        stored = connection.execute(select(table.c.ledger).where(*here)).scalar_one_or_none()
-        if stored is not None:
-            found[name, session] = SessionLedger.from_bytes(stored)
-    return found
 
 
 def everything(connection: Connection) -> Stored:
@@ -97,7 +44,7 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     """One statement a table for all of them: with many cameras it is the statements that cost."""
     for batch in batches:
         _advance(connection, batch)
-    _write_states(connection, [(batch.partition.partition, state) for batch in batches for state in batch.states])
+    write_states(connection, [(batch.partition.partition, state) for batch in batches for state in batch.states])
     events = [event for batch in batches for event in batch.events]
     spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
     upsert(connection, tables.defects, _latest(events))
@@ -107,7 +54,7 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
 
-def _write_states(connection: Connection, cameras: Sequence[tuple[int, CameraAccount]]) -> None:
+def write_states(connection: Connection, cameras: Sequence[tuple[int, CameraAccount]]) -> None:
     """`cameras`: each with its partition."""
     states = [
         {"camera_id": camera.camera_id, "partition": partition, "state": to_bytes(camera.state)}
@@ -256,22 +203,6 @@ def _depth() -> Select[Any]:
     return counted.where(ours).group_by(table.c.channel)
 
 
-def give_up_others(
-    connection: Connection, channels: frozenset[str], partitions: frozenset[int], before: datetime
-) -> dict[str, int]:
-    table = tables.outbox
-    others = (
-        table.c.channel.not_in(sorted(channels)),
-        table.c.partition.in_(sorted(partitions)),
-        table.c.created_at < before,
-    )
-    counted = select(table.c.channel, func.count(table.c.id).label("items")).where(*others).group_by(table.c.channel)
-    counts = {row.channel: row.items for row in connection.execute(counted)}
-    if counts:
-        connection.execute(delete(table).where(*others))
-    return counts
-
-
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace what stands under their keys."""
     if rows:
@@ -280,7 +211,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 @cache
 def _upserting(dialect: str, table: Table) -> Any:
-    statement = _dialect_insert(dialect, table)
+    statement = dialect_insert(dialect, table)
     keys = [column.name for column in table.primary_key]
     rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=rest)
@@ -294,9 +225,9 @@ def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 @cache
 def _adding(dialect: str, table: Table) -> Any:
-    return _dialect_insert(dialect, table).on_conflict_do_nothing()
+    return dialect_insert(dialect, table).on_conflict_do_nothing()
 
 
-def _dialect_insert(dialect: str, table: Table) -> Any:
+def dialect_insert(dialect: str, table: Table) -> Any:
     """Both dialects' `insert ... on conflict` are written alike."""
     return (postgresql if dialect == "postgresql" else sqlite).insert(table)

@@ -4,16 +4,17 @@ A batch is one transaction, and it holds only if the partition's stored offset i
 a crash leaves all or nothing, and of two sinks that both think a partition theirs, one is refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.state import CameraAccount
 from sinks.outbox_item import OutboxItem
+from sinks.store import loading
 from sinks.store import queries as rows
 from sinks.store.database import Database, opened
-from sinks.store.stored import Batch, Opening, Position, Stored
+from sinks.store.loading import SessionKey
+from sinks.store.stored import Batch, Opening, Position, Stored, StoredPartition
 
 
 class Store:
@@ -30,26 +31,24 @@ class Store:
     async def close(self) -> None:
         await self._database.close()
 
-    async def position(self, partition: Partition) -> Position | None:
-        """None: nothing of it was ever accounted for."""
-        return await self._database.run(lambda connection: rows.position(connection, partition))
+    async def positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
+        """Where the accounts of these stand. A partition of which nothing was ever accounted for is left out."""
+        return await self._database.run(lambda connection: loading.positions(connection, partitions))
 
-    async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
-        """Start the account of a partition, or start it anew in another epoch of its log.
+    async def load(self, partitions: Collection[Partition]) -> dict[Partition, StoredPartition]:
+        """All that is known of these, read anew."""
+        return await self._database.run(lambda connection: loading.load(connection, partitions))
 
-        Nothing happens if it does not stand where `opening` says any more: then another sink has moved it.
+    async def begin(self, openings: Sequence[Opening]) -> None:
+        """Start the accounts of partitions, or start them anew in another epoch of their logs.
+
+        Nothing happens to one that does not stand where its opening expects it: another sink has moved it.
         """
-        await self._database.run(lambda connection: rows.begin(connection, partition, position, opening))
+        await self._database.run(lambda connection: loading.begin(connection, openings))
 
-    async def cameras(self, partition: int) -> dict[str, CameraAccount]:
-        """The partition's cameras, each with the ledger of its current session."""
-        return await self._database.run(lambda connection: rows.cameras(connection, partition))
-
-    async def ledgers(
-        self, partition: int, sessions: Sequence[tuple[str, str]]
-    ) -> dict[tuple[str, str], SessionLedger]:
-        """Those of these (camera, session) that are stored."""
-        return await self._database.run(lambda connection: rows.ledgers(connection, partition, sessions))
+    async def ledgers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionLedger]:
+        """Those of these that are stored."""
+        return await self._database.run(lambda connection: loading.ledgers(connection, keys))
 
     async def everything(self) -> Stored:
         """All that an audit needs."""
@@ -79,14 +78,6 @@ class Store:
     async def failed(self, ids: Sequence[int]) -> None:
         """Counts an attempt."""
         await self._database.run(lambda connection: rows.failed(connection, ids))
-
-    async def give_up_others(
-        self, channels: frozenset[str], partitions: frozenset[int], before: datetime
-    ) -> Mapping[str, int]:
-        """Delete rows of these partitions older than `before` that belong to none of `channels`; counts by channel."""
-        return await self._database.run(
-            lambda connection: rows.give_up_others(connection, channels, partitions, before)
-        )
 
     async def depth(self, partitions: frozenset[int]) -> Mapping[str, tuple[int, datetime | None]]:
         """For each channel: how many wait, and since when the oldest does."""

@@ -48,9 +48,21 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """Why an epoch of a partition's log is opened, and the cameras that it changes."""
+class StoredPartition:
+    """What the store knows of one partition."""
 
+    position: Position | None
+    """None: nothing of it was ever accounted for."""
+    cameras: dict[str, CameraAccount]
+    """Each with the ledgers of its open sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A new epoch of a partition's log: where it begins, why, and the cameras that it changes."""
+
+    partition: Partition
+    position: Position
     at: datetime
     detail: str
     states: Sequence[CameraAccount] = ()

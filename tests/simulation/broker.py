@@ -40,9 +40,15 @@ class Member(Protocol):
     stopped: bool
 
     @property
+    def ended(self) -> bool:
+        """It was asked to end, and has ended by itself."""
+        ...
+
+    @property
     def idle(self) -> bool: ...
     def step(self) -> None: ...
     def kill(self) -> None: ...
+    def end(self) -> None: ...
     def give_up(self) -> None: ...
     def take_over(self, partitions: frozenset[int]) -> None: ...
     @property
@@ -139,14 +145,9 @@ class World:
         self.tell(member.name, "committed", dict(offsets))
         return True
 
-    def rebalance(self, group: Group) -> bool:
-        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped is told nothing.
-
-        False: not while somebody is still taking over what the last one gave it.
-        """
+    def rebalance(self, group: Group) -> None:
+        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped learns nothing."""
         able = [member for member in group.members if not member.stopped]
-        if any(member.settling for member in able):
-            return False
         for member in able:
             member.give_up()
         if group is self.workers:
@@ -158,7 +159,6 @@ class World:
             owned = frozenset(number for number, owner in group.owners.items() if owner is member)
             self.tell(member.name, "owns", sorted(owned))
             member.take_over(owned)
-        return True
 
     def expire(self, group: Group, partition: int) -> bool:
         """Retention takes the oldest records, never the newest. False: there are too few."""

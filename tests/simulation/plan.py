@@ -22,10 +22,9 @@ from andon.messages import (
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
-from sinks.judgement.consequences import Consequences
 from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.judgement.state import CameraAccount
-from sinks.judgement.step import step
+from sinks.judgement.step import Consequences, step
 from tests.fakes import START
 
 FPS = 15.0
@@ -44,6 +43,9 @@ FAULTS = (
     "sink_killed",
     "worker_stopped",  # as by SIGSTOP: its partitions go to another, then it wakes
     "sink_stopped",
+    "worker_ends",  # as by SIGTERM: it drains, and a rebalance may come meanwhile
+    "sink_ends",
+    "store_locked",  # while a sink drains what it gives up
     "rebalance",
     "store_busy",  # before a transaction, or after it: its answer is lost
     "channel_busy",

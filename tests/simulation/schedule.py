@@ -120,8 +120,18 @@ class _Schedule:
                 actor.step()
             except FatalError as error:
                 self._ends(actor, error)
+            self._leave()
         self._world.tick()
         self._steps += 1
+
+    def _leave(self) -> None:
+        """Who was asked to end and has drained leaves its group."""
+        for group in (self._world.workers, self._world.sinks):
+            for member in [item for item in group.members if item.ended and not item.stopped]:
+                self._world.tell(member.name, "has ended")
+                group.members.remove(member)
+                member.kill()
+                self._uneasy.add(group.topic)
 
     # ---- faults
 
@@ -136,6 +146,8 @@ class _Schedule:
             ingester.kill() if ingester.spooling is None or rng.random() < 0.5 else ingester.end()
         elif fault in ("worker_killed", "sink_killed"):
             self._kill(world.workers if fault == "worker_killed" else world.sinks)
+        elif fault in ("worker_ends", "sink_ends"):
+            self._end(world.workers if fault == "worker_ends" else world.sinks)
         elif fault in ("worker_stopped", "sink_stopped"):
             self._stop(world.workers if fault == "worker_stopped" else world.sinks)
         elif fault == "expired":
@@ -189,6 +201,14 @@ class _Schedule:
             member.kill()
             self._uneasy.add(group.topic)
 
+    def _end(self, group: Group) -> None:
+        """It drains, and goes when it has; a rebalance may come before, and so may anything else."""
+        able = [member for member in group.members if not member.stopped]
+        if able:
+            self._rng.choice(able).end()
+            if self._rng.random() < 0.5:
+                self._uneasy.add(group.topic)
+
     def _stop(self, group: Group) -> None:
         able = [member for member in group.members if not member.stopped]
         if able:
@@ -222,8 +242,7 @@ class _Schedule:
         for member in list(group.members):
             if not member.stopped and isinstance(member, Sink) and member.log != self._world.log:
                 self._ends(member, FatalError("it is restarted with the new log's name"))
-        if not self._world.rebalance(group):
-            self._uneasy.add(group.topic)
+        self._world.rebalance(group)
 
     def _start_worker(self) -> None:
         self._started += 1
@@ -246,7 +265,7 @@ class _Schedule:
 
     def _rest(self) -> None:
         for _ in range(PATIENCE):
-            if self._uneasy or len(self._sinks) < 2:
+            if self._uneasy or min(len(self._workers), len(self._sinks)) < 2:
                 self._recover(0.5)
             self._step()
             if self._steps % 8 == 0 and not self._uneasy and self._at_rest():

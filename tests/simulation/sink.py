@@ -1,40 +1,24 @@
 """One sink: the real `Account`, driven by hand from await to await, so that it can be interrupted, stopped or killed at
 each of them; around it the real lanes, and the outbox's rules."""
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from andon.backoff import Backoff
+from andon.errors import FatalError
 from andon.stream.lanes import Lane, Lanes
-from andon.stream.offsets import OffsetTracker, Partition
+from andon.stream.offsets import Ends, Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.account import Account, AccountRules, Outlets
 from sinks.judgement.snapshot import CameraSnapshot
-from sinks.log_ends import Ends
 from sinks.outbox_item import OutboxItem
 from sinks.store.store import Store
 from tests.simulation.broker import INSPECTIONS, World
 from tests.simulation.plan import ALERTS, POLICY
-from tests.simulation.store import PAUSE, ModelStore
-
-Task = Coroutine[Any, Any, Any]
-
-
-class _Turn:
-    """An asyncio.Lock without an event loop."""
-
-    def __init__(self) -> None:
-        self._taken = False
-
-    async def __aenter__(self) -> None:
-        while self._taken:
-            await PAUSE
-        self._taken = True
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._taken = False
+from tests.simulation.stepped import PAUSE, Stepped
+from tests.simulation.store import ModelStore
 
 
 class _Ends:
@@ -46,7 +30,7 @@ class _Ends:
         return {item: self._of(item.partition) for item in partitions}
 
     def _of(self, number: int) -> Ends:
-        return self._world.sinks.first[number], len(self._world.inspections[number])
+        return Ends(self._world.sinks.first[number], len(self._world.inspections[number]))
 
 
 class _NoLive:
@@ -104,48 +88,58 @@ class Dispatch:
 
 
 class Sink:
+    """A process: the real account, and around it the rules of `Stage` and of the role."""
+
     def __init__(self, world: World, store: ModelStore, number: int) -> None:
         self.name = f"sink {number}"
         self.alive = True
         self.stopped = False
+        self.ending = False
+        """Somebody has asked it to end: it reads no more, drains, sends what is in the outbox, and goes."""
         self.world = world
+        self.store = store
         self.log = world.log
         """The name that its settings give the log."""
         self.lanes = Lanes(max_in_flight=8, max_in_flight_bytes=100_000)
         self.dispatch = Dispatch(world, store)
         rules = AccountRules(
-            POLICY, (ALERTS,), self.log, batch_records=4, backoff=Backoff(draw=lambda: 0.5), pause=_paused
+            POLICY, (ALERTS,), self.log, batch_s=0.0, batch_records=4, backoff=Backoff(draw=lambda: 0.5), pause=_paused
         )
         outlets = Outlets(_NoLive(), self.dispatch)
         self.account = Account(cast(Store, store), _Ends(world), outlets, rules, world.clock, lambda event: None)
-        self.account._turn = cast(Any, _Turn())
-        self._taking_over: Task | None = None
-        self._flushing: Task | None = None
-        self._draining: Task | None = None
+        self._running = Stepped(self.account.run())
+        self._running.step()
+        self._loading: Stepped | None = None
+        self._failure: FatalError | None = None
 
     @property
     def settling(self) -> bool:
-        return self._taking_over is not None
+        return self._loading is not None
 
     @property
     def midway(self) -> bool:
-        return self._flushing is not None
+        return not self._running.waits
 
     @property
     def idle(self) -> bool:
         return self._at_leisure and not self.lanes.committable()
 
     @property
+    def ended(self) -> bool:
+        """It was asked to end, and has nothing more to do."""
+        return self.ending and self.idle
+
+    @property
     def _at_leisure(self) -> bool:
         """There is nothing to be done but to commit."""
-        busy = self._taking_over or self._flushing or self.lanes.in_flight or not self.dispatch.idle
+        busy = self._loading or self.midway or self.lanes.in_flight or not self.dispatch.idle
         return not (busy or self._behind or self.dispatch.called)
 
     @property
     def _behind(self) -> bool:
         """There is something to be read."""
         logs = self.world.inspections
-        if self.log != self.world.log:  # it is connected to what is no more
+        if self.ending or self.log != self.world.log:  # or it is connected to a log that is no more
             return False
         for partition, lane in self.lanes.by_partition.items():
             if lane.position != len(logs[partition.partition]):
@@ -153,22 +147,23 @@ class Sink:
         return False
 
     def step(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
             for _ in range(12):
                 if self._at_leisure:
                     break
-                if self._taking_over is not None:
-                    self._taking_over = self._stepped(self._taking_over)
+                self._load()
                 self._poll()
-                self._flush()
+                self._running.step()
                 self.dispatch.step()
             self._commit()
             return
         draw = self.world.rng.random()
-        if self._taking_over is not None and draw < 0.5:
-            self._taking_over = self._stepped(self._taking_over)
+        if self._loading is not None and draw < 0.5:
+            self._load()
         elif draw < 0.7:
-            self._flush()
+            self._running.step()
         elif draw < 0.85:
             self._poll()
         elif draw < 0.95:
@@ -176,77 +171,81 @@ class Sink:
         else:
             self._commit()
 
+    def end(self) -> None:
+        """As SIGTERM does."""
+        self.ending = True
+        self._stop_loading()
+        for lane in self.lanes.by_partition.values():
+            Stepped(lane.step.drain()).step()  # it has at least begun
+
     def kill(self) -> None:
         """Nothing of it happens any more. (What its coroutines do at their end touches nothing outside.)"""
         self.alive = False
-        for task in (self._taking_over, self._flushing, self._draining):
-            if task is not None:
-                task.close()
+        self._stop_loading()
+        self._running.cancel()
 
     # ---- the group
 
     def give_up(self) -> None:
-        partitions = frozenset(self.lanes.by_partition)
-        if partitions:
-            self._drain(partitions)
+        """Finish what is held, as far as time and store allow, and abandon the rest. An error ends the process."""
+        self._stop_loading()
+        try:
+            self._drain()
+        except FatalError as error:
+            self._failure = error
         self._commit()
-        for partition in partitions:
-            self.lanes.close(partition)
+        for lane in list(self.lanes.by_partition.values()):
+            lane.step.discard()
+            self.lanes.close(lane)
 
     def take_over(self, partitions: frozenset[int]) -> None:
-        self._taking_over = self._assigned(frozenset(Partition(INSPECTIONS, number) for number in partitions))
+        if not self.ending:
+            self._loading = Stepped(self._open(frozenset(Partition(INSPECTIONS, number) for number in partitions)))
 
-    def _drain(self, partitions: frozenset[Partition]) -> None:
-        """For so long as there is time; a batch that is being stored meanwhile goes on."""
-        draining: Task | None = self.account.drain(partitions)
-        for _ in range(self.world.rng.choice((0, 3, 10, 100))):
-            if draining is None:
-                return
-            if self._flushing is not None and self.world.rng.random() < 0.5:
-                self._flushing = self._stepped(self._flushing)
-            else:
-                draining = self._stepped(draining)
-        if draining is not None:
-            self._stepped(draining)  # it has at least begun
-            draining.close()
-
-    async def _assigned(self, partitions: frozenset[Partition]) -> None:
-        resume = await self.account.assigned(partitions)
-        self.lanes.open(sorted(partitions))
-        for partition, offset in resume.items():
-            lane = self.lanes.by_partition[partition]
-            lane.position, lane.offsets = offset, OffsetTracker(offset)
-
-    # ---- the stage and the step
-
-    def _stepped(self, task: Task) -> Task | None:
+    def _drain(self) -> None:
+        """The store may be locked all the time: then the drain is cut off with a batch under way."""
+        drains = [Stepped(lane.step.drain()) for lane in self.lanes.by_partition.values()]
+        self.store.locked = self.world.chance("store_locked", 0.5)
         try:
-            task.send(None)
-        except StopIteration:
-            return None
-        return task
+            for _ in range(self.world.rng.choice((0, 3, 10, 100))):
+                for drain in drains:
+                    drain.step()
+                if all(drain.ended for drain in drains):
+                    return
+                self._running.step()
+        finally:
+            self.store.locked = False
+            for drain in drains:
+                drain.cancel()
 
-    def _flush(self) -> None:
-        if self._flushing is not None:
-            self._flushing = self._stepped(self._flushing)
-            return
-        for lane in self.account._lanes.values():
-            if lane.waiting:
-                self._flushing = self._stepped(self.account._flush(frozenset(self.account._lanes)))
-                return
+    async def _open(self, partitions: frozenset[Partition]) -> None:
+        for partition, account in (await self.account.open(partitions)).items():
+            self.lanes.open(partition, account, account.resume_at)
+
+    def _load(self) -> None:
+        if self._loading is not None:
+            self._loading.step()
+            if self._loading.ended:
+                self._loading = None
+
+    def _stop_loading(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+            self._loading = None
+
+    # ---- the stage
 
     def _poll(self) -> None:
         if not self._behind:
             return
         for lane, room in self.lanes.rooms():
-            assert lane.position is not None
             number = lane.partition.partition
             first = max(lane.position, self.world.sinks.first[number])
             records = self.world.inspections[number][first : first + room]
             for record in records:
                 self.lanes.take(lane, record)
             if records:
-                self.account.submit([Delivery(record, partial(self._done, lane, record)) for record in records])
+                lane.step.submit([Delivery(record, partial(self._done, lane, record)) for record in records])
 
     def _done(self, lane: Lane, record: Record) -> None:
         if not lane.revoked:
@@ -259,4 +258,5 @@ class Sink:
 
 
 async def _paused(seconds: float) -> None:
-    await PAUSE
+    if seconds:
+        await PAUSE

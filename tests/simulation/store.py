@@ -1,7 +1,7 @@
 """The store of the sinks in memory, with the real one's transaction: all of a batch or nothing, and only if the stored
 offset is the one that the batch began at. Every call can be interrupted before its effect and after it."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -11,20 +11,11 @@ from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
-from sinks.store.stored import Batch, Opening, Position
+from sinks.store.loading import SessionKey
+from sinks.store.stored import Batch, Opening, Position, StoredPartition
 from tests.simulation.broker import Result, World, require
 from tests.simulation.plan import ALERTS, PARTITIONS, Raised
-
-
-class _Pause:
-    """An await at which others may come first, or the process may end."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-PAUSE = _Pause()
-
+from tests.simulation.stepped import PAUSE
 
 Gap = Literal["expired", "log_lost"]
 
@@ -54,45 +45,57 @@ class ModelStore:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.locked = False
+        """Another process holds its lock: no call comes through."""
         self.kept = Kept({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
 
-    async def position(self, partition: Partition) -> Position | None:
+    async def positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
         await self._interruptible()
-        found = self.kept.positions.get(partition.partition)
+        found = self._positions(partitions)
         await PAUSE
         return found
 
-    async def begin(self, partition: Partition, position: Position, opening: Opening) -> None:
+    async def begin(self, openings: Sequence[Opening]) -> None:
         await self._interruptible()
-        stored = self.kept.positions.get(partition.partition)
-        if stored == opening.expected:
-            self.kept.positions[partition.partition] = position
-            if stored is not None:
-                gap: Gap = "expired" if stored.log == position.log else "log_lost"
-                self.kept.journal[partition.partition].append(gap)
-                self.world.tell("store", f"partition {partition.partition} goes on at {position}")
-            self._write_states(partition.partition, opening.states)
+        for opening in openings:
+            number, stored = opening.partition.partition, self.kept.positions.get(opening.partition.partition)
+            if stored == opening.expected:
+                self.kept.positions[number] = opening.position
+                if stored is not None:
+                    gap: Gap = "expired" if stored.log == opening.position.log else "log_lost"
+                    self.kept.journal[number].append(gap)
+                    self.world.tell("store", f"partition {number} goes on at {opening.position}")
+                self._write_states(number, opening.states)
         await PAUSE
 
-    async def cameras(self, partition: int) -> dict[str, CameraAccount]:
+    async def load(self, partitions: Collection[Partition]) -> dict[Partition, StoredPartition]:
+        """Statement by statement: others may write between them."""
         await self._interruptible()
+        stand = self._positions(partitions)
+        await PAUSE
+        cameras = {item: self._cameras(item.partition) for item in partitions}
+        await PAUSE
+        return {item: StoredPartition(stand.get(item), cameras[item]) for item in partitions}
+
+    def _positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
+        stored = self.kept.positions
+        return {item: stored[item.partition] for item in partitions if item.partition in stored}
+
+    def _cameras(self, partition: int) -> dict[str, CameraAccount]:
         found = {}
-        for (number, camera_id), state in self.kept.states.items():
+        for (number, camera_id), memory in self.kept.states.items():
             if number == partition:
-                camera = CameraAccount(camera_id, from_bytes(state))
-                for session in camera.open_sessions:
+                state = CameraAccount(camera_id, from_bytes(memory))
+                for session in state.open_sessions:
                     stored = self.kept.ledgers.get((partition, camera_id, session))
                     if stored is not None:
-                        camera.sessions[session] = SessionLedger.from_bytes(stored)
-                found[camera_id] = camera
-        await PAUSE
+                        state.sessions[session] = SessionLedger.from_bytes(stored)
+                found[camera_id] = state
         return found
 
-    async def ledgers(
-        self, partition: int, sessions: Sequence[tuple[str, str]]
-    ) -> dict[tuple[str, str], SessionLedger]:
+    async def ledgers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionLedger]:
         await self._interruptible()
-        stored = {key: self.kept.ledgers.get((partition, *key)) for key in sessions}
+        stored = {key: self.kept.ledgers.get(key) for key in keys}
         await PAUSE
         return {key: SessionLedger.from_bytes(ledger) for key, ledger in stored.items() if ledger is not None}
 
@@ -120,7 +123,7 @@ class ModelStore:
 
     async def _interruptible(self) -> None:
         await PAUSE
-        if self.world.chance("store_busy", 0.05):
+        if self.locked or self.world.chance("store_busy", 0.05):
             raise RetryableError("the store is busy")
 
     def _write(self, batch: Batch) -> bool:

@@ -1,34 +1,34 @@
 """10,000 schedules keep the promises; and each promise, broken on purpose, is seen to be broken."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from andon.messages import Shed
-from andon.stream.offsets import OffsetTracker, Partition
+from andon.stream.offsets import Ends, OffsetTracker, Partition
 from andon.stream.step import Delivery
 from ingest.backlog import Backlog
 from ingest.mailbox import Mailbox, Message
 from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
-from sinks.account import Account, Lane
-from sinks.epoch import Anew, another_log
-from sinks.judgement.consequences import Judgement
+from sinks.account import Account, PartitionAccount
+from sinks.epoch import Epoch, another_log
+from sinks.judgement.judgement import Judgement
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.part_scene import PartScene
 from sinks.judgement.parts import PartHistory
 from sinks.judgement.state import to_bytes
-from sinks.log_ends import Ends
 from sinks.store.stored import Batch as Transaction
-from sinks.store.stored import Position
+from sinks.store.stored import Position, StoredPartition
 from tests.simulation import store as model
 from tests.simulation.__main__ import main
 from tests.simulation.broker import World
@@ -186,13 +186,33 @@ def counts_twice(patch: Patch) -> None:
 
 
 def takes_over_the_state_before_its_position(patch: Patch) -> None:
-    async def load(self: Account, partition: Partition) -> Lane:
-        cameras = await self._insist("the store", lambda: self._store.cameras(partition.partition))
-        position = await self._position(partition)
-        assert position is not None
-        return Lane(partition, position, cameras, read=position.next_offset)
+    genuine = ModelStore.load
 
-    patch.setattr(Account, "_load", load)
+    async def load(self: ModelStore, partitions: Collection[Partition]) -> dict[Partition, StoredPartition]:
+        known = await genuine(self, partitions)
+        stand = self._positions(partitions)
+        return {item: StoredPartition(stand.get(item), known[item].cameras) for item in partitions}
+
+    patch.setattr(ModelStore, "load", load)
+
+
+def goes_on_from_a_state_that_a_cut_off_write_has_stepped(patch: Patch) -> None:
+    """A drain that stores by itself, and an account that stays after its drain was cut off."""
+    step = Account._step
+
+    async def drain(self: PartitionAccount) -> None:
+        account = cast(Account, self._on_discard.__self__)  # type: ignore[attr-defined]  # it is a bound method
+        while self.waiting:
+            work = await step(account, self)
+            if not await account._retrier.insist("the store", partial(account._store.write, [work.batch])):
+                await account._stored(self, work, 0.0)
+
+    def discard(self: PartitionAccount) -> None:
+        if not self.waiting:
+            self._on_discard(self)
+
+    patch.setattr(PartitionAccount, "drain", drain)
+    patch.setattr(PartitionAccount, "discard", discard)
 
 
 def strikes_off_before_it_has_left(patch: Patch) -> None:
@@ -301,28 +321,27 @@ def tells_no_camera_of_a_gap(patch: Patch) -> None:
 
 
 def reads_on_behind_a_gap_without_a_word(patch: Patch) -> None:
-    genuine = Account.submit
+    genuine = PartitionAccount.submit
 
-    def submit(self: Account, deliveries: Sequence[Delivery]) -> None:
-        record = deliveries[0].record
-        self._lanes[Partition(record.topic, record.partition)].read = record.offset
+    def submit(self: PartitionAccount, deliveries: Sequence[Delivery]) -> None:
+        self._due = deliveries[0].record.offset
         genuine(self, deliveries)
 
-    patch.setattr(Account, "submit", submit)
+    patch.setattr(PartitionAccount, "submit", submit)
 
 
 def goes_on_where_it_stood_though_that_has_expired(patch: Patch) -> None:
-    def another(stored: Position | None, log: str, ends: Ends) -> Anew | None:
-        return another_log(stored, log, (0, ends[1]))
+    def another(stored: Position | None, log: str, ends: Ends) -> Epoch | None:
+        return another_log(stored, log, Ends(0, ends.end))
 
-    patch.setattr("sinks.account.another_log", another)
+    patch.setattr("sinks.takeover.another_log", another)
 
 
 def takes_another_log_for_the_one_it_knows(patch: Patch) -> None:
-    def another(stored: Position | None, log: str, ends: Ends) -> Anew | None:
+    def another(stored: Position | None, log: str, ends: Ends) -> Epoch | None:
         return another_log(stored, stored.log if stored else log, ends)
 
-    patch.setattr("sinks.account.another_log", another)
+    patch.setattr("sinks.takeover.another_log", another)
 
 
 def judges_a_part_twice(patch: Patch) -> None:
@@ -350,6 +369,7 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         stores_the_offset_without_its_events,
         counts_twice,
         takes_over_the_state_before_its_position,
+        goes_on_from_a_state_that_a_cut_off_write_has_stepped,
         strikes_off_before_it_has_left,
         forgets_what_is_stale,
         sheds_a_frame_and_its_neighbour,

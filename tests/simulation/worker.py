@@ -1,18 +1,19 @@
 """One worker: the real lanes, offset trackers and batcher, and around them the rules of `Stage` and
-`OrderedPublishing`: results leave in the order of a partition's records, and are done when they are acknowledged."""
+`OrderedPublisher`: results leave in the order of a partition's records, and are done when they are acknowledged."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from andon.messages import Expired, Frame, Outcome
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
+from andon.stream.step import Delivery, PartitionStep
 from andon.wire import Outgoing, Record, encode
 from ingest.mailbox import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
-from tests.simulation.plan import PARTITIONS, encoded, inspection
+from tests.simulation.plan import encoded, inspection
 from workers.batcher import Batcher
 from workers.gaps import Gaps
 
@@ -34,8 +35,9 @@ class Slot:
 
 @dataclass(slots=True, eq=False)
 class Outlet:
-    """A partition's results in order, and the group of them that is being sent."""
+    """One assignment of a partition: its results in order, and the group of them that is being sent."""
 
+    gaps: Gaps = field(default_factory=Gaps)
     waiting: deque[Slot] = field(default_factory=deque)
     group: list[Slot] = field(default_factory=list)
     sent: list[bool] = field(default_factory=list)
@@ -54,7 +56,8 @@ class Worker:
         self.world = world
         self.lanes = Lanes(max_in_flight=6, max_in_flight_bytes=10_000)
         self.batcher: Batcher[Slot] = Batcher(size=3, max_wait_s=0.2)
-        self.gaps = Gaps()
+        self.ending = False
+        """Somebody has asked it to end: it reads no more, finishes what it holds, and goes."""
         self.outlets: dict[Partition, Outlet] = {}
 
     @property
@@ -72,6 +75,15 @@ class Worker:
     @property
     def idle(self) -> bool:
         return self.lanes.in_flight == 0 and not self.lanes.committable()
+
+    @property
+    def ended(self) -> bool:
+        """It was asked to end, and has nothing more to do."""
+        return self.ending and self.idle
+
+    def end(self) -> None:
+        """As SIGTERM does."""
+        self.ending = True
 
     def step(self) -> None:
         if self.world.calm:  # straight on: what remains is to see that it comes to an end
@@ -103,17 +115,16 @@ class Worker:
         for _ in range(self.world.rng.choice((0, 5, 40))):
             self._detect() if self.world.rng.random() < 0.3 else self._publish()
         self._commit()
-        for partition in list(self.lanes.by_partition):
-            self.lanes.close(partition)
+        for lane in list(self.lanes.by_partition.values()):
+            self.lanes.close(lane)
         self.outlets.clear()
         self.batcher = Batcher(size=3, max_wait_s=0.2)
 
     def take_over(self, partitions: frozenset[int]) -> None:
-        self.gaps.forget(Partition(FRAMES, number) for number in range(PARTITIONS))
-        opened = [Partition(FRAMES, number) for number in sorted(partitions)]
-        self.lanes.open(opened)
-        for partition in opened:
-            self.lanes.by_partition[partition].position = self.world.workers.committed[partition.partition]
+        for number in sorted(partitions) if not self.ending else ():
+            partition = Partition(FRAMES, number)
+            outlet = self.outlets[partition] = Outlet()
+            self.lanes.open(partition, cast(PartitionStep, outlet), self.world.workers.committed[number])
 
     # ---- the stage and the step
 
@@ -121,6 +132,8 @@ class Worker:
     def _behind(self) -> bool:
         """There is something to be read."""
         logs = self.world.frames
+        if self.ending:
+            return False
         for partition, lane in self.lanes.by_partition.items():
             if lane.position != len(logs[partition.partition]):
                 return True
@@ -130,7 +143,6 @@ class Worker:
         if not self._behind:
             return
         for lane, room in self.lanes.rooms():
-            assert lane.position is not None
             log, number = self.world.frames[lane.partition.partition], lane.partition.partition
             first = max(lane.position, self.world.workers.first[number])
             for offset in range(first, min(len(log), first + room)):
@@ -142,7 +154,8 @@ class Worker:
                 self._begin(Slot(record, message, lane))
 
     def _say_expired(self, lane: Lane, delivery: Delivery) -> None:
-        gap = self.gaps.before(delivery)
+        outlet = self.outlets[lane.partition]
+        gap = outlet.gaps.before(delivery)
         if gap:
             record = delivery.record
             told = Expired(
@@ -153,13 +166,12 @@ class Worker:
                 last_offset=gap.stop - 1,
                 at=self.world.clock.now(),
             )
-            slot = Slot(record, None, lane, told, encode(told))
-            self.outlets.setdefault(lane.partition, Outlet()).waiting.append(slot)
+            outlet.waiting.append(Slot(record, None, lane, told, encode(told)))
 
     def _begin(self, slot: Slot) -> None:
         message, now = slot.message, self.world.clock.now()
         assert message is not None
-        self.outlets.setdefault(slot.lane.partition, Outlet()).waiting.append(slot)
+        self.outlets[slot.lane.partition].waiting.append(slot)
         if not isinstance(message, Frame):
             slot.result, slot.outgoing = message, encode(message)
         elif message.corrupt:

@@ -1,7 +1,7 @@
 """The account over a real store: crashes, zombies, redelivery and lost logs end in the same events, once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,14 +21,13 @@ from andon.events import (
     WriteRefused,
 )
 from andon.messages import Inspection
-from andon.stream.offsets import Partition
+from andon.stream.offsets import Ends, Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
-from sinks.account import Account, AccountRules, Outlets
+from sinks.account import Account, AccountRules, Outlets, PartitionAccount
 from sinks.judgement.ledger import Tally
 from sinks.judgement.snapshot import CameraSnapshot
 from sinks.judgement.step import AccountMessage
-from sinks.log_ends import Ends
 from sinks.store import tables
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
@@ -98,14 +97,14 @@ class MemoryLog:
         if self.away:
             self.away -= 1
             raise RetryableError("the broker is away")
-        return dict.fromkeys(partitions, (self.first, len(self.records)))
+        return dict.fromkeys(partitions, Ends(self.first, len(self.records)))
 
-    def deliver(self, account: Account, first: int, last: int) -> None:
+    def deliver(self, sink: "Sink", first: int, last: int) -> None:
         """Records `first` to `last` - 1."""
         chosen = self.records[first:last]
         self._given += len(chosen)
         self._settled.clear()
-        account.submit([Delivery(record, partial(self._do, record.offset)) for record in chosen])
+        sink.opened.submit([Delivery(record, partial(self._do, record.offset)) for record in chosen])
 
     def _do(self, offset: int) -> None:
         self.done.append(offset)
@@ -137,13 +136,18 @@ class Sink:
         self.log = log
         outlets = Outlets(self.shown, self.shown)
         self.account = Account(store, log, outlets, rules, FakeClock(), self.told)
+        self.opened: PartitionAccount
+
+    async def open(self) -> PartitionAccount:
+        self.opened = (await self.account.open(frozenset({HERE})))[HERE]
+        return self.opened
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
         """Gives the offset to resume from. At the end everything is abandoned, as a kill would do."""
-        task = asyncio.create_task(self.account.run(asyncio.Event()))
+        task = asyncio.create_task(self.account.run())
         try:
-            yield (await self.account.assigned(frozenset({HERE})))[HERE]
+            yield (await self.open()).resume_at
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -167,7 +171,7 @@ async def test_a_batch_is_stored_shown_told_and_done(store: Store, log: MemoryLo
     async with sink.running() as resume:
         assert resume == 0
         assert sink.shown.owned == {0}
-        log.deliver(sink.account, 0, len(LOG))
+        log.deliver(sink, 0, len(LOG))
         await log.settled()
     assert log.done == list(range(len(LOG)))
     assert await outbox(store) == await outbox(store, "redis") == IDS
@@ -190,7 +194,7 @@ async def test_a_crash_after_any_batch_gives_the_same_events_with_the_same_ids(
         sink = Sink(store, log, replace(RULES, batch_records=stride))
         async with sink.running() as resume:
             assert resume == done
-            log.deliver(sink.account, resume, resume + stride)
+            log.deliver(sink, resume, resume + stride)
             await log.settled()
             done = min(resume + stride, len(LOG))
     assert await outbox(store) == IDS
@@ -217,7 +221,7 @@ async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_betwee
         sink = Sink(store, log, rules)
         async with sink.running() as resume:
             assert resume == done
-            log.deliver(sink.account, resume, min(resume + stride, len(PARTS)))
+            log.deliver(sink, resume, min(resume + stride, len(PARTS)))
             await log.settled()
             done = min(resume + stride, len(PARTS))
         told += [(event.part, event.verdict) for event in sink.told.of(PartJudged)]
@@ -234,7 +238,7 @@ async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_ev
     log = MemoryLog().append([*LOG[:30], *LOG[:30], *LOG[10:], *LOG])
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, len(log.records))
+        log.deliver(sink, 0, len(log.records))
         await log.settled()
     whole = await tally(store)
     assert (whole.captured, whole.inspected, whole.lost, whole.duplicates) == (60, 60, {}, 0)
@@ -249,11 +253,11 @@ async def test_records_before_the_stored_offset_are_done_without_being_counted_a
 ) -> None:
     first, second = Sink(store, log), Sink(store, log)
     async with first.running():
-        log.deliver(first.account, 0, 30)
+        log.deliver(first, 0, 30)
         await log.settled()
     async with second.running() as resume:
         assert resume == 30
-        log.deliver(second.account, 0, len(LOG))  # the group's committed offset lags behind
+        log.deliver(second, 0, len(LOG))  # the group's committed offset lags behind
         await log.settled()
     assert await outbox(store) == IDS
     assert (await tally(store)).redelivered == 0
@@ -263,15 +267,15 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
     store, other = await Store.open(store_url), await Store.open(store_url)
     zombie, owner = Sink(store, log), Sink(other, log)
     async with zombie.running():
-        log.deliver(zombie.account, 0, 15)
+        log.deliver(zombie, 0, 15)
         await log.settled()
         async with owner.running() as resume:
-            log.deliver(owner.account, resume, 45)
+            log.deliver(owner, resume, 45)
             await log.settled()
-            log.deliver(zombie.account, 15, 50)  # it wakes up and goes on where it was
+            log.deliver(zombie, 15, 50)  # it wakes up and goes on where it was
             await log.settled()
             assert [event.expected for event in zombie.told.of(WriteRefused)] == [15]
-            log.deliver(owner.account, 45, len(LOG))
+            log.deliver(owner, 45, len(LOG))
             await log.settled()
     assert await outbox(store) == IDS
     assert (await tally(store)).inspected == 60
@@ -280,7 +284,7 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
     await other.close()
 
 
-@pytest.mark.parametrize("read", ["read", "position", "cameras"])
+@pytest.mark.parametrize("read", ["read", "positions", "load"])
 async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwritten_nor_taken_for_a_lost_log(
     store_url: str, read: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,16 +299,16 @@ async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwrit
         answer = await genuine(*given)
         monkeypatch.setattr(asked, read, genuine)
         log.append(LOG[40:])
-        log.deliver(zombie.account, 30, 50)
+        log.deliver(zombie, 30, 50)
         await log.settled()
         return answer
 
     async with zombie.running():
-        log.deliver(zombie.account, 0, 30)
+        log.deliver(zombie, 0, 30)
         await log.settled()
         monkeypatch.setattr(asked, read, then_the_zombie_wakes)
         async with owner.running() as resume:
-            log.deliver(owner.account, resume, len(LOG))
+            log.deliver(owner, resume, len(LOG))
             await log.settled()
     assert await outbox(store) == IDS
     whole = await tally(store)
@@ -321,23 +325,23 @@ async def test_no_epoch_is_opened_over_what_a_zombie_accounts_for_meanwhile(
     store, other = await Store.open(store_url), await Store.open(store_url)
     log = MemoryLog().append(LOG)
     zombie, owner = Sink(store, log), Sink(other, log)
-    genuine = other.cameras
+    genuine = other.load
 
-    async def then_the_zombie_wakes(partition: int) -> object:
-        cameras = await genuine(partition)
-        monkeypatch.setattr(other, "cameras", genuine)
-        log.deliver(zombie.account, 30, 40)
+    async def then_the_zombie_wakes(partitions: Collection[Partition]) -> object:
+        loaded = await genuine(partitions)
+        monkeypatch.setattr(other, "load", genuine)
+        log.deliver(zombie, 30, 40)
         await log.settled()
-        return cameras
+        return loaded
 
     async with zombie.running():
-        log.deliver(zombie.account, 0, 30)
+        log.deliver(zombie, 0, 30)
         await log.settled()
-        monkeypatch.setattr(other, "cameras", then_the_zombie_wakes)
+        monkeypatch.setattr(other, "load", then_the_zombie_wakes)
         log.first = 35
         async with owner.running() as resume:
             assert resume == 40
-            log.deliver(owner.account, resume, len(LOG))
+            log.deliver(owner, resume, len(LOG))
             await log.settled()
     assert owner.told.of(EpochOpened) == []
     assert await outbox(store) == IDS
@@ -350,12 +354,12 @@ async def test_no_epoch_is_opened_over_what_a_zombie_accounts_for_meanwhile(
 
 async def test_a_store_that_went_back_ends_the_process(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
-    await sink.account.assigned(frozenset({HERE}))
-    log.deliver(sink.account, 0, 30)
+    await sink.open()
+    log.deliver(sink, 0, 30)
     await store.write([Batch(HERE, Position(1, "", 0), 5, FakeClock().now())])
-    running = asyncio.create_task(sink.account.run(asyncio.Event()))
+    running = asyncio.create_task(sink.account.run())
     await log.settled()
-    log.deliver(sink.account, 30, 40)
+    log.deliver(sink, 30, 40)
     await store.write([Batch(HERE, Position(1, "", 30), 2, FakeClock().now())])
     with pytest.raises(FatalError, match="resumes there when restarted"):
         await running
@@ -374,7 +378,7 @@ async def test_a_store_that_is_busy_is_tried_again_and_nothing_is_lost(
     monkeypatch.setattr(store, "write", busy)
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, len(LOG))
+        log.deliver(sink, 0, len(LOG))
         await log.settled()
     assert [event.attempt for event in sink.told.of(Retrying)] == [1, 2, 3]
     assert await outbox(store) == IDS
@@ -393,7 +397,7 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
     log = MemoryLog().append([*crossing(range(20)), status(25)])
     before = Sink(store, log)
     async with before.running():
-        log.deliver(before.account, 0, 21)
+        log.deliver(before, 0, 21)
         await log.settled()
     anew = MemoryLog().append([status(30), *crossing(range(30, 35))])
     rules = replace(RULES, log="the second") if cause == "another" else RULES
@@ -408,7 +412,7 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
         assert opened.epoch == 2
         # which numbers expired, the next record shows
         assert (await tally(store)).lost == ({} if cause == "expired" else {"log_lost": 5})
-        anew.deliver(after.account, resume, len(anew.records))
+        anew.deliver(after, resume, len(anew.records))
         await anew.settled()
     whole = await tally(store)
     lost = {"expired": 10} if cause == "expired" else {"log_lost": 5, "missing": 5}
@@ -424,19 +428,19 @@ async def test_records_that_expire_under_a_running_account_end_the_process_which
 ) -> None:
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, 30)
+        log.deliver(sink, 0, 30)
         await log.settled()
         with pytest.raises(FatalError, match="records 30 to 39 expired"):
-            log.deliver(sink.account, 40, 50)
+            log.deliver(sink, 40, 50)
 
 
 async def test_a_log_that_begins_anew_under_a_running_account_ends_the_process(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, 30)
+        log.deliver(sink, 0, 30)
         await log.settled()
         with pytest.raises(FatalError, match="another log"):
-            log.deliver(sink.account, 0, 5)
+            log.deliver(sink, 0, 5)
 
 
 async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store) -> None:
@@ -446,63 +450,104 @@ async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store
     log.append(LOG[5:])
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, len(log.records))
+        log.deliver(sink, 0, len(log.records))
         await log.settled()
     assert [event.where for event in sink.told.of(RecordQuarantined)] == [f"{HERE.topic}/0@{n}" for n in (5, 6)]
     assert await outbox(store) == IDS
-    position = await store.position(HERE)
-    assert position is not None
-    assert position.next_offset == len(log.records)
+    assert (await store.positions([HERE]))[HERE].next_offset == len(log.records)
 
 
 async def test_a_partition_that_is_taken_away_is_stored_first_and_no_longer_ours(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
-    await sink.account.assigned(frozenset({HERE}))
-    log.deliver(sink.account, 0, len(LOG))
-    await sink.account.drain(frozenset({HERE}))
-    assert len(log.done) == len(LOG)
+    async with sink.running():
+        log.deliver(sink, 0, len(LOG))
+        await asyncio.wait_for(sink.opened.drain(), 20)
+        assert len(log.done) == len(LOG)
+        assert sink.shown.owned == {0}, "what is in the outbox of a process that stops still leaves"
+        sink.opened.discard()
     assert sink.shown.owned == frozenset()
 
 
-async def test_a_stopping_process_keeps_its_partitions_so_that_the_outbox_can_leave(
-    store: Store, log: MemoryLog
-) -> None:
-    sink, stop = Sink(store, log), asyncio.Event()
-    await sink.account.assigned(frozenset({HERE}))
-    stop.set()
-    await sink.account.run(stop)
-    log.deliver(sink.account, 0, len(LOG))
-    await sink.account.drain(frozenset({HERE}))
-    assert len(log.done) == len(LOG)
-    assert sink.shown.owned == {0}
+@dataclass
+class Lock:
+    """The store's `write` while another process locks the database."""
+
+    store: Store
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._genuine = self.store.write
+
+    async def write(self, batches: Sequence[Batch]) -> frozenset[Partition]:
+        self.asked.set()
+        await self.free.wait()
+        return await self._genuine(batches)
 
 
-async def test_a_drain_that_is_cut_off_forgets_what_it_holds(
+async def test_what_a_cut_off_drain_leaves_is_stored_by_the_next_owner_with_every_event(
     store: Store, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(_batches: Sequence[Batch]) -> frozenset[Partition]:
-        await asyncio.Event().wait()
-        raise AssertionError
-
+    """The states of the first owner are stepped, and its write is under way: nobody may step them again."""
+    lock = Lock(store)
     sink = Sink(store, log)
-    await sink.account.assigned(frozenset({HERE}))
-    log.deliver(sink.account, 0, 10)
-    monkeypatch.setattr(store, "write", never)
-    draining = asyncio.create_task(sink.account.drain(frozenset({HERE})))
-    await asyncio.sleep(0)
-    draining.cancel()
-    await asyncio.gather(draining, return_exceptions=True)
-    monkeypatch.undo()
-    assert sink.shown.owned == frozenset()
-    assert log.done == []
-    async with Sink(store, MemoryLog(log.records)).running() as resume:
-        assert resume == 0
+    async with sink.running():
+        monkeypatch.setattr(store, "write", lock.write)
+        log.deliver(sink, 0, len(LOG))
+        await asyncio.wait_for(lock.asked.wait(), 20)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(sink.opened.drain(), 0)
+        sink.opened.discard()
+        monkeypatch.undo()
+        again = await sink.open()
+        assert (again.resume_at, log.done) == (0, [])
+        lock.free.set()  # the first owner's write comes through after all, or is refused
+        log.deliver(sink, 0, len(LOG))
+        await asyncio.wait_for(again.drain(), 20)
+    assert await outbox(store) == IDS
+    whole = await tally(store)
+    assert (whole.inspected, whole.redelivered) == (60, 0)
+
+
+async def test_a_flush_that_is_cut_off_takes_its_accounts_with_it(
+    store: Store, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock(store)
+    monkeypatch.setattr(store, "write", lock.write)
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink, 0, 10)
+        await asyncio.wait_for(lock.asked.wait(), 20)
+    assert sink.opened.discarded
+    assert (sink.shown.owned, log.done) == (frozenset(), [])
+
+
+async def test_a_batch_of_a_partition_that_is_gone_is_not_tried_again(
+    store: Store, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    async def locked(batches: Sequence[Batch]) -> frozenset[Partition]:
+        tried.append(len(batches))
+        if len(tried) == 1:
+            sink.opened.discard()
+            raise RetryableError("the store can't be used now: database is locked")
+        return frozenset()
+
+    monkeypatch.setattr(store, "write", locked)
+    sink = Sink(store, log)
+    async with sink.running():
+        log.deliver(sink, 0, 10)
+        async with asyncio.timeout(20):
+            while len(tried) < 2:
+                await asyncio.sleep(0)
+    assert tried == [1, 0]
 
 
 async def test_known_cameras_are_shown_as_soon_as_they_are_ours(store: Store, log: MemoryLog) -> None:
     first, second = Sink(store, log), Sink(store, log)
     async with first.running():
-        log.deliver(first.account, 0, 30)
+        log.deliver(first, 0, 30)
         await log.settled()
     async with second.running():
         assert second.shown.snapshots["press-1"].captured == first.shown.snapshots["press-1"].captured
@@ -514,9 +559,9 @@ async def test_a_record_of_a_session_long_over_is_known_again(store: Store) -> N
     log = MemoryLog().append([item for session in sessions for item in session] + sessions[0])
     sink = Sink(store, log)
     async with sink.running():
-        log.deliver(sink.account, 0, 36)
+        log.deliver(sink, 0, 36)
         await log.settled()
-        log.deliver(sink.account, 36, 39)
+        log.deliver(sink, 36, 39)
         await log.settled()
     assert sink.shown.snapshots["press-1"].session == "s11"
     assert (await tally(store, "s00")).redelivered == 3

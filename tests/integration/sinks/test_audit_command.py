@@ -43,7 +43,7 @@ def line(tmp_path: Path) -> Path:
 def account(line: Path, messages: list[AccountMessage]) -> None:
     async def write() -> None:
         store = await Store.open(f"sqlite:///{line.parent}/data/andon.db")
-        await store.begin(HERE, BEGIN, Opening(START, "the first"))
+        await store.begin([Opening(HERE, BEGIN, START, "the first")])
         stepped = Steps().take(messages)
         await store.write([Batch(HERE, BEGIN, 1, START, states=(stepped.camera,), spans=stepped.spans)])
         await store.close()

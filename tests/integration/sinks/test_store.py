@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.stream.offsets import Partition
+from sinks.judgement.state import CameraAccount
 from sinks.outbox_item import OutboxItem
 from sinks.store import tables
 from sinks.store.database import Database, opened, sqlite_file
@@ -27,8 +28,25 @@ from tests.unit.sinks.judgement.frames import Steps, crossing, inspected
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 3)
-OPENING = Opening(START, "the first")
 BEGIN = Position(1, "", 0)
+
+
+def opening(
+    position: Position = BEGIN,
+    detail: str = "the first",
+    states: Sequence[CameraAccount] = (),
+    expected: Position | None = None,
+    partition: Partition = HERE,
+) -> Opening:
+    return Opening(partition, position, START, detail, states, expected)
+
+
+async def stand(store: Store, partition: Partition = HERE) -> Position | None:
+    return (await store.positions([partition])).get(partition)
+
+
+async def cameras(store: Store) -> dict[str, CameraAccount]:
+    return (await store.load([HERE]))[HERE].cameras
 
 
 def a_batch(first: int = 0, last: int = 10) -> Batch:
@@ -52,55 +70,54 @@ async def waiting(store: Store, channel: str = "redis") -> list[OutboxItem]:
 
 
 async def test_nothing_is_known_of_a_new_partition(store: Store) -> None:
-    assert await store.position(HERE) is None
-    assert await store.cameras(3) == {}
+    assert await stand(store) is None
+    assert await cameras(store) == {}
     assert (await store.everything()).ledgers == {}
 
 
 async def test_what_a_batch_holds_is_read_back(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     batch = a_batch()
     assert await store.write([batch]) == frozenset()
-    assert await store.position(HERE) == Position(1, "", 10)
-    state = (await store.cameras(3))["press-1"]
+    assert await stand(store) == Position(1, "", 10)
+    state = (await cameras(store))["press-1"]
     assert state.state == batch.states[0].state
     assert state.sessions["s1"].tally() == batch.states[0].sessions["s1"].tally()
     (item,) = await waiting(store)
     assert (item.event_id, item.partition, item.created_at) == ("press-1/s1/0/scratch-1/opened", 3, START)
-    assert (await store.ledgers(3, [("press-1", "s1"), ("press-1", "s9")])).keys() == {("press-1", "s1")}
+    assert (await store.ledgers([(3, "press-1", "s1"), (3, "press-1", "s9")])).keys() == {(3, "press-1", "s1")}
 
 
 async def test_a_batch_that_begins_elsewhere_is_refused_and_changes_nothing(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     await store.write([a_batch()])
     before = await store.everything()
     for late in (a_batch(0, 12), replace(a_batch(10, 12), expected=Position(2, "", 10))):
         assert await store.write([late]) == {HERE}
     after = await store.everything()
     assert after.states == before.states
-    assert await store.position(HERE) == Position(1, "", 10)
+    assert await stand(store) == Position(1, "", 10)
     assert len(await waiting(store)) == 1
 
 
 async def test_one_refused_batch_does_not_hold_up_the_others(store: Store) -> None:
     other = Partition("andon.inspections", 4)
-    for partition in (HERE, other):
-        await store.begin(partition, BEGIN, OPENING)
+    await store.begin([opening(), opening(partition=other)])
     zombies = replace(a_batch(), expected=replace(BEGIN, next_offset=7))
     assert await store.write([zombies, Batch(other, BEGIN, 5, START)]) == {HERE}
-    assert await store.position(other) == Position(1, "", 5)
-    assert await store.position(HERE) == BEGIN
+    assert await stand(store, other) == Position(1, "", 5)
+    assert await stand(store) == BEGIN
 
 
 async def test_what_is_in_the_outbox_already_is_not_put_there_again(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     await store.write([a_batch()])
     await store.write([a_batch(10, 11)])
     assert len(await waiting(store)) == 1
 
 
 async def test_the_outbox_gives_in_order_counts_attempts_and_forgets_what_was_sent(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     leaving = [Leaving(channel, f"e{n}", b"{}") for n in range(5) for channel in ("redis", "kafka")]
     await store.write([Batch(HERE, BEGIN, 1, START, leaving=leaving)])
     items = await waiting(store)
@@ -113,57 +130,38 @@ async def test_the_outbox_gives_in_order_counts_attempts_and_forgets_what_was_se
     assert await store.depth(frozenset()) == {}
 
 
-async def test_old_items_of_other_channels_are_given_up_in_these_partitions_alone(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
-    early = [Leaving(channel, f"e{n}", b"{}") for n in range(3) for channel in ("redis", "belt", "lamp")]
-    late = [Leaving("belt", "e9", b"{}")]
-    await store.write([Batch(HERE, BEGIN, 1, START, leaving=early)])
-    await store.write([Batch(HERE, replace(BEGIN, next_offset=1), 2, START + timedelta(seconds=9), leaving=late)])
-    before, known = START + timedelta(seconds=5), frozenset({"redis", "lamp"})
-    assert await store.give_up_others(known, frozenset({4}), before) == {}
-    assert await store.give_up_others(known, frozenset({3}), before) == {"belt": 3}
-    assert await store.give_up_others(known, frozenset({3}), before) == {}
-    assert {name: count for name, (count, _) in (await store.depth(frozenset({3}))).items()} == {
-        "belt": 1,
-        "lamp": 3,
-        "redis": 3,
-    }
-
-
 async def test_an_epoch_is_opened_once(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     await store.write([a_batch()])
     anew = Position(2, "another", 0)
     stood = Position(1, "", 10)
-    await store.begin(HERE, anew, Opening(START, "the broker came back empty", expected=stood))
+    await store.begin([opening(anew, "the broker came back empty", expected=stood)])
     await store.write([Batch(HERE, anew, 4, START)])
-    await store.begin(HERE, anew, Opening(START, "said by a second sink at the same time", expected=stood))
-    assert await store.position(HERE) == Position(2, "another", 4)
+    await store.begin([opening(anew, "said by a second sink at the same time", expected=stood)])
+    assert await stand(store) == Position(2, "another", 4)
 
 
 @pytest.mark.parametrize("expected", [None, BEGIN, Position(1, "", 9), Position(1, "another", 10)])
 async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Store, expected: Position | None) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     await store.write([a_batch()])
     before = await store.everything()
     stale = Steps().take(crossing(range(5)))
-    opening = Opening(START, "decided before the batch", (stale.camera,), expected)
-    await store.begin(HERE, Position(2, "", 0), opening)
-    assert await store.position(HERE) == Position(1, "", 10)
+    await store.begin([opening(Position(2, "", 0), "decided before the batch", (stale.camera,), expected)])
+    assert await stand(store) == Position(1, "", 10)
     assert (await store.everything()).states == before.states
 
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     told = Steps().take(crossing(range(5)))
-    await store.begin(HERE, Position(2, "", 0), Opening(START, "empty", (told.camera,), BEGIN))
-    assert (await store.cameras(3)).keys() == {"press-1"}
+    await store.begin([opening(Position(2, "", 0), "empty", (told.camera,), BEGIN)])
+    assert (await cameras(store)).keys() == {"press-1"}
 
 
 async def test_the_account_of_a_camera_that_moved_is_one(store: Store) -> None:
     other = Partition("andon.inspections", 4)
-    for partition in (HERE, other):
-        await store.begin(partition, BEGIN, OPENING)
+    await store.begin([opening(), opening(partition=other)])
     moved = Steps().take([inspected(seq) for seq in range(10, 15)])
     await store.write([a_batch(), Batch(other, BEGIN, 5, START, states=(moved.camera,))])
     tally = (await store.everything()).ledgers["press-1", "s1"].tally()
@@ -186,7 +184,7 @@ def _differences(connection: Connection) -> list[object]:
 async def test_two_sinks_may_make_the_tables_at_once(store_url: str) -> None:
     stores = await asyncio.gather(*(Store.open(store_url) for _ in range(3)))
     for store in stores:
-        assert await store.position(HERE) is None
+        assert await stand(store) is None
         await store.close()
 
 
@@ -258,7 +256,7 @@ async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def test_a_locked_database_can_be_tried_again(impatient: Database, tmp_path: Path) -> None:
     store = Store(impatient)
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     with sqlite3.connect(tmp_path / "andon.db") as other:
         other.execute("begin immediate")
         with pytest.raises(RetryableError, match="locked"):
@@ -270,7 +268,7 @@ async def test_a_locked_database_can_be_tried_again(impatient: Database, tmp_pat
 
 async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: PostgresServer) -> None:
     store = await Store.open(postgres.url)
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     await asyncio.to_thread(postgres.stop)
     with pytest.raises(RetryableError) as error:
         await store.write([a_batch()])
@@ -281,7 +279,7 @@ async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: Postgre
 
 
 async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
-    await store.begin(HERE, BEGIN, OPENING)
+    await store.begin([opening()])
     told = Steps().take([inspected(0), inspected(1, late_s=10)])
     await store.write([Batch(HERE, BEGIN, 1, START, spans=told.spans)])
     (span,) = (await store.everything()).spans

@@ -1,7 +1,7 @@
 """An inspector with everything around it in memory: a fake detector, a publisher of lists, records to submit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,8 +23,8 @@ from workers.batcher import Batcher
 from workers.decoder_pool import Decoding
 from workers.decoding.decode import Limits, decode_threads
 from workers.inference import Detecting, detector_threads
-from workers.inspector import Bench, Inspector, Route
-from workers.publisher import OrderedPublishing
+from workers.inspector import Bench, Inspector, PartitionInspection, Route
+from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 
 FRAMES = "andon.frames"
@@ -52,7 +52,8 @@ def record_of(message: Message, offset: int, partition: int = 0) -> Record:
 
 @dataclass
 class Worker:
-    inspector: Inspector
+    lanes: Mapping[Partition, PartitionInspection]
+    """Partition 0 and 1."""
     publisher: MemoryPublisher
     clock: FakeClock
     told: Told
@@ -64,11 +65,13 @@ class Worker:
             item if isinstance(item, Record) else record_of(item, offset, partition)
             for offset, item in enumerate(messages)
         ]
-        self.inspector.submit([Delivery(item, partial(self.done.append, item.offset)) for item in records])
+        deliveries = [Delivery(item, partial(self.done.append, item.offset)) for item in records]
+        self.lanes[Partition(FRAMES, partition)].submit(deliveries)
 
     async def finish(self, *partitions: Partition) -> None:
         async with asyncio.timeout(20):
-            await self.inspector.drain(frozenset(partitions or (LANE,)))
+            for partition in partitions or (LANE,):
+                await self.lanes[partition].drain()
 
     @property
     def published(self) -> list[Message]:
@@ -104,10 +107,10 @@ async def worker(
 
             looking = detector or FakeDetector()
             detecting = Detecting(looking, thread, Batcher(batch_size, 0.0), clock, told)
-            publishing = OrderedPublishing(memory, spawn, told, NO_WAIT)
             decoding = Decoding(decoders, 2, Limits(100_000, 100_000), ENOUGH_PX, clock)
-            bench = Bench(decoding, detecting, publishing, QuarantineLimit(limit, 60.0), spawn)
+            bench = Bench(decoding, detecting, Outlet(memory, spawn, told, NO_WAIT), QuarantineLimit(limit, 60.0))
             route = Route("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(detecting.run(), "worker.detect")
-            yield Worker(Inspector(looking.info, bench, route, clock, told), memory, clock, told)
+            inspector = Inspector(looking.info, bench, route, clock, told)
+            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, told)
             running.cancel()

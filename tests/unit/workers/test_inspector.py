@@ -225,7 +225,7 @@ async def test_latency_runs_from_capture_to_the_acknowledgement() -> None:
     assert (event.camera, event.detections, event.latency_s) == ("cam", 1, 7.0)
 
 
-async def test_a_drain_that_is_cut_short_forgets_its_partition_and_leaves_the_others_alone() -> None:
+async def test_a_partition_that_is_discarded_after_a_drain_that_was_cut_off_leaves_the_others_alone() -> None:
     blocked = threading.Event()
     other = Partition(FRAMES, 1)
     async with worker(FakeDetector(lambda pictures: wait(blocked))) as running:
@@ -233,7 +233,8 @@ async def test_a_drain_that_is_cut_short_forgets_its_partition_and_leaves_the_ot
         running.submit(*(frame(seq, "other") for seq in range(2)), partition=1)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await running.inspector.drain(frozenset({LANE}))
+                await running.lanes[LANE].drain()
+        running.lanes[LANE].discard()
         blocked.set()
         await running.finish(other)
         await running.finish()
@@ -243,7 +244,7 @@ async def test_a_drain_that_is_cut_short_forgets_its_partition_and_leaves_the_ot
 
 async def test_draining_what_holds_nothing_returns_at_once() -> None:
     async with worker() as running:
-        await running.finish(Partition("andon.frames", 9))
+        await running.finish()
 
 
 async def test_a_batch_is_told_with_its_size() -> None:
@@ -265,10 +266,10 @@ async def test_each_camera_is_told_once_of_a_hole_in_the_log_before_its_next_rec
     records = [record_of(frame(seq, camera), seq) for seq, camera in enumerate(["one", "two", "one", "two"])]
     records.append(replace(record_of(frame(9), 4), key=b"\xff"))
     async with worker() as running:
-        running.inspector.submit([Delivery(records[0], lambda: None, range(0)), Delivery(records[1], lambda: None)])
+        running.lanes[LANE].submit([Delivery(records[0], lambda: None, range(0)), Delivery(records[1], lambda: None)])
         first = Delivery(records[2], lambda: None, range(5, 8))
-        running.inspector.submit([first, Delivery(records[3], lambda: None), Delivery(records[0], lambda: None)])
-        running.inspector.submit([Delivery(records[4], lambda: None)])
+        running.lanes[LANE].submit([first, Delivery(records[3], lambda: None), Delivery(records[0], lambda: None)])
+        running.lanes[LANE].submit([Delivery(records[4], lambda: None)])
         await running.finish()
     kinds = [(type(item).__name__, item.camera_id) for item in running.published]  # type: ignore[attr-defined]
     told = [item for item in running.published if isinstance(item, Expired)]

@@ -6,12 +6,9 @@ from andon.backoff import Backoff
 from andon.errors import RetryableError
 from andon.events import Retrying
 from andon.messages import RecordRef
-from andon.stream.offsets import Partition
 from andon.wire import Outgoing
 from tests.fakes import MemoryPublisher, Told
-from workers.publisher import OrderedPublishing, Result
-
-LANE = Partition("andon.frames", 0)
+from workers.publisher import OrderedPublisher, Outlet, Result
 
 
 class Flaky(MemoryPublisher):
@@ -46,22 +43,22 @@ def result(number: int, settled: Callable[[], None]) -> Result:
 
 async def published(publisher: MemoryPublisher, told: Told, numbers: int) -> tuple[list[int], list[int]]:
     """What lies in the topic, and in which order results were settled, when all were ready at once."""
-    publishing = OrderedPublishing(publisher, spawn, told, Backoff(0.0, 0.0))
+    publishing = OrderedPublisher(Outlet(publisher, spawn, told, Backoff(0.0, 0.0)), "publish")
     settled: list[int] = []
 
     async def ready(number: int) -> Result:
         return result(number, lambda: settled.append(number))
 
     for number in range(numbers):
-        publishing.add(LANE, spawn(ready(number), f"result {number}"))
+        publishing.add(spawn(ready(number), f"result {number}"))
     async with asyncio.timeout(20):
-        await publishing.drain(frozenset({LANE}))
+        await publishing.drain()
     return [int(record.value or b"-1") for record in publisher.topics["out"]], settled
 
 
 async def test_results_leave_in_the_order_of_their_records_however_they_became_ready() -> None:
     publisher = MemoryPublisher()
-    publishing = OrderedPublishing(publisher, spawn, Told())
+    publishing = OrderedPublisher(Outlet(publisher, spawn, Told()), "publish")
     gates = [asyncio.Event() for _ in range(5)]
 
     async def ready(number: int) -> Result:
@@ -69,11 +66,11 @@ async def test_results_leave_in_the_order_of_their_records_however_they_became_r
         return result(number, lambda: None)
 
     for number in range(5):
-        publishing.add(LANE, spawn(ready(number), f"result {number}"))
+        publishing.add(spawn(ready(number), f"result {number}"))
     for number in (4, 2, 3, 0, 1):
         gates[number].set()
         await asyncio.sleep(0)
-    await publishing.drain(frozenset({LANE}))
+    await publishing.drain()
     assert [record.value for record in publisher.topics["out"]] == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -92,25 +89,24 @@ async def test_what_was_not_acknowledged_is_sent_again_with_all_that_followed_it
     assert settled == [0, 1, 2, 3, 4]
 
 
-async def test_partitions_do_not_wait_for_each_other() -> None:
+async def test_partitions_do_not_wait_for_each_other_and_one_that_is_discarded_publishes_nothing_more() -> None:
     publisher = MemoryPublisher()
-    publishing = OrderedPublishing(publisher, spawn, Told())
-    never = asyncio.Event()
+    outlet = Outlet(publisher, spawn, Told())
+    one, other = OrderedPublisher(outlet, "one"), OrderedPublisher(outlet, "other")
+    gate = asyncio.Event()
 
     async def stuck() -> Result:
-        await never.wait()
-        raise AssertionError
+        await gate.wait()
+        return result(0, lambda: None)
 
     async def ready() -> Result:
         return result(1, lambda: None)
 
-    publishing.add(LANE, spawn(stuck(), "stuck"))
-    other = Partition("andon.frames", 1)
-    publishing.add(other, spawn(ready(), "ready"))
-    await publishing.drain(frozenset({other}))
+    one.add(spawn(stuck(), "stuck"))
+    other.add(spawn(ready(), "ready"))
+    await other.drain()
     assert len(publisher.topics["out"]) == 1
-    cut = asyncio.create_task(publishing.drain(frozenset({LANE})), name="drain")
-    await asyncio.sleep(0)
-    cut.cancel()
-    await asyncio.gather(cut, return_exceptions=True)
-    await publishing.drain(frozenset({LANE}))
+    one.discard()
+    gate.set()
+    await one.drain()
+    assert len(publisher.topics["out"]) == 1

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
@@ -8,31 +7,10 @@ from andon.process.metrics import Metrics
 from andon.stream.gauges import WINDOW_S, StageGauges, watch_stage
 from andon.stream.offsets import Partition
 from andon.stream.stage import Limits, Stage
-from andon.stream.step import Delivery
 from tests.fakes import START, FakeClock, MemoryConsumer, MemoryLog
+from tests.unit.andon.stream.holding import Holding
 
 LANE = Partition("t", 0)
-
-
-class Holding:
-    """A step that finishes nothing until it is told to."""
-
-    def __init__(self) -> None:
-        self.held: list[Delivery] = []
-
-    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        return {}
-
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        self.held += deliveries
-
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        return None
-
-    def finish(self, count: int) -> None:
-        for delivery in self.held[:count]:
-            delivery.done()
-        del self.held[:count]
 
 
 class Bench:
@@ -67,7 +45,7 @@ async def test_lag_in_seconds_is_the_age_of_the_record_read_last_and_nothing_wit
     await bench.read()
     ((labels, age_s),) = bench.gauges.lag_seconds()
     assert (labels, age_s) == (("workers", "0"), START.timestamp()), "the records' timestamp is 0"
-    bench.step.finish(1)
+    bench.step.finish_first(1)
     await bench.read()
     assert bench.gauges.lag_seconds() == [(("workers", "0"), 0.0)]
 
@@ -77,11 +55,11 @@ async def test_below_one_lag_grows_and_above_one_it_shrinks() -> None:
     bench.log.append(0, *[b"x"] * 10)
     await bench.read()
     assert bench.gauges.ratio() == [], "one look tells no rate"
-    bench.step.finish(2)
+    bench.step.finish_first(2)
     bench.log.append(0, *[b"x"] * 8)
     bench.clock.advance(5)
     assert bench.gauges.ratio() == [(("workers",), 0.25)]
-    bench.step.finish(8)
+    bench.step.finish_first(8)
     bench.log.append(0, *[b"x"] * 2)
     bench.clock.advance(5)
     assert bench.gauges.ratio() == [(("workers",), 1.0)], "10 done, 10 arrived since the first look"
@@ -97,11 +75,7 @@ async def test_a_partition_that_the_client_does_not_own_any_more_is_left_out() -
     bench = Bench()
     bench.log.append(0, b"x")
     await bench.read()
-
-    def disowned(partition: Partition) -> int | None:
-        raise AssertionError
-
-    bench.consumer.highwater = disowned  # type: ignore[method-assign]  # what the client does in a rebalance
+    bench.consumer.highwater = lambda partition: None  # type: ignore[method-assign]  # as it is in a rebalance
     assert bench.gauges.lag_records() == []
     assert bench.gauges.lag_seconds() == []
 

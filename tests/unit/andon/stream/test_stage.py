@@ -1,43 +1,20 @@
 """The stage's rules, over a consumer in memory that passes tests/conformance/test_consumer.py."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from aiokafka.errors import RequestTimedOutError
 
 from andon.errors import FatalError
-from andon.events import CommitRefused, PartitionsRevoked, Paused, RecordsExpired
+from andon.events import CommitRefused, PartitionsAssigned, PartitionsRevoked, Paused, RecordsExpired, Retrying
 from andon.stream.offsets import Partition
 from andon.stream.stage import Limits, Stage
-from andon.stream.step import Delivery
-from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Raw, Told
+from andon.wire import Record
+from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
+from tests.unit.andon.stream.holding import Holding, HoldingPartition
 
 TOPIC = "andon.frames"
 LANE = Partition(TOPIC, 0)
-
-
-class Holding:
-    """A step that holds every delivery until the test lets it go."""
-
-    def __init__(self, resume: Mapping[Partition, int] | None = None) -> None:
-        self.held: list[Delivery] = []
-        self.resume = resume or {}
-        self.drains: list[frozenset[Partition]] = []
-
-    async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        return {item: offset for item, offset in self.resume.items() if item in partitions}
-
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        self.held += deliveries
-
-    async def drain(self, partitions: frozenset[Partition]) -> None:
-        self.drains.append(partitions)
-
-    def finish(self, *offsets: int) -> None:
-        for delivery in [item for item in self.held if item.record.offset in offsets]:
-            self.held.remove(delivery)
-            delivery.done()
 
 
 class Rig:
@@ -47,7 +24,7 @@ class Rig:
         self.step = step or Holding()
         self.told = Told()
         self.clock = FakeClock()
-        limits = Limits(max_in_flight=limit, max_in_flight_bytes=10_000, poll_ms=1, commit_interval_s=0.001)
+        limits = Limits(limit, 10_000, poll_ms=1, commit_interval_s=0.001, rebalance_drain_s=0.01)
         self.stage = Stage("test", self.consumer, self.step, limits, self.clock, self.told)
         self.stop = asyncio.Event()
 
@@ -96,13 +73,16 @@ async def test_a_full_stage_takes_no_more_until_something_is_done() -> None:
 
 
 class Robbed(MemoryConsumer):
-    """Loses every partition but the first while that one is polled."""
+    """Loses every partition but the first, once, while one is polled."""
 
-    async def getmany(
-        self, *partitions: Partition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> Mapping[Partition, Sequence[Raw]]:
-        taken = await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
-        if taken:
+    robbed = False
+
+    async def poll(
+        self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Partition, Sequence[Record]]:
+        taken = await super().poll(partitions, timeout_ms=timeout_ms, max_records=max_records)
+        if taken and not self.robbed:
+            self.robbed = True
             await self.rebalance(frozenset({LANE}))
         return taken
 
@@ -113,7 +93,7 @@ async def test_a_partition_that_is_taken_away_while_another_is_polled_is_let_be(
     rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.told)
     for partition in range(3):
         rig.log.append(partition, b"x")
-    await rig.run_until(lambda: len(rig.step.held) >= 2)
+    await rig.run_until(lambda: bool(rig.step.held))
     assert {delivery.record.partition for delivery in rig.step.held} == {0}
 
 
@@ -189,26 +169,155 @@ async def test_a_zombies_commit_is_refused_and_told() -> None:
     assert rig.log.committed("group") == {}
 
 
+class Opening(Holding):
+    """A step whose `open` waits for the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[frozenset[Partition]] = []
+        self.loaded = asyncio.Event()
+
+    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, HoldingPartition]:
+        self.asked.append(partitions)
+        await self.loaded.wait()
+        return await super().open(partitions)
+
+
+async def test_the_group_goes_on_while_a_step_loads_and_records_come_when_it_has_loaded() -> None:
+    step = Opening()
+    rig = Rig(step=step)
+    rig.log.append(0, b"x")
+    running = asyncio.create_task(rig.run_until(lambda: bool(step.held)))
+    while not step.asked:
+        await asyncio.sleep(0)
+    await asyncio.wait_for(rig.consumer.rebalance(frozenset({LANE})), 5)
+    assert (rig.stage.in_flight, rig.stage.joined.is_set()) == (0, False)
+    step.loaded.set()
+    await running
+    assert rig.stage.joined.is_set()
+
+
+async def test_a_partition_that_is_taken_away_while_it_loads_is_never_opened() -> None:
+    step = Opening()
+    rig = Rig(partitions=2, step=step)
+    running = asyncio.create_task(rig.run_until(rig.stop.is_set))
+    while not step.asked:
+        await asyncio.sleep(0)
+    other = frozenset({Partition(TOPIC, 1)})
+    await rig.consumer.rebalance(other)
+    step.loaded.set()
+    while not rig.stage.joined.is_set():
+        await asyncio.sleep(0)
+    assert frozenset(rig.stage.lanes) == other
+    assert [item.partition.partition for item in step.opened] == [1]
+    rig.stop.set()
+    await running
+
+
+async def test_a_stage_that_stops_does_not_wait_for_a_step_that_loads() -> None:
+    step = Opening()
+    rig = Rig(step=step)
+    await rig.run_until(lambda: bool(step.asked))
+    assert step.opened == []
+
+
+async def test_a_stage_that_stops_opens_nothing_that_the_group_still_assigns() -> None:
+    rig = Rig()
+    await rig.run_until(lambda: bool(rig.step.opened))
+    await rig.consumer.rebalance(frozenset({LANE}))
+    await asyncio.sleep(0)
+    assert len(rig.step.opened) == 1
+    assert rig.step.opened[0].discarded
+
+
+async def test_what_was_loaded_is_discarded_if_the_partition_goes_before_it_opens() -> None:
+    rig = Rig()
+    rig.consumer.away = 1
+    running = asyncio.create_task(rig.run_until(rig.stop.is_set))
+    while not rig.told.of(Retrying):
+        await asyncio.sleep(0)
+    await rig.consumer.rebalance(frozenset())
+    assert [item.discarded for item in rig.step.opened] == [True]
+    rig.stop.set()
+    await running
+
+
+async def test_each_assignment_gets_a_fresh_object() -> None:
+    rig = Rig()
+    running = asyncio.create_task(rig.run_until(lambda: len(rig.told.of(PartitionsAssigned)) == 2))
+    while not rig.step.opened:
+        await asyncio.sleep(0)
+    await rig.consumer.rebalance(frozenset({LANE}))
+    await running
+    first, second = rig.step.opened
+    assert (first.drains, first.discarded, second.discarded) == (1, True, False)
+
+
 async def test_stopping_drains_the_step_and_commits() -> None:
     class Finishing(Holding):
-        async def drain(self, partitions: frozenset[Partition]) -> None:
+        async def drained(self) -> None:
             for delivery in self.held:
                 delivery.done()
 
     rig = Rig(step=Finishing())
     rig.log.append(0, *[b"x"] * 4)
     await rig.run_until(lambda: bool(rig.step.held))
-    assert rig.log.committed("group")[Partition(TOPIC, 0)] >= 1
+    assert rig.log.committed("group")[LANE] >= 1
+
+
+async def test_a_drain_that_takes_too_long_is_cut_off_and_its_object_never_used_again() -> None:
+    class Hanging(Holding):
+        async def drained(self) -> None:
+            if len(self.opened) == 1:
+                await asyncio.Event().wait()
+
+    rig = Rig(step=Hanging())
+    rig.log.append(0, b"x")
+    running = asyncio.create_task(rig.run_until(lambda: len(rig.step.opened) == 2))
+    while not rig.step.held:
+        await asyncio.sleep(0)
+    await asyncio.wait_for(rig.consumer.rebalance(frozenset({LANE})), 5)
+    assert rig.step.opened[0].discarded
+    assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [1]
+    await running
+
+
+async def test_an_error_in_giving_up_ends_the_stage_and_leaves_nothing_in_flight() -> None:
+    class Failing(Holding):
+        async def drained(self) -> None:
+            raise FatalError("the store stands at another offset")
+
+    rig = Rig(step=Failing())
+    rig.log.append(0, b"x")
+    running = asyncio.create_task(rig.stage.run([TOPIC], rig.stop))
+    while not rig.step.held:
+        await asyncio.sleep(0)
+    await rig.consumer.rebalance(frozenset({LANE}))
+    assert rig.stage.in_flight == 0
+    with pytest.RaisesGroup(pytest.RaisesExc(FatalError, match="another offset")):
+        await asyncio.wait_for(running, 5)
 
 
 async def test_a_step_that_fails_to_take_over_ends_the_stage() -> None:
     class Failing(Holding):
-        async def assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, HoldingPartition]:
             raise FatalError("the store is gone")
 
     rig = Rig(step=Failing())
     with pytest.raises(FatalError, match="the store is gone"):
         await asyncio.wait_for(rig.stage.run([TOPIC], rig.stop), 5)
+
+
+async def test_a_log_that_begins_anew_under_records_in_flight_ends_the_stage_with_its_line() -> None:
+    rig = Rig()
+    rig.log.append(0, b"x", b"x")
+    running = asyncio.create_task(rig.stage.run([TOPIC], rig.stop))
+    while len(rig.step.held) < 2:
+        await asyncio.sleep(0)
+    rig.consumer.read_from(LANE, 0)
+    rig.log.append(0, b"x")
+    with pytest.raises(FatalError, match=r"andon.frames/0: offset 0 follows on 1: the broker came back with"):
+        await asyncio.wait_for(running, 5)
 
 
 async def test_a_hole_between_what_was_committed_and_what_is_there_is_told_and_handed_on() -> None:
@@ -250,18 +359,14 @@ async def test_a_group_that_joined_and_did_nothing_is_not_new_any_more() -> None
     assert second.told.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 0, 2)]
 
 
-async def test_nobody_can_say_what_expired_while_the_broker_does_not_tell_where_its_log_begins() -> None:
+async def test_nothing_is_read_before_the_broker_says_where_to_begin() -> None:
     rig = Rig()
     rig.log.append(0, b"0", b"1")
     rig.consumer.expired = 1
-
-    async def away(partitions: Iterable[Partition]) -> Mapping[Partition, int]:
-        raise RequestTimedOutError
-
-    rig.consumer.beginning_offsets = away  # type: ignore[method-assign]
+    rig.consumer.away = 1
     await rig.run_until(lambda: len(rig.step.held) == 1)
     assert rig.told.of(RecordsExpired) == []
-    rig.step.held[0].done()
+    assert [event.what for event in rig.told.of(Retrying)] == ["test offsets"]
 
 
 async def test_in_a_backlog_each_partition_has_its_turn_whatever_the_clients_order() -> None:

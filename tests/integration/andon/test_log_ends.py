@@ -9,10 +9,9 @@ from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.offsets import Partition
 from andon.stream.publisher import KafkaPublisher
-from andon.stream.reading import RecordReader
+from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.topics import ensure_topics
 from andon.wire import encode
-from sinks.log_ends import KafkaLogEnds
 from tests.unit.sinks.judgement.frames import inspected
 
 pytestmark = pytest.mark.integration

@@ -1,0 +1,157 @@
+"""Reads a group's partitions: `KafkaConsumer` wraps the client's consumer; its records, partitions and errors become
+the line's own."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from andon.errors import AndonError, FatalError, RetryableError
+from andon.stream.offsets import Partition
+from andon.wire import Record
+
+NOWHERE = TopicPartition("", -1)
+"""A poll of this keeps the membership alive and takes nothing; what was fetched for other partitions stays fetched."""
+
+
+class NotOwnerError(AndonError):
+    """The group has given the partition to another member."""
+
+
+class Owner(Protocol):
+    """Who learns of the group's decisions. The client only logs what is raised here, so neither method may raise.
+
+    Heartbeats go on during `give_up`, and stop until `take_over` has returned: it must not wait for anything.
+    """
+
+    async def take_over(self, partitions: frozenset[Partition]) -> None: ...
+    async def give_up(self, partitions: frozenset[Partition]) -> None: ...
+
+
+class Consumer(Protocol):
+    """A member of a group. Where Kafka does not answer now, its methods raise RetryableError; where it refuses for
+    good, FatalError."""
+
+    def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
+        """Join the group. `owner` learns which partitions are this member's; each is held until `read_from`."""
+        ...
+
+    def read_from(self, partition: Partition, offset: int) -> None:
+        """Begin to fetch a partition that was assigned."""
+        ...
+
+    async def poll(
+        self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Partition, Sequence[Record]]:
+        """Take what has been fetched of these partitions. Of none: take nothing, and stay a member of the group."""
+        ...
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Raises NotOwnerError where the group has moved on without this member."""
+        ...
+
+    def highwater(self, partition: Partition) -> int | None:
+        """The end of the partition as of the last fetch; None before the first, or where it is not this member's.
+
+        May be called from any thread.
+        """
+        ...
+
+    async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """The group's offsets; a partition without one is left out."""
+        ...
+
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]: ...
+
+
+class KafkaConsumer:
+    """A Consumer over an AIOKafkaConsumer that somebody else starts and stops."""
+
+    def __init__(self, client: AIOKafkaConsumer) -> None:
+        self._client = client
+
+    def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
+        self._client.subscribe(list(topics), listener=_Listener(self._client, owner))
+
+    def read_from(self, partition: Partition, offset: int) -> None:
+        there = TopicPartition(*partition)
+        self._client.seek(there, offset)
+        self._client.resume(there)
+
+    async def poll(
+        self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[Partition, Sequence[Record]]:
+        wanted = [TopicPartition(*partition) for partition in partitions] or [NOWHERE]
+        try:
+            batches = await self._client.getmany(*wanted, timeout_ms=timeout_ms, max_records=max_records)
+        except KafkaError as error:  # what can be retried, the client has retried
+            topics = ", ".join(sorted(self._client.subscription()))
+            raise FatalError(f"can't read {topics} from Kafka: {_why(error)}") from error
+        return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        try:
+            await self._client.commit({TopicPartition(*partition): offset for partition, offset in offsets.items()})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise NotOwnerError(_why(error)) from error
+        except KafkaError as error:
+            raise own_error("commit offsets", error) from error
+
+    def highwater(self, partition: Partition) -> int | None:
+        try:
+            end: int | None = self._client.highwater(TopicPartition(*partition))
+        except Exception:  # it asserts that the partition is assigned, which a rebalance changes under another thread
+            return None
+        return end
+
+    async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        wanted = list(partitions)
+        try:
+            offsets = await asyncio.gather(*(self._client.committed(TopicPartition(*item)) for item in wanted))
+        except KafkaError as error:
+            raise own_error("read the group's offsets", error) from error
+        return {item: offset for item, offset in zip(wanted, offsets, strict=True) if offset is not None}
+
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        wanted = [TopicPartition(*item) for item in partitions]
+        try:
+            offsets = await self._client.beginning_offsets(wanted) if wanted else {}
+        except KafkaError as error:
+            raise own_error("read where the log begins", error) from error
+        return {Partition(*there): offset for there, offset in offsets.items()}
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Hands the group's decisions to the owner, and holds what is assigned until it is read from."""
+
+    def __init__(self, client: AIOKafkaConsumer, owner: Owner) -> None:
+        self._client = client
+        self._owner = owner
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        await self._owner.give_up(_partitions(revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        self._client.pause(*assigned)
+        await self._owner.take_over(_partitions(assigned))
+
+
+def record_of(raw: Any) -> Record:
+    """The line's own record of a client's."""
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+
+
+def own_error(what: str, error: KafkaError) -> RetryableError | FatalError:
+    """What the client says of its error decides: it can be retried, or it ends the process with one line."""
+    kind = RetryableError if error.retriable else FatalError
+    return kind(f"can't {what}: {_why(error)}")
+
+
+def _partitions(given: Iterable[Any]) -> frozenset[Partition]:
+    return frozenset(Partition(item.topic, item.partition) for item in given)
+
+
+def _why(error: KafkaError) -> str:
+    return str(error) or type(error).__name__

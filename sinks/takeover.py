@@ -1,0 +1,82 @@
+"""Takes partitions over: reads what the store knows of them, and opens an epoch where the log is not the one it knows.
+
+A few calls for all of them together, repeated while the store or the broker is away. Heartbeats go on meanwhile.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from andon.backoff import Retrier
+from andon.clock import Clock
+from andon.events import EpochOpened
+from andon.stream.offsets import Ends, Partition
+from sinks.epoch import Epoch, another_log
+from sinks.judgement.sessions import expire, lose_log
+from sinks.store.store import Store
+from sinks.store.stored import Opening, Position, StoredPartition
+
+Positions = Mapping[Partition, Position]
+
+
+class LogEnds(Protocol):
+    async def read(self, partitions: Collection[Partition]) -> Mapping[Partition, Ends]:
+        """Raises RetryableError while the broker does not answer."""
+        ...
+
+
+class Takeover:
+    """Event loop only."""
+
+    def __init__(self, store: Store, ends: LogEnds, log: str, clock: Clock, retrier: Retrier) -> None:
+        """`log`: the log's name (`kafka.epoch`)."""
+        self._store = store
+        self._ends = ends
+        self._log = log
+        self._clock = clock
+        self._retrier = retrier
+
+    async def load(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
+        """What is known of these, in epochs of the log that the broker has."""
+        await self._open_epochs(partitions)
+        return await self.reload(partitions)
+
+    async def reload(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
+        """What is known of these, as it is stored now."""
+        return await self._retrier.insist("the store", lambda: self._store.load(partitions))
+
+    async def _open_epochs(self, partitions: Collection[Partition]) -> None:
+        """Where another sink moves an account meanwhile, nothing is opened, and its new position is judged again."""
+        stand = await self._positions(partitions)
+        # only now: what a zombie accounts for in between must not look like more than the log holds
+        ends = await self._read_ends(partitions)
+        while epochs := self._new_epochs(ends, stand):
+            await self._begin(epochs, stand)
+            before, stand = stand, await self._positions(epochs)
+            ours = {item: epoch for item, epoch in epochs.items() if stand.get(item) == epoch.position}
+            for (topic, number), epoch in ours.items():
+                if (topic, number) in before:
+                    self._retrier.emit(EpochOpened(topic, number, epoch.position.epoch, epoch.detail))
+            moved = epochs.keys() - ours
+            ends = await self._read_ends(moved) if moved else {}
+
+    def _new_epochs(self, ends: Mapping[Partition, Ends], stand: Positions) -> dict[Partition, Epoch]:
+        judged = {item: another_log(stand.get(item), self._log, end) for item, end in sorted(ends.items())}
+        return {item: epoch for item, epoch in judged.items() if epoch is not None}
+
+    async def _begin(self, epochs: Mapping[Partition, Epoch], stand: Positions) -> None:
+        """Open these epochs. What the open sessions still had in the log is lost with it."""
+        known = await self.reload(epochs)
+        openings = []
+        for partition, epoch in epochs.items():
+            cameras = tuple(known[partition].cameras.values())
+            for camera in cameras:
+                (expire if epoch.expired else lose_log)(camera)
+            expected = stand.get(partition)
+            openings.append(Opening(partition, epoch.position, self._clock.now(), epoch.detail, cameras, expected))
+        await self._retrier.insist("the store", lambda: self._store.begin(openings))
+
+    async def _positions(self, partitions: Collection[Partition]) -> Positions:
+        return await self._retrier.insist("the store", lambda: self._store.positions(partitions))
+
+    async def _read_ends(self, partitions: Collection[Partition]) -> Mapping[Partition, Ends]:
+        return await self._retrier.insist("the log's ends", lambda: self._ends.read(partitions))
