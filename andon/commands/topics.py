@@ -9,8 +9,7 @@ from andon.cli import config_option
 from andon.config import load
 from andon.events import silent
 from andon.settings import Settings
-from andon.stream.clients import admin, started
-from andon.stream.topics import ensure_topics
+from andon.stream.topics import ensure_topics, partition_counts
 
 
 @click.group()
@@ -39,12 +38,11 @@ def create(path: Path) -> None:
 
 async def _create(settings: Settings) -> tuple[list[str], dict[str, int]]:
     """Returns the created topics, and the existing ones with fewer partitions than `kafka.partitions`."""
+    kafka = settings.kafka
     created = await ensure_topics(settings, silent)
-    wide = [settings.pool_topic(pool) for pool in settings.pools] + [settings.kafka.inspections_topic]
-    there = [name for name in wide if name not in created]
-    if not there:  # for an empty list the client describes every topic of the broker
+    wide = [*(settings.pool_topic(pool) for pool in settings.pools), kafka.inspections_topic, kafka.cameras_topic]
+    existing = [name for name in wide if name not in created]
+    if not existing:  # for an empty list the client describes every topic of the broker
         return created, {}
-    async with started(lambda: admin(settings.kafka), settings.kafka, silent) as client:
-        described = await client.describe_topics(there)
-    counts = {item["topic"]: len(item["partitions"]) for item in described}
-    return created, {name: count for name, count in counts.items() if count < settings.kafka.partitions}
+    counts = await partition_counts(existing, kafka, silent)
+    return created, {name: count for name, count in counts.items() if count < kafka.partitions}

@@ -1,7 +1,7 @@
 """The line's topics: created with every setting that the line relies on, and waited for."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,7 +27,7 @@ async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
     wide += [kafka.inspections_topic, kafka.defects_topic, kafka.cameras_topic]
     partitions = dict.fromkeys(wide, kafka.partitions) | {kafka.quarantine_topic: 1}
     async with started(lambda: admin(kafka), kafka, emit) as client:
-        with _one_line(kafka):
+        with _one_line(kafka, "create"):
             existing = set(await client.list_topics())
             missing = {name: count for name, count in partitions.items() if name not in existing}
             if missing:
@@ -68,6 +68,17 @@ async def partitions_of(administrator: AIOKafkaAdminClient, topic: str) -> list[
     return [TopicPartition(topic, number) for number in sorted(item["partition"] for item in described["partitions"])]
 
 
+async def partition_counts(topics: Sequence[str], kafka: KafkaSettings, emit: Emit) -> dict[str, int]:
+    """The number of partitions of each of `topics`, which must exist.
+
+    Raises FatalError, in one line, when the broker refuses it or goes away meanwhile.
+    """
+    async with started(lambda: admin(kafka), kafka, emit) as client:
+        with _one_line(kafka, "describe"):
+            described = await client.describe_topics(topics)
+    return {item["topic"]: len(item["partitions"]) for item in described}
+
+
 async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: KafkaSettings) -> None:
     limits = {
         "retention.ms": str(int(kafka.retention_minutes * 60_000)),
@@ -92,9 +103,9 @@ def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> d
 
 
 @contextmanager
-def _one_line(kafka: KafkaSettings) -> Iterator[None]:
+def _one_line(kafka: KafkaSettings, action: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
         reason = str(error) or type(error).__name__
-        raise FatalError(f"Kafka at {kafka.bootstrap_servers} does not create the topics: {reason}") from None
+        raise FatalError(f"Kafka at {kafka.bootstrap_servers} does not {action} the topics: {reason}") from None

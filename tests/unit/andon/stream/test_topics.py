@@ -1,15 +1,17 @@
 """What is said while a topic can't be read yet, and how the line's topics are made."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaError
 
 from andon.errors import FatalError
-from andon.events import Retrying
-from andon.settings import KafkaSettings
+from andon.events import Retrying, silent
+from andon.settings import KafkaSettings, Settings
 from andon.stream import topics
-from andon.stream.topics import topic_there
+from andon.stream.topics import ensure_topics, partition_counts, topic_there
 from tests.fakes import Told
 
 NO_TIME = KafkaSettings(start_timeout_s=0.001)
@@ -26,6 +28,29 @@ class Asked:
         if isinstance(answer, KafkaError):
             raise answer
         return answer
+
+
+class Refusing:
+    """An admin client whose every request the broker refuses."""
+
+    async def describe_topics(self, _topics: object) -> None:
+        raise KafkaError("not authorized")
+
+    async def list_topics(self) -> None:
+        raise KafkaError("not authorized")
+
+
+@asynccontextmanager
+async def refusing(*_: object) -> AsyncIterator[Refusing]:
+    yield Refusing()
+
+
+async def test_a_refused_look_at_the_topics_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "started", refusing)
+    with pytest.raises(FatalError, match=r"^Kafka at 127.* does not describe the topics: .*not authorized$"):
+        await partition_counts(["frames"], KafkaSettings(), silent)
+    with pytest.raises(FatalError, match=r"^Kafka at 127.* does not create the topics: .*not authorized$"):
+        await ensure_topics(Settings(), silent)
 
 
 @pytest.fixture(autouse=True)
