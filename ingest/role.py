@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import get_args
 
 import cv2
-from aiokafka import AIOKafkaProducer
 
 from andon.errors import ConfigError, FatalError
 from andon.messages import ImageHealth
@@ -36,7 +34,8 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     chosen = choose(life.settings, only)
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
     await _topics_exist(life, chosen)
-    async with _producer(life) as client:
+    kafka = life.settings.kafka
+    async with started(lambda: producer(kafka), kafka, life.emit) as client:
         publisher = KafkaPublisher(client)
         cameras = [
             _camera(settings, life, publisher, spool_place(life.settings, settings, chosen)) for settings in chosen
@@ -60,11 +59,6 @@ def choose(settings: Settings, only: frozenset[str]) -> list[CameraSettings]:
     if not chosen:
         raise ConfigError("cameras: there is none to watch; `andon init` writes an example")
     return chosen
-
-
-def _producer(life: Life) -> AbstractAsyncContextManager[AIOKafkaProducer]:
-    kafka = life.settings.kafka
-    return started(lambda: producer(kafka), kafka, life.emit)
 
 
 async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from andon.errors import AndonError, FatalError, RetryableError
 from andon.stream.offsets import Partition
@@ -14,6 +20,17 @@ from andon.wire import Record
 
 NOWHERE = TopicPartition("", -1)
 """A poll of this keeps the membership alive and takes nothing; what was fetched for other partitions stays fetched."""
+
+
+REMEDIES: dict[type[KafkaError], str] = {
+    TopicAuthorizationFailedError: (
+        "the broker refuses the right to read: give the user of kafka.sasl_username the ACLs Read and Describe on the "
+        "topic"
+    ),
+    GroupAuthorizationFailedError: (
+        "the broker refuses the group: give the user of kafka.sasl_username the ACL Read on the group"
+    ),
+}
 
 
 class NotOwnerError(AndonError):
@@ -154,4 +171,6 @@ def _partitions(given: Iterable[Any]) -> frozenset[Partition]:
 
 
 def _why(error: KafkaError) -> str:
-    return str(error) or type(error).__name__
+    reason = str(error) or type(error).__name__
+    remedy = REMEDIES.get(type(error))
+    return reason if remedy is None else f"{remedy} ({reason})"

@@ -122,3 +122,9 @@ class _Acknowledgement:
             return reason
         self.narrow.add(self.topic)
         return RetryableError(f"{self.topic}: takes no batch of this size; its records are sent one by one from now on")
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that gets the records of `key`, by the hash that every Kafka client uses."""
+    numbers = list(range(partitions))
+    return int(DefaultPartitioner()(key, numbers, numbers))

@@ -1,15 +1,20 @@
-"""Reads a log apart from every group: a single record back by its reference, and where a partition ends."""
+"""Reads logs apart from every group: a whole topic, a single record by its reference, and where partitions end."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from andon.errors import RetryableError
+from andon.events import Emit
 from andon.messages import RecordRef
+from andon.settings import KafkaSettings
+from andon.stream.clients import admin, consumer, started
 from andon.stream.consumer import record_of
 from andon.stream.offsets import Ends, Partition
+from andon.stream.topics import partitions_of
 from andon.wire import Record
 
 END_S = 5.0
@@ -57,6 +62,32 @@ class KafkaLogEnds:
             return await ends_of(self._client, partitions)
         except (KafkaError, TimeoutError) as error:
             raise RetryableError(f"the log's ends: {type(error).__name__}") from None
+
+
+class TopicReader:
+    """Reads every record of a topic. `read_topic` makes it."""
+
+    def __init__(self, client: AIOKafkaConsumer, partitions: Sequence[Partition]) -> None:
+        self.partitions = partitions
+        self._client = client
+
+    async def poll(self, timeout_ms: int = 100) -> Mapping[Partition, Sequence[Record]]:
+        """The next records; none where none come within `timeout_ms`."""
+        batches = await self._client.getmany(timeout_ms=timeout_ms)
+        return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
+
+
+@asynccontextmanager
+async def read_topic(settings: KafkaSettings, topic: str, emit: Emit) -> AsyncIterator[TopicReader]:
+    """Read an existing topic from its first record on."""
+    async with (
+        started(lambda: admin(settings), settings, emit) as administrator,
+        started(lambda: consumer(settings, None), settings, emit) as client,
+    ):
+        partitions = await partitions_of(administrator, topic)
+        client.assign(partitions)
+        await client.seek_to_beginning(*partitions)
+        yield TopicReader(client, [Partition(*item) for item in partitions])
 
 
 class RecordReader:

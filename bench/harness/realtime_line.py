@@ -18,7 +18,7 @@ from bench.harness.consumer_log import ConsumerLog
 from bench.harness.context import Context
 from bench.harness.roles import Roles, Samples, line_document
 from bench.harness.simulated_workers import PARTITIONS
-from bench.harness.topic_reader import read_topic, wait_until
+from bench.harness.topic_reader import read_messages, wait_until
 from deploy.local.interrupt import alongside
 from deploy.local.line import andon
 
@@ -54,8 +54,8 @@ class RealtimeLine:
         config = self._cameras(name, frames_per_s)
         kafka = self.roles.settings.kafka
         readers = (
-            read_topic(kafka, kafka.inspections_topic, log.add_inspection),
-            read_topic(kafka, kafka.defects_topic, log.add_defect),
+            read_messages(kafka, kafka.inspections_topic, log.add_inspection),
+            read_messages(kafka, kafka.defects_topic, log.add_defect),
             self._read_alerts(name, log),
         )
         async with alongside(*readers):

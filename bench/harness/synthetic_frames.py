@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 
 import cv2
 import numpy as np
-from aiokafka.partitioner import murmur2
 
 from andon import wire
 from andon.events import silent
 from andon.messages import Frame, RecordRef, new_session
 from andon.settings import KafkaSettings
 from andon.stream.clients import producer, started
-from andon.stream.publisher import KafkaPublisher, Publisher
+from andon.stream.publisher import KafkaPublisher, Publisher, partition_of
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 UNACKNOWLEDGED = 1000
@@ -44,17 +43,12 @@ def evenly_placed(count: int, partitions: int) -> list[str]:
     number = 0
     while len(chosen) < count:
         camera_id = f"camera-{number:05}"
-        partition = partition_of(camera_id, partitions)
+        partition = partition_of(camera_id.encode(), partitions)
         if context[partition] > 0:
             context[partition] -= 1
             chosen.append(camera_id)
         number += 1
     return chosen
-
-
-def partition_of(camera_id: str, partitions: int) -> int:
-    """The partition of the camera's records, by the hash that every Kafka client uses."""
-    return int(murmur2(camera_id.encode()) & 0x7FFFFFFF) % partitions
 
 
 class FrameFeed:

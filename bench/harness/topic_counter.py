@@ -9,16 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from scipy.stats import theilslopes
 
 from andon.clock import Clock, SystemClock
 from andon.events import silent
 from andon.settings import KafkaSettings
-from andon.stream.clients import admin, consumer, started
-from andon.stream.topics import partitions_of
-
-POLL_MS = 100
+from andon.stream.offsets import Partition
+from andon.stream.reading import TopicReader, read_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,8 @@ class Sample:
 class TopicCounter:
     """Counts one topic while `follow` runs."""
 
-    client: AIOKafkaConsumer
-    counts: dict[TopicPartition, int]
+    topic: TopicReader
+    counts: dict[Partition, int]
     clock: Clock = field(default_factory=SystemClock)
 
     def now(self) -> Sample:
@@ -55,22 +52,15 @@ class TopicCounter:
     async def follow(self) -> None:
         """Count, until cancelled."""
         while True:
-            for partition, records in (await self.client.getmany(timeout_ms=POLL_MS)).items():
+            for partition, records in (await self.topic.poll()).items():
                 self.counts[partition] += len(records)
 
 
 @asynccontextmanager
 async def count_topic(kafka: KafkaSettings, topic: str) -> AsyncIterator[TopicCounter]:
     """Count an existing topic from its first record on."""
-    async with (
-        started(lambda: admin(kafka), kafka, silent) as administrator,
-        started(lambda: consumer(kafka, None), kafka, silent) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        partitions = await partitions_of(administrator, topic)
-        client.assign(partitions)
-        await client.seek_to_beginning(*partitions)
-        counter = TopicCounter(client, dict.fromkeys(partitions, 0))
+    async with read_topic(kafka, topic, silent) as reader, asyncio.TaskGroup() as group:
+        counter = TopicCounter(reader, dict.fromkeys(reader.partitions, 0))
         following = group.create_task(counter.follow(), name=f"follow.{topic}")
         yield counter
         following.cancel()

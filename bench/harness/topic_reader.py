@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from itertools import chain
 
 from andon.errors import DecodeError
 from andon.events import silent
 from andon.messages import Inspection, Message
 from andon.settings import KafkaSettings
-from andon.stream.clients import admin, consumer, started
-from andon.stream.topics import partitions_of
-from andon.wire import Record, decode
+from andon.stream.reading import read_topic
+from andon.wire import decode
 
-POLL_MS = 100
 CHECK_S = 0.05
 
 Receive = Callable[[Message, datetime], None]
@@ -44,30 +41,17 @@ class InspectionLog:
         self.received_at.append(at)
 
 
-async def read_topic(kafka: KafkaSettings, topic: str, receive: Receive) -> None:
-    """Pass every record of `topic`, from the first on, to `receive`. Ends when cancelled."""
-    async with started(lambda: admin(kafka), kafka, silent) as administrator:
-        partitions = await partitions_of(administrator, topic)
-    async with started(lambda: consumer(kafka, None), kafka, silent) as client:
-        client.assign(partitions)
-        await client.seek_to_beginning(*partitions)
+async def read_messages(kafka: KafkaSettings, topic: str, receive: Receive) -> None:
+    """Pass every message of `topic`, from the first on, to `receive`. Ends when cancelled."""
+    async with read_topic(kafka, topic, silent) as reader:
         while True:
-            await _poll(client, receive)
-
-
-async def _poll(client: AIOKafkaConsumer, receive: Receive) -> None:
-    batches = await client.getmany(timeout_ms=POLL_MS)
-    at = datetime.now(UTC)
-    for raws in batches.values():
-        for raw in raws:
-            try:
-                receive(decode(_record(raw)), at)
-            except DecodeError:
-                pass  # it is missing where the measurement counts the frames
-
-
-def _record(raw: ConsumerRecord) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+            batches = await reader.poll()
+            at = datetime.now(UTC)
+            for record in chain.from_iterable(batches.values()):
+                try:
+                    receive(decode(record), at)
+                except DecodeError:
+                    pass  # it is missing where the measurement counts the frames
 
 
 async def wait_until(reached: Callable[[], bool], timeout_s: float) -> bool:

@@ -16,7 +16,7 @@ from bench.harness.roles import Roles, line_document
 from bench.harness.simulated_workers import PARTITIONS, make_topics, start_workers
 from bench.harness.synthetic_frames import FrameFeed, evenly_placed, open_feed
 from bench.harness.topic_counter import TopicCounter, count_topic, rate_per_s
-from bench.harness.topic_reader import InspectionLog, read_topic, wait_until
+from bench.harness.topic_reader import InspectionLog, read_messages, wait_until
 from bench.measurements.spike_model import Lag, Spike, backlog_at, drained_at_s, ideal_drain_s, usual_lag
 
 WORKERS = 2
@@ -94,7 +94,7 @@ async def _run(kafka: KafkaSettings, spike: Spike, context: Context) -> SpikeRun
         lags = await _spike(frames, counter, spike)
         # only now, since reading and decoding every inspection costs more than counting them
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read_topic(kafka, kafka.inspections_topic, log.add), name="read.inspections")
+            reading = group.create_task(read_messages(kafka, kafka.inspections_topic, log.add), name="read.inspections")
             await wait_until(lambda: len(log.inspections) >= frames.sent, PATIENCE_S)
             reading.cancel()
         return SpikeRun(capacity, spike, lags, frames.sent, len(log.inspections), log.repeated)

@@ -17,7 +17,7 @@ from bench.harness.report import Findings
 from bench.harness.roles import Roles, line_document
 from bench.harness.simulated_workers import PARTITIONS, make_topics, start_workers
 from bench.harness.synthetic_frames import camera_ids, open_feed
-from bench.harness.topic_reader import InspectionLog, read_topic, wait_until
+from bench.harness.topic_reader import InspectionLog, read_messages, wait_until
 
 WORKERS = 2
 BATCH_MS = 80.0
@@ -65,7 +65,7 @@ def measure(context: Context) -> Findings:
 async def _measure_all(kafka: KafkaSettings, counts: Sequence[int]) -> list[CameraShares]:
     log = InspectionLog()
     async with asyncio.TaskGroup() as group:
-        reading = group.create_task(read_topic(kafka, kafka.inspections_topic, log.add), name="read.inspections")
+        reading = group.create_task(read_messages(kafka, kafka.inspections_topic, log.add), name="read.inspections")
         shared = [await _measure_one(kafka, log, count) for count in counts]
         reading.cancel()
     return shared

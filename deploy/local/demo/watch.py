@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiokafka import ConsumerRecord
-
 from andon.alerts import DefectAlerts
 from andon.clock import Clock
 from andon.errors import DecodeError
 from andon.events import Emit
 from andon.settings import Settings
-from andon.stream.clients import admin, consumer, started
-from andon.stream.topics import partitions_of
+from andon.stream.reading import read_topic
 from andon.wire import Record, decode
 from sample_streams.observer import Observer
 
@@ -39,20 +36,11 @@ def observe(observer: Observer) -> Callable[[Record], None]:
 
 async def records(settings: Settings, take: Callable[[Record], None], emit: Emit) -> None:
     """Give `take` every record of the inspections topic, from the first on. Ends when cancelled."""
-    kafka = settings.kafka
-    async with started(lambda: admin(kafka), kafka, emit) as administrator:
-        partitions = await partitions_of(administrator, kafka.inspections_topic)
-    async with started(lambda: consumer(kafka, None), kafka, emit) as client:
-        client.assign(partitions)
-        await client.seek_to_beginning(*partitions)
+    async with read_topic(settings.kafka, settings.kafka.inspections_topic, emit) as topic:
         while True:
-            for batch in (await client.getmany(timeout_ms=POLL_MS)).values():
-                for raw in batch:
-                    take(_record(raw))
-
-
-def _record(raw: ConsumerRecord) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
+            for batch in (await topic.poll(POLL_MS)).values():
+                for record in batch:
+                    take(record)
 
 
 async def alerts(settings: Settings, observer: Observer, clock: Clock) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, NotLeaderForPartitionError, RequestTimedOutError
+from aiokafka.partitioner import murmur2
 from aiokafka.producer.sender import SendProduceReqHandler
 
 from andon.settings import KafkaSettings
 from andon.stream.clients import producer
 from andon.stream.offsets import Partition
+from andon.stream.publisher import partition_of
 
 HERE = Partition("andon.frames", 0)
 LONG_S = 10_000.0
@@ -94,3 +96,9 @@ async def test_a_batch_that_the_broker_refuses_leaves_no_hole_in_the_numbering(
     await batches[HERE].future
     assert numbers.sequence_number(HERE) == 1
     client._closed = True  # nothing is open
+
+
+def test_the_partition_of_a_key_is_the_one_that_every_kafka_client_chooses() -> None:
+    for number in range(100):
+        key = f"camera-{number}".encode()
+        assert partition_of(key, 24) == (murmur2(key) & 0x7FFFFFFF) % 24

@@ -4,29 +4,23 @@ from collections import Counter
 
 import cv2
 import numpy as np
-from aiokafka.partitioner import DefaultPartitioner
 
 from andon.messages import Frame
+from andon.stream.publisher import partition_of
 from andon.wire import decode
-from bench.harness.synthetic_frames import FrameFeed, camera_ids, evenly_placed, partition_of, pictures
+from bench.harness.synthetic_frames import FrameFeed, evenly_placed, pictures
 from tests.fakes import MemoryPublisher
 
 
 def test_evenly_placed_cameras_share_the_partitions_evenly() -> None:
-    shares = Counter(partition_of(camera_id, 24) for camera_id in evenly_placed(48, 24))
+    shares = Counter(partition_of(camera_id.encode(), 24) for camera_id in evenly_placed(48, 24))
     assert set(shares.values()) == {2}
     assert len(shares) == 24
 
 
 def test_shares_differ_by_one_at_most_if_the_cameras_do_not_divide_evenly() -> None:
-    shares = Counter(partition_of(camera_id, 4) for camera_id in evenly_placed(10, 4))
+    shares = Counter(partition_of(camera_id.encode(), 4) for camera_id in evenly_placed(10, 4))
     assert sorted(shares.values()) == [2, 2, 3, 3]
-
-
-def test_a_cameras_partition_is_the_one_that_the_client_chooses() -> None:
-    partitions = list(range(24))
-    for camera_id in camera_ids(100):
-        assert partition_of(camera_id, 24) == DefaultPartitioner()(camera_id.encode(), partitions, partitions)
 
 
 async def test_cameras_take_turns_and_each_counts_its_own_frames() -> None:
