@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from andon.errors import ConfigError
@@ -32,7 +33,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("; ".join(_complaints(error, source))) from None
+        raise ConfigError("; ".join(complaints(error, source))) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -100,31 +101,36 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _complaints(error: ValidationError, source: str) -> list[str]:
-    return [_complaint(item["loc"], item["type"], item["msg"], source) for item in error.errors(include_input=False)]
+def complaints(error: ValidationError, source: str, section: type[BaseModel] = Settings) -> list[str]:
+    """One line for each mistake in `section`; `source` says where that stands. No line repeats what was given."""
+    found = error.errors(include_input=False)
+    return [_complaint(section, item["loc"], item["type"], item["msg"], source) for item in found]
 
 
-def _complaint(loc: tuple[int | str, ...], kind: str, message: str, source: str) -> str:
-    key = ".".join(str(part) for part in loc)
+def _complaint(section: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str, source: str) -> str:
+    key = ".".join(part for part in map(str, loc) if not part.startswith("<"))  # the tag of a union is no key
     if kind != "extra_forbidden":
         return f"{source}: {key or 'line'}: {message.removeprefix('Value error, ')}"
-    near = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1)
+    near = difflib.get_close_matches(str(loc[-1]), _known_keys(section, loc[:-1]), n=1)
     return f"{source}: {key}: no such key" + (f"; did you mean `{near[0]}`?" if near else "")
 
 
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the section at `loc`."""
-    section: Any = Settings
-    for part in loc:
-        if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
-            section = _section_type(section.model_fields[str(part)].annotation)
-    if not (isinstance(section, type) and issubclass(section, BaseModel)):
-        return []
-    return [field.alias or name for name, field in section.model_fields.items()]
+def _known_keys(section: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `loc`, of all sections that may stand there."""
+    sections = [section]
+    for part in loc:  # an index, the key of a dict or the tag of a union leads no further
+        fields = [field for one in sections if (field := _field(one, str(part))) is not None]
+        sections = [inner for field in fields for inner in _sections(field.annotation)] if fields else sections
+    return [field.alias or name for one in sections for name, field in one.model_fields.items()]
 
 
-def _section_type(annotation: Any) -> Any:
-    """The section inside `tuple[X, ...]` or `dict[str, X]`, or the annotation itself."""
-    arguments = [item for item in getattr(annotation, "__args__", ()) if isinstance(item, type)]
-    inner = [item for item in arguments if issubclass(item, BaseModel)]
-    return inner[0] if inner else annotation
+def _field(section: type[BaseModel], key: str) -> FieldInfo | None:
+    fields = section.model_fields
+    return fields.get(key) or next((field for field in fields.values() if field.alias == key), None)
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The sections inside `tuple[X, ...]`, `dict[str, X | Y]` and the like, or the annotation itself."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for argument in get_args(annotation) for section in _sections(argument)]

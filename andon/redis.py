@@ -14,8 +14,11 @@ from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
+    ClusterCrossSlotError,
+    ClusterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -37,6 +40,10 @@ AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError
 
 REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
 """A wrong password or missing rights: only a person can mend it. Some of these are AWAY, too: call `refusal` first."""
+
+
+CLUSTER = (AskError, ClusterCrossSlotError, ClusterDownError)
+"""What only a node of a Redis Cluster answers (MovedError is an AskError). One script needs keys in two slots."""
 
 
 def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
@@ -96,6 +103,8 @@ def refusal(error: BaseException) -> str | None:
     """What a person must mend (password, rights, certificate), in one line. None: the error may pass by itself."""
     if isinstance(error, REFUSED):
         return f"refuses us: {why(error)}; check user and password in redis.url"
+    if isinstance(error, CLUSTER):
+        return "is a node of a Redis Cluster, which is not supported; name a single server in redis.url"
     inner = error.__cause__ or error.__context__
     if isinstance(inner, ssl.SSLCertVerificationError):
         reason = inner.verify_message.rstrip(".")

@@ -10,8 +10,8 @@ from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdic
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
+from sinks.judgement.consequences import Judgement
 from sinks.judgement.evidence import EvidenceOrder
-from sinks.judgement.judgement import Judgement
 from sinks.judgement.rules import Policy
 from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
@@ -98,16 +98,13 @@ def _message(record: Record, emit: Emit) -> AccountMessage | None:
     where = f"{record.topic}/{record.partition}@{record.offset}"
     try:
         message = decode(record)
-    except DecodeError as error:
-        emit(RecordQuarantined("unknown", error.reason, where, str(error)))
+    except DecodeError as unreadable:
+        emit(RecordQuarantined("unknown", unreadable.reason, where, str(unreadable)))
         return None
     if isinstance(message, Inspection | Shed | CameraStatus | Expired):
         return message
-    emit(
-        RecordQuarantined(
-            "unknown", "bad_header", where, f"{type(message).__name__} is no message of the inspections topic"
-        )
-    )
+    error = f"{type(message).__name__} is no message of the inspections topic"
+    emit(RecordQuarantined("unknown", "bad_header", where, error))
     return None
 
 
@@ -129,9 +126,8 @@ def _lay_before(heard: tuple[str, int, int] | None, hole: Expired) -> bool:
 def _leaving(judgement: Judgement, alerts: Sequence[str]) -> list[Leaving]:
     """Rows of the outbox, in the order in which they must leave."""
     events: list[Defect | PartVerdict] = [*judgement.events, *judgement.verdicts]
-    return [_alert(channel, event) for event in events for channel in alerts] + [
-        _order(order) for order in judgement.orders
-    ]
+    leaving = [_alert(channel, event) for event in events for channel in alerts]
+    return leaving + [_order(order) for order in judgement.orders]
 
 
 def _alert(channel: str, event: Defect | PartVerdict) -> Leaving:

@@ -1,13 +1,14 @@
 """`andon sink`: one member of the sinks' group. Puts account, outbox and live state together and sees them through."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from andon import redis
+from andon.events import SettingOutdated
 from andon.process.lifecycle import Life
 from andon.settings import Settings
 from andon.stream.clients import consumer, producer, reader, started
@@ -18,13 +19,13 @@ from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.stage import Limits, Stage
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.channels.channel import Channel
+from sinks.batch import EVIDENCE
 from sinks.channels.evidence import EvidenceChannel
-from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.live import RedisLive
-from sinks.channels.redis_stream import RedisAlerts
+from sinks.channels.registry import ChannelContext, opened
 from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.outbox import Dispatcher
+from sinks.outbox_queue import Outlet
 from sinks.store.store import Store
 
 STAGE = "sinks"
@@ -53,17 +54,16 @@ async def sink(life: Life) -> None:
     Raises ConfigError or FatalError, one line each, for a store, a topic or a broker that is not as it should be.
     """
     async with _clients(life) as clients:
-        evidence = EvidenceChannel(clients.frames, life.settings.sinks.evidence, life.emit)
-        try:
-            await _run(life, clients, [*_alerts(life.settings, clients), evidence])
-        finally:
-            evidence.close()
+        for line in life.settings.outdated():
+            life.emit(SettingOutdated(line))
+        async with _outlets(life, clients) as outlets:
+            await _run(life, clients, outlets)
 
 
-async def _run(life: Life, clients: Clients, channels: list[Channel]) -> None:
+async def _run(life: Life, clients: Clients, outlets: Sequence[Outlet]) -> None:
     settings = life.settings
     live = RedisLive(clients.redis, settings.redis, life.clock, life.emit)
-    dispatcher = Dispatcher(clients.store, channels, life.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, outlets, life.clock, life.emit)
     account = Account(
         clients.store,
         clients.ends,
@@ -93,7 +93,7 @@ def rules_of(settings: Settings) -> AccountRules:
     """What the settings say of the account."""
     return AccountRules(
         policy=policy_of(settings),
-        alerts=tuple(settings.sinks.alerts),
+        alerts=tuple(settings.sinks.channels),
         log=settings.kafka.epoch,
         batch_s=settings.sinks.batch_ms / 1000,
     )
@@ -109,12 +109,19 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(rules, silence_s, PartRules(settings.parts, settings.defects, own))
 
 
-def _alerts(settings: Settings, clients: Clients) -> list[Channel]:
-    channels: dict[str, Channel] = {
-        "redis": RedisAlerts(clients.redis, settings.redis),
-        "kafka": KafkaAlerts(clients.publisher, settings.kafka.defects_topic),
-    }
-    return [channels[name] for name in settings.sinks.alerts]
+@asynccontextmanager
+async def _outlets(life: Life, clients: Clients) -> AsyncIterator[Sequence[Outlet]]:
+    """Every way out of the outbox. Raises ConfigError for a channel whose type or keys are wrong."""
+    sinks = life.settings.sinks
+    async with AsyncExitStack() as stack:
+        outlets = []
+        for name, given in sinks.channels.items():
+            context = ChannelContext(name, life.settings, clients.redis, clients.publisher, life.clock, life.emit)
+            channel = await stack.enter_async_context(opened(given, context))
+            outlets.append(Outlet(name, channel, given.max_age_s))
+        evidence = EvidenceChannel(clients.frames, sinks.evidence, life.emit)
+        stack.callback(evidence.close)
+        yield [*outlets, Outlet(EVIDENCE, evidence, at_once=1)]
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """An outbox and a channel in memory, and what waits in them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -95,7 +96,7 @@ class MemoryOutbox:
     def __init__(self, *items: OutboxItem) -> None:
         self.items = list(items)
         self.busy = 0
-        """So many calls of `sent` are refused."""
+        """How many more calls of `sent` are refused."""
 
     async def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> Sequence[OutboxItem]:
         mine = [item for item in self.items if item.channel == channel and item.partition in partitions]
@@ -110,6 +111,17 @@ class MemoryOutbox:
     async def failed(self, ids: Sequence[int]) -> None:
         self.items = [replace(item, attempts=item.attempts + (item.id in ids)) for item in self.items]
 
+    async def give_up_others(
+        self, channels: frozenset[str], partitions: frozenset[int], before: datetime
+    ) -> Mapping[str, int]:
+        others = [
+            item
+            for item in self.items
+            if item.channel not in channels and item.partition in partitions and item.created_at < before
+        ]
+        self.items = [item for item in self.items if item not in others]
+        return Counter(item.channel for item in others)
+
     async def depth(self, partitions: frozenset[int]) -> Mapping[str, tuple[int, datetime | None]]:
         mine = [item for item in self.items if item.partition in partitions]
         channels = {item.channel for item in mine}
@@ -123,15 +135,10 @@ def _depth(items: Sequence[OutboxItem]) -> tuple[int, datetime | None]:
 class MemoryChannel:
     """A Channel whose outside is a list."""
 
-    def __init__(self, name: str = "memory") -> None:
-        self._name = name
+    def __init__(self) -> None:
         self.received: list[str] = []
         """Event ids, each once."""
         self.away = False
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     async def send(self, item: OutboxItem) -> None:
         if self.away:

@@ -32,6 +32,8 @@ def check(path: Path) -> None:
     for entry in entry_points(group=CHECKS):  # checks that need another package, if it is installed
         entry.load()(settings)
     cameras = sum(1 for camera in settings.cameras if camera.enabled)
+    for line in settings.outdated():
+        click.echo(f"{path}: {line}", err=True)
     click.echo(f"{path}: ok, {cameras} cameras, {len(settings.pools)} pools")
 
 

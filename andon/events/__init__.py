@@ -24,6 +24,7 @@ from andon.events.process import (
     ProcessStopped,
     ProcessStopping,
     Retrying,
+    SettingOutdated,
 )
 from andon.events.sinks import (
     AlertSent,
@@ -34,6 +35,7 @@ from andon.events.sinks import (
     OutboxGivenUp,
     PartJudged,
     SinkFailed,
+    SinkRefused,
     SinkWrote,
     WriteRefused,
 )
@@ -89,7 +91,9 @@ __all__ = [
     "RecordsExpired",
     "RecordsReceived",
     "Retrying",
+    "SettingOutdated",
     "SinkFailed",
+    "SinkRefused",
     "SinkWrote",
     "SpoolDamaged",
     "SpoolDrained",

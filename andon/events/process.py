@@ -37,6 +37,15 @@ class ProcessStopped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingOutdated(Event):
+    """A key of line.yaml that a later version may no longer read, and what to write instead."""
+
+    name: ClassVar[str] = "setting.outdated"
+    level: ClassVar[Level] = "warning"
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying(Event):
     """Something outside is away; the next attempt follows after `after_s`."""
 

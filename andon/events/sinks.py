@@ -80,6 +80,17 @@ class SinkFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SinkRefused(Event):
+    """The outside refuses every write until a person mends what `error` names. The items wait meanwhile."""
+
+    name: ClassVar[str] = "sink.refused"
+    level: ClassVar[Level] = "error"
+    sink: str
+    error: str
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSent(Event):
     name: ClassVar[str] = "alert.sent"
     channel: str
@@ -90,13 +101,15 @@ class AlertSent(Event):
 
 @dataclass(frozen=True, slots=True)
 class OutboxGivenUp(Event):
-    """An event that its channel can never send. It is given up so that it does not block the events behind it."""
+    """Events that leave no more: a channel can never send them, they are too old for it, or it is switched off."""
 
     name: ClassVar[str] = "outbox.given_up"
     level: ClassVar[Level] = "error"
     channel: str
     event_id: str
+    """Empty where `count` events are given up at once."""
     error: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_sinks_defects_total", "counter", "Defect events", ("camera", "transition")),
     Metric("andon_sinks_parts_total", "counter", "Verdicts on parts", ("camera", "verdict")),
     Metric("andon_sinks_outbox_depth_records", "gauge", "Events that wait for their channel", ("channel",)),
-    Metric("andon_sinks_outbox_given_up_total", "counter", "Events that their channel could not send", ("channel",)),
+    Metric("andon_sinks_outbox_given_up_total", "counter", "Events given up instead of sent", ("channel",)),
     Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest waiting event", ("channel",)),
     Metric(
         "andon_sinks_capture_to_alert_seconds",
@@ -243,8 +243,12 @@ class Metrics:
         self._count("andon_sinks_write_failures_total", channel=event.sink)
 
     @_on.register
+    def _(self, event: events.SinkRefused) -> None:
+        self._count("andon_sinks_write_failures_total", channel=event.sink)
+
+    @_on.register
     def _(self, event: events.OutboxGivenUp) -> None:
-        self._count("andon_sinks_outbox_given_up_total", channel=event.channel)
+        self._count("andon_sinks_outbox_given_up_total", event.count, channel=event.channel)
 
     @_on.register
     def _(self, event: events.AlertSent) -> None:

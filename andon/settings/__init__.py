@@ -5,6 +5,13 @@ environment, `${file:PATH}` one from a file. Each field's text gives its unit an
 """
 
 from andon.settings.cameras import CameraSettings, HealthSettings
+from andon.settings.channels import (
+    AlertChannelSettings,
+    ChannelSettings,
+    ExtensionChannelSettings,
+    KafkaChannelSettings,
+    RedisChannelSettings,
+)
 from andon.settings.ingest import SpoolSettings
 from andon.settings.judgement import CameraPartSettings, DefectClass, DefectSettings, Line, PartSettings
 from andon.settings.kafka import KafkaSettings
@@ -16,14 +23,18 @@ from andon.settings.sinks import EvidenceSettings, SinkSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, WorkerSettings
 
 __all__ = [
+    "AlertChannelSettings",
     "BatchSettings",
     "CameraPartSettings",
     "CameraSettings",
+    "ChannelSettings",
     "DefectClass",
     "DefectSettings",
     "EvidenceSettings",
+    "ExtensionChannelSettings",
     "HealthSettings",
     "HttpSettings",
+    "KafkaChannelSettings",
     "KafkaSettings",
     "Line",
     "ModelSettings",
@@ -31,6 +42,7 @@ __all__ = [
     "PoolName",
     "PoolSettings",
     "Positive",
+    "RedisChannelSettings",
     "RedisSettings",
     "RunSettings",
     "Section",

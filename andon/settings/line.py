@@ -56,6 +56,13 @@ class Settings(Section):
             raise ValueError(f"the class {self.parts.label!r} is the part's (parts.class), and in defects.classes")
         return self
 
+    def outdated(self) -> list[str]:
+        """One line for each key that a later version may no longer read, with what to write instead."""
+        if self.sinks.alerts is None:
+            return []
+        channels = ", ".join(f"{name}: {{type: {name}}}" for name in self.sinks.alerts)
+        return [f"sinks.alerts is outdated: write sinks.channels: {{{channels}}}"]
+
     def pool_topic(self, pool: str) -> str:
         """The frames topic of a pool."""
         return self.kafka.frames_topic if pool == "default" else f"{self.kafka.frames_topic}.{pool}"

@@ -1,10 +1,19 @@
 """The sinks: their store, their evidence and their alerts."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from andon.settings.channels import (
+    AlertChannelSettings,
+    ChannelName,
+    KafkaChannelSettings,
+    RedisChannelSettings,
+)
 from andon.settings.section import Positive, Section
+
+RESERVED = ("evidence", "live", "quarantine")
+"""Names of what leaves the sinks besides alerts; log lines and metrics use them."""
 
 
 class EvidenceSettings(Section):
@@ -29,6 +38,28 @@ class SinkSettings(Section):
     """Milliseconds for which inspections are gathered into one transaction, after the broker has gathered them for up
     to kafka.fetch_max_wait_ms. Both are part of every alert's latency."""
     evidence: EvidenceSettings = EvidenceSettings()
-    alerts: tuple[Literal["redis", "kafka"], ...] = ("redis", "kafka")
+    channels: dict[ChannelName, AlertChannelSettings] = Field(
+        default={"redis": RedisChannelSettings(), "kafka": KafkaChannelSettings()}
+    )
+    """Each alert leaves by every one of these. The name is yours; it stands in the log and in metrics."""
+    alerts: tuple[Literal["redis", "kafka"], ...] | None = None
+    """The former way to write `channels`. It is still read, with a warning."""
     silence_s: Positive = 3.0
     """Seconds without a frame after which a watched camera has a gap, which `andon audit` lists."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _channels_from_alerts(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("alerts") is None:
+            return given
+        if "channels" in given:
+            raise ValueError("alerts is the former way to write channels: remove alerts")
+        names = given["alerts"] if isinstance(given["alerts"], list | tuple) else ()
+        return {**given, "channels": {name: {"type": name} for name in names if isinstance(name, str)}}
+
+    @field_validator("channels")
+    @classmethod
+    def _no_reserved_name(cls, channels: dict[str, AlertChannelSettings]) -> dict[str, AlertChannelSettings]:
+        if taken := channels.keys() & set(RESERVED):
+            raise ValueError(f"{min(taken)!r} is reserved: give the channel another name")
+        return channels

@@ -1,4 +1,4 @@
-"""The seams of the sinks: what an account hands over, and what takes it to the outside."""
+"""The seams between the account, the outbox's rows, and the channels by which these rows leave."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,19 +9,34 @@ from andon.messages import Inspection
 from sinks.judgement.snapshot import CameraSnapshot
 from sinks.outbox_item import OutboxItem
 
+REFUSED_RETRY_S = 10.0
+
 
 class SinkBusy(RetryableError):  # noqa: N818  # the name of the field
-    """What is outside is away or slow: come again after `retry_after_s`."""
+    """The outside is away or slow: call again after `retry_after_s` or later."""
+
+
+class SinkBroken(RetryableError):  # noqa: N818  # like SinkBusy
+    """The outside refuses every item until a person mends it: a right, a password, a key of the wrong type.
+
+    The message says what to mend. The item stays in the outbox, and no other channel waits for it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, REFUSED_RETRY_S)
 
 
 class Channel(Protocol):
-    """Where items leave. Sending the same event twice must have the effect of once, as far as the outside allows."""
-
-    @property
-    def name(self) -> str: ...
+    """The way out for items. To send an event twice must have the effect of once, as far as the outside allows."""
 
     async def send(self, item: OutboxItem) -> None:
-        """Returns when the outside has acknowledged it. Raises SinkBusy to be called again later with the same item."""
+        """Returns when the outside has acknowledged the item. Items of several partitions may be under way at a time,
+        of one partition one item.
+
+        Raises:
+            SinkBusy, SinkBroken: the same item is sent again later; items of other partitions are not held up.
+            PoisonError: the item can never leave. It is given up, and the log says so.
+        """
         ...
 
 
@@ -32,14 +47,25 @@ class OutboxStore(Protocol):
         """The oldest unsent items of these partitions, in order."""
         ...
 
-    async def sent(self, ids: Sequence[int]) -> None: ...
+    async def sent(self, ids: Sequence[int]) -> None:
+        """Deletes the rows."""
+        ...
 
     async def failed(self, ids: Sequence[int]) -> None:
         """Counts an attempt."""
         ...
 
     async def depth(self, partitions: frozenset[int]) -> Mapping[str, tuple[int, datetime | None]]:
-        """For each channel: how many wait, and since when the oldest does."""
+        """For each channel: how many items wait, and since when the oldest waits."""
+        ...
+
+    async def give_up_others(
+        self, channels: frozenset[str], partitions: frozenset[int], before: datetime
+    ) -> Mapping[str, int]:
+        """Deletes the rows of these partitions that are older than `before` and belong to none of `channels`.
+
+        Returns how many rows each such channel had.
+        """
         ...
 
 

@@ -47,10 +47,6 @@ class EvidenceChannel:
         self._thread = ThreadPoolExecutor(1, "evidence")
         self._under_way: Future[bool] | None = None
 
-    @property
-    def name(self) -> str:
-        return "evidence"
-
     def close(self) -> None:
         """Does not wait for a write that hangs."""
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -1,41 +1,41 @@
-"""Alerts onto a Kafka topic, keyed by camera: for those who live on Kafka, and the record that lasts.
+"""Puts alerts onto a Kafka topic, keyed by camera: for consumers that live on Kafka, and as the record that lasts.
 
-At least once: what was sent and not acknowledged before this process ended is sent again by the next, with the same
-header `ce_id` (the event's id), by which a consumer recognises it.
+At least once: an event that was sent and not acknowledged before this process ended is sent again by the next one. It
+has the same header `ce_id` (the event's id) then, by which a consumer recognises it.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from andon.errors import FatalError, PoisonError, RetryableError, TooLargeError
 from andon.messages import RecordRef
+from andon.settings import KafkaChannelSettings
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing, encode
-from sinks.channels.channel import SinkBusy
+from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.channels.payload import event_of
+from sinks.channels.registry import ChannelContext, ChannelType
 from sinks.outbox_item import OutboxItem
 
 
 class KafkaAlerts:
-    """The channel `kafka`."""
+    """A Channel of type `kafka`."""
 
     def __init__(self, publisher: Publisher, topic: str, timeout_s: float = 10.0) -> None:
         self._publisher = publisher
         self._topic = topic
         self._timeout_s = timeout_s
-        self.under_way: dict[str, asyncio.Task[RecordRef]] = {}
-        """By event id: the client goes on trying by itself, so what it holds must not be given to it again."""
-
-    @property
-    def name(self) -> str:
-        return "kafka"
+        self.under_way: dict[int, tuple[str, asyncio.Task[RecordRef]]] = {}
+        """The event of each partition that the client holds. The client goes on trying by itself, so an event that it
+        holds must not be given to it again."""
 
     async def send(self, item: OutboxItem) -> None:
         """Publish the event and wait, for `timeout_s`, until the broker has acknowledged it.
 
         Raises PoisonError where the topic takes no record of its size: it can never leave by this channel.
         """
-        acknowledged = self._handed_over(item.event_id, encode(event_of(item)))
+        acknowledged = self._handed_over(item)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.shield(acknowledged)
@@ -43,25 +43,33 @@ class KafkaAlerts:
             raise SinkBusy(f"kafka topic {self._topic}: no acknowledgement in {self._timeout_s:g} s", 0.0) from None
         except TooLargeError as error:
             raise PoisonError("too_large", str(error)) from None
-        except (RetryableError, FatalError, OSError) as error:  # also a right that is missing: other channels go on
-            self.under_way.pop(item.event_id, None)
+        except FatalError as error:  # for example a missing right: the other channels go on
+            raise SinkBroken(f"kafka topic {error}") from None
+        except (RetryableError, OSError) as error:
             why = " ".join(str(error).split()) or type(error).__name__
             raise SinkBusy(f"kafka topic {self._topic}: {why}", 0.0) from None
 
-    def _handed_over(self, event_id: str, record: Outgoing) -> Awaitable[RecordRef]:
-        """The acknowledgement of this event, given to the client now or by an attempt before."""
-        self.under_way = {key: task for key, task in self.under_way.items() if key == event_id or not task.done()}
-        if event_id not in self.under_way:
-            task = asyncio.create_task(self._publish(record), name=f"alert.{event_id}")
-            task.add_done_callback(_look_at)
-            self.under_way[event_id] = task
-        return self.under_way[event_id]
+    def _handed_over(self, item: OutboxItem) -> asyncio.Task[RecordRef]:
+        """The acknowledgement of this event, which this attempt or one before has given to the client."""
+        event_id, task = self.under_way.get(item.partition, ("", None))
+        if task is None or event_id != item.event_id or _failed(task):
+            task = asyncio.create_task(self._publish(encode(event_of(item))), name=f"alert.{item.event_id}")
+            task.add_done_callback(_failed)
+            self.under_way[item.partition] = (item.event_id, task)
+        return task
 
     async def _publish(self, record: Outgoing) -> RecordRef:
         return await (await self._publisher.send(self._topic, record))
 
 
-def _look_at(task: asyncio.Task[RecordRef]) -> None:
-    """An attempt that fails when nobody waits for it any more is no news: its item is still in the outbox."""
-    if not task.cancelled():
-        task.exception()
+def _failed(task: asyncio.Task[RecordRef]) -> bool:
+    """Also marks the error as seen: where nobody waits for the attempt any more, its item is still in the outbox."""
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+@asynccontextmanager
+async def _opened(settings: KafkaChannelSettings, context: ChannelContext) -> AsyncIterator[Channel]:
+    yield KafkaAlerts(context.publisher, context.line.kafka.defects_topic)
+
+
+TYPE = ChannelType(KafkaChannelSettings, _opened)

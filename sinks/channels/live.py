@@ -16,16 +16,16 @@ from typing import get_args
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError
 from redis.typing import EncodableT, FieldT
 
-from andon import redis as away
 from andon.backoff import Backoff
 from andon.clock import Clock
-from andon.events import Emit, SinkFailed, SinkWrote
+from andon.events import Emit, SinkFailed, SinkRefused, SinkWrote
 from andon.messages import Inspection, Outcome
 from andon.process.tasks import wake_at_stop
 from andon.settings import RedisSettings
+from sinks.channels.channel import SinkBroken
+from sinks.channels.redis_errors import FAILURES, failure
 from sinks.judgement.frame import Verdict
 from sinks.judgement.snapshot import CameraSnapshot
 
@@ -119,18 +119,19 @@ class RedisLive:
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 await self._write()
-        except (RedisError, *away.AWAY) as error:
+        except FAILURES as error:
             delay_s = self._limits.backoff.delay_s(attempt)
-            self._emit(SinkFailed(SINK, self._line(error), delay_s))
+            meaning = failure(self._client, error)
+            event = SinkRefused if isinstance(meaning, SinkBroken) else SinkFailed
+            self._emit(event(SINK, f"{meaning}{self._left_out()}", delay_s))
             await self._limits.pause(delay_s)
             return False
         self._emit(SinkWrote(SINK, self._clock.monotonic() - begun_s))
         return True
 
-    def _line(self, error: BaseException) -> str:
+    def _left_out(self) -> str:
         left_out, self.left_out = self.left_out, 0
-        more = f"; {left_out} inspections left out of its stream" if left_out else ""
-        return f"redis {away.address(self._client)}: {away.refusal(error) or away.why(error)}{more}"
+        return f"; {left_out} inspections left out of its stream" if left_out else ""
 
     async def _write(self) -> None:
         """Write everything in one round trip. What was written is forgotten when Redis has answered."""

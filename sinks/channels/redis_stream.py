@@ -1,22 +1,25 @@
-"""Alerts onto a Redis stream, each once: what `andon.alerts` reads. Verdicts on parts have a stream of their own: they
-are many, would push the alerts out of a capped stream, and are no news for who reads defects alone.
+"""Puts alerts onto a Redis stream, each once. `andon.alerts` reads it.
 
-One script looks for the event's id and appends, so that a repetition, even by two senders at a time, adds nothing. It
-appends before it remembers the id: were it the other way round, an append that Redis refuses (no memory left) would
-leave an id behind that makes every further attempt look like a repetition, and the alert would be lost.
+Verdicts on parts have a stream of their own. They are many: they would push the alerts out of a capped stream, and a
+reader of defects has no use for them.
+
+One script looks for the event's id and appends the event, so a repetition adds nothing, even if two processes send at
+the same time. The script appends before it stores the id. In the other order, an append that Redis refuses (no memory
+left) would leave the id behind; every further attempt would look like a repetition, and the alert would be lost.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
-from andon import redis as away
 from andon.messages import Defect, PartVerdict
-from andon.settings import RedisSettings
-from sinks.channels.channel import SinkBusy
+from andon.settings import RedisChannelSettings, RedisSettings
+from sinks.channels.channel import Channel
 from sinks.channels.payload import event_of
+from sinks.channels.redis_errors import FAILURES, failure
+from sinks.channels.registry import ChannelContext, ChannelType
 from sinks.outbox_item import OutboxItem
-
-REFUSED_RETRY_S = 10.0
 
 _APPEND_ONCE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
@@ -27,16 +30,12 @@ return id
 
 
 class RedisAlerts:
-    """The channel `redis`. The caller closes the client."""
+    """A Channel of type `redis`. The caller closes the client."""
 
     def __init__(self, client: Redis, settings: RedisSettings) -> None:
         self._client = client
         self._settings = settings
         self._append_once = client.register_script(_APPEND_ONCE)
-
-    @property
-    def name(self) -> str:
-        return "redis"
 
     async def send(self, item: OutboxItem) -> None:
         """Append the event to `<prefix>:alerts`, or a part's verdict to `<prefix>:parts`, unless it is there."""
@@ -50,16 +49,8 @@ class RedisAlerts:
         args = [*limits, *(text for pair in fields.items() for text in pair)]
         try:
             await self._append_once(keys=keys, args=args)
-        except (*away.REFUSED, *away.AWAY) as error:
-            refusal = away.refusal(error)
-            if refusal is not None:
-                raise SinkBusy(self._line(refusal), REFUSED_RETRY_S) from None
-            raise SinkBusy(self._line(away.why(error)), 0.0) from None
-        except ResponseError as error:
-            raise SinkBusy(self._line(f"refuses the alert: {away.why(error)}"), REFUSED_RETRY_S) from None
-
-    def _line(self, why: str) -> str:
-        return f"redis {away.address(self._client)}: {why}"
+        except FAILURES as error:
+            raise failure(self._client, error) from None
 
 
 def _of_part(verdict: PartVerdict) -> dict[str, str]:
@@ -90,3 +81,11 @@ def _of_defect(defect: Defect) -> dict[str, str]:
         "at": defect.at.isoformat(),
         "evidence": defect.evidence or "",
     }
+
+
+@asynccontextmanager
+async def _opened(settings: RedisChannelSettings, context: ChannelContext) -> AsyncIterator[Channel]:
+    yield RedisAlerts(context.redis, context.line.redis)
+
+
+TYPE = ChannelType(RedisChannelSettings, _opened)

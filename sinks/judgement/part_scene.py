@@ -11,17 +11,14 @@ from math import ceil
 
 from andon.messages import PartDefect, PartVerdict, UnknownReason
 from andon.settings import DefectSettings
-from sinks.judgement import defects as events
-from sinks.judgement import parts as histories
-from sinks.judgement import places, tracker
-from sinks.judgement.defects import DefectHistory
+from sinks.judgement.consequences import NOTHING, Judgement
+from sinks.judgement.defects import DefectHistory, judge, open_defect
 from sinks.judgement.frame import FrameView
-from sinks.judgement.judgement import NOTHING, Judgement
 from sinks.judgement.part_tracks import PartTrack
-from sinks.judgement.parts import PartHistory, Parts, Place
-from sinks.judgement.places import LEAST_HITS
+from sinks.judgement.parts import PartHistory, Parts, Place, follow, forget_parts
+from sinks.judgement.places import LEAST_HITS, anchors, attach
 from sinks.judgement.rules import CameraPartRules, DefectRules
-from sinks.judgement.tracker import Match, Track, Tracks
+from sinks.judgement.tracker import Match, Track, Tracks, advance, drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +56,16 @@ class PartScene:
         """
         seen = frame.inspection
         moment = Moment(seen.camera_id, seen.session, seen.captured_at)
-        left = histories.follow(self.parts, frame, own)
+        left = follow(self.parts, frame, own)
         alive = {track.part_id: track for track in self.parts.tracks.alive}
         if self.parts.tracks.belt is not None:
             self.tracks.belt = self.parts.tracks.belt
         judgement = self._settle_left(left, own, moment)
-        matches = tracker.drop(self.tracks, self._forget(left))
+        matches = drop(self.tracks, self._forget(left))
         matches += self._follow_defects(frame, alive)
         self._attach(alive, matches)
         owners = {name: place.part_id for name, place in self.parts.places.items()}
-        judgement += events.judge(self.defects, matches, seen, self.rules, owners)
+        judgement += judge(self.defects, matches, seen, self.rules, owners)
         self._record_defects(alive)
         judgement += self._settle_crossed(alive, frame, own, moment)
         self._count(judgement)
@@ -82,7 +79,7 @@ class PartScene:
             if not part.judged and not part.only_moved_away(track):
                 judgement += self._settle(part, track, "session_ended", moment)
         self._count(judgement)
-        histories.forget_parts(self.parts)
+        forget_parts(self.parts)
         return judgement
 
     def _settle_left(self, left: Sequence[PartTrack], own: CameraPartRules, moment: Moment) -> Judgement:
@@ -109,11 +106,10 @@ class PartScene:
     def _follow_defects(self, frame: FrameView, alive: Mapping[str, PartTrack]) -> list[Match]:
         if not frame.shows_defects:
             return []
-        expected = places.anchors(self.parts, alive, self.tracks.alive)
-        return tracker.advance(self.tracks, frame, self.rules.settings, expected)
+        return advance(self.tracks, frame, self.rules.settings, anchors(self.parts, alive, self.tracks.alive))
 
     def _attach(self, alive: Mapping[str, PartTrack], matches: Sequence[Match]) -> None:
-        for name, place in places.attach(self.parts, alive, matches).items():
+        for name, place in attach(self.parts, alive, matches).items():
             if self.defects[name].opened_at is None:
                 _note_unconfirmed(self.parts.histories[place.part_id], place)
 
@@ -178,7 +174,7 @@ class PartScene:
             if place.window_hits < needed:
                 _note_unconfirmed(part, place)
                 continue
-            judgement += events.open_defect(defect, moment.at, self.rules)
+            judgement += open_defect(defect, moment.at, self.rules)
             self._record(part, track, place, defect)
         return judgement
 

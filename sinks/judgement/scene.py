@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sinks.judgement import tracker
+from sinks.judgement.consequences import NOTHING, Judgement
 from sinks.judgement.defects import close_all, judge
 from sinks.judgement.frame import FrameView
-from sinks.judgement.judgement import NOTHING, Judgement
 from sinks.judgement.part_scene import Moment, PartScene
 from sinks.judgement.parts import Parts
 from sinks.judgement.rules import Policy

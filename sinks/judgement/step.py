@@ -5,28 +5,15 @@
 The account changes in place: whoever calls either stores it with the offset after the record, or throws it away.
 """
 
-from dataclasses import dataclass
-
 from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
 from sinks.judgement import sessions, spans
-from sinks.judgement.judgement import NOTHING, Judgement
+from sinks.judgement.consequences import NOTHING, Consequences, Judgement
 from sinks.judgement.rules import Policy
 from sinks.judgement.scene import Scene
-from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
 
 AccountMessage = Inspection | Shed | CameraStatus | Expired
 """The messages from which a camera's account is made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consequences:
-    """What follows from one record."""
-
-    fresh: bool = True
-    """False: it was accounted for before, and has changed the count of redeliveries only."""
-    judgement: Judgement = NOTHING
-    spans: tuple[Span, ...] = ()
 
 
 def step(camera: CameraAccount, message: AccountMessage, policy: Policy) -> Consequences:

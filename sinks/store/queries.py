@@ -203,6 +203,22 @@ def _depth() -> Select[Any]:
     return counted.where(ours).group_by(table.c.channel)
 
 
+def give_up_others(
+    connection: Connection, channels: frozenset[str], partitions: frozenset[int], before: datetime
+) -> dict[str, int]:
+    table = tables.outbox
+    others = (
+        table.c.channel.not_in(sorted(channels)),
+        table.c.partition.in_(sorted(partitions)),
+        table.c.created_at < before,
+    )
+    counted = select(table.c.channel, func.count(table.c.id).label("items")).where(*others).group_by(table.c.channel)
+    counts = {row.channel: row.items for row in connection.execute(counted)}
+    if counts:
+        connection.execute(delete(table).where(*others))
+    return counts
+
+
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace what stands under their keys."""
     if rows:

@@ -79,6 +79,14 @@ class Store:
         """Counts an attempt."""
         await self._database.run(lambda connection: rows.failed(connection, ids))
 
+    async def give_up_others(
+        self, channels: frozenset[str], partitions: frozenset[int], before: datetime
+    ) -> Mapping[str, int]:
+        """Delete rows of these partitions older than `before` that belong to none of `channels`; counts by channel."""
+        return await self._database.run(
+            lambda connection: rows.give_up_others(connection, channels, partitions, before)
+        )
+
     async def depth(self, partitions: frozenset[int]) -> Mapping[str, tuple[int, datetime | None]]:
         """For each channel: how many wait, and since when the oldest does."""
         return await self._database.run(lambda connection: rows.depth(connection, partitions))

@@ -1,4 +1,4 @@
-"""What holds for every alert channel: in memory, on a Redis stream, on a Kafka topic."""
+"""What holds for every alert channel: in memory, of another package, on a Redis stream, on a Kafka topic."""
 
 import asyncio
 import signal
@@ -23,10 +23,12 @@ from deploy.local.broker import EmbeddedBroker
 from sinks.channels.channel import Channel, SinkBusy
 from sinks.channels.kafka_topic import KafkaAlerts
 from sinks.channels.redis_stream import RedisAlerts
+from sinks.channels.registry import registered
 from sinks.outbox_item import OutboxItem
 from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.fakes import START
+from tests.lamp import Lamp, install
 from tests.outbox import MemoryChannel, a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
@@ -41,15 +43,20 @@ class Rig:
     go_away: Callable[[], None]
 
 
-KINDS = ["memory", *(pytest.param(kind, marks=pytest.mark.integration) for kind in ("redis", "embedded", "apache"))]
+TYPES = {"redis": "redis", "kafka": "embedded", "lamp": "lamp"}
+"""The registered types, and a kind below that stands for each."""
+SERVERS = ("redis", "embedded", "apache")
+KINDS = ["memory", "lamp", *(pytest.param(kind, marks=pytest.mark.integration) for kind in SERVERS)]
 
 
 @pytest.fixture(params=KINDS)
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """A channel to a server that other tests use, too."""
     match request.param:
         case "memory":
             yield _memory()
+        case "lamp":
+            yield _lamp(tmp_path)
         case "redis":
             async with _redis(request.getfixturevalue("valkey"), _stays) as rig:
                 yield rig
@@ -65,6 +72,8 @@ async def mortal_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     match request.param:
         case "memory":
             yield _memory()
+        case "lamp":
+            yield _lamp(tmp_path)
         case "redis":
             with MortalRedis() as redis:
                 async with _redis(redis.settings, redis.kill) as rig:
@@ -99,6 +108,20 @@ def _memory() -> Rig:
         channel.away = True
 
     return Rig(channel, received, go_away)
+
+
+def _lamp(folder: Path) -> Rig:
+    file = folder / "hall-2" / "lamp.txt"
+    file.parent.mkdir()
+
+    async def received() -> Received:
+        return [(line, None) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def go_away() -> None:
+        file.unlink()
+        file.parent.rmdir()
+
+    return Rig(Lamp(file), received, go_away)
 
 
 @asynccontextmanager
@@ -139,6 +162,13 @@ async def _distinct(settings: KafkaSettings) -> Received:
                 assert raw.key == event.camera_id.encode()
                 seen.setdefault(dict(raw.headers)["ce_id"].decode(), event)
     return list(seen.items())
+
+
+def test_every_registered_type_is_held_to_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert registered().keys() == TYPES.keys()
+    assert {*TYPES.values()} <= {"lamp", *SERVERS}
 
 
 async def test_events_arrive_in_the_order_in_which_they_were_sent(rig: Rig) -> None:
@@ -183,7 +213,7 @@ async def test_two_senders_of_the_same_event_at_a_time_have_the_effect_of_one(ri
 
 async def test_what_is_no_event_is_refused_as_poison(rig: Rig) -> None:
     with pytest.raises(Exception, match="no Defect") as error:
-        await rig.channel.send(OutboxItem(1, rig.channel.name, 0, "e", b"\xff{", START, 0))
+        await rig.channel.send(OutboxItem(1, "alerts", 0, "e", b"\xff{", START, 0))
     assert type(error.value).__name__ == "DecodeError"
     assert await rig.received() == []
 

@@ -13,26 +13,26 @@ COUNT = 100_000
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    asked.add_argument("kind", nargs="?", choices=("records", "pictures"))
-    asked.add_argument("--seed", type=int, help="replay this input")
-    asked.add_argument("--count", type=int, default=COUNT)
-    given = asked.parse_args()
-    first, count = (0, given.count) if given.seed is None else (given.seed, 1)
-    if given.kind != "pictures":
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("kind", nargs="?", choices=("records", "pictures"))
+    parser.add_argument("--seed", type=int, help="replay this input")
+    parser.add_argument("--count", type=int, default=COUNT)
+    arguments = parser.parse_args()
+    first, count = (0, arguments.count) if arguments.seed is None else (arguments.seed, 1)
+    if arguments.kind != "pictures":
         begun_s = time.process_time()
         messages = sum(read(seed) for seed in range(first, first + count))
         took_s = time.process_time() - begun_s
         print(f"{count} records: {messages} messages, {count - messages} refused, {took_s:.0f} s")  # noqa: T201
-    if given.kind == "pictures" and given.seed is not None:
+    if arguments.kind == "pictures" and arguments.seed is not None:
         print(run(first, count))  # noqa: T201
-    elif given.kind != "records":
+    elif arguments.kind != "records":
         return pictures(first, count)
     return 0
 
 
 def pictures(first: int, count: int) -> int:
-    """In a child, whose death is told by its exit status."""
+    """Runs in a child process: a crash of the decoder ends only the child, and its exit status shows it."""
     return subprocess.run([sys.executable, "-m", "tests.fuzz.decoding", str(first), str(count)], check=False).returncode
 
 

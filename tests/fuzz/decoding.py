@@ -1,6 +1,7 @@
-"""Decodes mutated pictures in this process, which has only so much memory: `python -m tests.fuzz.decoding FIRST COUNT`.
+"""Decodes mutated pictures in this process, whose memory is limited: `python -m tests.fuzz.decoding FIRST COUNT`.
 
-Run as a child: a decoder's crash ends it. Prints one line of JSON; the seed under way is on stderr if it dies.
+It runs as a child, because a decoder's crash ends it. Prints one line of JSON; after a crash the process' name holds
+the seed.
 """
 
 import faulthandler
@@ -15,14 +16,14 @@ import numpy as np
 
 from andon.errors import PoisonError
 from tests.fuzz.pictures import bombs, mutated, originals
-from tests.fuzz.reading import seed_told
+from tests.fuzz.reading import naming_seed
 from workers.decoding.decode import Limits, decode
 
 LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
 ENOUGH_PX = 64
-"""Every other picture may come at a reduced size."""
+"""The side of a detector's input: every other picture may be decoded at a reduced size for it."""
 HEADROOM_BYTES = 300_000_000
-"""Of address space, beyond what the process has before the first picture."""
+"""Address space beyond that of the process before the first picture."""
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Figures:
     decoded: int = 0
     quarantined: int = 0
     most_grown_bytes: int = 0
-    """The highest resident memory, less what it was before the first mutated picture."""
+    """The peak of resident memory, minus its value before the first mutated picture."""
     slowest_cpu_s: float = 0.0
     slowest_seed: int = -1
 
@@ -39,7 +40,7 @@ def run(first: int, count: int) -> Figures:
     bombs()
     for picture, kind in originals():
         decode(picture, kind, LIMITS)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     _limit_memory()
     before = _peak_bytes()
     figures = Figures()
@@ -51,9 +52,9 @@ def run(first: int, count: int) -> Figures:
 
 def _decode(seed: int, figures: Figures) -> None:
     picture, kind = mutated(seed)
-    Path("/proc/self/comm").write_text(f"fuzz-{seed}", encoding="ascii")  # what a core dump is named by
+    Path("/proc/self/comm").write_text(f"fuzz-{seed}", encoding="ascii")  # the name of a core dump
     begun_s = time.process_time()
-    with seed_told("pictures", seed):
+    with naming_seed("pictures", seed):
         try:
             decoded = decode(picture, kind, LIMITS, ENOUGH_PX if seed % 2 else None)
         except PoisonError as error:
@@ -77,7 +78,7 @@ def _limit_memory() -> None:
 
 
 def _peak_bytes() -> int:
-    """Of this process alone: getrusage's includes what its parent had."""
+    """The peak of this process alone: getrusage includes its parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 

@@ -1,4 +1,4 @@
-"""Pictures and their seeded damage: flipped bits, cuts, and bombs made to look like pictures."""
+"""Pictures and their seeded damage: flipped bits, cuts, and bombs in the form of pictures."""
 
 import struct
 import zlib
@@ -17,7 +17,7 @@ Bomb = tuple[bytes, str]
 
 
 def mutated(seed: int) -> Bomb:
-    """The picture of this seed."""
+    """The damaged picture of this seed."""
     rng = Random(seed)
     if rng.random() < 0.1:
         return rng.choice(bombs())
@@ -53,7 +53,7 @@ def originals() -> tuple[Bomb, ...]:
 
 @lru_cache(1)
 def bombs() -> tuple[Bomb, ...]:
-    """Small inputs that ask for much: memory, time or depth."""
+    """Small inputs that demand much memory, time or depth."""
     jpeg, png = originals()[0][0], originals()[3][0]
     progressive = originals()[1][0]
     big = _encoded(".jpg", np.zeros((1000, 1000), np.uint8), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
@@ -80,7 +80,7 @@ def bombs() -> tuple[Bomb, ...]:
 
 
 def with_scans(progressive: bytes, count: int) -> bytes:
-    """The last scan of a progressive JPEG, over and over: each one makes the decoder go through the whole picture."""
+    """A progressive JPEG with its last scan repeated: the decoder goes through the whole picture for each scan."""
     at = progressive.rindex(b"\xff\xda")
     return progressive[:-2] + progressive[at:-2] * count + progressive[-2:]
 
@@ -106,7 +106,7 @@ def _png_sized(png: bytes, width: int, height: int) -> bytes:
 
 
 def _with_chunk(png: bytes, *chunks: bytes) -> bytes:
-    """`chunks` (kind, body, kind, body ...) after IHDR."""
+    """`png` with `chunks` (kind, body, kind, body ...) after IHDR."""
     made = b"".join(_chunk(kind, body) for kind, body in zip(chunks[::2], chunks[1::2], strict=True))
     return png[:33] + made + png[33:]
 
@@ -120,7 +120,7 @@ def _frame_control() -> bytes:
 
 
 def _rechecked(png: bytes, rng: Random) -> bytes:
-    """Damage within a chunk whose checksum is right: it gets past the first look."""
+    """Damage within a chunk, with the right checksum: it passes the first check."""
     chunks, at = [], 8
     while at + 12 <= len(png):
         length = int.from_bytes(png[at : at + 4])
@@ -133,7 +133,7 @@ def _rechecked(png: bytes, rng: Random) -> bytes:
 
 
 def _remarked(jpeg: bytes, rng: Random) -> bytes:
-    """Another marker where one stands, or another length behind it."""
+    """Another marker in the place of one, or another length behind it."""
     places = [at for at in range(2, len(jpeg) - 4) if jpeg[at] == 0xFF and jpeg[at + 1] not in (0, 0xFF)]
     at = rng.choice(places)
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""What the line does with a record that may be anything: the same calls as in the roles, without their processes."""
+"""Reads a record of any content with the same calls as the roles, but without their processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +24,11 @@ HERE = Partition("andon.inspections", 0)
 
 
 class FuzzError(AssertionError):
-    """An input does what none may do. Says how to see it again."""
+    """An input broke a reader. The message names the command that replays it."""
 
 
 @contextmanager
-def seed_told(kind: str, seed: int) -> Iterator[None]:
+def naming_seed(kind: str, seed: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
@@ -37,8 +37,8 @@ def seed_told(kind: str, seed: int) -> Iterator[None]:
 
 
 def read(seed: int) -> bool:
-    """Whether the record of this seed is a message. Whatever it is, every reader copes with it."""
-    with seed_told("records", seed):
+    """Whether the record of this seed is a message. Every reader must cope with it in either case."""
+    with naming_seed("records", seed):
         record = mutated(seed)
         _account(record)
         _alert(record)
@@ -55,7 +55,7 @@ def read(seed: int) -> bool:
 
 
 def _account(record: Record) -> None:
-    """What it says is accounted for or told; the state can be stored, shown and taken on by the next record."""
+    """The record is accounted for or reported, and the state can be stored, shown and stepped again."""
     told = Told()
     cameras: dict[str, CameraAccount] = {}
     work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, told)
@@ -71,7 +71,7 @@ def _account(record: Record) -> None:
 
 
 def _alert(record: Record) -> None:
-    """As an entry of the stream, and as an item of the outbox."""
+    """Reads the record as an entry of the stream and as an item of the outbox."""
     fields = {name.encode(errors="replace"): value for name, value in record.headers if value is not None}
     for given in ({b"event": record.value or b""}, {b"type": b"\xff\0", b"event": b""}, fields):
         try:

@@ -1,4 +1,4 @@
-"""Records of every kind that travels, and seeded damage that knows how a record is built."""
+"""Records of every type, and seeded damage that knows the structure of a record."""
 
 import json
 from dataclasses import replace
@@ -10,8 +10,8 @@ from andon.messages import (
     Box,
     CameraConfig,
     CameraStatus,
-    Defect,
     Detection,
+    Expired,
     Frame,
     Inspection,
     Keypoint,
@@ -22,7 +22,7 @@ from andon.messages import (
 )
 from andon.wire import Record, encode
 from tests.fakes import START
-from tests.outbox import a_defect
+from tests.outbox import a_defect, a_part
 
 _FRAME: dict[str, Any] = {"camera_id": "press-1", "session": "20260301T060000.000000Z", "seq": 7}
 _BOX = Box(x1=1, y1=2, x2=30, y2=40)
@@ -78,10 +78,11 @@ MESSAGES: tuple[Message, ...] = (
         frame=RecordRef(topic="andon.frames", partition=3, offset=45),
         inspected_at=START + timedelta(seconds=1),
     ),
+    Expired(camera_id="press-1", topic="andon.frames", partition=3, first_offset=7, last_offset=9, at=START),
     a_defect(),
+    a_part(1, "reject"),
     CameraConfig(camera_id="press-1", settings={"fps": 15.0, "roi": [0, 0, 10, 10], "loop": False}, at=START),
 )
-assert any(isinstance(message, Defect) for message in MESSAGES)
 
 TEXTS: tuple[str, ...] = (
     "",
@@ -105,7 +106,7 @@ TEXTS: tuple[str, ...] = (
     str(2**63),
     "0x10",
     "1_000",
-    "\u0663\u0664",  # digits, not ASCII ones
+    "\u0663\u0664",  # digits outside ASCII
     "true",
     "null",
     "[]",
@@ -174,7 +175,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def mutated(seed: int) -> Record:
-    """The record of this seed: a real one with one to four injuries."""
+    """The record of this seed: a valid one with one to four injuries."""
     rng = Random(seed)
     record = real(rng.choice(MESSAGES))
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
@@ -188,7 +189,7 @@ def real(message: Message) -> Record:
 
 
 def damaged(content: bytes, rng: Random) -> bytes:
-    """Some bytes flipped, cut off, doubled, taken out or put in."""
+    """`content` with some bytes flipped, cut off, repeated, removed or inserted."""
     at = rng.randrange(len(content) + 1)
     size = rng.choice((1, 2, 8, 64))
     match rng.randrange(6):
@@ -254,10 +255,10 @@ def _value(record: Record, rng: Random) -> Record:
 
 
 def _json(record: Record, rng: Random) -> Record:
-    """A field of the message, at any depth, is another, is gone or is new."""
+    """One field of the message, at any depth, is changed, removed or added."""
     try:
         message = json.loads(record.value or b"")
-    except (ValueError, RecursionError):  # another injury has made it none
+    except (ValueError, RecursionError):  # after another injury it is no JSON
         return record
     _change(message, rng)
     text = json.dumps(message, ensure_ascii=rng.random() < 0.5)
@@ -286,7 +287,7 @@ def _nested(record: Record, rng: Random) -> Record:
 
 
 def _other_type(record: Record, rng: Random) -> Record:
-    """One message's headers over another one's value."""
+    """The headers of one message with the value of another."""
     return replace(record, headers=real(rng.choice(MESSAGES)).headers)
 
 

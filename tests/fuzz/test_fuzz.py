@@ -1,4 +1,4 @@
-"""Nothing that arrives, however damaged or made, ends a process: it is read or refused. `make fuzz` reads more."""
+"""No input ends a process, however damaged it is: it is read or refused. `make fuzz` reads more."""
 
 import json
 import subprocess
@@ -12,14 +12,14 @@ from tests.fuzz.records import mutated
 RECORDS = 15_000
 PICTURES = 15_000
 MOST_GROWN_BYTES = 64_000_000
-"""A picture of 1 MB and a million pixels, decoded, with all that a decoder needs meanwhile."""
+"""Room for a picture of 1 MB and a million pixels, with the decoder's own buffers."""
 MOST_CPU_S = 5.0
-"""For one picture; an honest one of that size takes some milliseconds."""
+"""CPU seconds for one picture. An undamaged one of that size takes some milliseconds."""
 
 
-def test_every_record_is_read_or_refused_whatever_was_done_to_it() -> None:
+def test_every_damaged_record_is_read_or_refused() -> None:
     messages = sum(read(seed) for seed in range(RECORDS))
-    assert RECORDS / 10 < messages < RECORDS * 9 / 10  # neither all were harmless, nor all hopeless
+    assert RECORDS / 10 < messages < RECORDS * 9 / 10  # the damage is neither harmless nor total
 
 
 def test_every_picture_is_decoded_or_refused_in_bounded_memory() -> None:
@@ -38,7 +38,7 @@ def test_a_seed_gives_the_same_record_again() -> None:
     assert [mutated(seed) for seed in range(50)] == [mutated(seed) for seed in range(50)]
 
 
-def test_a_failure_names_its_seed_and_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_names_its_seed_and_the_command_that_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(_record: object) -> None:
         raise KeyError("seq")
 

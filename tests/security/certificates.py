@@ -1,4 +1,4 @@
-"""Certificates of a test's own authority, made by openssl."""
+"""Certificates of a test's own authority, which openssl makes."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def missing() -> str | None:
-    """What a test needs and this machine lacks, or None."""
+    """The program that a test needs and this machine lacks, or None."""
     return None if shutil.which("openssl") else "no openssl here: apt-get install openssl"
 
 
@@ -20,7 +20,7 @@ class Certificate:
 
 
 class Authority:
-    """Signs certificates for the names that it is given. `ca` is the file that clients trust."""
+    """Signs certificates for names. `ca` is the file that clients trust."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -37,15 +37,15 @@ class Authority:
         return self._own.cert
 
     def issue(self, name: str, alternative: str) -> Certificate:
-        """A server's; `alternative` is what clients may call it: `IP:127.0.0.1` or `DNS:...`."""
-        made = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        """A server's certificate. Clients may use the name `alternative`: `IP:127.0.0.1` or `DNS:...`."""
+        issued = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         extension = ("-addext", f"subjectAltName={alternative}", "-addext", "basicConstraints=CA:FALSE")
         signed_by = ("-CA", str(self._own.cert), "-CAkey", str(self._own.key))
         _openssl(
-            *("req", "-x509", *_new_key(made.key), "-out", str(made.cert), "-days", "2"),
+            *("req", "-x509", *_new_key(issued.key), "-out", str(issued.cert), "-days", "2"),
             *("-subj", f"/CN={name}", *extension, *signed_by),
         )
-        return made
+        return issued
 
 
 def _new_key(path: Path) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Authority:
-    """An authority that signed nothing of the line's."""
+    """An authority that signed no certificate of the line."""
     return Authority(tmp_path_factory.mktemp("authority") / "stranger")
 
 
@@ -39,7 +39,7 @@ def guarded_server(tmp_path_factory: pytest.TempPathFactory, authority: Authorit
 
 @pytest.fixture
 def guarded(guarded_server: GuardedKafka, authority: Authority) -> KafkaSettings:
-    """With the right password and the right authority, and topics that no other test uses."""
+    """The right password, the right authority, and topics that no other test uses."""
     right = {
         "security_protocol": "SASL_SSL",
         "sasl_username": USER,
@@ -60,7 +60,7 @@ def tls_port(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> 
 
 @pytest.fixture
 def redis_url(tls_port: int, authority: Authority) -> str:
-    """Of the line's user, with the right password and the right authority."""
+    """The URL of the line's user, with the right password and the right authority."""
     return f"rediss://{guarded_redis.USER}:{guarded_redis.PASSWORD}@127.0.0.1:{tls_port}/0?ssl_ca_certs={authority.ca}"
 
 

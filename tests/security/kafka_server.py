@@ -1,4 +1,4 @@
-"""An Apache Kafka node that lets nobody in without TLS and a password."""
+"""An Apache Kafka node that requires TLS and a password."""
 
 import subprocess
 from pathlib import Path
@@ -10,11 +10,11 @@ from tests.security.certificates import Certificate
 USER = "andon"
 PASSWORD = "br0ker-s3cret"
 OTHERS = {"line": "l1ne-s3cret", "guest": "gu3st-s3cret"}
-"""May do only what `allow` says."""
+"""These users have only the rights that `allow` gives them."""
 
 
 class GuardedKafka(KafkaServer):
-    """One SASL_SSL listener with SCRAM-SHA-512; the controller's stays as it is, on a port of its own."""
+    """One SASL_SSL listener with SCRAM-SHA-512. The controller's listener stays plain, on its own port."""
 
     def __init__(self, folder: Path, certificate: Certificate, ca: Path) -> None:
         super().__init__(folder)
@@ -27,7 +27,7 @@ class GuardedKafka(KafkaServer):
         return [part for option in options for part in ("--add-scram", option)]
 
     def allow(self, user: str, kind: str, prefix: str, *operations: str) -> None:
-        """`kind`: topic or group. The right holds for all whose names begin with `prefix`."""
+        """Give `user` the rights on each topic or group (`kind`) whose name begins with `prefix`."""
         self._change_rights("--add", user, kind, prefix, *operations)
 
     def revoke(self, user: str, kind: str, prefix: str, *operations: str) -> None:
@@ -54,7 +54,7 @@ class GuardedKafka(KafkaServer):
         )
 
     def _answers(self) -> bool:
-        return answers(self.port)  # what it says without TLS is nothing
+        return answers(self.port)  # without TLS it answers nothing
 
     def _settings(self, port: int) -> dict[str, str]:
         cert, key = self._certificate.cert.read_text(), self._certificate.key.read_text()
@@ -83,5 +83,5 @@ def _jaas() -> str:
 
 
 def _one_line(pem: str) -> str:
-    """As a properties file holds it."""
+    """`pem` as a value of a properties file."""
     return pem.strip().replace("\n", "\\n")

@@ -1,4 +1,4 @@
-"""A Valkey with ACL users behind TLS: the bundled one is built without, so that a front ends it, as stunnel does."""
+"""A Valkey with ACL users behind TLS. The bundled build has no TLS, so a front terminates it, as stunnel does."""
 
 import asyncio
 import ssl
@@ -14,12 +14,12 @@ from tests.security.certificates import Certificate
 USER = "andon"
 PASSWORD = "r3dis-s3cret"
 READER = "plc"
-"""May do what an alert consumer does, and nothing else."""
+"""Has the rights of an alert consumer, and no other."""
 READER_PASSWORD = "pl4nt-s3cret"
 
 
 class GuardedRedis(MortalRedis):
-    """Nobody without a password; `andon` may do everything with its own keys, `plc` may read and acknowledge alerts."""
+    """Requires a password. `andon` may do anything with its own keys; `plc` may read and acknowledge alerts."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class GuardedRedis(MortalRedis):
 
 
 class TlsFront:
-    """Takes TLS on loopback and passes on what is inside, on a thread of its own, until it is left."""
+    """Terminates TLS on loopback and forwards the content, on its own thread, within its block."""
 
     def __init__(self, behind: int, certificate: Certificate) -> None:
         self._behind = behind

@@ -1,4 +1,4 @@
-"""Secrets of every kind, planted in the settings; and the search for them in whatever a line leaves behind."""
+"""Secrets of every kind, planted in the settings, and the search for them in everything that a line writes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +11,7 @@ CAMERA = "c4mera-s3cret"
 CAMERA_PATH = "p4th-s3cret"
 CAMERA_QUERY = "qu3ry-s3cret"
 CAMERA_URL = f"rtsp://operator:{CAMERA}@127.0.0.1:{{port}}/{CAMERA_PATH}/stream?token={CAMERA_QUERY}"
-"""Cameras take a password in any part of their url."""
+"""Cameras take a password in any part of their URL."""
 PLANTED = (
     CAMERA,
     CAMERA_PATH,
@@ -23,14 +23,14 @@ PLANTED = (
 
 
 def in_bytes(content: bytes) -> set[str]:
-    """Those of the planted secrets that `content` holds, as they are or as a URL has them."""
+    """The planted secrets that `content` holds, plain or percent-encoded."""
     return {secret for secret in PLANTED if secret.encode() in content or quote(secret).encode() in content}
 
 
 def in_files(folder: Path, but: Iterable[Path] = ()) -> dict[str, set[str]]:
-    """By file below `folder`, databases and logs among them. `but`: the files that they were planted in."""
+    """The secrets in each file below `folder`, databases and logs included. `but`: files in which they were planted."""
     allowed = set(but)
     files = [path for path in folder.rglob("*") if path.is_file() and path not in allowed]
-    assert files, f"nothing was left in {folder}: this would find nothing in any case"
+    assert files, f"no file is left in {folder}: the search would prove nothing"
     found = {str(path): in_bytes(path.read_bytes()) for path in files}
     return {path: secrets for path, secrets in found.items() if secrets}

@@ -1,4 +1,4 @@
-"""SCRAM over TLS to an Apache Kafka: in with the right password; else one line, at once, and without it."""
+"""SCRAM over TLS to an Apache Kafka: the right password works; any other ends in one line, at once, without it."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.unit.sinks.judgement.frames import inspected
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-s3cret"
 QUICK_S = 10.0
-"""A minute of attempts is what this must not take; the machine may be busy."""
+"""Far below the minute of attempts that an absent broker gets, with room for a busy machine."""
 
 
 async def test_admin_producer_and_consumer_work_with_the_right_password(guarded: KafkaSettings) -> None:
@@ -45,7 +45,7 @@ async def test_admin_producer_and_consumer_work_with_the_right_password(guarded:
     assert record.value == sent.value
     lags = None
     async with asyncio.timeout(30):
-        while lags is None:  # a new broker makes its topic of offsets when it is first asked for one
+        while lags is None:  # a new broker creates its offsets topic at the first request
             lags = await group_lag(guarded, settings.sink_group, guarded.inspections_topic)
     assert sum(lag.records for lag in lags) == 1
 
@@ -80,31 +80,31 @@ def changed(kafka: KafkaSettings, **values: object) -> KafkaSettings:
 
 async def refusal(start: Start, kafka: KafkaSettings) -> str:
     began = time.monotonic()
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         await start(kafka)
     assert time.monotonic() - began < QUICK_S
-    await asyncio.sleep(0.1)  # asyncio closes the connection that was refused in turns of its own
-    line = str(told.value)
+    await asyncio.sleep(0.1)  # asyncio closes the refused connection in later turns of the loop
+    line = str(caught.value)
     assert "\n" not in line
     assert kafka.sasl_password.get_secret_value() not in line
     return line
 
 
-async def test_a_wrong_password_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+async def test_a_wrong_password_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
     line = await refusal(start, changed(guarded, sasl_password=WRONG))
     assert "refused the login of user 'andon': check kafka.sasl_username, kafka.sasl_password" in line
 
 
-async def test_a_user_that_is_not_known_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+async def test_an_unknown_user_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
     assert "refused the login of user 'nobody'" in await refusal(start, changed(guarded, sasl_username="nobody"))
 
 
-async def test_a_mechanism_that_the_broker_lacks_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+async def test_a_mechanism_that_the_broker_lacks_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
     line = await refusal(start, changed(guarded, sasl_mechanism="PLAIN"))
     assert "it takes no PLAIN; check kafka.sasl_mechanism" in line
 
 
-async def test_a_certificate_of_another_authority_is_told_at_once(
+async def test_a_certificate_of_another_authority_is_an_error_at_once(
     start: Start, guarded: KafkaSettings, stranger: Authority
 ) -> None:
     line = await refusal(start, changed(guarded, ssl_cafile=str(stranger.ca)))
@@ -112,7 +112,7 @@ async def test_a_certificate_of_another_authority_is_told_at_once(
     assert "check kafka.ssl_cafile" in line
 
 
-async def test_a_certificate_for_another_host_is_told_at_once(start: Start, guarded: KafkaSettings) -> None:
+async def test_a_certificate_for_another_host_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
     port = guarded.bootstrap_servers.rpartition(":")[2]
     line = await refusal(start, changed(guarded, bootstrap_servers=f"localhost:{port}"))
     assert "its certificate is not trusted" in line
@@ -120,16 +120,16 @@ async def test_a_certificate_for_another_host_is_told_at_once(start: Start, guar
     assert "kafka.bootstrap_servers" in line
 
 
-async def test_a_listener_without_tls_is_told_after_the_start_timeout(
+async def test_a_listener_without_tls_is_an_error_after_the_start_timeout(
     apache_kafka: str, guarded: KafkaSettings
 ) -> None:
-    """It closes the connection without a word, as one that is starting does: so this is tried for a while."""
-    with pytest.raises(FatalError, match=r"is kafka\.security_protocol the one of that port\?") as told:
+    """It closes the connection silently, as a starting broker does, so the client tries for a while."""
+    with pytest.raises(FatalError, match=r"is kafka\.security_protocol the one of that port\?") as caught:
         await start_producer(changed(guarded, bootstrap_servers=apache_kafka, start_timeout_s=2))
-    assert PASSWORD not in str(told.value)
+    assert PASSWORD not in str(caught.value)
 
 
-async def test_an_authority_file_that_is_not_there_or_none_is_one_line(guarded: KafkaSettings, tmp_path: Path) -> None:
+async def test_a_missing_or_broken_authority_file_is_one_line(guarded: KafkaSettings, tmp_path: Path) -> None:
     assert "kafka.ssl_cafile: /nowhere/ca.pem" in await refusal(
         start_admin, changed(guarded, ssl_cafile="/nowhere/ca.pem")
     )
@@ -168,7 +168,7 @@ def test_every_process_ends_with_one_line_and_exit_code_2(
 
 
 async def test_a_password_that_is_refused_while_running_does_not_end_the_line(guarded: KafkaSettings) -> None:
-    """Rotating a password on the broker first is no reason to stop what is connected."""
+    """A password that is rotated on the broker first does not stop connected clients."""
     async with started(lambda: producer(guarded), guarded, silent) as sending:
         with pytest.raises(ConfigError):
             await start_producer(changed(guarded, sasl_password=WRONG))

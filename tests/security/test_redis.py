@@ -1,4 +1,4 @@
-"""Redis with ACL users behind TLS: live state, alerts and the client work; what is refused is one line, at once."""
+"""Redis with ACL users behind TLS: live state, alerts and the client work; a refusal is one line, at once."""
 
 import asyncio
 import time
@@ -15,9 +15,9 @@ from andon import redis as andon_redis
 from andon.alerts import DefectAlerts, DefectFilter
 from andon.clock import SystemClock
 from andon.errors import ConfigError, FatalError
-from andon.events import SinkFailed, SinkWrote
+from andon.events import SinkRefused, SinkWrote
 from andon.settings import RedisSettings
-from sinks.channels.channel import SinkBusy
+from sinks.channels.channel import SinkBroken
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.judgement.snapshot import snapshot
@@ -34,7 +34,7 @@ QUICK_S = 10.0
 
 @pytest.fixture(autouse=True)
 async def closed_in_the_end() -> AsyncIterator[None]:
-    """asyncio closes a TLS connection in turns of its own, after `aclose` has returned."""
+    """asyncio closes a TLS connection in later turns of the loop, after `aclose` has returned."""
     yield
     await asyncio.sleep(0.1)
 
@@ -47,15 +47,15 @@ async def line(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
-    told = Told()
-    live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), told)
+    events = Told()
+    live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), events)
     live.own(frozenset({0}))
     stepped = Steps().take(crossing(range(3)))
     stop = asyncio.Event()
     await live.show(0, [snapshot(stepped.camera)], ())
     stop.set()
     await live.run(stop)
-    assert told.of(SinkWrote)
+    assert events.of(SinkWrote)
     assert await line.hget("andon:camera:press-1", "inspected") == b"3"
 
 
@@ -79,7 +79,7 @@ async def test_alerts_go_in_as_the_line_and_come_out_as_a_consumer_with_less_rig
 
 
 async def refusals(url: str) -> list[str]:
-    """What the alert channel, the live state and the alerts' client say of `url`, each in one line, at once."""
+    """The errors of the alert channel, the live state and the alert client about `url`: one line each, at once."""
     began = time.monotonic()
     lines = [await _of_alerts(url), await _of_live(url), await _of_client(url)]
     assert time.monotonic() - began < QUICK_S
@@ -92,59 +92,59 @@ async def refusals(url: str) -> list[str]:
 
 async def _of_alerts(url: str) -> str:
     client = andon_redis.client(url, 5.0)
-    with pytest.raises(SinkBusy) as told:
+    with pytest.raises(SinkBroken) as caught:
         await RedisAlerts(client, RedisSettings()).send(an_item(2))
     await client.aclose()
-    return str(told.value)
+    return str(caught.value)
 
 
 async def _of_live(url: str) -> str:
-    told, client = Told(), andon_redis.client(url, 5.0)
-    live = RedisLive(client, RedisSettings(), SystemClock(), told)
+    events, client = Told(), andon_redis.client(url, 5.0)
+    live = RedisLive(client, RedisSettings(), SystemClock(), events)
     live.own(frozenset({0}))
     await live.show(0, [snapshot(Steps().take(crossing(range(1))).camera)], ())
     writing = asyncio.create_task(live.run(asyncio.Event()))
     async with asyncio.timeout(QUICK_S):
-        while not told.of(SinkFailed):
+        while not events.of(SinkRefused):
             await asyncio.sleep(0.01)
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     await client.aclose()
-    return told.of(SinkFailed)[0].error
+    return events.of(SinkRefused)[0].error
 
 
 async def _of_client(url: str) -> str:
-    with pytest.raises(FatalError) as told:
+    with pytest.raises(FatalError) as caught:
         async with asyncio.timeout(QUICK_S), DefectAlerts(url, group="plc"):
             pass
-    return str(told.value)
+    return str(caught.value)
 
 
-async def test_a_wrong_password_is_told_at_once(redis_url: str) -> None:
+async def test_a_wrong_password_is_an_error_at_once(redis_url: str) -> None:
     for line in await refusals(redis_url.replace(PASSWORD, WRONG)):
         assert "refuses us: invalid username-password pair" in line
 
 
-async def test_no_password_is_told_at_once(redis_url: str) -> None:
+async def test_a_missing_password_is_an_error_at_once(redis_url: str) -> None:
     for line in await refusals(redis_url.replace(f"{USER}:{PASSWORD}@", "")):
         assert "refuses us: Authentication required" in line
 
 
-async def test_a_user_without_the_rights_is_told_at_once(redis_url: str) -> None:
+async def test_a_user_without_rights_is_an_error_at_once(redis_url: str) -> None:
     url = redis_url.replace(f"{USER}:{PASSWORD}", f"{READER}:{READER_PASSWORD}")
     for line in (await _of_alerts(url), await _of_live(url)):
         assert "refuses us" in line
         assert "no permissions" in line or "No permissions" in line
 
 
-async def test_a_certificate_of_another_authority_is_told_at_once(
+async def test_a_certificate_of_another_authority_is_an_error_at_once(
     redis_url: str, authority: Authority, stranger: Authority
 ) -> None:
     for line in await refusals(redis_url.replace(str(authority.ca), str(stranger.ca))):
         assert "its certificate is not trusted (unable to get local issuer certificate)" in line
 
 
-async def test_a_certificate_for_another_host_is_told_at_once(redis_url: str) -> None:
+async def test_a_certificate_for_another_host_is_an_error_at_once(redis_url: str) -> None:
     for line in await refusals(redis_url.replace("127.0.0.1", "localhost")):
         assert "its certificate is not trusted (Hostname mismatch" in line
 
@@ -162,12 +162,12 @@ async def test_an_authority_without_tls_or_without_its_file_is_a_mistake_in_the_
 async def test_a_password_with_a_sign_that_cuts_the_url_never_becomes_a_host(sign: str) -> None:
     """`user:12#s3cret@host` would be host user, port 12."""
     password = f"12{sign}s3cret"
-    if sign == "@":  # the last one is taken for the separator: nothing is cut
+    if sign == "@":  # the last @ is the separator: nothing is cut
         assert andon_redis.address(andon_redis.client(f"redis://u:{password}@h/0", 1.0)) == "h:6379"
         return
-    with pytest.raises(ConfigError, match="write /,") as told:
+    with pytest.raises(ConfigError, match="write /,") as caught:
         andon_redis.client(f"redis://u:{password}@h:6379/0", 1.0)
-    assert "s3cret" not in str(told.value)
-    assert "12" not in str(told.value)
+    assert "s3cret" not in str(caught.value)
+    assert "12" not in str(caught.value)
     quoted = andon_redis.client(f"redis://u:{quote(password, safe='')}@h:6379/0", 1.0)
     assert andon_redis.address(quoted) == "h:6379"

@@ -1,4 +1,4 @@
-"""Kafka's ACLs: the rights that docs/security.md names are enough for a line, and lacking them is told."""
+"""Kafka's ACLs: the rights that docs/security.md names are enough for a line, and a missing right is one line."""
 
 import asyncio
 import subprocess
@@ -52,17 +52,17 @@ async def test_the_rights_of_the_page_are_enough_for_a_line(
 
 async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded: KafkaSettings) -> None:
     guest = as_user(guarded, "guest")
-    with pytest.raises(FatalError, match=r"can't be created.*uthorization") as told:
+    with pytest.raises(FatalError, match=r"can't be created.*uthorization") as caught:
         await ensure_topics(Settings(kafka=guest), silent)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     began = time.monotonic()
     with pytest.raises(ConfigError, match="gives user 'guest' not the right"):
         async with started(lambda: producer(guest), guest, silent):
             pass
-    assert time.monotonic() - began < 10, "it is told at once"
+    assert time.monotonic() - began < 10, "the error comes at once"
 
 
-async def test_a_topic_that_may_not_be_written_refuses_the_record_and_says_so(
+async def test_a_topic_without_write_rights_refuses_the_record_and_says_so(
     guarded: KafkaSettings, guarded_server: GuardedKafka
 ) -> None:
     guest = as_user(guarded, "guest")

@@ -1,4 +1,4 @@
-"""Planted secrets are nowhere: logs, metrics, reports, topics, Redis, the store, evidence, crash output."""
+"""Planted secrets appear nowhere: logs, metrics, reports, topics, Redis, the store, evidence, crash output."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from tests.security import kafka_server, redis_server, secrets
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 CLOSED = 1
-"""A port that nobody listens on."""
+"""A port without a listener."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def guarded_line(line: Line, log_format: str) -> None:
-    """Secrets by all three ways: in the file, from the environment, from a file of their own."""
+    """Secrets in all three ways: in the file, from the environment, and from their own file."""
     folder = line.config.parent
     (folder / "redis.secret").write_text(redis_server.PASSWORD + "\n")
     document = line.document
@@ -59,7 +59,7 @@ def guarded_line(line: Line, log_format: str) -> None:
 
 
 def cameras(refusing: int = CLOSED) -> list[dict[str, Any]]:
-    """`refusing`: where a camera answers that takes no password."""
+    """`refusing`: the port of a camera that accepts no password."""
     patience = {"open_timeout_s": 1, "reconnect_max_s": 1}
     return [
         {"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "loop": True},
@@ -69,7 +69,7 @@ def cameras(refusing: int = CLOSED) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
-async def test_a_running_line_and_its_crash_tell_no_secret(
+async def test_a_running_line_and_its_crash_show_no_secret(
     log_format: str,
     guarded: KafkaSettings,
     redis_url: str,
@@ -80,7 +80,7 @@ async def test_a_running_line_and_its_crash_tell_no_secret(
 ) -> None:
     monkeypatch.setenv("BROKER_PASSWORD", kafka_server.PASSWORD)
     postgres.empty()
-    said: dict[str, str] = {}
+    output: dict[str, str] = {}
     with (
         FakeCamera("401 Unauthorized") as refusing,
         Line(tmp_path, guarded, RedisSettings(url=redis_url), cache) as line,
@@ -96,25 +96,25 @@ async def test_a_running_line_and_its_crash_tell_no_secret(
         line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 30, "the camera that is away")
         line.wait_for(lambda: "login (401)" in (tmp_path / "ingest.log").read_text(), 30, "the camera that refuses")
         for role in ("sink", "worker", "ingest"):
-            said[f"{role} metrics"] = line.metrics(role)
-        for asked in (["audit"], ["audit", "--json"], ["lag"], ["lag", "--json"], ["config", "check"]):
-            said[" ".join(asked)] = line.run(*asked, code=None)
+            output[f"{role} metrics"] = line.metrics(role)
+        for words in (["audit"], ["audit", "--json"], ["lag"], ["lag", "--json"], ["config", "check"]):
+            output[" ".join(words)] = line.run(*words, code=None)
         following = ("alerts", "follow", "--from-start", "--json", "--count", "1")
-        said["alerts"] = line.run(*following)
-        said["topics"] = await everything_on_kafka(guarded)
-        said["redis"] = everything_in_redis(redis_url)
-        said["store"] = everything_in(postgres)
+        output["alerts"] = line.run(*following)
+        output["topics"] = await everything_on_kafka(guarded)
+        output["redis"] = everything_in_redis(redis_url)
+        output["store"] = everything_in(postgres)
         with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:
-            connection.execute("drop table outbox cascade")  # nobody foresaw that
+            connection.execute("drop table outbox cascade")  # an unforeseen error
         assert crash_of(line, "sink") != 0
-        assert "Traceback" in (tmp_path / "sink.log").read_text(), "it was to crash for this test"
+        assert "Traceback" in (tmp_path / "sink.log").read_text(), "the test needs a crash"
         line.signal("worker", signal.SIGABRT)
         line.signal("ingest", signal.SIGTERM)
         line.signal("ingest", signal.SIGTERM)
         crash_of(line, "worker")
         crash_of(line, "ingest")
-    assert "andon_quarantine_reason" in said["topics"]
-    assert {name: found for name, text in said.items() if (found := secrets.in_bytes(text.encode()))} == {}
+    assert "andon_quarantine_reason" in output["topics"]
+    assert {name: found for name, text in output.items() if (found := secrets.in_bytes(text.encode()))} == {}
     assert secrets.in_files(tmp_path, [line.config, tmp_path / "redis.secret"]) == {}
 
 
@@ -133,7 +133,7 @@ async def publish_poison(kafka: KafkaSettings) -> None:
 
 
 async def everything_on_kafka(kafka: KafkaSettings) -> str:
-    """Keys, headers and values of every record that is on the line's topics now."""
+    """Keys, headers and values of every record on the line's topics."""
     topics = (kafka.frames_topic, kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic)
     seen: list[str] = []
     async with started(lambda: consumer(kafka, None), kafka, silent) as client:
@@ -176,7 +176,7 @@ def everything_in(postgres: PostgresServer) -> str:
     ],
     ids=" ".join,
 )
-def test_servers_that_are_away_are_told_without_a_secret(
+def test_the_error_about_an_absent_server_shows_no_secret(
     command: tuple[str, ...], log_format: str, tmp_path: Path
 ) -> None:
     document = {
@@ -195,21 +195,21 @@ def test_servers_that_are_away_are_told_without_a_secret(
     }
     config = tmp_path / "line.yaml"
     config.write_text(yaml.safe_dump(document))
-    with (tmp_path / "said").open("wb") as said:
+    with (tmp_path / "output").open("wb") as output:
         done = subprocess.run(
             [sys.executable, "-m", "andon", *command, "-c", str(config)],
             check=False,
             cwd=tmp_path,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             timeout=120,
             env=os.environ | {"ANDON_HTTP__PORT": str(free_port()), "PYTHONASYNCIODEBUG": "1"},
         )
-    text = (tmp_path / "said").read_text()
+    text = (tmp_path / "output").read_text()
     assert text
     assert (done.returncode == 0) == (command[0] == "config"), text
     assert secrets.in_files(tmp_path, [config]) == {}
-    assert secrets.in_files(tmp_path)[str(config)] == set(secrets.PLANTED), "the search finds what is there"
+    assert secrets.in_files(tmp_path)[str(config)] == set(secrets.PLANTED), "the search finds planted secrets"
 
 
 CRASHES = {
@@ -222,7 +222,7 @@ CRASHES = {
 
 
 @pytest.mark.parametrize("crash", CRASHES.values(), ids=CRASHES.keys())
-def test_a_crash_tells_no_secret(crash: str, tmp_path: Path) -> None:
+def test_a_crash_shows_no_secret(crash: str, tmp_path: Path) -> None:
     secret = redis_server.PASSWORD
     config = tmp_path / "line.yaml"
     document = {"redis": {"url": f"redis://:{secret}@h"}, "cameras": [{"id": "c", "url": secrets.CAMERA_URL}]}

@@ -1,4 +1,4 @@
-"""A line that `andon up` runs: everything listens on loopback only, and its folder holds no secret."""
+"""A line under `andon up`: everything listens on loopback only, and its folder holds no secret."""
 
 import signal
 import socket
@@ -22,7 +22,7 @@ LOOPBACK = ("127.", "::1")
 
 @contextmanager
 def up(config: Path) -> Iterator[psutil.Popen]:
-    """`andon up`, killed in the end if it has not ended by itself."""
+    """`andon up`. It is killed at the end of the block, if it still runs."""
     with (config.parent / "up.log").open("ab") as log:
         process = psutil.Popen(
             [sys.executable, "-m", "andon", "up", "-c", str(config)], cwd=config.parent, stdout=log, stderr=log
@@ -43,7 +43,7 @@ def wait_for_evidence(folder: Path) -> None:
 
 
 def listening(process: psutil.Process) -> dict[str, set[tuple[str, int]]]:
-    """By role: the TCP ports that it takes connections at, and the UDP ports that it takes packets at."""
+    """By process: its listening TCP ports and its open UDP ports."""
     found: dict[str, set[tuple[str, int]]] = {}
     for one in [process, *process.children(recursive=True)]:
         sockets = [item for item in one.net_connections() if item.status == psutil.CONN_LISTEN or _open_udp(item)]
@@ -74,7 +74,7 @@ def test_everything_listens_on_loopback_and_the_folder_holds_no_secret(tmp_path:
     everywhere = {command: open_ for command, sockets in heard.items() if (open_ := open_to_all(sockets))}
     assert everywhere == {}
     assert len([sockets for sockets in heard.values() if sockets]) >= 5, "broker, Redis and three roles listen"
-    assert secrets.in_bytes("\n".join([*heard, *metrics]).encode()) == set(), "nor do command lines and metrics"
+    assert secrets.in_bytes("\n".join([*heard, *metrics]).encode()) == set(), "command lines and metrics hold none"
     assert secrets.in_files(tmp_path, [config]) == {}
 
 

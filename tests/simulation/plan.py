@@ -22,9 +22,10 @@ from andon.messages import (
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
+from sinks.judgement.consequences import Consequences
 from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.judgement.state import CameraAccount
-from sinks.judgement.step import Consequences, step
+from sinks.judgement.step import step
 from tests.fakes import START
 
 FPS = 15.0

@@ -22,7 +22,7 @@ from ingest.spool_index import Segment, SpoolIndex
 from ingest.waiting import identity
 from sinks.account import Account, PartitionAccount
 from sinks.epoch import Epoch, another_log
-from sinks.judgement.judgement import Judgement
+from sinks.judgement.consequences import Judgement
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.part_scene import PartScene
 from sinks.judgement.parts import PartHistory

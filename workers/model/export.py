@@ -14,10 +14,11 @@ import yaml
 
 from andon.errors import ConfigError, FatalError
 from andon.settings import ModelSettings
+from workers.boxes import ious
 from workers.detector import Detector, Found, Picture
 from workers.model.dataset import Dataset, labelled, picture
 from workers.model.figures import line_yaml
-from workers.model.measure import LEAST_CONFIDENCE, ious, measure
+from workers.model.measure import LEAST_CONFIDENCE, measure
 from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
 from workers.runtimes.choice import open_model
 from workers.runtimes.export import Recipe, check, copied, make

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from workers.boxes import ious
 from workers.detector import Detector, Found
 from workers.model.dataset import Dataset, Labelled, labelled, picture
 from workers.runtimes.manifest import Metrics
@@ -100,16 +101,6 @@ def pair(found: Found, sample: Labelled, numbers: NDArray[np.int64], size: tuple
             _, firsts = np.unique(best[rows], return_index=True)
             hits[rows[firsts], column] = True
     return Pairing(hits, found.confidences, found.classes, wanted)
-
-
-def ious(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 4) and (m, 4), corners -> (n, m)"""
-    low = np.maximum(ours[:, None, :2], theirs[None, :, :2])
-    high = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    both = np.prod(ours[:, 2:] - ours[:, :2], axis=1)[:, None] + np.prod(theirs[:, 2:] - theirs[:, :2], axis=1)[None]
-    result: NDArray[np.float64] = shared / np.maximum(both - shared, 1e-9)
-    return result
 
 
 def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) -> Metrics:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from andon.errors import ConfigError, FatalError
+from workers.boxes import ious
 from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
 from workers.runtimes.agreement import shape_disagreement
 from workers.runtimes.cache import Format
@@ -149,7 +150,7 @@ def disagreement(source: Found, served: Found) -> str:
         for index in np.flatnonzero(one.confidences > CERTAIN + MAX_SCORE_GAP):
             told = f"of class {one.classes[index]} at {one.confidences[index]:.2f}"
             same = np.flatnonzero(other.classes == one.classes[index])
-            overlaps = _iou(one.boxes[index], other.boxes[same])
+            (overlaps,) = ious(one.boxes[index : index + 1].astype(np.float64), other.boxes[same].astype(np.float64))
             if not len(overlaps) or overlaps.max() < MIN_IOU:
                 return f"a box {told} is only in one"
             shape = shape_disagreement(one, int(index), other, int(same[overlaps.argmax()]))
@@ -176,15 +177,6 @@ def sample_pictures() -> list[Picture]:
 def _nms_argument(opened: Opened) -> bool | None:
     """ultralytics: False exports the NMS-free head, None leaves the suppression to whoever serves the export."""
     return False if opened.nms_free else None
-
-
-def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(4,) against (n, 4), corners -> (n,)"""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    result: np.ndarray = shared / (np.prod(box[2:] - box[:2]) + areas - shared)
-    return result
 
 
 def main(arguments: Sequence[str]) -> int:

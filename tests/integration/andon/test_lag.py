@@ -18,7 +18,7 @@ from tests.kafka_server import free_port
 pytestmark = pytest.mark.integration
 
 
-async def test_lag_is_what_has_not_been_committed(broker: KafkaSettings) -> None:
+async def test_lag_counts_the_uncommitted_records(broker: KafkaSettings) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
     topic = broker.frames_topic
     async with started(lambda: producer(broker), broker, silent) as sender:
@@ -46,7 +46,7 @@ async def test_a_group_that_never_committed_is_behind_by_everything(broker: Kafk
     assert sum(lag.records for lag in lags) == 1
 
 
-async def test_a_topic_that_is_missing_and_a_broker_that_is_away_have_no_lag(broker: KafkaSettings) -> None:
+async def test_a_missing_topic_and_an_absent_broker_have_no_lag(broker: KafkaSettings) -> None:
     assert await group_lag(broker, "g", "no.such.topic") is None
     away = broker.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port()}"})
     assert await group_lag(away, "g", broker.frames_topic, timeout_s=0.5) is None
@@ -64,7 +64,7 @@ async def test_a_broker_that_is_away_is_one_line_with_its_address() -> None:
         await ensure_topics(Settings(kafka=kafka), silent)
 
 
-async def test_a_topic_that_the_broker_refuses_is_told_with_its_reason(apache_kafka: str) -> None:
+async def test_a_topic_that_the_broker_refuses_is_one_line_with_the_reason(apache_kafka: str) -> None:
     kafka = KafkaSettings(bootstrap_servers=apache_kafka, replication=3, frames_topic="refused.frames")
     with pytest.raises(FatalError, match=r"topic '.*' can't be created at .*[Rr]eplication"):
         await ensure_topics(Settings(kafka=kafka), silent)

@@ -1,4 +1,4 @@
-"""What a producer has taken lies in the log in the order in which it was sent, though the broker was away for long."""
+"""Records lie in the log in the order of sending, even if the broker was away for long."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ def status(number: int) -> CameraStatus:
     return CameraStatus(camera_id="c", session="s", state="online", captured=number, at=SystemClock().now())
 
 
-async def test_a_broker_that_is_away_for_longer_than_a_request_changes_no_order(tmp_path: Path) -> None:
+async def test_records_keep_their_order_when_the_broker_is_away_for_longer_than_a_request(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path) as server:
         settings = kafka_settings(server.bootstrap_servers, embedded=True)
         kafka = settings.model_copy(update={"request_timeout_s": REQUEST_S, "partitions": 1})
@@ -46,11 +46,11 @@ async def test_a_broker_that_is_away_for_longer_than_a_request_changes_no_order(
             async with asyncio.timeout(30):
                 refs = await asyncio.gather(*acknowledged)
         numbers = await _numbers(kafka, refs[-1].offset + 1)
-    assert list(dict.fromkeys(numbers)) == list(range(SENT + 1)), "repeated perhaps, but in order"
+    assert list(dict.fromkeys(numbers)) == list(range(SENT + 1)), "records may be repeated, but in order"
 
 
 async def _spread(publisher: KafkaPublisher, topic: str) -> list[Awaitable[RecordRef]]:
-    """Records that come while the broker is away: more batches than one, each of another age."""
+    """Records that are sent while the broker is away: several batches of different ages."""
     acknowledged: list[Awaitable[RecordRef]] = []
     for number in range(1, SENT + 1):
         acknowledged.append(asyncio.ensure_future(await publisher.send(topic, encode(status(number)))))

@@ -1,4 +1,4 @@
-"""DefectAlerts on a real Valkey: shared out, acknowledged, taken over, and never lost while Redis comes and goes."""
+"""The alert client on a real Valkey: events are shared, acknowledged, taken over, and survive an absent Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -102,7 +102,7 @@ async def test_events_arrive_whole_and_in_order(line: Line) -> None:
     assert await line.pending() == 0
 
 
-async def test_what_was_acknowledged_does_not_come_again(line: Line) -> None:
+async def test_an_acknowledged_event_does_not_come_again(line: Line) -> None:
     await line.raise_alert(1)
     async with line.consumer() as alerts:
         await take(alerts, 1)
@@ -111,7 +111,7 @@ async def test_what_was_acknowledged_does_not_come_again(line: Line) -> None:
         assert defects(await take(alerts, 1)) == [second]
 
 
-async def test_what_was_not_acknowledged_comes_first_after_a_restart(line: Line) -> None:
+async def test_an_unacknowledged_event_comes_first_after_a_restart(line: Line) -> None:
     raised = [await line.raise_alert(number) for number in (1, 2)]
     async with line.consumer() as alerts:
         await take(alerts, 2, ack=False)
@@ -120,7 +120,7 @@ async def test_what_was_not_acknowledged_comes_first_after_a_restart(line: Line)
         assert defects(await take(alerts, 3)) == raised
 
 
-async def test_a_new_group_begins_with_news_unless_told_otherwise(line: Line) -> None:
+async def test_a_new_group_begins_with_new_events_by_default(line: Line) -> None:
     await line.raise_alert(1)
     async with line.consumer(start="new") as alerts:
         second = await line.raise_alert(2)
@@ -135,7 +135,7 @@ async def test_an_alert_that_comes_while_a_consumer_waits_wakes_it(line: Line) -
         assert defects(await waiting) == [raised]
 
 
-async def test_consumers_of_a_group_share_the_events_out(line: Line) -> None:
+async def test_consumers_of_a_group_share_the_events(line: Line) -> None:
     raised = [await line.raise_alert(number) for number in range(1, 21)]
     async with line.consumer("a") as a, line.consumer("b") as b:
         halves = await asyncio.gather(take(a, 10), take(b, 10))
@@ -143,7 +143,7 @@ async def test_consumers_of_a_group_share_the_events_out(line: Line) -> None:
     assert sorted(seen) == sorted(defect.event_id for defect in raised)
 
 
-async def test_what_a_dead_consumer_left_is_taken_over(line: Line) -> None:
+async def test_another_consumer_takes_over_the_events_of_a_dead_one(line: Line) -> None:
     raised = [await line.raise_alert(number) for number in (1, 2, 3)]
     async with line.consumer("dead") as dead:
         await take(dead, 3, ack=False)
@@ -152,7 +152,7 @@ async def test_what_a_dead_consumer_left_is_taken_over(line: Line) -> None:
     assert await line.pending() == 0
 
 
-async def test_what_a_living_consumer_still_handles_is_left_to_it(line: Line) -> None:
+async def test_an_event_stays_with_the_living_consumer_that_handles_it(line: Line) -> None:
     raised = [await line.raise_alert(number) for number in (1, 2)]
     async with line.consumer("a") as a, line.consumer("b") as b:
         held = await take(a, 1, ack=False)
@@ -162,7 +162,7 @@ async def test_what_a_living_consumer_still_handles_is_left_to_it(line: Line) ->
         assert await line.pending() == 0
 
 
-async def test_an_entry_that_is_no_event_is_told_acknowledged_and_passed_over(
+async def test_an_entry_that_is_no_event_is_logged_and_acknowledged(
     line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
     poison: list[tuple[str | bytes, ...]] = [
@@ -181,14 +181,14 @@ async def test_an_entry_that_is_no_event_is_told_acknowledged_and_passed_over(
     assert sum("passed over" in message for message in caplog.messages) == 4
 
 
-async def test_fields_that_a_newer_line_adds_are_ignored(line: Line) -> None:
+async def test_fields_of_a_newer_line_are_ignored(line: Line) -> None:
     event = a_defect().model_dump_json().replace('{"', '{"colour":"red","', 1).replace('"x1"', '"x0":1,"x1"')
     await ask(line.redis, "XADD", line.key, "*", "event", event)
     async with line.consumer() as alerts:
         assert defects(await take(alerts, 1)) == [a_defect()]
 
 
-async def test_an_event_that_was_trimmed_before_it_was_handled_is_told(
+async def test_an_event_trimmed_before_it_was_handled_is_logged_and_counted(
     line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
     await line.raise_alert(1)
@@ -203,7 +203,7 @@ async def test_an_event_that_was_trimmed_before_it_was_handled_is_told(
     assert any("left the stream" in message for message in caplog.messages)
 
 
-async def test_a_dead_consumers_trimmed_event_is_told_by_who_takes_over(line: Line) -> None:
+async def test_a_trimmed_event_of_a_dead_consumer_is_counted_by_its_successor(line: Line) -> None:
     await line.raise_alert(1)
     async with line.consumer("dead") as dead:
         await take(dead, 1, ack=False)
@@ -215,7 +215,7 @@ async def test_a_dead_consumers_trimmed_event_is_told_by_who_takes_over(line: Li
         assert alive.trimmed == 1
 
 
-async def test_only_what_is_wanted_is_handed_out_and_the_rest_is_acknowledged(line: Line) -> None:
+async def test_a_filter_hands_out_its_events_and_acknowledges_the_rest(line: Line) -> None:
     await line.raise_alert(1, severity="minor")
     await line.raise_alert(2, transition="updated")
     await line.raise_alert(3, camera="press-4")
@@ -242,7 +242,7 @@ async def test_cancelling_a_waiting_consumer_is_clean_and_loses_nothing(line: Li
 # ---- Redis comes and goes
 
 
-async def test_redis_restarted_empty_is_survived(
+async def test_a_consumer_survives_a_redis_that_restarts_empty(
     mortal: MortalRedis, mortal_line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
     await mortal_line.raise_alert(1)
@@ -255,11 +255,11 @@ async def test_redis_restarted_empty_is_survived(
         mortal.start()
         raised = await mortal_line.raise_alert(2)
         assert defects(await waiting) == [raised]
-    told = " | ".join(caplog.messages)
-    assert ("is away" in told, "is back" in told, "group plc is gone" in told) == (True, True, True)
+    log = " | ".join(caplog.messages)
+    assert ("is away" in log, "is back" in log, "group plc is gone" in log) == (True, True, True)
 
 
-async def test_redis_emptied_below_a_waiting_consumer_is_survived(mortal: MortalRedis, mortal_line: Line) -> None:
+async def test_a_waiting_consumer_survives_a_flush_of_redis(mortal: MortalRedis, mortal_line: Line) -> None:
     async with mortal_line.consumer(start="new") as alerts:
         waiting = asyncio.create_task(take(alerts, 1))
         await asyncio.wait({waiting}, timeout=0.2)
@@ -296,7 +296,7 @@ async def test_acknowledging_waits_until_redis_is_back(mortal: MortalRedis, mort
     assert await mortal_line.pending() == 0
 
 
-async def test_a_wrong_password_is_told_in_one_line_that_does_not_hold_it(mortal: MortalRedis) -> None:
+async def test_a_wrong_password_is_one_line_without_the_password(mortal: MortalRedis) -> None:
     admin = andon_redis.client(mortal.url, 5.0)
     await ask(admin, "CONFIG", "SET", "requirepass", "sesame")
     await admin.aclose()
@@ -308,7 +308,7 @@ async def test_a_wrong_password_is_told_in_one_line_that_does_not_hold_it(mortal
     assert "\n" not in str(error.value)
 
 
-async def test_a_key_that_is_no_stream_is_told_in_one_line(line: Line) -> None:
+async def test_a_key_that_is_no_stream_is_one_line(line: Line) -> None:
     await ask(line.redis, "SET", line.key, "1")
     with pytest.raises(FatalError, match="WRONGTYPE"):
         async with line.consumer():
@@ -318,7 +318,7 @@ async def test_a_key_that_is_no_stream_is_told_in_one_line(line: Line) -> None:
 # ---- looking on without a group
 
 
-async def test_tailing_from_the_beginning_passes_over_what_is_no_event(line: Line) -> None:
+async def test_tailing_passes_over_an_entry_that_is_no_event(line: Line) -> None:
     raised = [await line.raise_alert(1)]
     await ask(line.redis, "XADD", line.key, "*", "event", "{}")
     raised.append(await line.raise_alert(2))
@@ -326,7 +326,7 @@ async def test_tailing_from_the_beginning_passes_over_what_is_no_event(line: Lin
         assert [await anext(events), await anext(events)] == raised
 
 
-async def test_tailing_shows_only_what_is_new_and_leaves_no_group_behind(line: Line) -> None:
+async def test_tailing_shows_only_new_events_and_leaves_no_group(line: Line) -> None:
     await line.raise_alert(1)
     async with asyncio.timeout(10), aclosing(tail(DEFECTS, line.url, prefix=line.prefix)) as events:
         coming = asyncio.ensure_future(anext(events))
@@ -367,7 +367,7 @@ async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line
         assert (await ask(line.redis, "XPENDING", f"{line.prefix}:parts", "plc"))["pending"] == 0
 
 
-async def test_who_reads_defects_alone_never_meets_a_part(line: Line) -> None:
+async def test_a_consumer_of_defects_never_gets_a_part(line: Line) -> None:
     await line.judge(1, "reject")
     raised = await line.raise_alert(1)
     await line.judge(2, "pass")
@@ -377,7 +377,7 @@ async def test_who_reads_defects_alone_never_meets_a_part(line: Line) -> None:
     assert await ask(line.redis, "XLEN", line.key) == 1
 
 
-async def test_verdicts_can_be_looked_on_without_a_group(line: Line) -> None:
+async def test_verdicts_can_be_tailed_without_a_group(line: Line) -> None:
     judged = await line.judge(1, "unknown")
     async with asyncio.timeout(10), aclosing(tail(PARTS, line.url, start="beginning", prefix=line.prefix)) as events:
         assert await anext(events) == judged

@@ -1,4 +1,4 @@
-"""docs/alerts.md runs as pasted: only the addresses of the servers are put in."""
+"""The examples of docs/alerts.md run as they stand; only the servers' addresses are replaced."""
 
 import re
 import shlex
@@ -33,7 +33,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def server() -> Iterator[MortalRedis]:
-    """Its own, since the examples use the default names."""
+    """A server of its own, because the examples use the default names."""
     with MortalRedis() as server:
         yield server
 
@@ -56,7 +56,7 @@ async def judge_parts(server: MortalRedis, *parts: PartVerdict) -> None:
 
 @contextmanager
 def running(code: str, folder: Path) -> Iterator[list[str]]:
-    """The first line that the example prints; then it is ended."""
+    """Yields the first line that the example prints, then kills it."""
     script = folder / "example.py"
     script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -75,7 +75,7 @@ async def test_the_python_example_prints_the_alert(server: MortalRedis, tmp_path
         assert printed == ["opened major scratch at press-3"]
 
 
-async def test_the_example_that_filters_prints_only_what_it_wants(server: MortalRedis, tmp_path: Path) -> None:
+async def test_the_example_with_a_filter_prints_only_its_events(server: MortalRedis, tmp_path: Path) -> None:
     await raise_alerts(server, a_defect(1), a_defect(2, severity="critical", label="crack"))
     code = blocks("python")[1].replace("redis://127.0.0.1:6379/0", server.url)
     with running(code, tmp_path) as printed:
@@ -100,7 +100,7 @@ async def test_the_example_for_parts_prints_those_that_did_not_pass(server: Mort
 
 
 @pytest.mark.parametrize(("number", "due"), [(2, "opened scratch at press-3"), (4, "{part} reject 1 defects")])
-async def test_the_kafka_examples_pass_over_what_they_do_not_want(
+async def test_the_kafka_examples_pass_over_other_events(
     broker: KafkaSettings, tmp_path: Path, number: int, due: str
 ) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
@@ -135,7 +135,7 @@ async def test_the_redis_cli_commands_answer(server: MortalRedis) -> None:
 
 
 def _called(line: str) -> str:
-    """The command's name, and that it is one on parts."""
+    """The command's name, with a note if it reads the stream of parts."""
     return line.split()[1] + (" parts" if "andon:parts" in line else "")
 
 

@@ -94,7 +94,7 @@ async def test_a_group_goes_on_where_it_was(server: MortalRedis) -> None:
     assert seen == [a_defect(1).event_id, a_defect(2).event_id]
 
 
-async def test_the_line_s_configuration_names_its_redis(server: MortalRedis, tmp_path: Path) -> None:
+async def test_the_configuration_of_the_line_names_its_redis(server: MortalRedis, tmp_path: Path) -> None:
     await raise_alerts(server, 1)
     config = tmp_path / "line.yaml"
     config.write_text(f"redis:\n  url: {server.url}\n")
@@ -103,14 +103,14 @@ async def test_the_line_s_configuration_names_its_redis(server: MortalRedis, tmp
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """A process that is started hears Ctrl-C, also where these tests run in the background and ignore it."""
+    """Started processes react to Ctrl-C, even where these tests run in the background and ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_it_waits_for_redis_saying_so_and_ends_cleanly_at_ctrl_c(server: MortalRedis) -> None:
+def test_it_says_that_it_waits_for_redis_and_ends_cleanly_at_ctrl_c(server: MortalRedis) -> None:
     server.kill()
     process = subprocess.Popen(
         [*FOLLOW, "--redis", server.url], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -123,7 +123,7 @@ def test_it_waits_for_redis_saying_so_and_ends_cleanly_at_ctrl_c(server: MortalR
     assert (process.returncode, out, err) == (130, "", "")
 
 
-def test_a_url_that_is_none_is_told_in_one_line_without_repeating_it() -> None:
+def test_a_wrong_url_is_one_line_that_does_not_repeat_it() -> None:
     done = follow("--redis", "http://me:hunter2@host")
     assert done.returncode == 2
     assert done.stderr.startswith("andon: not a Redis URL")
@@ -131,7 +131,7 @@ def test_a_url_that_is_none_is_told_in_one_line_without_repeating_it() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_configuration_that_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:
     done = follow("-c", str(tmp_path / "none.yaml"))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

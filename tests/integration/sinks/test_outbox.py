@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from andon import redis as andon_redis
 from andon.clock import SystemClock
 from andon.events import AlertSent, SinkFailed
+from sinks.channels.channel import SinkBroken
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.outbox import Dispatcher
+from sinks.outbox_queue import Outlet
 from tests.fakes import Told
 from tests.outbox import MemoryOutbox, an_item
 from tests.redis_server import MortalRedis, ask
@@ -27,7 +30,7 @@ async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(m
     client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     items = [an_item(number, "redis") for number in range(1, 301)]
     store = MemoryOutbox(*items)
-    dispatcher = Dispatcher(store, [RedisAlerts(client, mortal.settings)], SystemClock(), told)
+    dispatcher = Dispatcher(store, [Outlet("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))
     async with asyncio.timeout(30):
@@ -48,7 +51,7 @@ async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(m
 async def test_redis_killed_and_back_gets_what_waited(mortal: MortalRedis) -> None:
     client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     store = MemoryOutbox(an_item(1, "redis"))
-    dispatcher = Dispatcher(store, [RedisAlerts(client, mortal.settings)], SystemClock(), told)
+    dispatcher = Dispatcher(store, [Outlet("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
     mortal.kill()
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))
@@ -77,9 +80,47 @@ async def test_an_alert_that_redis_has_no_room_for_is_not_taken_for_sent(mortal:
     client = andon_redis.client(mortal.url, 5.0)
     await ask(client, "SET", "t:alerts", "no stream")  # the append fails inside the script
     channel = RedisAlerts(client, mortal.settings)
-    with pytest.raises(Exception, match="WRONGTYPE"):
+    with pytest.raises(SinkBroken, match=r"refuses the write: .*WRONGTYPE"):
         await channel.send(an_item(1))
     await ask(client, "DEL", "t:alerts")
     await channel.send(an_item(1))
     assert await ask(client, "XLEN", "t:alerts") == 1
     await client.aclose()
+
+
+async def test_a_redis_that_is_full_is_a_refusal_that_says_what_to_mend(mortal: MortalRedis) -> None:
+    client = andon_redis.client(mortal.url, 5.0)
+    await ask(client, "CONFIG", "SET", "maxmemory", "1")
+    channel = RedisAlerts(client, mortal.settings)
+    with pytest.raises(SinkBroken, match="has no memory left: raise its maxmemory"):
+        await channel.send(an_item(1))
+    await ask(client, "CONFIG", "SET", "maxmemory", "0")
+    await channel.send(an_item(1))
+    await client.aclose()
+
+
+class ClusterNode(MortalRedis):
+    """A Redis Cluster of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._config = str(folder / "nodes.conf")
+
+    def _command(self, port: int) -> list[str]:
+        return [*super()._command(port), "--cluster-enabled", "yes", "--cluster-config-file", self._config]
+
+
+async def test_a_redis_cluster_is_refused_in_one_line(tmp_path: Path) -> None:
+    with ClusterNode(tmp_path) as node:
+        client = andon_redis.client(node.url, 5.0)
+        channel = RedisAlerts(client, node.settings)
+        line = "is a node of a Redis Cluster, which is not supported; name a single server in redis.url"
+        with pytest.raises(SinkBroken, match=line):
+            await channel.send(an_item(1))  # nobody serves its slots
+        await ask(client, "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        async with asyncio.timeout(30):
+            while b"cluster_state:ok" not in await ask(client, "CLUSTER", "INFO"):
+                await asyncio.sleep(0.02)
+        with pytest.raises(SinkBroken, match=line):
+            await channel.send(an_item(1))  # its two keys lie in different slots
+        await client.aclose()

@@ -130,6 +130,23 @@ async def test_the_outbox_gives_in_order_counts_attempts_and_forgets_what_was_se
     assert await store.depth(frozenset()) == {}
 
 
+async def test_old_items_of_other_channels_are_given_up_in_these_partitions_alone(store: Store) -> None:
+    await store.begin([opening()])
+    early = [Leaving(channel, f"e{n}", b"{}") for n in range(3) for channel in ("redis", "belt", "lamp")]
+    late = [Leaving("belt", "e9", b"{}")]
+    await store.write([Batch(HERE, BEGIN, 1, START, leaving=early)])
+    await store.write([Batch(HERE, replace(BEGIN, next_offset=1), 2, START + timedelta(seconds=9), leaving=late)])
+    before, known = START + timedelta(seconds=5), frozenset({"redis", "lamp"})
+    assert await store.give_up_others(known, frozenset({4}), before) == {}
+    assert await store.give_up_others(known, frozenset({3}), before) == {"belt": 3}
+    assert await store.give_up_others(known, frozenset({3}), before) == {}
+    assert {name: count for name, (count, _) in (await store.depth(frozenset({3}))).items()} == {
+        "belt": 1,
+        "lamp": 3,
+        "redis": 3,
+    }
+
+
 async def test_an_epoch_is_opened_once(store: Store) -> None:
     await store.begin([opening()])
     await store.write([a_batch()])

@@ -1,4 +1,4 @@
-"""The parts of the alert client that need no server: what is an event, what is wanted, how long to wait."""
+"""The parts of the alert client that need no server: reading an entry, filters, back-off."""
 
 import pytest
 from hypothesis import given
@@ -24,14 +24,14 @@ def test_every_verdict_is_read_back_as_it_was_written(part: PartVerdict) -> None
 
 
 @given(st.dictionaries(st.sampled_from([b"event", b"type", b"x"]), st.binary(max_size=60)))
-def test_whatever_else_stands_in_an_entry_is_told_as_such(fields: dict[bytes, bytes]) -> None:
+def test_an_entry_that_is_no_event_is_a_decode_error_that_names_it(fields: dict[bytes, bytes]) -> None:
     for read in (DEFECTS.read, PARTS.read):
         with pytest.raises(DecodeError, match="1-0") as error:
             read((b"1-0", fields))
         assert "\n" not in str(error.value)
 
 
-def test_an_event_of_a_later_kind_is_not_guessed_at() -> None:
+def test_an_event_of_a_later_version_is_a_decode_error() -> None:
     event = a_defect().model_dump_json().encode()
     with pytest.raises(DecodeError, match=r"andon\.defect\.v2"):
         DEFECTS.read((b"1-0", {b"type": b"andon.defect.v2", b"event": event}))
@@ -51,7 +51,7 @@ def test_an_event_of_a_later_kind_is_not_guessed_at() -> None:
         (DefectFilter(labels={"scratch"}, transitions={"opened"}), True),
     ],
 )
-def test_an_event_is_wanted_if_everything_asked_for_holds(wanted: DefectFilter, answer: bool) -> None:
+def test_a_defect_passes_a_filter_if_it_meets_every_condition(wanted: DefectFilter, answer: bool) -> None:
     assert wanted(a_defect()) is answer
 
 
@@ -65,12 +65,12 @@ def test_an_event_is_wanted_if_everything_asked_for_holds(wanted: DefectFilter, 
         (PartFilter(cameras={"press-3"}, verdicts=()), False),
     ],
 )
-def test_a_part_is_wanted_if_everything_asked_for_holds(wanted: PartFilter, answer: bool) -> None:
+def test_a_part_passes_a_filter_if_it_meets_every_condition(wanted: PartFilter, answer: bool) -> None:
     assert wanted(a_part(1, "reject")) is answer
 
 
 @pytest.mark.parametrize("url", ["http://me:hunter2@host", "redis://me:hunter2@host:hunter2", "hunter2", ""])
-def test_a_url_that_is_none_is_told_without_repeating_it(url: str) -> None:
+def test_a_wrong_url_is_an_error_that_does_not_repeat_it(url: str) -> None:
     with pytest.raises(ConfigError, match="not a Redis URL") as error:
         DefectAlerts(url, group="plc")
     assert "hunter2" not in str(error.value)
@@ -78,7 +78,7 @@ def test_a_url_that_is_none_is_told_without_repeating_it(url: str) -> None:
         PartVerdicts(url, group="plc")
 
 
-def test_where_a_client_connects_to_is_told_without_its_password() -> None:
+def test_the_address_of_a_client_holds_no_password() -> None:
     client = andon_redis.client("redis://me:hunter2@line-1:6390/0", 1.0)
     assert andon_redis.address(client) == "line-1:6390"
 

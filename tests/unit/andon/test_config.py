@@ -153,7 +153,7 @@ def test_parts_are_not_followed_unless_their_class_is_named(line: Path) -> None:
         ("cameras: [{id: c, url: x, parts: {line: [[1, 1], [1, 1]]}}]", "cameras.0.parts.line: the two points"),
     ],
 )
-def test_what_is_wrong_with_parts_is_one_line(line: Path, text: str, complaint: str) -> None:
+def test_a_mistake_in_parts_is_one_line(line: Path, text: str, complaint: str) -> None:
     line.write_text(text)
     with pytest.raises(ConfigError) as error:
         load(line, {})

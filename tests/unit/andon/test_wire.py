@@ -123,7 +123,7 @@ def test_a_shape_out_of_bounds_is_refused(shape: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "shape", [{"polygon": [POINT] * 3}, {"keypoints": [{"x": 1.0, "y": 0.0}]}, {"corners": [POINT] * 4}]
 )
-def test_a_shape_is_told_beside_the_box_and_no_other_is(shape: dict[str, object]) -> None:
+def test_a_detection_serializes_its_own_shape_and_no_other(shape: dict[str, object]) -> None:
     detection = Detection.model_validate_json(json.dumps({"label": "a", "confidence": 0.5, "box": BOX} | shape))
     assert json.loads(detection.model_dump_json()) == {"label": "a", "confidence": 0.5, "box": BOX} | shape
 
@@ -161,8 +161,8 @@ def test_an_error_never_repeats_the_value_that_was_wrong() -> None:
         ("captured", "1" + "0" * 400),
     ],
 )
-def test_a_value_that_nothing_can_reckon_with_is_a_decode_error(field: str, content: str) -> None:
-    """Found by fuzzing: each of them ended the process that read it."""
+def test_a_value_out_of_any_range_is_a_decode_error(field: str, content: str) -> None:
+    """Fuzzing found these: each one ended the process that read it."""
     status = CameraStatus(camera_id="cam", state="online", at=START)
     out = encode(status)
     value = re.sub(rb'"%s":("[^"]*"|\d+)' % field.encode(), f'"{field}":{content}'.encode(), out.value)
@@ -171,7 +171,7 @@ def test_a_value_that_nothing_can_reckon_with_is_a_decode_error(field: str, cont
         decode(record(out, value=value))
 
 
-def test_a_fields_name_can_not_break_the_line_that_tells_of_it() -> None:
+def test_a_key_with_a_line_break_does_not_break_the_error_line() -> None:
     out = encode(CameraConfig(camera_id="cam", settings={"key": "x"}, at=START))
     with pytest.raises(DecodeError, match="settings") as caught:
         decode(record(out, value=out.value.replace(b'"key":"x"', rb'"a\nlevel=error":{}')))

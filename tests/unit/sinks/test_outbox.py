@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from andon.backoff import Backoff
-from andon.events import AlertSent, OutboxGivenUp, SinkFailed
-from sinks.channels.channel import Channel, SinkBusy
-from sinks.outbox import Dispatcher, DispatchLimits
+from andon.events import AlertSent, OutboxGivenUp, SinkFailed, SinkRefused
+from sinks.channels.channel import Channel, SinkBroken, SinkBusy
+from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
+from sinks.outbox_queue import DispatchLimits, Outlet
 from tests.fakes import FakeClock, Told
-from tests.outbox import MemoryChannel, MemoryOutbox, an_item
+from tests.outbox import MemoryChannel, MemoryOutbox, a_defect, an_item
 
 ALL = frozenset(range(8))
 
@@ -36,12 +38,15 @@ async def forever(delay_s: float) -> None:
 
 def a_dispatcher(
     store: MemoryOutbox,
-    *channels: Channel,
+    *channels: Channel | Outlet,
     pause: Callable[[float], Awaitable[object]] = forever,
     told: Told | None = None,
+    clock: FakeClock | None = None,
 ) -> Dispatcher:
+    """With a channel `memory`, or with these outlets."""
     limits = DispatchLimits(read_items=3, backoff=Backoff(1.0, 8.0, draw=lambda: 1.0), pause=pause)
-    dispatcher = Dispatcher(store, channels, FakeClock(), told or Told(), limits)
+    outlets = [item if isinstance(item, Outlet) else Outlet("memory", item) for item in channels]
+    dispatcher = Dispatcher(store, outlets, clock or FakeClock(), told or Told(), limits)
     dispatcher.own(ALL)
     return dispatcher
 
@@ -90,9 +95,7 @@ async def test_items_leave_in_order_and_are_marked_as_sent() -> None:
 async def test_an_alert_is_told_with_the_time_since_its_frame() -> None:
     told, clock = Told(), FakeClock()
     clock.advance(0.4)
-    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [MemoryChannel()], clock, told)
-    dispatcher.own(ALL)
-    await drained(dispatcher)
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), MemoryChannel(), told=told, clock=clock))
     assert told.of(AlertSent) == [AlertSent("memory", an_item(1).event_id, 0.4)]
 
 
@@ -121,13 +124,13 @@ async def test_the_pauses_begin_anew_after_a_success() -> None:
 
 
 async def test_one_channel_that_is_down_delays_no_other() -> None:
-    down, up = MemoryChannel("down"), MemoryChannel("up")
+    down, up = MemoryChannel(), MemoryChannel()
     down.away = True
     items = [an_item(1, "down"), an_item(2, "up"), an_item(3, "up")]
     store = MemoryOutbox(*items)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await drained(a_dispatcher(store, down, up))
+            await drained(a_dispatcher(store, Outlet("down", down), Outlet("up", up)))
     assert up.received == [items[1].event_id, items[2].event_id]
     assert [item.id for item in store.items] == [1]
 
@@ -165,7 +168,7 @@ async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> No
         channel.silent = False
 
     limits = DispatchLimits(send_timeout_s=0.0, pause=Pauses(answer))
-    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [channel], FakeClock(), told, limits)
+    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [Outlet("memory", channel)], FakeClock(), told, limits)
     dispatcher.own(ALL)
     await drained(dispatcher)
     assert channel.received == [an_item(1).event_id]
@@ -240,7 +243,7 @@ async def test_depth_and_age_are_told_by_channel() -> None:
     clock, channel = FakeClock(), MemoryChannel()
     channel.away = True
     dispatcher = Dispatcher(
-        MemoryOutbox(an_item(1), an_item(2)), [channel], clock, Told(), DispatchLimits(pause=forever)
+        MemoryOutbox(an_item(1), an_item(2)), [Outlet("memory", channel)], clock, Told(), DispatchLimits(pause=forever)
     )
     dispatcher.own(ALL)
     running = asyncio.create_task(dispatcher.run(asyncio.Event()))
@@ -251,3 +254,132 @@ async def test_depth_and_age_are_told_by_channel() -> None:
     assert dispatcher.ages() == [(("memory",), 60.0)]
     running.cancel()
     await asyncio.wait({running})
+
+
+# ---- one lane for each partition
+
+
+class Slow(MemoryChannel):
+    """Never answers for items of partition 0."""
+
+    async def send(self, item: OutboxItem) -> None:
+        if item.partition == 0:
+            await asyncio.Event().wait()
+        await super().send(item)
+
+
+async def test_a_slow_partition_of_a_channel_holds_no_other_partition() -> None:
+    channel, stop = Slow(), asyncio.Event()
+    store = MemoryOutbox(an_item(1), *[an_item(number, partition=1) for number in range(2, 12)])
+    running = asyncio.create_task(a_dispatcher(store, channel).run(stop))
+    async with asyncio.timeout(5):
+        while len(store.items) > 1:
+            await asyncio.sleep(0)
+    assert [item.id for item in store.items] == [1]
+    assert channel.received == [an_item(number).event_id for number in range(2, 12)]
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_each_partition_leaves_in_order_and_one_item_at_a_time() -> None:
+    under_way: set[int] = set()
+    order: list[int] = []
+
+    class Watched(MemoryChannel):
+        async def send(self, item: OutboxItem) -> None:
+            assert item.partition not in under_way
+            under_way.add(item.partition)
+            await asyncio.sleep(0)  # so that the other partitions come first
+            under_way.remove(item.partition)
+            order.append(item.id)
+
+    items = [an_item(number, partition=number % 4) for number in range(40)]
+    store = MemoryOutbox(*items)
+    await drained(a_dispatcher(store, Watched()))
+    assert store.items == []
+    assert sorted(order) == list(range(40))
+    assert all([number for number in order if number % 4 == each] == list(range(each, 40, 4)) for each in range(4))
+
+
+async def test_an_item_that_comes_while_its_partition_is_busy_leaves_after_those_before_it() -> None:
+    store, channel = MemoryOutbox(an_item(1), an_item(2, partition=1)), Scripted()
+
+    def another() -> None:
+        store.items.append(an_item(3))
+        dispatcher.wake()
+
+    channel = Scripted(another)
+    dispatcher = a_dispatcher(store, channel)
+    await drained(dispatcher)
+    assert [call for call in channel.calls if call != 2] == [1, 3]
+    assert store.items == []
+
+
+async def test_no_more_items_are_under_way_at_a_time_than_the_channel_takes() -> None:
+    under_way = most = 0
+
+    class Narrow(MemoryChannel):
+        async def send(self, item: OutboxItem) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+
+    store = MemoryOutbox(*[an_item(number, partition=number % 8) for number in range(24)])
+    await drained(a_dispatcher(store, Outlet("memory", Narrow(), at_once=2)))
+    assert (most, store.items) == (2, [])
+
+
+# ---- what is refused, and what is given up
+
+
+async def test_a_refusal_that_a_person_must_mend_is_told_apart_from_an_absence_and_loses_nothing() -> None:
+    told, pauses = Told(), Pauses()
+    channel = Scripted(raises(SinkBroken("no right to write: see its ACLs")), raises(SinkBusy("away", 0.0)))
+    store = MemoryOutbox(an_item(1))
+    await drained(a_dispatcher(store, channel, pause=pauses, told=told))
+    assert [event.error for event in told.of(SinkRefused)] == ["no right to write: see its ACLs"]
+    assert [event.error for event in told.of(SinkFailed)] == ["away"]
+    assert channel.received == [an_item(1).event_id]
+
+
+async def test_an_absence_does_not_count_towards_giving_an_item_up() -> None:
+    told, away = Told(), raises(SinkBusy("away", 0.0))
+    channel = Scripted(*[away] * 20, raises(ZeroDivisionError("a bug")))
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), channel, pause=Pauses(), told=told))
+    assert channel.received == [an_item(1).event_id]
+    assert told.of(OutboxGivenUp) == []
+
+
+async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_one_leaves() -> None:
+    told, clock, channel = Told(), FakeClock(), MemoryChannel()
+    clock.advance(60)
+    fresh = a_defect(2, at=clock.now())
+    store = MemoryOutbox(an_item(1), an_item(2, defect=fresh))
+    await drained(a_dispatcher(store, Outlet("memory", channel, max_age_s=5.0), told=told, clock=clock))
+    assert channel.received == [fresh.event_id]
+    assert store.items == []
+    assert [(event.event_id, event.error) for event in told.of(OutboxGivenUp)] == [
+        (an_item(1).event_id, "older than 5 s (sinks.channels.memory.max_age_s)")
+    ]
+
+
+async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up() -> None:
+    told, clock = Told(), FakeClock()
+    channel = Scripted(*[raises(SinkBusy("away", 0.0))] * 9)
+    pauses = Pauses(lambda count: clock.advance(2.0))
+    store = MemoryOutbox(an_item(1))
+    await drained(a_dispatcher(store, Outlet("memory", channel, max_age_s=5.0), pause=pauses, told=told, clock=clock))
+    assert (len(channel.calls), channel.received, store.items) == (3, [], [])
+    assert len(told.of(OutboxGivenUp)) == 1
+
+
+async def test_old_items_of_a_channel_that_was_switched_off_are_given_up_in_one_line() -> None:
+    told, clock = Told(), FakeClock()
+    clock.advance(SWITCHED_OFF_S + 1)
+    young = replace(an_item(4, "belt"), created_at=clock.now())
+    store = MemoryOutbox(an_item(1, "belt"), an_item(2, "belt"), an_item(3, "belt", partition=9), young)
+    await drained(a_dispatcher(store, MemoryChannel(), told=told, clock=clock))
+    assert [(event.channel, event.count) for event in told.of(OutboxGivenUp)] == [("belt", 2)]
+    assert [item.id for item in store.items] == [3, 4], "another owner's, and one that another sink may still send"

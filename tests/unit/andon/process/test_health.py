@@ -71,7 +71,7 @@ def test_readyz_is_red_until_the_role_is_ready(health: Health, address: str) -> 
     assert status(f"{address}/readyz") == 200
 
 
-def test_a_successor_listens_at_once_where_its_predecessor_was_asked_a_moment_ago(health: Health) -> None:
+def test_a_successor_gets_the_port_that_its_predecessor_has_just_used(health: Health) -> None:
     with HealthServer(HttpSettings(), health, CollectorRegistry()) as server:
         address = f"http://127.0.0.1:{server.port}"
         assert status(f"{address}/livez") == 200
@@ -80,7 +80,7 @@ def test_a_successor_listens_at_once_where_its_predecessor_was_asked_a_moment_ag
 
 
 def idle(address: str) -> socket.socket:
-    """A connection that never asks for anything."""
+    """A connection that never sends a request."""
     host, port = address.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=20)
 

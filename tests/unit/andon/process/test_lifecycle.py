@@ -135,7 +135,7 @@ def test_a_role_that_joins_a_blocked_thread_ends_all_the_same(drain_s: float) ->
         assert process.wait(20) == 1
 
 
-def test_a_thread_that_is_left_behind_does_not_hold_the_exit_up() -> None:
+def test_a_thread_that_is_left_behind_does_not_delay_the_exit() -> None:
     with living("left") as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
@@ -180,7 +180,7 @@ def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> Non
     ("role", "code", "line"),
     [("mistaken", 2, "andon test: line.yaml: kafka: no such key"), ("failing", 1, "andon test: the model is gone")],
 )
-def test_an_error_that_is_made_to_be_told_is_one_line_without_a_traceback(role: str, code: int, line: str) -> None:
+def test_an_error_for_the_user_is_one_line_without_a_traceback(role: str, code: int, line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ROLE, role, "1", "0"], check=False, capture_output=True, text=True, timeout=30
     )
@@ -189,7 +189,7 @@ def test_an_error_that_is_made_to_be_told_is_one_line_without_a_traceback(role: 
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
+def test_a_taken_port_is_one_line() -> None:
     with living("patient") as (_, address):
         port = address.rsplit(":", 1)[1]
         command = [sys.executable, "-c", ROLE, "patient", "1", port]

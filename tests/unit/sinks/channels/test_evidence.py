@@ -13,7 +13,7 @@ import fsspec
 import pytest
 from PIL import Image
 
-from andon.errors import ConfigError, PoisonError
+from andon.errors import ConfigError, PoisonError, RetryableError
 from andon.events import EvidenceStored
 from andon.messages import Box, Defect, Detection, Frame, RecordRef
 from andon.settings import EvidenceSettings
@@ -160,7 +160,7 @@ async def test_what_is_no_order_is_poison(tmp_path: Path) -> None:
 
 async def test_a_broker_that_is_away_means_later(tmp_path: Path) -> None:
     reader = MemoryReader(a_frame())
-    reader.away = TimeoutError()
+    reader.away = RetryableError("no answer in time")
     with (
         a_channel(tmp_path, reader) as channel,
         pytest.raises(SinkBusy, match=r"andon.frames\[2\]@40 can't be read"),

@@ -8,7 +8,7 @@ import pytest
 from andon.errors import FatalError, PoisonError, RetryableError, TooLargeError
 from andon.messages import RecordRef
 from andon.wire import Outgoing
-from sinks.channels.channel import SinkBusy
+from sinks.channels.channel import SinkBroken, SinkBusy
 from sinks.channels.kafka_topic import KafkaAlerts
 from tests.outbox import an_item
 
@@ -70,7 +70,7 @@ async def test_a_missing_right_on_the_topic_keeps_the_alert_and_stops_no_other_c
     with pytest.raises(SinkBusy):
         await channel.send(an_item(1))
     publisher.answers[0].set_exception(FatalError("andon.defects: give the user the ACL Write"))
-    with pytest.raises(SinkBusy, match="the ACL Write"):
+    with pytest.raises(SinkBroken, match="the ACL Write"):
         await channel.send(an_item(1))
 
 

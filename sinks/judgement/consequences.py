@@ -1,9 +1,10 @@
-"""What follows from a frame, or from the end of a session."""
+"""What follows from a record: from the frame that it shows, and from the session that it ends."""
 
 from dataclasses import dataclass
 
 from andon.messages import Defect, PartVerdict
 from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.spans import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,13 @@ class Judgement:
 
 
 NOTHING = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows from one record."""
+
+    fresh: bool = True
+    """False: it was accounted for before, and has changed the count of redeliveries only."""
+    judgement: Judgement = NOTHING
+    spans: tuple[Span, ...] = ()
