@@ -17,6 +17,15 @@ T = TypeVar("T", bound=Event)
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 
 
+async def until_idle() -> None:
+    """Return when every other task waits: without a timer, a thread or the caller, nothing more happens."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(0)
+        if not loop._ready:  # type: ignore[attr-defined]  # the callbacks that are due; asyncio has no public name for them
+            return
+
+
 class FakeClock:
     """Stands still until it is told to go on."""
 

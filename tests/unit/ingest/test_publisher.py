@@ -13,7 +13,7 @@ from andon.wire import Outgoing, Record, decode
 from ingest.handoff import Handoff
 from ingest.mailbox import Bounds, Mailbox
 from ingest.publisher import WINDOW, CameraPublisher, Route
-from tests.fakes import FakeClock, MemoryPublisher, Told
+from tests.fakes import FakeClock, MemoryPublisher, Told, until_idle
 from tests.unit.ingest.fakes import frame, status
 
 
@@ -168,8 +168,7 @@ async def test_no_more_than_a_window_is_under_way() -> None:
     rig = Rig(Silent(), frames=WINDOW * 2)
     rig.put(*(frame(seq) for seq in range(WINDOW * 2)))
     running = asyncio.ensure_future(rig.publisher.run())
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await until_idle()
     assert len(sent) == WINDOW
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -232,11 +231,9 @@ async def test_what_comes_in_while_a_refused_frame_waits_goes_behind_it() -> Non
     rig = Rig(Slow(away("s1")))
     rig.put(frame(0), frame(1))
     draining = asyncio.ensure_future(rig.publisher.run())
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await until_idle()
     rig.put(frame(2))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await until_idle()
     assert [name(decode(record)) for record in rig.memory.topics["t"]] == ["s0"]
     acknowledge.set()
     rig.handoff.close()

@@ -19,6 +19,16 @@ class CountingQueue(asyncio.Queue[str]):
         await super().put(item)
 
 
+class CountingEvent(threading.Event):
+    """Counts how often it is asked whether it is set."""
+
+    looks = 0
+
+    def is_set(self) -> bool:
+        self.looks += 1
+        return super().is_set()
+
+
 def session() -> serve.ClipSession:
     return object.__new__(serve.ClipSession)  # a real one wants a socket, which handing over does not
 
@@ -27,12 +37,9 @@ async def test_a_packet_that_waits_for_a_full_queue_is_put_once(monkeypatch: pyt
     monkeypatch.setattr(serve, "_POLL_S", 0.0)  # every look finds the queue still full
     queue, loop = CountingQueue(maxsize=1), asyncio.get_running_loop()
     queue.put_nowait("before")
-    handed = asyncio.create_task(
-        asyncio.to_thread(session()._threadsafe_queue_put, loop, queue, "packet", threading.Event())
-    )
-    while not queue.puts:
-        await asyncio.sleep(0)
-    for _ in range(100):
+    ended = CountingEvent()
+    handed = asyncio.create_task(asyncio.to_thread(session()._threadsafe_queue_put, loop, queue, "packet", ended))
+    while not queue.puts or ended.looks < 10:
         await asyncio.sleep(0)
     assert [await queue.get(), await queue.get()] == ["before", "packet"]
     assert await handed is True

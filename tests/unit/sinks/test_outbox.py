@@ -13,7 +13,7 @@ from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
 from sinks.outbox_queue import DispatchLimits, Outlet
-from tests.fakes import FakeClock, Told
+from tests.fakes import FakeClock, Told, until_idle
 from tests.outbox import MemoryChannel, MemoryOutbox, a_defect, an_item
 
 ALL = frozenset(range(8))
@@ -247,8 +247,7 @@ async def test_depth_and_age_are_told_by_channel() -> None:
     )
     dispatcher.own(ALL)
     running = asyncio.create_task(dispatcher.run(asyncio.Event()))
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await until_idle()
     clock.advance(timedelta(minutes=1).total_seconds())
     assert dispatcher.depths() == [(("memory",), 2.0)]
     assert dispatcher.ages() == [(("memory",), 60.0)]
