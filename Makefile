@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check setup clean
+.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check lint setup clean
 
 demo: setup
 	$(BIN)/andon demo
@@ -21,12 +21,14 @@ MINUTES ?= 5
 soak: setup
 	$(BIN)/python -m tests.soak --seed $(SEED) --minutes $(MINUTES)
 
-check: setup
+check: lint
+	$(BIN)/pytest -n 3 tests/unit
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit
 
 # More of what `make test` has: other seeds, each with its own schedule of faults, and each with its own damage.
 simulate: setup
