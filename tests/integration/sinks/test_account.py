@@ -20,18 +20,17 @@ from andon.events import (
     Retrying,
     WriteRefused,
 )
-from andon.messages import Inspection
 from andon.stream.offsets import Ends, Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from sinks.account import Account, AccountRules, Outlets, PartitionAccount
 from sinks.judgement.ledger import Tally
-from sinks.judgement.snapshot import CameraSnapshot
 from sinks.judgement.step import AccountMessage
 from sinks.store import tables
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
 from tests.fakes import FakeClock, Told
+from tests.integration.sinks.shown import Shown
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, policy
 from tests.unit.sinks.judgement.frames import POLICY, crossing, inspected, status
 
@@ -50,28 +49,6 @@ IDS = [
     "press-1/s1/40/scratch-1/opened",
     "press-1/s1/40/scratch-1/closed",
 ]
-
-
-@dataclass
-class Shown:
-    """A Live and the dispatcher's side of the outbox, in memory."""
-
-    snapshots: dict[str, CameraSnapshot] = field(default_factory=dict)
-    inspections: list[Inspection] = field(default_factory=list)
-    owned: frozenset[int] = frozenset()
-    woken: int = 0
-
-    async def show(
-        self, partition: int, snapshots: Sequence[CameraSnapshot], inspections: Sequence[Inspection]
-    ) -> None:
-        self.snapshots |= {item.camera_id: item for item in snapshots}
-        self.inspections += inspections
-
-    def wake(self) -> None:
-        self.woken += 1
-
-    def own(self, partitions: frozenset[int]) -> None:
-        self.owned = partitions
 
 
 @dataclass
