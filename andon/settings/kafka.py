@@ -38,6 +38,11 @@ class KafkaSettings(Section):
     """Seconds until a request to the broker counts as failed."""
     session_timeout_s: Positive = 10.0
     """Seconds of silence after which the broker takes a member for dead and moves its partitions."""
+    member: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,200}$")
+    """A name that this process keeps when it restarts (`group.instance.id`), for example its pod's. Two processes of a
+    group must never bear the same one. With it, a process that is back within `session_timeout_s` gets its own
+    partitions again and no other member notices; one that stops for good is missed only after that time.
+    Empty: what a process leaves moves at once. The embedded broker does not know it."""
     start_timeout_s: Positive = 60.0
     """Seconds for which a starting process waits for the broker. After that it gives up with one clear line."""
     epoch: str = ""

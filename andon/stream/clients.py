@@ -54,6 +54,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
     return AIOKafkaConsumer(
         **_connection(settings),
         group_id=group,
+        group_instance_id=(settings.member or None) if group else None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_min_bytes=fetch_min_bytes,
