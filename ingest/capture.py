@@ -1,6 +1,7 @@
 """One attempt at a camera, on a thread of its own: open it and take its pictures until it ends, is lost, or is stopped.
 
-Nothing here waits for the broker, except for a source that can be slowed.
+Nothing here waits for the broker, except for a source that can be slowed. Every call that may block for ever (a name
+look-up, a network disk, a driver) is noted before it begins, so that the event loop sees one that does not return.
 """
 
 import threading
@@ -11,11 +12,11 @@ from andon.clock import Clock
 from andon.events import Emit, FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, ImageHealth
 from andon.settings import CameraSettings
+from ingest.bridge import Bridge
 from ingest.encode import FpsLimit, cropped, jpeg
-from ingest.handoff import Handoff
-from ingest.source import Bgr, DamagedPictureError, Encoded, FrameSource, OpenSource, Picture, SourceInfo
-from ingest.timeline import Stamp, timeline
-from ingest.watch import Watch
+from ingest.health.monitor import HealthMonitor
+from ingest.sources.source import Bgr, DamagedPictureError, Encoded, FrameSource, OpenSource, Picture, SourceInfo
+from ingest.sources.timeline import Stamp, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +30,44 @@ class Tools:
     """The broker takes no larger picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that the capture's thread does, and by when it must be done."""
+
+    name: str
+    limit_s: float
+    settings: str
+    """The keys of line.yaml whose sum is the limit."""
+    deadline_s: float
+    """On the monotonic clock."""
+
+    def __str__(self) -> str:
+        return f"{self.name} has not returned for {self.limit_s:g} s ({self.settings})"
+
+
 class Capture:
     """`run` on its own thread; `stop` from any."""
 
     def __init__(
         self,
         camera: CameraSettings,
-        handoff: Handoff,
+        bridge: Bridge,
         tools: Tools,
         begun: Callable[[str], object],
-        watch: Watch | None = None,
+        monitor: HealthMonitor | None = None,
     ) -> None:
         """`begun` is called from the capture's thread with the session's name when its first picture is put.
 
-        `watch` looks at each picture; None: nobody does.
+        `monitor` looks at each picture; None: nobody does.
         """
         self._camera = camera
-        self._handoff = handoff
+        self._bridge = bridge
         self._tools = tools
         self._begun = begun
-        self._watch = watch
+        self._monitor = monitor
         self._health: ImageHealth | None = None
         self._stopped = threading.Event()
+        self._call: Call | None = None
         self._max_bytes = min(tools.max_payload_bytes, camera.mailbox_bytes)
         self._session: str | None = None
         self._seq = 0
@@ -59,18 +76,39 @@ class Capture:
     def stop(self) -> None:
         self._stopped.set()
 
+    def overdue(self) -> Call | None:
+        """The call that should have returned by now; None: there is none. From any thread."""
+        call = self._call
+        return call if call is not None and self._tools.clock.monotonic() > call.deadline_s else None
+
     def run(self) -> bool:
         """Returns at the end of the stream or when stopped: whether that is how such a source ends (a file's end).
 
         Raises:
             SourceError: the camera can't be had, or was lost.
         """
+        self._begin("opening the camera", "open_timeout_s", self._camera.open_timeout_s)
         source = self._tools.open_source(self._camera, self._tools.clock)
         try:
             self._take_all(source)
             return source.info.clock == "file"
         finally:
+            self._begin("closing the camera", "read_timeout_s", self._camera.read_timeout_s)
             source.close()
+            self._call = None
+
+    def _begin(self, name: str, setting: str, timeout_s: float) -> None:
+        limit_s = timeout_s + self._camera.hang_grace_s
+        deadline_s = self._tools.clock.monotonic() + limit_s
+        self._call = Call(name, limit_s, f"{setting} + hang_grace_s", deadline_s)
+
+    def _read(self, source: FrameSource) -> Picture | None:
+        """The next picture; None: the stream has ended, or the capture was stopped."""
+        if self._stopped.is_set():
+            return None
+        self._begin("reading a picture", "read_timeout_s", self._camera.read_timeout_s)
+        picture = source.read()
+        return None if self._stopped.is_set() else picture
 
     def _take_all(self, source: FrameSource) -> None:
         clock, info = self._tools.clock, source.info
@@ -78,8 +116,8 @@ class Capture:
         waits = info.clock == "file" and not paced and self._camera.policy == "lossless"
         limit = FpsLimit(self._camera.fps)
         line = timeline(info.clock, info.fps, paced=paced)
-        while not self._stopped.is_set() and (picture := source.read()) is not None:
-            stamp = line.place(picture.pts_s, clock.now())
+        while (picture := self._read(source)) is not None:
+            stamp = line.place(picture.pts_s, clock)
             if paced and not self._due(stamp.media_time_s or 0.0):
                 return
             at_s = clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
@@ -88,25 +126,29 @@ class Capture:
 
     def _due(self, media_time_s: float) -> bool:
         """Wait until a file's picture is due; False: stopped meanwhile."""
+        self._call = None
         now = self._tools.clock.monotonic()
         if media_time_s == 0.0:
             self._start_s = now
         return not self._stopped.wait(max(0.0, self._start_s + media_time_s - now))
 
     def _put(self, picture: Picture, stamp: Stamp, info: SourceInfo, *, wait: bool) -> bool:
+        self._begin("encoding a picture", "read_timeout_s", self._camera.read_timeout_s)
         began = self._tools.clock.monotonic()
         encoded = self._encode(picture, stamp, info)
         encode_s = self._tools.clock.monotonic() - began
         frame = self._frame(encoded, stamp, corrupt=picture.corrupt or not encoded.payload)
-        given_up = self._handoff.put(frame, wait=wait)
-        if given_up is None:
+        self._call = None
+        shed = self._bridge.put(frame, wait=wait)
+        if shed is None:
             return False
         self._seq += 1
-        self._tell(frame, encode_s, given_up)
+        self._report(frame, encode_s, shed)
         return True
 
     def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
-        """Without a payload where there are no pixels, or more than the broker takes: it is quarantined, not lost."""
+        """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the broker takes:
+        such a frame is numbered like any other, and quarantined."""
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height))
         if picture.jpeg is None:
@@ -124,15 +166,15 @@ class Capture:
         return encoded
 
     def _look(self, picture: Picture, stamp: Stamp, pixels: Callable[[], Bgr]) -> None:
-        if self._watch is None or picture.corrupt:
+        if self._monitor is None or picture.corrupt:
             return
         at_s = self._tools.clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
         coded_bytes = None if picture.jpeg is None else len(picture.jpeg.payload)
-        self._health = self._watch.saw(pixels, at_s, coded_bytes)
+        self._health = self._monitor.saw(pixels, at_s, coded_bytes)
 
     def _frame(self, encoded: Encoded, stamp: Stamp, *, corrupt: bool) -> Frame:
         if self._session is None:
-            self._session = self._handoff.begin()
+            self._session = self._bridge.begin()
             self._begun(self._session)
         return Frame(
             camera_id=self._camera.id,
@@ -149,10 +191,10 @@ class Capture:
             health=self._health,
         )
 
-    def _tell(self, frame: Frame, encode_s: float, given_up: int) -> None:
+    def _report(self, frame: Frame, encode_s: float, shed: int) -> None:
         emit = self._tools.emit
         emit(FrameCaptured(frame.camera_id, len(frame.payload), encode_s))
         if frame.corrupt:
             emit(FrameCorrupt(frame.camera_id, frame.frame_id))
-        if given_up:
-            emit(FramesShed(frame.camera_id, self._handoff.shed_reason, given_up))
+        if shed:
+            emit(FramesShed(frame.camera_id, self._bridge.shed_reason, shed))

@@ -3,8 +3,10 @@
 import cv2
 
 from andon.settings import CameraSettings
-from ingest.source import Bgr, Encoded
-from ingest.urls import SourceError
+from ingest.sources.source import Bgr, Encoded, SourceError
+
+JPEG_SIDE_PX = 65_500
+"""No JPEG is wider or higher. Source: libjpeg, JPEG_MAX_DIMENSION."""
 
 
 class FpsLimit:
@@ -40,11 +42,14 @@ def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
 
 
 def jpeg(part: Bgr, camera: CameraSettings) -> Encoded:
-    """Shrink and encode what `cropped` has left."""
+    """Shrink and encode what `cropped` has left; without a payload if a side is longer than a JPEG's can be."""
     part = _shrunk(part, camera.longest_side)
+    height, width = part.shape[:2]
+    if max(height, width) > JPEG_SIDE_PX:
+        return Encoded(b"", width, height)
     encoded, payload = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
     assert encoded  # OpenCV raises instead on anything that a valid array can cause
-    return Encoded(payload.tobytes(), part.shape[1], part.shape[0])
+    return Encoded(payload.tobytes(), width, height)
 
 
 def cropped(bgr: Bgr, roi: tuple[int, int, int, int] | None) -> Bgr:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from andon.clock import Clock
-from ingest.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo
-from ingest.timeline import MediaTime
+from ingest.sources.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo
+from ingest.sources.timeline import MediaTime
 
 SETTLED_S = 0.5
 """The first pictures come in a burst, as many as the opening has read: they say nothing of the jitter."""

@@ -17,8 +17,8 @@ from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
 from andon.stream.publisher import Publisher
-from ingest.handoff import Handoff
-from ingest.waiting import Message
+from ingest.bridge import Bridge
+from ingest.queue import Message
 
 WINDOW = 32
 """Records under way at once: enough for the broker's round trip, and few to send again."""
@@ -49,9 +49,9 @@ class Route:
 class CameraPublisher:
     """One camera's records, in the order in which its mailbox hands them out."""
 
-    def __init__(self, route: Route, handoff: Handoff, clock: Clock, emit: Emit) -> None:
+    def __init__(self, route: Route, bridge: Bridge, clock: Clock, emit: Emit) -> None:
         self._route = route
-        self._handoff = handoff
+        self._bridge = bridge
         self._clock = clock
         self._emit = emit
         self._flights: deque[_Flight] = deque()
@@ -59,11 +59,11 @@ class CameraPublisher:
     async def run(self) -> None:
         """Returns when the hand-off is closed and everything in it is acknowledged."""
         try:
-            while self._flights or not self._handoff.drained:
-                self._handoff.changed.clear()
-                while self._clear and (message := self._handoff.take()) is not None:
+            while self._flights or not self._bridge.drained:
+                self._bridge.changed.clear()
+                while self._clear and (message := self._bridge.take()) is not None:
                     await self._send(message)
-                if self._flights or not self._handoff.drained:
+                if self._flights or not self._bridge.drained:
                     await self._news(new=self._clear)
                     await self._settle()
         finally:
@@ -112,7 +112,7 @@ class CameraPublisher:
 
     async def _news(self, *, new: bool) -> None:
         """Wait until the oldest flight has landed, or, if `new` is wanted, there may be something to take."""
-        changed = asyncio.ensure_future(self._handoff.changed.wait())
+        changed = asyncio.ensure_future(self._bridge.changed.wait())
         waits: list[asyncio.Future[Any]] = [changed] if new else []
         waits += [self._flights[0].ack] if self._flights else []
         try:
@@ -166,7 +166,7 @@ class CameraPublisher:
         return message.model_copy(update={"payload": b"", "corrupt": True})
 
     def _land(self, flight: _Flight) -> None:
-        self._handoff.settled(flight.taken)
+        self._bridge.settled(flight.taken)
         if isinstance(flight.taken, Frame):
             self._emit(FramePublished(self._route.camera_id, self._clock.monotonic() - flight.taken_s))
 

@@ -8,18 +8,20 @@ from typing import get_args
 import cv2
 
 from andon.errors import ConfigError, FatalError
+from andon.events import SettingOutdated
 from andon.messages import ImageHealth
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
 from andon.settings import CameraSettings, Settings
 from andon.stream.clients import admin, producer, started
 from andon.stream.publisher import KafkaPublisher, Publisher
-from ingest.camera import Camera
+from ingest.boundary import Boundary
+from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.choice import open_source
 from ingest.spool import SpoolPlace
-from ingest.spooler import Spooler
+from ingest.spool_thread import SpoolThread
 
 
 async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: bool = False) -> None:
@@ -28,17 +30,20 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     `once`: return when every camera has come to its end, which only files and folders do.
 
     Raises:
-        FatalError: no broker, or its topics are missing.
+        FatalError: no broker, or its topics are missing; or every camera fails for a reason that nobody foresaw.
         ConfigError: a camera is named that the line does not have.
     """
     chosen = choose(life.settings, only)
+    for event in outdated(life.settings):
+        life.emit(event)
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
     await _topics_exist(life, chosen)
     kafka = life.settings.kafka
     async with started(lambda: producer(kafka), kafka, life.emit) as client:
         publisher = KafkaPublisher(client)
+        boundary = Boundary(settings.id for settings in chosen)
         cameras = [
-            _camera(settings, life, publisher, spool_place(life.settings, settings, chosen)) for settings in chosen
+            _camera(settings, life, publisher, _options(settings, life, chosen, boundary)) for settings in chosen
         ]
         _watch(life, cameras)
         async with asyncio.TaskGroup() as group:
@@ -61,6 +66,13 @@ def choose(settings: Settings, only: frozenset[str]) -> list[CameraSettings]:
     return chosen
 
 
+def outdated(settings: Settings) -> list[SettingOutdated]:
+    """The keys that an older line.yaml may hold and that have no effect any more."""
+    if settings.spool.segment_bytes is None:
+        return []
+    return [SettingOutdated("spool.segment_bytes has no effect any more: remove it")]
+
+
 async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:
     kafka = life.settings.kafka
     async with started(lambda: admin(kafka), kafka, life.emit) as client:
@@ -79,15 +91,25 @@ def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[Cam
         return None
     share = spool.max_bytes // sum(other.policy == "lossless" for other in chosen)
     folder = Path(spool.folder).expanduser() / camera.id
-    return SpoolPlace(folder, share, min(spool.segment_bytes, max(1, share // 4)), spool.fsync)
+    return SpoolPlace(folder, share, spool.fsync)
 
 
-def _camera(settings: CameraSettings, life: Life, publisher: Publisher, spool: SpoolPlace | None) -> Camera:
+def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings], boundary: Boundary) -> CameraOptions:
+    settings = life.settings
+    health = camera.health or settings.health
+    return CameraOptions(
+        spool=spool_place(settings, camera, chosen),
+        spool_timeout_s=settings.spool.timeout_s,
+        health=health if health.enabled else None,
+        boundary=boundary,
+    )
+
+
+def _camera(settings: CameraSettings, life: Life, publisher: Publisher, options: CameraOptions) -> Camera:
     kafka = life.settings.kafka
     route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
     tools = Tools(open_source, life.clock, life.emit, kafka.max_record_bytes)
-    health = settings.health or life.settings.health
-    return Camera(settings, route, tools, spool=spool, health=health if health.enabled else None)
+    return Camera(settings, route, tools, options)
 
 
 def _watch(life: Life, cameras: Sequence[Camera]) -> None:
@@ -103,15 +125,15 @@ def _watch(life: Life, cameras: Sequence[Camera]) -> None:
     watch("andon_ingest_camera_online", lambda: labelled([camera.delivers for camera in cameras]))
     watch("andon_ingest_camera_unhealthy", lambda: [reading for camera in cameras for reading in _unhealthy(camera)])
     watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
-    _watch_spools(life, [camera.spooler for camera in cameras if camera.spooler is not None])
+    _watch_spools(life, [camera.spool for camera in cameras if camera.spool is not None])
 
 
 def _unhealthy(camera: Camera) -> list[Reading]:
     return [((camera.settings.id, reason), camera.state == reason) for reason in get_args(ImageHealth)]
 
 
-def _watch_spools(life: Life, spools: Sequence[Spooler]) -> None:
-    def labelled(read: Callable[[Spooler], float]) -> Callable[[], list[Reading]]:
+def _watch_spools(life: Life, spools: Sequence[SpoolThread]) -> None:
+    def labelled(read: Callable[[SpoolThread], float]) -> Callable[[], list[Reading]]:
         return lambda: [((spool.camera_id,), read(spool)) for spool in spools]
 
     watch = life.metrics.watch

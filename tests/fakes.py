@@ -42,6 +42,10 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._elapsed_s += seconds
 
+    def step(self, seconds: float) -> None:
+        """Set the host's clock forward or back; the monotonic clock does not notice."""
+        self._start += timedelta(seconds=seconds)
+
 
 class Told:
     """An `emit` that remembers."""

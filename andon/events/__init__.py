@@ -7,6 +7,7 @@ from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
     CameraChanged,
     CameraResized,
+    CaptureFailed,
     FrameCaptured,
     FrameCorrupt,
     FramePublished,
@@ -62,6 +63,7 @@ __all__ = [
     "BatchInferred",
     "CameraChanged",
     "CameraResized",
+    "CaptureFailed",
     "CommitRefused",
     "DefectChanged",
     "Emit",

@@ -17,6 +17,16 @@ class CameraChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureFailed(Event):
+    """The capture of one camera raised an error that nobody foresaw. The camera is offline, and tried again."""
+
+    name: ClassVar[str] = "capture.failed"
+    level: ClassVar[Level] = "error"
+    camera: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class CameraResized(Event):
     """From here on the pictures have another size, after the roi and before shrinking. The camera goes on."""
 

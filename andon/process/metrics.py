@@ -36,6 +36,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_frames_corrupt_total", "counter", "Frames that the decoder called corrupt", ("camera",)),
     Metric("andon_ingest_encode_seconds", "histogram", "Crop, resize and JPEG encoding of one frame"),
     Metric("andon_ingest_publish_seconds", "histogram", "From the mailbox to the broker's acknowledgement"),
+    Metric(
+        "andon_ingest_capture_failures_total",
+        "counter",
+        "Errors in the capture of this camera that nobody foresaw",
+        ("camera",),
+    ),
     Metric("andon_ingest_mailbox_depth_frames", "gauge", "Encoded frames that wait for the broker", ("camera",)),
     Metric("andon_ingest_mailbox_capacity_frames", "gauge", "The mailbox's bound", ("camera",)),
     Metric("andon_ingest_camera_online", "gauge", "1 while the camera delivers frames", ("camera",)),
@@ -156,6 +162,10 @@ class Metrics:
     def _(self, event: events.FrameCaptured) -> None:
         self._count("andon_ingest_frames_captured_total", camera=event.camera)
         self._observe("andon_ingest_encode_seconds", event.encode_s)
+
+    @_on.register
+    def _(self, event: events.CaptureFailed) -> None:
+        self._count("andon_ingest_capture_failures_total", camera=event.camera)
 
     @_on.register
     def _(self, event: events.SpoolFailed) -> None:

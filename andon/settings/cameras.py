@@ -67,6 +67,10 @@ class CameraSettings(Section):
     """Seconds until an attempt to connect counts as failed."""
     read_timeout_s: Positive = 5.0
     """Seconds without a frame after which the connection counts as dead and is opened anew."""
+    hang_grace_s: Positive = 10.0
+    """Seconds on top of open_timeout_s or read_timeout_s after which a call that has not returned hangs (a name
+    look-up, a network disk, a driver). The camera is then `offline`, and tried again on another thread. 10: a driver's
+    own time limits may be that much longer."""
     reconnect_max_s: Positive = 3.0
     """The longest delay in seconds between two attempts to connect. The back-off is exponential and never gives up."""
     health: HealthSettings | None = None

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from andon.settings.section import Section
+from andon.settings.section import Positive, Section
 
 
 class SpoolSettings(Section):
@@ -13,8 +13,11 @@ class SpoolSettings(Section):
     max_bytes: int = Field(default=4_000_000_000, ge=0)
     """Bytes of all spools together; the `lossless` cameras of an ingester have equal shares. 0: no spool; frames that
     find no room are shed. 4 GB: four cameras with 25 frames of 100 KB a second for 400 s."""
-    segment_bytes: int = Field(default=16_000_000, ge=100_000)
-    """Bytes of a file. Disk space comes back one file at a time, and after a crash at most one file is sent twice."""
+    segment_bytes: int | None = None
+    """No longer used, and ignored with a warning: the spool is a database, not files of a certain size."""
+    timeout_s: Positive = 10.0
+    """Seconds after which a disk that does not answer is reported. The camera goes on meanwhile, and sheds frames that
+    find no room in memory. 10: a sleeping disk takes a few seconds to wake up."""
     fsync: bool = False
     """False: spooled frames outlive the process, however it dies. True: they outlive a power cut, too, and each frame
     waits for the disk."""

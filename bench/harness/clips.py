@@ -10,7 +10,7 @@ from av.video.reformatter import VideoReformatter
 
 from andon.settings import CameraSettings
 from ingest.encode import encode
-from ingest.source import Bgr
+from ingest.sources.source import Bgr
 from sample_streams import clips, model_card
 
 MODEL = model_card.MODEL

@@ -2,12 +2,12 @@
 
 from andon.clock import Clock
 from andon.settings import CameraSettings
-from ingest.source import FrameSource
 from ingest.sources.images import ImageSource
 from ingest.sources.looped import LoopedSource
 from ingest.sources.pyav import PyavSource
+from ingest.sources.source import FrameSource
+from ingest.sources.urls import Address, parse
 from ingest.sources.usb import UsbSource
-from ingest.urls import Address, parse
 
 
 def open_source(camera: CameraSettings, clock: Clock) -> FrameSource:

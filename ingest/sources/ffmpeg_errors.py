@@ -5,7 +5,7 @@ import errno
 import av
 from av import error as ffmpeg
 
-from ingest.urls import Address
+from ingest.sources.urls import Address
 
 _OPENING: tuple[tuple[type[av.FFmpegError], str], ...] = (
     (ffmpeg.HTTPUnauthorizedError, "the camera refused the login (401): check user and password in its url"),

@@ -7,9 +7,9 @@ import numpy as np
 
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
-from ingest.jpeg_header import passable
-from ingest.source import Bgr, DamagedPictureError, Encoded, Picture, SourceInfo
-from ingest.urls import Address, SourceError
+from ingest.sources.jpeg_header import passable
+from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
+from ingest.sources.urls import Address
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from ingest.source import FrameSource, Picture, SourceInfo
-from ingest.urls import SourceError
+from ingest.sources.source import FrameSource, Picture, SourceError, SourceInfo
 
 
 class LoopedSource:

@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from andon.clock import Clock
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
-from ingest.jpeg_header import passable
-from ingest.source import Bgr, DamagedPictureError, Encoded, Picture, SourceInfo
 from ingest.sources.damage import Damage
 from ingest.sources.ffmpeg_errors import explain
-from ingest.urls import Address, SourceError
+from ingest.sources.jpeg_header import passable
+from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
+from ingest.sources.urls import Address
 
 PIXELS_A_THREAD = 1920 * 1088
 """One core decodes 1080p at about 100 frames a second; only larger pictures need more, for a frame's delay each."""

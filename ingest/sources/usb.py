@@ -6,8 +6,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from ingest.source import Bgr, Picture, SourceInfo
-from ingest.urls import Address, SourceError
+from ingest.sources.source import Bgr, Picture, SourceError, SourceInfo
+from ingest.sources.urls import Address
 
 
 class Device(Protocol):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from andon.clock import SystemClock
 from andon.settings import CameraSettings
-from ingest.source import FrameSource, Picture
 from ingest.sources.choice import open_source
-from ingest.timeline import MediaTime
+from ingest.sources.source import FrameSource, Picture
+from ingest.sources.timeline import MediaTime
 from tests.unit.ingest.fakes import ScriptedSource
 from tests.unit.ingest.jpegs import grey_jpeg, make_mjpeg
 from tests.videos import SIZE, RtspServer, grey, make_video, number_of

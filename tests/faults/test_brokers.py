@@ -123,7 +123,7 @@ async def logged(rig: Rig) -> list[Frame]:
 def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
     rig: Rig, node: KafkaServer, videos: dict[str, Path], recovered: Recovered
 ) -> None:
-    rig.document["spool"] = {"max_bytes": 400_000, "segment_bytes": 100_000}
+    rig.document["spool"] = {"max_bytes": 400_000}
     rig.play(videos, mailbox_frames=MAILBOX, loop=True)
     rig.start("sink", "sink")
     rig.start("worker", "work")

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from andon.messages import CameraStatus, Expired, Frame, Inspection, Shed
 from andon.stream.offsets import Partition
 from andon.wire import Record
-from ingest.mailbox import Message
+from ingest.queue import Message
 from sinks.outbox_item import OutboxItem
 from tests.fakes import FakeClock
 from tests.simulation.plan import PARTITIONS, Plan, numbers_of

@@ -1,4 +1,4 @@
-"""One camera's ingest: the real mailbox, and the publisher's rules around it (several records under way, failed ones
+"""One camera's ingest: the real queue, and the publisher's rules around it (several records under way, failed ones
 sent again in their order)."""
 
 from collections import deque
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from andon.messages import CameraState, CameraStatus
-from ingest.backlog import Backlog
-from ingest.mailbox import Bounds, Mailbox, Message
+from ingest.queue import FrameQueue, Freshest, Lossless, Message, StatusQueue
+from ingest.spooled import Spooled
 from tests.simulation.broker import World
 from tests.simulation.plan import frame, numbers_of, partition_of
 from tests.simulation.spool import Disk, Spooling
@@ -42,24 +42,24 @@ class Camera:
 
 
 class Ingester:
-    """A process for one camera. A kill takes what its mailbox holds."""
+    """A process for one camera. A kill takes what its queue holds in memory."""
 
     def __init__(self, world: World, camera: Camera) -> None:
         self.world = world
         self.camera = camera
         self.name = f"ingest {camera.camera_id}"
         self.alive = True
-        plan = world.plan
-        backlog = Backlog(Bounds(2, 10_000)) if plan.spool_bytes else None
-        self.mailbox = Mailbox(Bounds(plan.mailbox_frames, 10_000, plan.max_age_s), backlog)
-        self.spooling = Spooling(world, self.mailbox, backlog, camera.disk) if backlog is not None else None
+        self.queue = _queue(world)
+        self.statuses = StatusQueue()
+        spooled = self.queue if isinstance(self.queue, Spooled) else None
+        self.spooling = Spooling(world, spooled, camera.disk) if spooled is not None else None
         self.flights: deque[Flight] = deque()
         self._partition = partition_of(camera.camera_id)
         self._begin()
 
     @property
     def idle(self) -> bool:
-        return not self.camera.sessions and self.mailbox.empty and not self.flights
+        return not self.camera.sessions and self.queue.empty and self.statuses.empty and not self.flights
 
     def step(self) -> None:
         for _ in range(8 if self.world.calm else 1):
@@ -72,13 +72,13 @@ class Ingester:
         if self.flights and rng.random() < 0.6:
             self._deliver()
         elif len(self.flights) < WINDOW and (plan.reorders or not self._failed):
-            message = self.mailbox.take(self.world.clock.now())
+            message = self.statuses.take() or self.queue.take()
             if message is not None:
                 self.flights.append(Flight(message))
         if self.spooling is not None and rng.random() < 0.7:
             self.spooling.step()
         if camera.sessions and rng.random() < 0.05:
-            self.mailbox.tell(self._status("online"))
+            self.statuses.put(self._status("online"))
 
     def go_on(self) -> None:
         """One more session, if none is to come: its frames bring to light what became of those before."""
@@ -91,7 +91,7 @@ class Ingester:
         """Told to end, and given no time for the broker: the disk takes what it can."""
         assert self.spooling is not None
         if self.camera.sessions and self.camera.captured:
-            self.mailbox.end(self._status("offline", final=True))
+            self.queue.end(self._status("offline", final=True))
             self.camera.split = True
         self.spooling.end()
         self.kill()
@@ -141,20 +141,20 @@ class Ingester:
         self.camera.number += 1
         self.camera.captured = 0
         self.camera.truth[self._session] = 0
-        self.mailbox.tell(self._status("connecting"))
+        self.statuses.put(self._status("connecting"))
 
     def _capture(self) -> None:
         camera = self.camera
         picture = frame(camera.camera_id, self._session, camera.captured, self.world.plan.max_age_s)
         if self.world.plan.max_age_s is not None:  # its age counts: it is as old as the simulation says
             picture = picture.model_copy(update={"captured_at": self.world.clock.now()})
-        self.mailbox.put(picture, self.world.clock.now())
+        self.queue.put(picture)
         camera.captured += 1
         if camera.split:  # a heartbeat: those before may be gone, and with them who came after whom
-            self.mailbox.tell(self._status("online"))
+            self.statuses.put(self._status("online"))
         camera.truth[self._session] = camera.captured
         if camera.captured == camera.sessions[0]:
-            self.mailbox.end(self._status("offline", final=True))
+            self.queue.end(self._status("offline", final=True))
             camera.sessions.popleft()
             if camera.sessions:
                 self._begin()
@@ -182,8 +182,16 @@ class Ingester:
                     flight.state = "failed" if flight.state == "waiting" else flight.state
             return
         for flight in self.flights:
-            if flight.state == "acked":
-                segment = self.mailbox.settled(flight.message)
-                if segment is not None and self.spooling is not None:
-                    self.spooling.settled.append(segment)
+            status = isinstance(flight.message, CameraStatus) and not flight.message.final
+            if flight.state == "acked" and not status:
+                self.queue.settled(flight.message)
         self.flights = deque(Flight(flight.message) for flight in self.flights if flight.state == "failed")
+
+
+def _queue(world: World) -> FrameQueue:
+    plan = world.plan
+    if plan.max_age_s is not None:
+        return Freshest(plan.mailbox_frames, 10_000, world.clock, plan.max_age_s)
+    if plan.spool_bytes:  # one frame in the tail, the rest before the broker
+        return Spooled(plan.mailbox_frames + 1, 10_000, world.clock)
+    return Lossless(plan.mailbox_frames, 10_000, world.clock)

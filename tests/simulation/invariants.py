@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
-from ingest.mailbox import Message
+from ingest.queue import Message
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.state import CameraAccount, from_bytes
@@ -208,12 +208,20 @@ def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
 
 
 def _repeated(world: World, camera: Camera) -> bool:
-    """Something stands in the log twice, or out of order: after a gap, that may hide what it held."""
+    """Something stands in a log twice, or out of order: after a gap, that may hide what it held.
+
+    The frames' log counts, too: there the first copy may have expired, and the second one follows the gap.
+    """
+    number = partition_of(camera.camera_id)
+    return _goes_back(world.results[number], camera) or _goes_back(world.sent[number], camera)
+
+
+def _goes_back(log: Iterable[Result | Message], camera: Camera) -> bool:
     last = (0, -1)
-    for result in world.results[partition_of(camera.camera_id)]:
-        if result.camera_id == camera.camera_id and isinstance(result, Inspection | Shed):
-            for seq in numbers_of(result):
-                place = (int(result.session.removeprefix("s")), seq)
+    for item in log:
+        if item.camera_id == camera.camera_id and isinstance(item, Inspection | Shed | Frame):
+            for seq in numbers_of(item):
+                place = (int(item.session.removeprefix("s")), seq)
                 if place <= last:
                     return True
                 last = place

@@ -58,7 +58,6 @@ FAULTS = (
     "broker_empty",  # it comes back without what it held: its log has another name then
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
-SEGMENT_BYTES = 30
 """Of a spool: three frames."""
 SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((7,), (3, 2)),

@@ -1,17 +1,15 @@
-"""A camera's spool as its thread works it: the real index over a disk in memory, which outlives the process.
+"""A camera's spool as its thread works it: the real queue over a disk in memory, which outlives the process.
 
-The rules are those of `ingest.spooler` and `ingest.spool`; between any two effects the process may die.
+The rules are those of `ingest.spool_thread` and `ingest.spool`; between any two effects the process may die.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from andon.messages import Frame
-from ingest.backlog import Backlog
-from ingest.mailbox import Mailbox, Message
-from ingest.spool_index import Segment, SpoolIndex
+from ingest.queue import Message
+from ingest.spooled import Row, Spooled
 from tests.simulation.broker import World, require
-from tests.simulation.plan import SEGMENT_BYTES
 
 FRAME_BYTES, OTHER_BYTES = 10, 3
 
@@ -20,23 +18,22 @@ FRAME_BYTES, OTHER_BYTES = 10, 3
 class Disk:
     """What survives a kill."""
 
-    segments: dict[int, list[Message]] = field(default_factory=dict)
+    rows: dict[int, Message] = field(default_factory=dict)
     written: list[Message] = field(default_factory=list)
-    """All that was ever kept here: it has to arrive, whatever became of its segment."""
+    """Everything that was ever stored here: it has to arrive."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(_size_bytes, self.rows.values()))
 
 
 class Spooling:
     """One process's hold on its camera's disk."""
 
-    def __init__(self, world: World, mailbox: Mailbox, backlog: Backlog, disk: Disk) -> None:
-        self.settled: list[int] = []
-        """Segments of which a record has arrived."""
+    def __init__(self, world: World, queue: Spooled, disk: Disk) -> None:
         self._world = world
-        self._mailbox = mailbox
-        self._backlog = backlog
+        self._queue = queue
         self._disk = disk
-        found = [_measured(world, number, kept) for number, kept in sorted(disk.segments.items())]
-        self.index = SpoolIndex(world.plan.spool_bytes, SEGMENT_BYTES, found)
         self._between_jobs = True
         self._work = self._working()
 
@@ -44,77 +41,61 @@ class Spooling:
         next(self._work)
 
     def end(self) -> None:
-        """Told to end: what memory holds goes to disk, as far as that takes it."""
+        """The process is told to end: what memory holds goes to disk."""
         while not self._between_jobs:
             next(self._work)
-        self._settle(self.settled)
-        if not self._backlog.known:
-            return
-        while self._backlog.waiting:
-            message = self._backlog.to_store()
-            if message is None or not self._append(message):
-                break
-            self._backlog.stored()
-        self._put_back(self._mailbox.leftover())
+        if self._queue.wants_deletion:
+            self._delete(self._queue.to_delete()[0])
+        self._keep(self._queue.leftover())
 
     def _working(self) -> Iterator[None]:
-        self._backlog.known, self._backlog.on_disk = True, self.index.depth
+        self._queue.opened(len(self._disk.rows), max(self._disk.rows, default=-1))
         while True:
             self._between_jobs = True
             yield
             self._between_jobs = False
-            settled, self.settled = self.settled, []
-            fetch, store = self._mailbox.wants_more, self._backlog.to_store()
-            if settled:
+            if self._queue.wants_deletion:
+                through, count = self._queue.to_delete()
                 yield
-                self._settle(settled)
-            if fetch:
+                self._delete(through)
                 yield
-                self._fetch()
-            if store is not None:
+                self._queue.deleted(count)
+            if self._queue.wants_more:
                 yield
-                kept = not self._world.chance("disk_fails", 0.3) and self._append(store)
+                self._read()
+            if rows := self._queue.to_store(1000):
                 yield
-                self._backlog.stored() if kept else self._backlog.kept()
+                stored = 0 if self._world.chance("disk_fails", 0.3) else self._append(rows)
+                yield
+                self._queue.stored(stored)
 
-    def _settle(self, settled: Sequence[int]) -> None:
-        for number in settled:
-            self.index.settle(number)
-        for number in self.index.remove_done():
-            self._disk.segments.pop(number, None)
+    def _delete(self, through: int) -> None:
+        for position in [position for position in self._disk.rows if position <= through]:
+            del self._disk.rows[position]
 
-    def _fetch(self) -> None:
-        segment = self.index.next()
-        if segment is None:
-            return
-        message = self._disk.segments[segment.number][segment.read]
-        self.index.took(segment, _size_bytes(message))
-        self._mailbox.fetched(message, segment.number)
-        self._backlog.on_disk = self.index.depth
+    def _read(self) -> None:
+        after, (most, _) = self._queue.read_through, self._queue.room
+        positions = [position for position in sorted(self._disk.rows) if position > after][:most]
+        self._queue.read([(position, self._disk.rows[position]) for position in positions])
 
-    def _append(self, message: Message) -> bool:
-        size_bytes = _size_bytes(message)
-        if not self.index.has_room(size_bytes):
-            return False
-        segment = self.index.target(size_bytes, self._world.clock.now())
-        self._keep(segment, message)
-        require(self.index.size_bytes <= self._world.plan.spool_bytes, "the spool has grown beyond its bound")
-        return True
+    def _append(self, rows: Sequence[Row]) -> int:
+        """In one transaction: the first that there is room for."""
+        fitting = 0
+        while fitting < len(rows) and self._fits(rows[: fitting + 1]):
+            fitting += 1
+        self._keep(rows[:fitting])
+        size_bytes = self._disk.size_bytes
+        require(not fitting or size_bytes <= self._world.plan.spool_bytes, "the spool has grown beyond its bound")
+        return fitting
 
-    def _put_back(self, messages: Sequence[Message]) -> None:
-        if messages:
-            segment = self.index.front(self._world.clock.now())
-            for message in messages:
-                self._keep(segment, message)
+    def _fits(self, rows: Sequence[Row]) -> bool:
+        size_bytes = sum(_size_bytes(message) for _, message in rows)
+        return self._disk.size_bytes + size_bytes <= self._world.plan.spool_bytes
 
-    def _keep(self, segment: Segment, message: Message) -> None:
-        self._disk.segments.setdefault(segment.number, []).append(message)
-        self._disk.written.append(message)
-        self.index.appended(segment, _size_bytes(message))
-
-
-def _measured(world: World, number: int, kept: Sequence[Message]) -> Segment:
-    return Segment(number, world.clock.now(), sum(map(_size_bytes, kept)), len(kept))
+    def _keep(self, rows: Sequence[Row]) -> None:
+        for position, message in rows:
+            self._disk.rows.setdefault(position, message)
+            self._disk.written.append(message)
 
 
 def _size_bytes(message: Message) -> int:

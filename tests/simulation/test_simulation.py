@@ -3,7 +3,6 @@
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from functools import partial
 from itertools import count
 from random import Random
@@ -14,10 +13,9 @@ import pytest
 from andon.messages import Shed
 from andon.stream.offsets import Ends, OffsetTracker, Partition
 from andon.stream.step import Delivery
-from ingest.backlog import Backlog
-from ingest.mailbox import Mailbox, Message
-from ingest.spool_index import Segment, SpoolIndex
-from ingest.waiting import identity
+from ingest import queue
+from ingest.queue import Freshest, Message
+from ingest.spooled import ReadRow, Row, Spooled
 from sinks.account import Account, PartitionAccount
 from sinks.epoch import Epoch, another_log
 from sinks.judgement.consequences import Judgement
@@ -211,22 +209,23 @@ def strikes_off_before_it_has_left(patch: Patch) -> None:
 
 
 def forgets_what_is_stale(patch: Patch) -> None:
-    genuine = Mailbox.take
+    genuine = Freshest.take
 
-    def take(self: Mailbox, now: datetime) -> Message | None:
-        taken = genuine(self, now)
+    def take(self: Freshest) -> Message | None:
+        taken = genuine(self)
         return None if isinstance(taken, Shed) and taken.reason == "stale" else taken
 
-    patch.setattr(Mailbox, "take", take)
+    patch.setattr(Freshest, "take", take)
 
 
 def sheds_a_frame_and_its_neighbour(patch: Patch) -> None:
-    genuine = Mailbox._append
+    genuine = queue.shed_range
 
-    def append(self: Mailbox, shed: Shed) -> None:
-        genuine(self, shed.model_copy(update={"first_seq": max(0, shed.first_seq - 1)}))
+    def shed_range(*arguments: Any) -> Shed:
+        shed = genuine(*arguments)
+        return shed.model_copy(update={"first_seq": max(0, shed.first_seq - 1)})
 
-    patch.setattr(Mailbox, "_append", append)
+    patch.setattr(queue, "shed_range", shed_range)
 
 
 def leaves_one_of_a_full_batch_out(patch: Patch) -> None:
@@ -264,43 +263,50 @@ def forgets_what_it_has_stored(patch: Patch) -> None:
 
 
 def replays_the_newest_first(patch: Patch) -> None:
-    def newest(self: SpoolIndex) -> Segment | None:
-        unread = [segment for segment in self._segments.values() if segment.read < segment.records]
-        return unread[-1] if unread else None
+    def read(self: Spooling) -> None:
+        position = max(position for position in self._disk.rows if position > self._queue.read_through)
+        self._queue.read([(position, self._disk.rows[position])])
 
-    patch.setattr(SpoolIndex, "next", newest)
+    patch.setattr(Spooling, "_read", read)
 
 
 def removes_what_it_has_only_read(patch: Patch) -> None:
-    genuine = Spooling._fetch
+    genuine = Spooled.read
 
-    def fetch(self: Spooling) -> None:
-        genuine(self)
-        self._settle(())
+    def read(self: Spooled, rows: Sequence[ReadRow]) -> None:
+        genuine(self, rows)
+        self._deletable += len(rows)
 
-    patch.setattr(Segment, "done", property(lambda self: self.read == self.records))
-    patch.setattr(SpoolIndex, "settle", lambda self, number: None)
-    patch.setattr(Spooling, "_fetch", fetch)
+    patch.setattr(Spooled, "read", read)
+    patch.setattr(Spooled, "wants_deletion", property(lambda self: self._deletable > 0))
+    patch.setattr(Spooled, "to_delete", lambda self: (self._read_through, self._deletable))
 
 
 def lets_what_is_new_pass_what_lies_on_disk(patch: Patch) -> None:
-    patch.setattr(Mailbox, "_behind", False)
+    patch.setattr(Spooled, "behind", False)
 
 
 def does_not_count_what_a_full_spool_costs(patch: Patch) -> None:
-    patch.setattr(Backlog, "_append", lambda self, entry: None)
+    genuine = queue._append
+
+    def append(entries: deque[Message], entry: Message) -> None:
+        if not isinstance(entry, Shed) or entry.reason != "spool_full":
+            genuine(entries, entry)
+
+    patch.setattr(queue, "_append", append)
 
 
-def puts_back_what_is_newer_before_what_is_older(patch: Patch) -> None:
-    def leftover(self: Mailbox) -> list[Message]:
-        held = (*self._flying.values(), *self._entries)
-        return [entry for entry in held if identity(entry) not in self._segments]
+def keeps_what_a_process_holds_behind_what_is_newer(patch: Patch) -> None:
+    genuine = Spooled.leftover
 
-    patch.setattr(Mailbox, "leftover", leftover)
+    def leftover(self: Spooled) -> list[Row]:
+        return [(position + 1000, message) for position, message in genuine(self)]
+
+    patch.setattr(Spooled, "leftover", leftover)
 
 
 def writes_more_than_there_is_room_for(patch: Patch) -> None:
-    patch.setattr(SpoolIndex, "has_room", lambda self, size_bytes: True)
+    patch.setattr(Spooling, "_fits", lambda self, rows: True)
 
 
 def calls_what_expired_missing(patch: Patch) -> None:
@@ -371,7 +377,7 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         removes_what_it_has_only_read,
         lets_what_is_new_pass_what_lies_on_disk,
         does_not_count_what_a_full_spool_costs,
-        puts_back_what_is_newer_before_what_is_older,
+        keeps_what_a_process_holds_behind_what_is_newer,
         writes_more_than_there_is_room_for,
         calls_what_expired_missing,
         tells_no_camera_of_a_gap,

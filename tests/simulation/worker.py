@@ -11,7 +11,7 @@ from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery, PartitionStep
 from andon.wire import Outgoing, Record, encode
-from ingest.mailbox import Message
+from ingest.queue import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
 from tests.simulation.plan import encoded, inspection
 from workers.batcher import Batcher

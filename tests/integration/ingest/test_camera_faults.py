@@ -15,7 +15,7 @@ from andon.events import CameraChanged, CameraResized
 from andon.messages import CameraStatus, Frame, Message, Shed
 from andon.settings import CameraSettings, HealthSettings, KafkaSettings
 from andon.wire import decode
-from ingest.camera import Camera
+from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.choice import open_source
@@ -34,7 +34,7 @@ class Watched:
         self.told, self.memory, self.stop = Told(), MemoryPublisher(), asyncio.Event()
         tools = Tools(open_source, SystemClock(), self.told, 8_000_000)
         route = Route(camera.id, "t", self.memory, 5.0)
-        self.camera = Camera(camera, route, tools, health=HealthSettings())
+        self.camera = Camera(camera, route, tools, CameraOptions(health=HealthSettings()))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:

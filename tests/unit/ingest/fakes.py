@@ -8,8 +8,7 @@ import numpy as np
 from andon.clock import Clock
 from andon.messages import CameraStatus, ClockSource, Frame
 from andon.settings import CameraSettings
-from ingest.source import Bgr, FrameSource, Picture, SourceInfo
-from ingest.urls import SourceError
+from ingest.sources.source import Bgr, FrameSource, Picture, SourceError, SourceInfo
 from tests.fakes import START
 
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from andon.events import CameraChanged
+from andon.errors import FatalError
+from andon.events import CameraChanged, CaptureFailed
 from andon.messages import CameraStatus, Frame, Message
 from andon.wire import decode
-from ingest.camera import Camera
+from ingest.boundary import ATTEMPTS, Boundary
+from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
+from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
-from ingest.source import FrameSource, Picture
-from ingest.urls import SourceError
+from ingest.sources.source import Bgr, FrameSource, Picture, SourceError
 from tests.fakes import FakeClock, MemoryPublisher, Told
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
@@ -23,12 +25,19 @@ REFUSED = SourceError("rtsp://10.0.0.7: connection refused")
 class Rig:
     """A camera over a script; each opening is a second later than the one before."""
 
-    def __init__(self, *turns: Callable[[], FrameSource] | SourceError, heartbeat_s: float = 60, **settings: object):
+    def __init__(
+        self,
+        *turns: Callable[[], FrameSource] | SourceError,
+        heartbeat_s: float = 60,
+        boundary: Boundary | None = None,
+        **settings: object,
+    ) -> None:
         self.clock, self.told, self.memory, self.stop = FakeClock(), Told(), MemoryPublisher(), asyncio.Event()
         self.opener = Opener(*turns)
         tools = Tools(self._open, self.clock, self.told, 1_000_000)
         route = Route("c", "t", self.memory, 5.0)
-        self.camera = Camera(camera_settings(**settings), route, tools, heartbeat_s)
+        options = CameraOptions(heartbeat_s=heartbeat_s, boundary=boundary)
+        self.camera = Camera(camera_settings(**settings), route, tools, options)
 
     def _open(self, *arguments: object) -> FrameSource:
         self.clock.advance(1)
@@ -51,7 +60,7 @@ class Rig:
             await asyncio.sleep(0)
 
 
-async def test_a_finite_file_is_published_whole_and_ends_with_its_last_word() -> None:
+async def test_a_finite_file_is_published_whole_and_ends_with_its_final_status() -> None:
     rig = Rig(lambda: ScriptedSource(pictures(5)))
     await rig.camera.run(rig.stop)
     assert [item.seq for item in rig.log if isinstance(item, Frame)] == [0, 1, 2, 3, 4]
@@ -72,7 +81,7 @@ async def test_a_camera_that_is_away_is_tried_for_ever_and_said_once() -> None:
     assert not any(item.final for item in rig.statuses)
 
 
-async def test_a_camera_that_breaks_off_comes_back_in_a_new_session_after_the_last_word_of_the_old_one() -> None:
+async def test_a_camera_that_breaks_off_comes_back_in_a_new_session_after_the_final_status_of_the_old_one() -> None:
     rig = Rig(
         lambda: ScriptedSource([*pictures(3), SourceError("broke off")], clock="camera"),
         lambda: ScriptedSource(pictures(2), clock="camera"),
@@ -134,10 +143,115 @@ async def test_a_heartbeat_carries_the_number_captured_so_far() -> None:
     await running
 
 
-async def test_a_bug_in_the_capture_is_no_camera_that_is_away() -> None:
-    def broken() -> FrameSource:
-        raise ZeroDivisionError
+def broken() -> FrameSource:
+    raise ZeroDivisionError("rtsp://admin:gEh31m@10.0.0.7")
 
+
+async def test_an_unforeseen_error_in_the_capture_takes_down_its_camera_only() -> None:
+    boundary = Boundary(["c", "another"])
+    rig = Rig(broken, broken, broken, broken, lambda: ScriptedSource(pictures(3)), boundary=boundary)
+    await rig.camera.run(rig.stop)
+    failures = [event.error for event in rig.told.of(CaptureFailed)]
+    assert len(failures) == 4
+    assert all("ZeroDivisionError in test_camera.py" in error for error in failures)
+    assert "gEh31m" not in repr(rig.told.events)
+    assert rig.states == ["connecting", "offline", "online", "stopped"]
+    assert [item.seq for item in rig.log if isinstance(item, Frame)] == [0, 1, 2]
+
+
+async def test_the_process_ends_if_every_camera_fails_in_unforeseen_ways() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await Rig(broken).camera.run(asyncio.Event())
-    assert caught.group_contains(ZeroDivisionError)
+    assert caught.group_contains(FatalError, match="every camera fails .* ZeroDivisionError in test_camera.py")
+
+
+def test_a_camera_that_has_ended_or_works_keeps_the_process_alive_or_does_not_count() -> None:
+    boundary = Boundary(["a", "b", "c"])
+    boundary.ended("c")
+    for _ in range(ATTEMPTS - 1):
+        boundary.failed("a", "x")
+        boundary.failed("b", "x")
+    boundary.worked("b")
+    boundary.failed("a", "x")
+    for _ in range(ATTEMPTS - 1):
+        boundary.failed("b", "x")
+    with pytest.raises(FatalError):
+        boundary.failed("b", "x")
+
+
+async def test_an_error_while_a_picture_is_encoded_leaves_no_hole_in_the_account() -> None:
+    def unreadable() -> Bgr:
+        raise MemoryError
+
+    script = [*pictures(2), Picture(0.08, unreadable)]
+    rig = Rig(
+        lambda: ScriptedSource(script, clock="camera"),
+        lambda: ScriptedSource(pictures(1), clock="file"),
+        boundary=Boundary(["c", "another"]),
+    )
+    await rig.camera.run(rig.stop)
+    finals = [item for item in rig.statuses if item.final]
+    assert [(item.captured, item.state) for item in finals] == [(2, "offline"), (1, "stopped")]
+    assert finals[0].detail.startswith("unforeseen error MemoryError in test_camera.py")
+
+
+class Blocked:
+    """A source whose `read` never returns, until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.calls = 0
+
+    def __call__(self) -> FrameSource:
+        self.calls += 1
+        return ScriptedSource(self._script(), clock="camera")
+
+    def _script(self) -> Iterator[Picture]:
+        yield Picture(0.0, bgr)
+        self.let_go.wait()
+        yield Picture(0.04, bgr)
+
+
+async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_on_another_thread() -> None:
+    blocked = Blocked()
+    rig = Rig(blocked, lambda: ScriptedSource(pictures(2)), heartbeat_s=0.001)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "online")
+    rig.clock.advance(16)  # read_timeout_s + hang_grace_s are 15
+    await rig.until(running.done)
+    await running
+    blocked.let_go.set()
+    details = [event.detail for event in rig.told.of(CameraChanged) if event.state == "offline"]
+    assert details == [
+        "reading a picture has not returned for 15 s (read_timeout_s + hang_grace_s): its thread is left behind"
+    ]
+    finals = [(item.captured, item.state) for item in rig.statuses if item.final]
+    assert finals == [(1, "offline"), (2, "stopped")]
+
+
+async def test_a_camera_whose_threads_all_hang_is_tried_again_only_when_one_returns() -> None:
+    blocked = Blocked()
+    rig = Rig(blocked, heartbeat_s=0.001)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    for attempt in range(1, MAX_HANGING + 1):
+        await rig.until(lambda: rig.camera.state == "online" and blocked.calls == attempt)  # noqa: B023  # awaited here
+        rig.clock.advance(16)
+        await rig.until(lambda: rig.camera.state == "offline")
+    assert "2 of them hang now" in [event.detail for event in rig.told.of(CameraChanged)][-1]
+    await asyncio.sleep(0.05)  # the longest delay between two attempts is 0.01 s
+    assert blocked.calls == MAX_HANGING
+    blocked.let_go.set()
+    await rig.until(lambda: blocked.calls > MAX_HANGING)
+    rig.stop.set()
+    await running
+
+
+async def test_a_stop_does_not_wait_for_a_capture_that_hangs() -> None:
+    blocked = Blocked()
+    rig = Rig(blocked)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "online")
+    rig.stop.set()
+    await running
+    blocked.let_go.set()
+    assert [(item.captured, item.state) for item in rig.statuses if item.final] == [(1, "stopped")]

@@ -8,11 +8,10 @@ import pytest
 
 from andon.events import FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, Shed, new_session
+from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
-from ingest.handoff import Handoff
-from ingest.mailbox import Bounds, Mailbox, Message
-from ingest.source import Picture
-from ingest.urls import SourceError
+from ingest.queue import Lossless, Message
+from ingest.sources.source import Picture, SourceError
 from tests.fakes import START, FakeClock, Told
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
@@ -20,16 +19,16 @@ from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings
 class Rig:
     def __init__(self, source: ScriptedSource, frames: int = 1000, max_payload_bytes: int = 1_000_000) -> None:
         self.clock, self.told, self.source = FakeClock(), Told(), source
-        self.handoff = Handoff(Mailbox(Bounds(frames, 10_000_000)), self.clock)
+        self.bridge = Bridge(Lossless(frames, 10_000_000, self.clock), self.clock)
         self.tools = Tools(Opener(lambda: source), self.clock, self.told, max_payload_bytes)
         self.begun: list[str] = []
 
     def capture(self, **settings: object) -> Capture:
-        return Capture(camera_settings(**settings), self.handoff, self.tools, self.begun.append)
+        return Capture(camera_settings(**settings), self.bridge, self.tools, self.begun.append)
 
     def taken(self) -> list[Message]:
         taken: list[Message] = []
-        while (message := self.handoff.take()) is not None:
+        while (message := self.bridge.take()) is not None:
             taken.append(message)
         return taken
 
@@ -69,7 +68,7 @@ async def test_a_damaged_picture_is_a_frame_that_says_so() -> None:
     assert len(rig.told.of(FrameCorrupt)) == 2
 
 
-async def test_a_picture_larger_than_the_broker_takes_goes_without_pixels_and_is_told() -> None:
+async def test_a_picture_larger_than_the_broker_takes_goes_without_its_pixels() -> None:
     rig = Rig(ScriptedSource(pictures(1)), max_payload_bytes=100)
     rig.capture().run()
     assert [(item.corrupt, item.payload) for item in rig.frames()] == [(True, b"")]
@@ -83,7 +82,7 @@ async def test_a_crop_outside_the_picture_begins_no_session() -> None:
     assert rig.source.closed
 
 
-async def test_what_a_live_camera_gives_up_is_told_and_numbered() -> None:
+async def test_frames_that_a_live_camera_sheds_are_counted_and_numbered() -> None:
     rig = Rig(ScriptedSource(pictures(4), clock="host"), frames=2)
     rig.capture().run()
     assert [type(item) for item in rig.taken()] == [Frame, Frame, Shed]
@@ -112,19 +111,19 @@ async def test_a_stop_cuts_the_wait_for_the_next_picture_short() -> None:
     rig = Rig(source)
     capture = rig.capture(pace="realtime")
     ended = await started(capture.run)
-    while not rig.handoff.total:
+    while not rig.bridge.total:
         await asyncio.sleep(0)
     capture.stop()
     await ended
-    assert rig.handoff.total == 1
+    assert rig.bridge.total == 1
 
 
 async def test_a_stop_cuts_the_wait_for_room_short() -> None:
     rig = Rig(ScriptedSource(pictures(3)), frames=1)
     ended = await started(rig.capture().run)
-    while not rig.handoff.total:
+    while not rig.bridge.total:
         await asyncio.sleep(0)
-    assert rig.handoff.close() == (new_session(START), 1)
+    assert rig.bridge.close() == (new_session(START), 1)
     await ended
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from andon.cli import main
 from andon.errors import ConfigError
 from andon.settings import Settings
-from ingest.role import choose
+from ingest.role import choose, outdated
 from tests.videos import make_video
 
 
@@ -64,3 +64,9 @@ def test_an_unknown_camera_is_told_with_those_that_there_are() -> None:
 def test_a_line_without_cameras_says_so() -> None:
     with pytest.raises(ConfigError, match="there is none to watch"):
         choose(line(), frozenset())
+
+
+def test_a_setting_of_an_older_version_is_accepted_and_named_once_as_without_effect() -> None:
+    old = Settings.model_validate({"spool": {"segment_bytes": 16_000_000}})
+    assert [event.what for event in outdated(old)] == ["spool.segment_bytes has no effect any more: remove it"]
+    assert outdated(line(A)) == []

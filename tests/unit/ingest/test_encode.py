@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.encode import FpsLimit, encode
-from ingest.source import Bgr, Encoded
-from ingest.urls import SourceError
+from ingest.sources.source import Bgr, Encoded, SourceError
 from tests.unit.ingest.fakes import bgr, camera_settings
 
 

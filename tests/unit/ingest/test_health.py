@@ -8,10 +8,10 @@ import pytest
 
 from andon.messages import ImageHealth
 from andon.settings import HealthSettings
-from ingest.health import Sharpness
-from ingest.look import Look, Looker
-from ingest.source import Bgr
-from ingest.watch import LOOK_S, Size, Watch
+from ingest.health.judgement import UsualSharpness
+from ingest.health.measurement import Measurement, PictureMeter
+from ingest.health.monitor import LOOK_S, HealthMonitor, Size
+from ingest.sources.source import Bgr
 
 FPS = 25.0
 SCENES = 7
@@ -21,15 +21,15 @@ SETTINGS = HealthSettings(learn_s=2.0)
 class Rig:
     """A watch and its time; pictures have a part's edges and a sensor's noise, other in each."""
 
-    def __init__(self, settings: HealthSettings = SETTINGS, usual: Sharpness | None = None) -> None:
-        self.usual = usual or Sharpness(settings.learn_s)
+    def __init__(self, settings: HealthSettings = SETTINGS, usual: UsualSharpness | None = None) -> None:
+        self.usual = usual or UsualSharpness(settings.learn_s)
         self.told: list[tuple[float, ImageHealth | None]] = []
         self.sizes: list[tuple[Size, Size]] = []
         self.at_s = 0.0
         self._random = np.random.default_rng(7)
         self._scenes: dict[Size, list[Bgr]] = {}
         self._next = 0
-        self.watch = Watch(settings, self.usual, self._changed, lambda *sizes: self.sizes.append(sizes))
+        self.watch = HealthMonitor(settings, self.usual, self._changed, lambda *sizes: self.sizes.append(sizes))
 
     def _changed(self, health: ImageHealth | None) -> None:
         self.told.append((self.at_s, health))
@@ -188,13 +188,13 @@ def test_another_size_is_told_once_and_is_neither_frozen_nor_blurred() -> None:
 def test_a_flood_is_not_looked_at_more_often_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     looks: list[float] = []
-    look = Looker.look
+    look = PictureMeter.look
 
-    def counted(self: Looker, bgr: Bgr, *, sharpness: bool) -> Look:
+    def counted(self: PictureMeter, bgr: Bgr, *, sharpness: bool) -> Measurement:
         looks.append(rig.at_s)
         return look(self, bgr, sharpness=sharpness)
 
-    monkeypatch.setattr(Looker, "look", counted)
+    monkeypatch.setattr(PictureMeter, "look", counted)
     held = rig.scene()
     rig.show(1, lambda: held, fps=1000)
     assert len(looks) <= 1 / LOOK_S + 1

@@ -11,14 +11,14 @@ import pytest
 from andon.clock import SystemClock
 from andon.messages import Frame, ImageHealth
 from andon.settings import CameraSettings, HealthSettings
+from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
-from ingest.handoff import Handoff
-from ingest.health import Sharpness
-from ingest.mailbox import Bounds, Mailbox
+from ingest.health.judgement import UsualSharpness
+from ingest.health.monitor import HealthMonitor
 from ingest.probe import probe
-from ingest.source import Bgr
+from ingest.queue import Lossless
 from ingest.sources.choice import open_source
-from ingest.watch import Watch
+from ingest.sources.source import Bgr
 from tests.fakes import FakeClock, Told
 from tests.unit.ingest.fakes import camera_settings
 from tests.unit.ingest.jpegs import grey_jpeg, jpeg, make_mjpeg, with_orientation, without_tables
@@ -33,15 +33,19 @@ class Line:
     def __init__(self, path: Path, *, watched: bool = False, **settings: object) -> None:
         self.changes: list[ImageHealth | None] = []
         camera = camera_settings(url=str(path), image_fps=25, **settings)
-        watch = Watch(HealthSettings(), Sharpness(60), self.changes.append, lambda *_: None) if watched else None
-        self.frames = asyncio.run(self._captured(camera, watch))
+        monitor = (
+            HealthMonitor(HealthSettings(), UsualSharpness(60), self.changes.append, lambda *_: None)
+            if watched
+            else None
+        )
+        self.frames = asyncio.run(self._captured(camera, monitor))
 
-    async def _captured(self, camera: CameraSettings, watch: Watch | None) -> list[Frame]:
+    async def _captured(self, camera: CameraSettings, monitor: HealthMonitor | None) -> list[Frame]:
         clock = FakeClock()
-        handoff = Handoff(Mailbox(Bounds(1000, 10_000_000)), clock)
+        bridge = Bridge(Lossless(1000, 10_000_000, clock), clock)
         tools = Tools(open_source, clock, Told(), 1_000_000)
-        Capture(camera, handoff, tools, lambda _: None, watch).run()
-        taken = iter(handoff.take, None)
+        Capture(camera, bridge, tools, lambda _: None, monitor).run()
+        taken = iter(bridge.take, None)
         return [message for message in taken if isinstance(message, Frame)]
 
     def payloads(self) -> list[bytes]:

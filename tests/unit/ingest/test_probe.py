@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.probe import probe
-from ingest.source import Picture
+from ingest.sources.source import Picture
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import ScriptedSource, bgr, pictures
 

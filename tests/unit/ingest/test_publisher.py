@@ -10,9 +10,9 @@ from andon.errors import RetryableError, TooLargeError
 from andon.events import FrameCorrupt, FramePublished, FramesShed, Retrying
 from andon.messages import CameraStatus, Frame, Message, RecordRef
 from andon.wire import Outgoing, Record, decode
-from ingest.handoff import Handoff
-from ingest.mailbox import Bounds, Mailbox
+from ingest.bridge import Bridge
 from ingest.publisher import WINDOW, CameraPublisher, Route
+from ingest.queue import Freshest, Lossless
 from tests.fakes import FakeClock, MemoryPublisher, Told, until_idle
 from tests.unit.ingest.fakes import frame, status
 
@@ -73,18 +73,20 @@ def name(message: Message) -> str:
 class Rig:
     def __init__(self, publisher: MemoryPublisher, frames: int = 100, max_age_s: float | None = None) -> None:
         self.clock, self.told, self.memory = FakeClock(), Told(), publisher
-        self.mailbox = Mailbox(Bounds(frames, 100_000, max_age_s))
-        self.handoff = Handoff(self.mailbox, self.clock)
-        self.handoff.open("s")
+        self.queue = Lossless(frames, 100_000, self.clock)
+        if max_age_s is not None:
+            self.queue = Freshest(frames, 100_000, self.clock, max_age_s)
+        self.bridge = Bridge(self.queue, self.clock)
+        self.bridge.open("s")
         route = Route("c", "t", publisher, 5.0, Backoff(0.0001, 0.0001))
-        self.publisher = CameraPublisher(route, self.handoff, self.clock, self.told)
+        self.publisher = CameraPublisher(route, self.bridge, self.clock, self.told)
 
     def put(self, *frames: Frame) -> None:
         for item in frames:
-            self.handoff.put(item, wait=False)
+            self.bridge.put(item, wait=False)
 
     async def drain(self) -> list[Message]:
-        self.handoff.close()
+        self.bridge.close()
         await self.publisher.run()
         return [decode(record) for record in self.memory.topics.get("t", [])]
 
@@ -93,14 +95,14 @@ def seqs(messages: list[Message]) -> list[int]:
     return [item.seq for item in messages if isinstance(item, Frame)]
 
 
-async def test_frames_arrive_in_order_and_the_mailbox_is_empty_afterwards() -> None:
+async def test_frames_arrive_in_order_and_the_queue_is_empty_afterwards() -> None:
     rig = Rig(MemoryPublisher())
     rig.put(*(frame(seq) for seq in range(WINDOW * 2)))
-    rig.handoff.end(status(final=True, captured=WINDOW * 2))
+    rig.bridge.end(status(final=True, captured=WINDOW * 2))
     sent = await rig.drain()
     assert seqs(sent) == list(range(WINDOW * 2))
     assert isinstance(sent[-1], CameraStatus)
-    assert rig.mailbox.depth == 0
+    assert rig.queue.depth == 0
     assert len(rig.told.of(FramePublished)) == WINDOW * 2
 
 
@@ -114,7 +116,7 @@ async def test_what_the_broker_did_not_take_is_sent_again_in_order() -> None:
     rig.put(*(frame(seq) for seq in range(3)))
     assert seqs(await rig.drain()) == [0, 1, 2]
     assert [event.what for event in rig.told.of(Retrying)] == ["publish c"]
-    assert rig.mailbox.depth == 0
+    assert rig.queue.depth == 0
 
 
 async def test_while_the_broker_is_away_it_tries_again_until_it_is_back() -> None:
@@ -124,7 +126,7 @@ async def test_while_the_broker_is_away_it_tries_again_until_it_is_back() -> Non
     draining = asyncio.ensure_future(rig.drain())
     while len(rig.told.of(Retrying)) < 3:
         await asyncio.sleep(0)
-    assert rig.mailbox.depth == 3
+    assert rig.queue.depth == 3
     rig.memory.away = False
     assert seqs(await draining) == [0, 1, 2]
 
@@ -138,7 +140,7 @@ async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels
     sent = await rig.drain()
     mended = [item for item in sent if isinstance(item, Frame) and item.seq == 1]
     assert [(item.corrupt, item.payload) for item in mended] == [(True, b"")]
-    assert rig.mailbox.size_bytes == 0
+    assert rig.queue.size_bytes == 0
     assert [event.frame for event in rig.told.of(FrameCorrupt)] == ["c/s/1"]
 
 
@@ -175,25 +177,25 @@ async def test_no_more_than_a_window_is_under_way() -> None:
         await running
 
 
-async def test_a_sessions_last_word_stands_behind_a_frame_that_had_to_be_sent_again() -> None:
+async def test_a_sessions_final_status_stands_behind_a_frame_that_had_to_be_sent_again() -> None:
     rig = Rig(Refusing(away("s1", "s1")))
     rig.put(*(frame(seq) for seq in range(4)))
-    rig.handoff.end(status(final=True, captured=4))
+    rig.bridge.end(status(final=True, captured=4))
     sent = [name(message) for message in await rig.drain()]
     assert sorted(sent[:-1]) == ["s0", "s1", "s2", "s3"]
     assert sent[-1] == "s ends"
 
 
-async def test_nothing_of_the_next_session_passes_a_last_word_that_had_to_be_sent_again() -> None:
+async def test_nothing_of_the_next_session_passes_a_final_status_that_had_to_be_sent_again() -> None:
     rig = Rig(Refusing(away("s ends", "s ends")))
     rig.put(frame(0))
-    rig.handoff.end(status(final=True, captured=1))
-    rig.handoff.open("t")
+    rig.bridge.end(status(final=True, captured=1))
+    rig.bridge.open("t")
     rig.put(frame(0, session="t"), frame(1, session="t"))
     assert [name(message) for message in await rig.drain()] == ["s0", "s ends", "t0", "t1"]
 
 
-async def test_nothing_passes_what_the_client_had_no_room_for() -> None:
+async def test_nothing_passes_a_frame_that_the_client_had_no_room_for() -> None:
     rig = Rig(Full(away("s1", "s1", "s3")))
     rig.put(*(frame(seq) for seq in range(6)))
     assert seqs(await rig.drain()) == list(range(6))
@@ -213,7 +215,7 @@ async def test_what_is_sent_again_keeps_its_order_where_the_client_has_no_room_f
     rig.put(*(frame(seq) for seq in range(3)))
     assert seqs(await rig.drain()) == [0, 1, 2]
     assert len(attempts) == 3 + 1 + 1 + 3, "what stands behind a refused one is not tried"
-    assert rig.mailbox.depth == 0
+    assert rig.queue.depth == 0
 
 
 async def test_what_comes_in_while_a_refused_frame_waits_goes_behind_it() -> None:
@@ -236,6 +238,6 @@ async def test_what_comes_in_while_a_refused_frame_waits_goes_behind_it() -> Non
     await until_idle()
     assert [name(decode(record)) for record in rig.memory.topics["t"]] == ["s0"]
     acknowledge.set()
-    rig.handoff.close()
+    rig.bridge.close()
     await draining
     assert [name(decode(record)) for record in rig.memory.topics["t"]] == ["s0", "s1", "s2"]

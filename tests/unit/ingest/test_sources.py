@@ -10,13 +10,13 @@ import pytest
 from av import error as ffmpeg
 
 from andon.clock import SystemClock
-from ingest.source import FrameSource, Picture
 from ingest.sources.choice import open_source
 from ingest.sources.ffmpeg_errors import explain
 from ingest.sources.looped import LoopedSource
 from ingest.sources.pyav import _threads
+from ingest.sources.source import FrameSource, Picture, SourceError
+from ingest.sources.urls import Address, parse
 from ingest.sources.usb import UsbSource
-from ingest.urls import Address, SourceError, parse
 from tests.unit.ingest.fakes import ScriptedSource, bgr, camera_settings
 from tests.videos import make_video
 

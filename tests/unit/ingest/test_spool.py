@@ -1,164 +1,187 @@
-"""The spool on disk: what goes in comes out, across processes, tears and full disks."""
+"""The spool on disk: what goes in comes out, across processes, damage and full disks."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
-from ingest.spool import SUFFIX, Spool, SpoolPlace
-from ingest.spool_format import HEAD, Torn, pack, unpack
-from ingest.waiting import Message
-from tests.fakes import FakeClock
+from ingest.queue import Message
+from ingest.spool import NAME, DamagedSpoolError, Spool, SpoolError, SpoolPlace, readable, set_aside
+from ingest.spooled import ReadRow, Row
+from tests.fakes import START
 from tests.strategies import frames, sheds, statuses
 from tests.unit.ingest.fakes import frame, status
 
 
-def spool(folder: Path, max_bytes: int = 1_000_000, segment_bytes: int = 5_000) -> Spool:
-    return Spool(SpoolPlace(folder / "c", max_bytes, segment_bytes), FakeClock())
+def place(folder: Path, max_bytes: int = 10_000_000, *, fsync: bool = False) -> SpoolPlace:
+    return SpoolPlace(folder / "c", max_bytes, fsync)
 
 
-def files(folder: Path) -> list[Path]:
-    return sorted((folder / "c").glob(f"*{SUFFIX}"))
+def size_bytes(where: SpoolPlace) -> int:
+    """Of all its files."""
+    return sum(path.stat().st_size for path in where.folder.iterdir())
 
 
-def read_all(kept: Spool) -> list[Message]:
-    found = []
-    while (item := kept.next()) is not None:
-        found.append(item[0])
-    return found
+def read_all(spool: Spool) -> list[ReadRow]:
+    return spool.read(-1, 1000, 10**9)
 
 
-@given(frames | sheds | statuses)
-def test_what_is_packed_is_unpacked(message: Message) -> None:
-    record = pack(message)
-    assert unpack(record[: HEAD.size], record[HEAD.size :]) == message
+def positions(spool: Spool) -> list[int]:
+    return [position for position, _ in read_all(spool)]
 
 
-def test_a_queue_over_many_segments_survives_its_process_and_nothing_stays_of_what_is_settled(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    messages: list[Message] = [frame(seq, size_bytes=1000) for seq in range(20)]
-    messages.append(status(final=True, captured=20))
-    assert all(first.append(message) for message in messages)
-    assert len(files(tmp_path)) > 3
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=frames | sheds | statuses)
+def test_a_message_comes_back_as_it_was_stored(tmp_path: Path, message: Message) -> None:
+    spool = Spool(place(tmp_path))
+    spool.append([(0, message)])
+    assert read_all(spool) == [(0, message)]
+    spool.clear()
+    spool.close()
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+def test_what_is_stored_survives_its_process_until_it_is_deleted(tmp_path: Path, fsync: bool) -> None:
+    first = Spool(place(tmp_path, fsync=fsync))
+    rows: list[Row] = [(seq, frame(seq, size_bytes=1000)) for seq in range(20)]
+    rows.append((20, status(final=True, captured=20)))
+    assert first.append(rows) == 21
+    assert first.oldest_ms == int(START.timestamp() * 1000)
     first.close()
-    second = spool(tmp_path)
-    assert second.index.depth == 21
-    for message in messages:
-        item = second.next()
-        assert item is not None
-        assert item[0] == message
-        second.settle(item[1])
-    assert files(tmp_path) == []
+    second = Spool(place(tmp_path, fsync=fsync))
+    assert (second.records, second.last_position) == (21, 20)
+    assert [message for _, message in read_all(second)] == [message for _, message in rows]
+    second.delete(through=17)
+    assert positions(second) == [18, 19, 20]
+    second.delete(through=20)
+    assert (second.records, second.oldest_ms) == (0, None)
     second.close()
 
 
-def test_what_was_read_and_not_settled_is_there_after_a_crash(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    for seq in range(3):
-        first.append(frame(seq))
-    read_all(first)
-    first.close()
-    assert [item.seq for item in read_all(spool(tmp_path))] == [0, 1, 2]  # type: ignore[union-attr]  # frames
+def test_reading_goes_on_behind_a_position_and_keeps_to_its_bounds(tmp_path: Path) -> None:
+    spool = Spool(place(tmp_path))
+    spool.append([(seq, frame(seq, size_bytes=1000)) for seq in range(10)])
+    assert [position for position, _ in spool.read(3, 2, 10**9)] == [4, 5]
+    assert [position for position, _ in spool.read(3, 9, 1500)] == [4, 5]
+    assert [position for position, _ in spool.read(3, 9, 1)] == [4]
+    spool.close()
 
 
-def test_a_full_spool_takes_nothing_and_takes_again_when_a_segment_is_done(tmp_path: Path) -> None:
-    kept = spool(tmp_path, max_bytes=5_000, segment_bytes=1_500)
-    taken = [kept.append(frame(seq, size_bytes=1000)) for seq in range(5)]
-    assert taken == [True, True, True, False, False]
-    item = kept.next()
-    assert item is not None
-    assert kept.settle(item[1])
-    assert kept.append(frame(5, size_bytes=1000))
+def test_a_full_spool_takes_nothing_more_until_something_is_deleted(tmp_path: Path) -> None:
+    where = place(tmp_path, 2_000_000)
+    spool = Spool(where)
+    stored = 0
+    while spool.append([(stored, frame(stored, size_bytes=100_000))]):
+        stored += 1
+        assert size_bytes(where) <= where.max_bytes
+    assert stored >= 10
+    spool.delete(through=2)
+    refill: list[Row] = [(seq, frame(seq, size_bytes=100_000)) for seq in range(stored, stored + 5)]
+    assert spool.append(refill) == 3
+    assert size_bytes(where) <= where.max_bytes
+    spool.close()
 
 
-def test_a_torn_tail_ends_its_segment_and_those_before_it_are_whole(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    for seq in range(3):
-        first.append(frame(seq, size_bytes=1000))
-    first.close()
-    path = files(tmp_path)[0]
-    os.truncate(path, path.stat().st_size - 1)
-    second = spool(tmp_path)
-    assert [item.seq for item in read_all(second)] == [0, 1]  # type: ignore[union-attr]
-    assert second.append(frame(9))
-    assert len(files(tmp_path)) == 2  # nothing is written behind a tear
+def test_the_files_stay_within_the_bound_however_long_the_spool_is_in_use(tmp_path: Path) -> None:
+    where = place(tmp_path, 3_000_000)
+    spool = Spool(where)
+    for seq in range(200):
+        assert spool.append([(seq, frame(seq, size_bytes=100_000))]) == 1
+        spool.delete(through=seq - 10)
+        assert size_bytes(where) <= where.max_bytes
+    spool.close()
 
 
-def test_a_damaged_record_gives_up_the_rest_of_its_segment_and_the_next_one_is_read(tmp_path: Path) -> None:
-    first = spool(tmp_path, segment_bytes=3_000)
-    for seq in range(4):
-        first.append(frame(seq, size_bytes=1000))
-    first.close()
-    broken, whole = files(tmp_path)
-    content = bytearray(broken.read_bytes())
-    content[len(content) // 2 + 200] ^= 1  # in the second picture
-    broken.write_bytes(content)
-    second = spool(tmp_path)
-    item = second.next()
-    assert item is not None
-    with pytest.raises(Torn, match="1 records can't be read back"):
-        second.next()
-    assert [message.seq for message in read_all(second)] == [2, 3]  # type: ignore[union-attr]
-    assert whole.exists()
-
-
-def test_a_file_of_something_else_is_no_spool_and_does_no_harm(tmp_path: Path) -> None:
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c" / f"000000000007{SUFFIX}").write_bytes(b"not a record at all" * 10)
-    kept = spool(tmp_path)
-    assert read_all(kept) == []
-    assert kept.append(frame(0))
-    assert len(read_all(kept)) == 1
+def test_a_spool_holds_three_files_open_however_large_it_is(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    spool = Spool(place(tmp_path, 100_000_000))
+    for seq in range(100):
+        spool.append([(seq, frame(seq, size_bytes=200_000))])
+    assert len(read_all(spool)) == 100
+    assert len(os.listdir("/proc/self/fd")) - before <= 3
+    spool.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_second_process_is_refused_while_the_first_holds_it(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    with pytest.raises(BlockingIOError):
-        spool(tmp_path)
+    first = Spool(place(tmp_path))
+    with pytest.raises(SpoolError, match="another process holds this camera's spool"):
+        Spool(place(tmp_path))
+    first.clear()
+    with pytest.raises(SpoolError, match="another process holds this camera's spool"):
+        Spool(place(tmp_path))
     first.close()
-    spool(tmp_path).close()
+    Spool(place(tmp_path)).close()
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_a_record_leaves_no_half_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = spool(tmp_path)
-    kept.append(frame(0, size_bytes=1000))
-    size_bytes = files(tmp_path)[0].stat().st_size
-    real = os.pwrite
-
-    def full(file: int, content: memoryview, offset: int) -> int:
-        if offset > size_bytes:
-            raise OSError(28, "No space left on device")
-        return real(file, content[:10], offset)
-
-    monkeypatch.setattr(os, "pwrite", full)
-    with pytest.raises(OSError, match="No space left"):
-        kept.append(frame(1, size_bytes=1000))
-    monkeypatch.setattr(os, "pwrite", real)
-    assert files(tmp_path)[0].stat().st_size == size_bytes
-    kept.append(frame(2, size_bytes=1000))
-    assert [item.seq for item in read_all(kept)] == [0, 2]  # type: ignore[union-attr]
+def test_a_cleared_spool_is_empty_and_gives_its_disk_space_back(tmp_path: Path) -> None:
+    spool = Spool(place(tmp_path))
+    spool.append([(seq, frame(seq, size_bytes=100_000)) for seq in range(20)])
+    spool.clear()
+    assert spool.records == 0
+    assert size_bytes(place(tmp_path)) < 200_000
+    assert spool.append([(20, frame(20))]) == 1
+    spool.close()
 
 
-def test_what_cannot_be_read_just_now_is_kept_and_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = spool(tmp_path)
-    kept.append(frame(0))
-
-    def refused(*_: object) -> bytes:
-        raise OSError(24, "Too many open files")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "pread", refused)
-        with pytest.raises(OSError, match="Too many open files"):
-            kept.next()
-    assert [item.seq for item in read_all(kept)] == [0]  # type: ignore[union-attr]  # a frame
-
-
-def test_what_is_put_back_is_read_first_by_the_next_process(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    first.append(frame(5))
-    first.put_back([frame(3), frame(4)])
+def test_what_a_process_holds_in_memory_is_kept_in_its_place_and_never_twice(tmp_path: Path) -> None:
+    first = Spool(place(tmp_path))
+    first.append([(5, frame(5))])
+    first.keep([(3, frame(3)), (4, frame(4)), (5, frame(5))])
     first.close()
-    assert [item.seq for item in read_all(spool(tmp_path))] == [3, 4, 5]  # type: ignore[union-attr]
+    second = Spool(place(tmp_path))
+    assert positions(second) == [3, 4, 5]
+    second.close()
+
+
+def test_a_file_that_is_no_database_is_damaged_and_set_aside(tmp_path: Path) -> None:
+    where = place(tmp_path)
+    where.folder.mkdir()
+    (where.folder / NAME).write_bytes(b"not a database at all" * 500)
+    with pytest.raises(DamagedSpoolError):
+        Spool(where)
+    assert set_aside(where).read_bytes().startswith(b"not a database")
+    spool = Spool(where)
+    assert spool.append([(0, frame(0))]) == 1
+    spool.close()
+
+
+def test_of_a_damaged_database_everything_is_read_back_that_can_be(tmp_path: Path) -> None:
+    where = place(tmp_path, 100_000_000)
+    first = Spool(where)
+    messages: list[Row] = [(seq, frame(seq, size_bytes=100_000)) for seq in range(100)]
+    first.append(messages)
+    first.close()
+    path = where.folder / NAME
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 16_384 * 16_384
+    content[middle : middle + 32_768] = b"\xff" * 32_768
+    path.write_bytes(content)
+    second = Spool(where)
+    with pytest.raises(DamagedSpoolError):
+        list(second.read(-1, 1000, 10**9))
+    second.close()
+    rows = list(readable(set_aside(where), 9))
+    assert 80 <= len(rows) < 90
+    assert set(map(repr, rows)) <= set(map(repr, messages[10:]))
+    assert not path.exists()
+
+
+def test_a_record_that_another_version_wrote_is_passed_over(tmp_path: Path) -> None:
+    first = Spool(place(tmp_path))
+    first.append([(0, frame(0)), (1, frame(1))])
+    first.close()
+    with sqlite3.connect(tmp_path / "c" / NAME) as database:
+        database.execute("UPDATE message SET about = replace(about, 'frame.v1', 'frame.v9') WHERE position = 0")
+    database.close()
+    second = Spool(place(tmp_path))
+    assert read_all(second) == [(0, None), (1, frame(1))]
+    second.close()
+
+
+def test_a_folder_that_cannot_be_had_is_said_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a file stands in its place")
+    with pytest.raises(SpoolError, match=r"File exists|Not a directory"):
+        Spool(place(tmp_path))

@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.timeline import CameraTimeline, FileTimeline, HostTimeline, MediaTime, timeline
-from tests.fakes import START
+from ingest.sources.timeline import CameraTimeline, FileTimeline, HostTimeline, MediaTime, timeline
+from tests.fakes import START, FakeClock
 
 
 def seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
+
+
+def at(value: float) -> FakeClock:
+    """The host's clocks, this many seconds after the start."""
+    clock = FakeClock()
+    clock.advance(value)
+    return clock
 
 
 def test_media_time_starts_at_zero_wherever_the_stream_does() -> None:
@@ -39,37 +46,37 @@ def test_media_time_never_goes_back_whatever_the_stream_says(stamps: list[float 
 
 def test_a_paced_file_runs_by_its_own_timestamps_from_the_sessions_start() -> None:
     line = FileTimeline(25, paced=True)
-    line.place(5.0, START)
-    stamp = line.place(5.04, START + seconds(3))
+    line.place(5.0, at(0))
+    stamp = line.place(5.04, at(3))
     assert (stamp.captured_at, stamp.clock) == (START + seconds(0.04), "file")
     assert stamp.media_time_s == pytest.approx(0.04)
 
 
 def test_a_fast_file_carries_the_hosts_time_and_its_own_media_time() -> None:
     line = FileTimeline(25, paced=False)
-    line.place(0.0, START)
-    stamp = line.place(0.04, START + seconds(3))
+    line.place(0.0, at(0))
+    stamp = line.place(0.04, at(3))
     assert stamp.captured_at == START + seconds(3)
     assert stamp.media_time_s == pytest.approx(0.04)
 
 
 def test_a_camera_without_timestamps_has_no_media_time() -> None:
-    stamp = HostTimeline().place(None, START)
+    stamp = HostTimeline().place(None, at(0))
     assert (stamp.captured_at, stamp.clock, stamp.media_time_s) == (START, "host", None)
 
 
 def test_a_picture_that_the_network_held_up_keeps_the_time_at_which_it_was_taken() -> None:
     line = CameraTimeline(25)
-    line.place(10.0, START)
-    stamp = line.place(11.0, START + seconds(1.8))
+    line.place(10.0, at(0))
+    stamp = line.place(11.0, at(1.8))
     assert stamp.captured_at == START + seconds(1)
 
 
 def test_a_camera_that_opens_with_a_burst_is_anchored_to_the_picture_that_came_through_fastest() -> None:
     line = CameraTimeline(25)
     for index in range(11):  # 0.4 s of pictures at once
-        line.place(index * 0.04, START)
-    stamp = line.place(1.4, START + seconds(1.1))
+        line.place(index * 0.04, at(0))
+    stamp = line.place(1.4, at(1.1))
     assert stamp.captured_at == START + seconds(1)
 
 
@@ -78,26 +85,38 @@ def test_a_slow_camera_clock_is_anchored_anew_once_it_lags_for_long() -> None:
     late_s = 0.0
     for index in range(600):  # 10 % slow: over a minute it would be 6 s behind
         pts_s = index / 10
-        now = START + seconds(pts_s * 1.1)
-        late_s = (now - line.place(pts_s, now).captured_at).total_seconds()
+        clock = at(pts_s * 1.1)
+        late_s = (clock.now() - line.place(pts_s, clock).captured_at).total_seconds()
         assert late_s < 1.6
     assert late_s >= 0
 
 
 def test_after_a_loop_of_the_clip_the_picture_is_of_now() -> None:
     line = CameraTimeline(25)
-    line.place(0.0, START)
-    line.place(30.0, START + seconds(30))
-    stamp = line.place(0.0, START + seconds(30.04))
+    line.place(0.0, at(0))
+    line.place(30.0, at(30))
+    stamp = line.place(0.0, at(30.04))
     assert stamp.media_time_s == pytest.approx(30.04)
     assert abs(stamp.captured_at - START - seconds(30.04)) < seconds(0.001)
 
 
 def test_timestamps_that_leap_ahead_do_not_carry_the_media_time_away() -> None:
     line = CameraTimeline(25)
-    line.place(0.0, START)
-    stamp = line.place(86400.0, START + seconds(0.04))
+    line.place(0.0, at(0))
+    stamp = line.place(86400.0, at(0.04))
     assert stamp.media_time_s == pytest.approx(0.04)
+
+
+def test_a_step_of_the_hosts_clock_makes_no_picture_late() -> None:
+    line, clock = CameraTimeline(25), FakeClock()
+    for index in range(250):
+        if index == 100:
+            clock.step(30)
+        if index == 150:
+            clock.step(-60)
+        stamp = line.place(index * 0.04, clock)
+        assert abs((clock.now() - stamp.captured_at).total_seconds()) < 1e-6
+        clock.advance(0.04)
 
 
 arrivals = st.lists(st.tuples(st.none() | st.floats(0, 100), st.floats(0, 5)), max_size=60)
@@ -107,12 +126,12 @@ arrivals = st.lists(st.tuples(st.none() | st.floats(0, 100), st.floats(0, 5)), m
 def test_no_picture_is_of_the_future_and_none_older_than_the_one_before(
     script: list[tuple[float | None, float]],
 ) -> None:
-    line, now, last = CameraTimeline(25), START, None
+    line, clock, last = CameraTimeline(25), FakeClock(), None
     for pts_s, gap_s in script:
-        now += seconds(gap_s)
-        stamp = line.place(pts_s, now)
-        assert stamp.captured_at <= now
-        assert last is None or stamp.captured_at >= last
+        clock.advance(gap_s)
+        stamp = line.place(pts_s, clock)
+        assert stamp.captured_at <= clock.now()
+        assert last is None or stamp.captured_at >= last - seconds(1e-6)  # a datetime's own rounding
         last = stamp.captured_at
 
 

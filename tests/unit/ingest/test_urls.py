@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.urls import Address, SourceError, parse
+from ingest.sources.source import SourceError
+from ingest.sources.urls import Address, parse
 
 SECRET = "gEh31m"
 

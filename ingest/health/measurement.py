@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.source import Bgr
+from ingest.sources.source import Bgr
 
 Plane = NDArray[np.uint8]
 """One channel: uint8 (H, W)."""
@@ -20,7 +20,7 @@ DETAIL_PX = 640
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Measurement:
     """Levels are 0 to 255, of the green channel: the one that sensors sample most."""
 
     bright: int
@@ -35,20 +35,20 @@ class Look:
     """Width and height of the picture in pixels."""
 
 
-class Looker:
+class PictureMeter:
     """Measures one camera's pictures, in their order."""
 
     def __init__(self) -> None:
         self._before: Plane | None = None
 
-    def look(self, bgr: Bgr, *, sharpness: bool) -> Look:
+    def look(self, bgr: Bgr, *, sharpness: bool) -> Measurement:
         """`bgr`: uint8 (H, W, 3), not kept and not changed."""
         glance = _thinned(bgr, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
         below = np.cumsum(cv2.calcHist([glance], [0], None, [256], [0, 256]))
         dim, bright = below.searchsorted((glance.size * 0.25, glance.size * 0.95))
-        return Look(
+        return Measurement(
             bright=int(bright),
             dim=int(dim),
             change=float(cv2.norm(glance, before, cv2.NORM_L1)) / glance.size

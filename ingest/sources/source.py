@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andon.clock import Clock
+from andon.errors import RetryableError
 from andon.messages import ClockSource
 from andon.settings import CameraSettings
 
 Bgr = NDArray[np.uint8]
 """A picture in memory: uint8 (H, W, 3), blue green red."""
+
+
+class SourceError(RetryableError):
+    """A camera can't be opened or has stopped delivering. The message is one line and holds no secret."""
 
 
 class DamagedPictureError(Exception):

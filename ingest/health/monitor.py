@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from andon.messages import ImageHealth
 from andon.settings import HealthSettings
-from ingest.health import Health, Sharpness
-from ingest.look import Looker
-from ingest.source import Bgr
+from ingest.health.judgement import HealthJudgement, UsualSharpness
+from ingest.health.measurement import PictureMeter
+from ingest.sources.source import Bgr
 
 LOOK_S = 0.03
 """What comes faster is not looked at each time: a flood must not cost more than its pictures."""
@@ -19,20 +19,20 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 
 
-class Watch:
+class HealthMonitor:
     """One session's. `changed` and `resized` are called from the capture thread."""
 
     def __init__(
         self,
         settings: HealthSettings,
-        usual: Sharpness,
+        usual: UsualSharpness,
         changed: Callable[[ImageHealth | None], object],
         resized: Callable[[Size, Size], object],
     ) -> None:
         """`usual`: the camera's own, over all its sessions. `resized` is told the size before and the new one."""
         usual.again()
-        self._looker = Looker()
-        self._health = Health(settings, usual)
+        self._looker = PictureMeter()
+        self._health = HealthJudgement(settings, usual)
         self._changed = changed
         self._resized = resized
         self._picture: ImageHealth | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from andon.clock import Clock
 from andon.messages import ClockSource
 
 USUAL_FPS = 25.0
@@ -53,8 +54,8 @@ class FileTimeline:
         self._paced = paced
         self._start: datetime | None = None
 
-    def place(self, pts_s: float | None, now: datetime) -> Stamp:
-        media_s = self._media.at(pts_s)
+    def place(self, pts_s: float | None, clock: Clock) -> Stamp:
+        media_s, now = self._media.at(pts_s), clock.now()
         self._start = now if self._start is None else self._start
         return Stamp(self._start + timedelta(seconds=media_s) if self._paced else now, "file", media_s)
 
@@ -62,33 +63,34 @@ class FileTimeline:
 class HostTimeline:
     """The camera says nothing of time: the host's clock at arrival."""
 
-    def place(self, pts_s: float | None, now: datetime) -> Stamp:
-        return Stamp(now, "host", None)
+    def place(self, pts_s: float | None, clock: Clock) -> Stamp:
+        return Stamp(clock.now(), "host", None)
 
 
 class CameraTimeline:
-    """The camera's timestamps, anchored to the host's clock at the arrival of the picture that came through fastest.
+    """The camera's timestamps, anchored to the arrival of the picture that came through fastest.
 
-    So a picture that the network held up keeps the time at which it was taken, and none is of the future.
+    So a picture that the network held up keeps the time at which it was taken, and none is of the future. How late a
+    picture is, is measured by the monotonic clock: a step of the host's clock makes none late.
     """
 
     def __init__(self, fps: float | None) -> None:
         self._media = MediaTime(fps)
-        self._anchor: datetime | None = None
+        self._anchor_s: float | None = None
+        """On the monotonic clock, when the picture of media time 0 would have arrived at the fastest."""
         self._late_since_s: float | None = None
 
-    def place(self, pts_s: float | None, now: datetime) -> Stamp:
-        media_s = self._media.at(pts_s, self._most_s(now))
-        taken_at = now if self._anchor is None else self._anchor + timedelta(seconds=media_s)
-        late_s = (now - taken_at).total_seconds()
-        if late_s < 0 or self._anchor is None or self._drifted(late_s, media_s):
-            taken_at = now
-            self._anchor = now - timedelta(seconds=media_s)
-        return Stamp(taken_at, "camera", media_s)
+    def place(self, pts_s: float | None, clock: Clock) -> Stamp:
+        at_s = clock.monotonic()
+        media_s = self._media.at(pts_s, self._most_s(at_s))
+        late_s = -1.0 if self._anchor_s is None else at_s - self._anchor_s - media_s
+        if late_s < 0 or self._drifted(late_s, media_s):
+            late_s, self._anchor_s = 0.0, at_s - media_s
+        return Stamp(clock.now() - timedelta(seconds=late_s), "camera", media_s)
 
-    def _most_s(self, now: datetime) -> float | None:
+    def _most_s(self, at_s: float) -> float | None:
         """No picture is of the future: timestamps further ahead than the drift have jumped."""
-        return None if self._anchor is None else (now - self._anchor).total_seconds() + DRIFT_S
+        return None if self._anchor_s is None else at_s - self._anchor_s + DRIFT_S
 
     def _drifted(self, late_s: float, media_s: float) -> bool:
         if late_s <= DRIFT_S:

@@ -7,7 +7,7 @@ same, pixel for pixel: a sensor's noise never is, but an encoder may hold a stil
 
 from andon.messages import ImageHealth
 from andon.settings import HealthSettings
-from ingest.look import Look
+from ingest.health.measurement import Measurement
 
 KEYFRAME_CHANGE = 3.0
 """Levels by which a picture that stands still may change all at once: a keyframe is coded anew."""
@@ -19,7 +19,7 @@ EASE = 1.25
 """What was called unhealthy is healthy again only this much beyond the threshold: it does not flap."""
 
 
-class Sharpness:
+class UsualSharpness:
     """What is usual for one camera. Kept over reconnects, learned anew when the picture's size changes."""
 
     def __init__(self, learn_s: float) -> None:
@@ -31,7 +31,7 @@ class Sharpness:
         self.usual: float | None = None
         """The tenth percentile of what was seen: an empty belt is less sharp than a part. None: still learning."""
 
-    def saw(self, look: Look, at_s: float) -> None:
+    def saw(self, look: Measurement, at_s: float) -> None:
         """A healthy picture."""
         if look.size != self._size:
             self._size, self._seen, self._learned_s, self._last_s, self.usual = look.size, [], 0.0, None, None
@@ -50,7 +50,7 @@ class Sharpness:
         self._last_s = None
 
 
-class Stillness:
+class StillPicture:
     """Since when a picture has stood still."""
 
     def __init__(self, most_change: float) -> None:
@@ -59,7 +59,7 @@ class Stillness:
         self._looks = 0
         self._keyframe_s: float | None = None
 
-    def lasts_s(self, look: Look, at_s: float) -> float:
+    def lasts_s(self, look: Measurement, at_s: float) -> float:
         """How long it has; 0: it moves, or too few pictures say otherwise."""
         same = look.change is not None and look.change <= self._most_change
         if not same and not self._keyframe(look, at_s):
@@ -70,7 +70,7 @@ class Stillness:
             self._since_s = at_s
         return at_s - self._since_s if self._looks >= STILL_LOOKS else 0.0
 
-    def _keyframe(self, look: Look, at_s: float) -> bool:
+    def _keyframe(self, look: Measurement, at_s: float) -> bool:
         """A still picture, coded anew."""
         if self._since_s is None or look.change is None or look.change > KEYFRAME_CHANGE:
             return False
@@ -80,20 +80,20 @@ class Stillness:
         return True
 
 
-class Health:
+class HealthJudgement:
     """One session's: each picture's own condition at once, and the camera's, which does not flap."""
 
-    def __init__(self, settings: HealthSettings, usual: Sharpness) -> None:
+    def __init__(self, settings: HealthSettings, usual: UsualSharpness) -> None:
         self._settings = settings
         self._sharpness = usual
-        self._still = Stillness(settings.frozen_change)
+        self._still = StillPicture(settings.frozen_change)
         self._last_sharpness: float | None = None
         self._since_s: float | None = None
         self._candidate: ImageHealth | None = None
         self.camera: ImageHealth | None = None
         """What the camera is; None: healthy."""
 
-    def saw(self, look: Look, at_s: float) -> ImageHealth | None:
+    def saw(self, look: Measurement, at_s: float) -> ImageHealth | None:
         """Take the next picture; `at_s` never goes back. Returns what is wrong with it; None: nothing."""
         now = self._condition(look, at_s)
         self._settle(now, at_s)
@@ -102,7 +102,7 @@ class Health:
         own = now if now in ("dark", "overexposed") else None  # seen on one picture; the others take time
         return self.camera or own
 
-    def _condition(self, look: Look, at_s: float) -> ImageHealth | None:
+    def _condition(self, look: Measurement, at_s: float) -> ImageHealth | None:
         settings = self._settings
         still_s = self._still.lasts_s(look, at_s)
         if look.bright < settings.dark_level * (EASE if self.camera == "dark" else 1):
@@ -114,7 +114,7 @@ class Health:
             return "frozen"
         return "blurred" if self._blurred(look) else None
 
-    def _blurred(self, look: Look) -> bool:
+    def _blurred(self, look: Measurement) -> bool:
         if look.sharpness is not None:
             self._last_sharpness = look.sharpness
         usual, seen = self._sharpness.usual, self._last_sharpness

@@ -5,14 +5,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from andon.errors import RetryableError
+from ingest.sources.source import SourceError
 
 Kind = Literal["rtsp", "file", "images", "usb"]
 EXPECTED = "expected rtsp://host/path, a video file, a folder of images, or usb:0"
-
-
-class SourceError(RetryableError):
-    """A camera can't be opened or has stopped delivering. The message is one line and holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)

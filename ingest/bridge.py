@@ -1,0 +1,207 @@
+"""Carries a camera's frames from its capture thread to the event loop, and lets the spool's thread at the queue.
+
+It owns the lock of the queue, and with it the account of the open session: its name and how many frames were captured.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from andon.clock import Clock
+from andon.messages import CameraStatus, Frame, ShedReason, new_session
+from ingest.queue import FrameQueue, Message, StatusQueue
+
+
+class Bridge:
+    """One camera's queue, its lock, and who is woken when it changes."""
+
+    def __init__(self, queue: FrameQueue, clock: Clock) -> None:
+        """From within the event loop that takes messages out."""
+        self._queue = queue
+        self._statuses = StatusQueue()
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        """Wakes a capture that waits for room."""
+        self._work = threading.Condition(self._lock)
+        """Wakes the spool's thread."""
+        self._has_work: Callable[[], bool] = lambda: False
+        self._session: str | None = None
+        self._session_began: datetime | None = None
+        self._captured = 0
+        self._total = 0
+        self._newest_sent: Frame | None = None
+        self._status_taken = asyncio.Event()
+        self.changed = asyncio.Event()
+        """There may be something to take, or the end has come."""
+        self.closed = False
+        """No session will be opened any more."""
+
+    @property
+    def shed_reason(self) -> ShedReason:
+        """Why frames are shed here."""
+        return self._queue.shed_reason
+
+    # ---- the capture thread
+
+    def begin(self) -> str:
+        """Open a session that begins now. Its name sorts after all before it, even if the host's clock was set back."""
+        with self._lock:
+            at = self._clock.now()
+            if self._session_began is not None:
+                at = max(at, self._session_began + timedelta(microseconds=1))
+            self._session_began = at
+        session = new_session(at)
+        self.open(session)
+        return session
+
+    def open(self, session: str) -> None:
+        """Accept this session's frames until it is sealed; ignored once the bridge is closed."""
+        with self._lock:
+            if not self.closed:
+                self._session, self._captured = session, 0
+
+    def put(self, frame: Frame, *, wait: bool) -> int | None:
+        """The number of frames shed for this one; None: its session is sealed, and it does not count as captured.
+
+        `wait`: block while there is no room, for a source that can be slowed.
+        """
+        with self._lock:
+            if wait:
+                self._room.wait_for(lambda: self._sealed(frame) or self._queue.has_room(len(frame.payload)))
+            if self._sealed(frame):
+                return None
+            shed = self._queue.put(frame)
+            self._captured = frame.seq + 1
+            self._total += 1
+            if not self.changed.is_set():  # else the loop has yet to look; it clears the event before it takes
+                self._loop.call_soon_threadsafe(self.changed.set)
+            self._wake_spool()
+            return shed
+
+    def _sealed(self, frame: Frame) -> bool:
+        return self._session != frame.session
+
+    # ---- the event loop
+
+    @property
+    def session(self) -> str | None:
+        """The open session."""
+        return self._session
+
+    @property
+    def progress(self) -> tuple[str | None, int]:
+        """The open session, and how many of its frames have been captured."""
+        with self._lock:
+            return self._session, self._captured
+
+    @property
+    def total(self) -> int:
+        """Frames captured in all sessions."""
+        return self._total
+
+    def newest_sent_since(self, at: datetime) -> bool:
+        """Whether the newest captured frame was handed to the publisher, and was captured at `at` or later."""
+        with self._lock:
+            sent = self._newest_sent
+            newest = sent is not None and sent.session == self._session and sent.seq + 1 == self._captured
+            return newest and sent is not None and sent.captured_at >= at
+
+    @property
+    def drained(self) -> bool:
+        with self._lock:
+            return self.closed and self._queue.empty and self._statuses.empty
+
+    def seal(self) -> tuple[str, int] | None:
+        """Accept no further frame of the open session, and release a capture that waits for room.
+
+        Returns the session and how many frames were captured in it; None if none is open.
+        """
+        with self._lock:
+            ended = (self._session, self._captured) if self._session is not None else None
+            self._session = None
+            self._captured = 0
+            self._room.notify_all()
+            return ended
+
+    def announce(self, status: CameraStatus) -> None:
+        """A change of state or a heartbeat: it overtakes the frames."""
+        with self._lock:
+            self._statuses.put(status)
+        self.changed.set()
+
+    def end(self, status: CameraStatus) -> None:
+        """A session's final status: it stays behind the session's frames."""
+        with self._lock:
+            self._queue.end(status)
+            self._wake_spool()
+        self.changed.set()
+
+    def take(self) -> Message | None:
+        with self._lock:
+            message = self._statuses.take() or self._queue.take()
+            self._room.notify_all()
+            self._wake_spool()
+            if isinstance(message, Frame):
+                self._newest_sent = message
+        if isinstance(message, CameraStatus):
+            self._status_taken.set()
+        return message
+
+    def settled(self, message: Message) -> None:
+        """The broker has acknowledged `message`, the very object that `take` returned."""
+        if isinstance(message, CameraStatus) and not message.final:
+            return
+        with self._lock:
+            self._queue.settled(message)
+            self._room.notify_all()
+            self._wake_spool()
+
+    async def sessions_below(self, limit: int) -> None:
+        """Wait until the final statuses of fewer than `limit` sessions wait for the broker."""
+        while self._sessions() >= limit:
+            self._status_taken.clear()
+            await self._status_taken.wait()
+
+    def _sessions(self) -> int:
+        with self._lock:
+            return self._queue.sessions
+
+    def close(self) -> tuple[str, int] | None:
+        """Seal, and open no session any more."""
+        with self._lock:
+            self.closed = True
+        self.changed.set()
+        return self.seal()
+
+    # ---- the spool's thread
+
+    def serve(self, has_work: Callable[[], bool]) -> None:
+        """`has_work` is called under the lock: whether the spool's thread has something to do."""
+        self._has_work = has_work
+
+    def wait_for_work(self, timeout_s: float | None) -> None:
+        with self._lock:
+            self._work.wait_for(self._has_work, timeout_s)
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """Under the lock; at the end everybody looks at the queue again."""
+        with self._lock:
+            yield
+            self._room.notify_all()
+            self._work.notify_all()
+        self.call_loop(self.changed.set)
+
+    def call_loop(self, call: Callable[[], object]) -> None:
+        """Call on the event loop, from any thread; nothing happens if the loop has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call)
+
+    def _wake_spool(self) -> None:
+        """Wake the spool's thread only if there is work; most of the time there is none."""
+        if self._has_work():
+            self._work.notify_all()

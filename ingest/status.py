@@ -1,0 +1,92 @@
+"""A camera's state as the line is told it: each change at once, and heartbeats in between."""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import timedelta
+
+from andon.clock import Clock
+from andon.events import CameraChanged, Emit
+from andon.messages import CameraState, CameraStatus
+from ingest.bridge import Bridge
+
+HEARTBEAT_S = 1.0
+RARE = 5
+"""One heartbeat in so many is sent although the frames say the same: no frame carries the frame rate."""
+FPS_WINDOW = 5
+"""Heartbeats over which the frame rate is measured."""
+UNHEALTHY: Mapping[CameraState, str] = {
+    "frozen": "the same picture again and again",
+    "dark": "the picture is dark",
+    "overexposed": "the picture is over-exposed",
+    "blurred": "the picture is less sharp than it used to be",
+}
+
+
+class StatusReporter:
+    """One camera's. Event loop only."""
+
+    def __init__(self, camera_id: str, bridge: Bridge, clock: Clock, emit: Emit, heartbeat_s: float) -> None:
+        self.state: CameraState = "connecting"
+        self.fps = 0.0
+        self._camera_id = camera_id
+        self._bridge = bridge
+        self._clock = clock
+        self._emit = emit
+        self._heartbeat_s = heartbeat_s
+        self._detail = ""
+        self._reported = False
+        self._beats_left_out = 0
+        self._counts: deque[tuple[float, int]] = deque(maxlen=FPS_WINDOW + 1)
+
+    @property
+    def delivers(self) -> bool:
+        """Frames come, healthy or not."""
+        return self.state == "online" or self.state in UNHEALTHY
+
+    def turn(self, state: CameraState, detail: str) -> None:
+        """Report the state if it has changed."""
+        if (state, detail) == (self.state, self._detail) and self._reported:
+            return
+        self.state, self._detail, self._reported = state, detail, True
+        self._emit(CameraChanged(self._camera_id, state, self._bridge.session or "", detail))
+        self._send()
+
+    def end(self, state: CameraState, detail: str, ended: tuple[str, int] | None) -> None:
+        """A session has ended: its final status stays behind its frames; the camera's state is reported at once."""
+        if ended is not None and ended[1] > 0:
+            session, captured = ended
+            values = {"state": state, "detail": detail, "session": session, "captured": captured, "final": True}
+            self._bridge.end(self._status().model_copy(update=values))
+        self.turn(state, detail)
+
+    def beat(self) -> None:
+        """Once for each heartbeat: it is sent unless the frames say the same."""
+        self._measure()
+        self._beats_left_out += 1
+        if self._beats_left_out >= RARE or not self._frames_say_it():
+            self._send()
+
+    def _frames_say_it(self) -> bool:
+        since = self._clock.now() - timedelta(seconds=self._heartbeat_s)
+        return self.delivers and self._bridge.newest_sent_since(since)
+
+    def _send(self) -> None:
+        self._beats_left_out = 0
+        self._bridge.announce(self._status())
+
+    def _measure(self) -> None:
+        self._counts.append((self._clock.monotonic(), self._bridge.total))
+        (then_s, before), (now_s, after) = self._counts[0], self._counts[-1]
+        self.fps = (after - before) / (now_s - then_s) if now_s > then_s else 0.0
+
+    def _status(self) -> CameraStatus:
+        session, captured = self._bridge.progress
+        return CameraStatus(
+            camera_id=self._camera_id,
+            session=session,
+            state=self.state,
+            captured=captured,
+            at=self._clock.now(),
+            fps=self.fps if self.delivers else 0.0,
+            detail=self._detail,
+        )
