@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workers.detector import Found, ModelInfo, Picture
+from workers.detector import Detections, ModelInfo, Picture
 
 DEMO_WEIGHTS = Path(__file__).parents[1] / "sample_streams" / "models" / "andon-demo.pt"
 FAKE_INFO = ModelInfo("f" * 64, "fake", "cpu", 320, ("dark", "bright"))
@@ -28,16 +28,16 @@ class FakeDetector:
     def warm_up(self) -> None:
         self.detect([grey(0)])
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         self.batches.append(len(pictures))
         self._before(pictures)
         return [_found(picture) for picture in pictures]
 
 
-def _found(picture: Picture) -> Found:
+def _found(picture: Picture) -> Detections:
     height, width = picture.shape[:2]
     level = brightness(picture)
-    return Found(
+    return Detections(
         np.array([[0, 0, width, height]], np.float32),
         np.array([level / 255], np.float32),
         np.array([int(level > 127)], np.int64),

@@ -1,97 +1,99 @@
-"""The way to the decoders' threads for many pictures at once.
-
-What waits is handed over several pictures at a time: each hand-over wakes a thread and then the event loop.
-"""
+"""Hands pictures to the decoders' threads, several at a time: each hand-over wakes a thread and then the event loop."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from andon.clock import Clock
-from workers.decoding.decode import Decoded, Limits, decode
+from andon.errors import PoisonError
+from workers.decoding.decode import DecodedPicture, PictureLimits, decode
+from workers.threads import NO_LIMIT, TimeLimit
 
 TOGETHER = 4
-"""Pictures in one hand-over at most: the first waits for the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """A picture and what decoding it took, in seconds."""
-
-    decoded: Decoded
-    decode_s: float
+"""Pictures in one hand-over at most. The first waits for the last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _Request:
     payload: bytes
     content_type: str
-    answer: asyncio.Future[Timed]
+    response: asyncio.Future[DecodedPicture]
 
 
-class Decoding:
-    """Decodes in the order in which it is asked. Event loop only."""
+@dataclass(frozen=True, slots=True)
+class DecoderOptions:
+    threads: int
+    limits: PictureLimits
+    enough_px: int
+    """See `decode`."""
+    time_limit: TimeLimit = NO_LIMIT
+    """For the decoding of one picture."""
 
-    def __init__(self, threads: Executor, count: int, limits: Limits, enough_px: int, clock: Clock) -> None:
-        """`count` threads; `enough_px`: see `decode`."""
+
+class DecoderPool:
+    """Decodes pictures in the order of the calls. Event loop only."""
+
+    def __init__(self, threads: Executor, options: DecoderOptions, clock: Clock) -> None:
+        """`threads` has `options.threads` of them, for nothing else."""
         self._threads = threads
-        self._count = count
-        self._limits = limits
-        self._enough_px = enough_px
+        self._options = options
         self._clock = clock
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[_Request] = deque()
         self._busy = 0
-        self._called = False
+        self._scheduled = False
 
     def __len__(self) -> int:
-        """Pictures that no thread has yet."""
+        """Pictures that no thread has taken yet."""
         return len(self._waiting)
 
-    async def decode(self, payload: bytes, content_type: str) -> Timed:
-        """Cancelled, it is forgotten. Raises PoisonError as `decode.decode` does."""
+    async def decode(self, payload: bytes, content_type: str) -> DecodedPicture:
+        """A cancelled call is dropped. Raises PoisonError: the picture can't be decoded."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Timed] = loop.create_future()
-        self._waiting.append(_Asked(payload, content_type, answer))
-        if not self._called and self._busy < self._count:
-            self._called = True
-            loop.call_soon(self._hand_over)  # not at once: the others of the same fetch ask in this turn, too
-        return await answer
+        response: asyncio.Future[DecodedPicture] = loop.create_future()
+        self._waiting.append(_Request(payload, content_type, response))
+        if not self._scheduled and self._busy < self._options.threads:
+            self._scheduled = True
+            loop.call_soon(self._hand_over)  # the other pictures of the same fetch are added in this turn, too
+        return await response
 
     def _hand_over(self) -> None:
-        """Share what waits out between the threads that are free."""
-        self._called = False
-        while self._waiting and self._busy < self._count:
-            free = self._count - self._busy
-            size = min(TOGETHER, -(-len(self._waiting) // free))
-            asked = [self._waiting.popleft() for _ in range(size)]
+        """Share the waiting pictures out between the idle threads."""
+        self._scheduled = False
+        while self._waiting and self._busy < self._options.threads:
+            idle = self._options.threads - self._busy
+            size = min(TOGETHER, -(-len(self._waiting) // idle))
+            requests = [self._waiting.popleft() for _ in range(size)]
             self._busy += 1
-            done = asyncio.get_running_loop().run_in_executor(self._threads, self._decoded, asked)
-            done.add_done_callback(partial(self._give, asked))
+            done = asyncio.get_running_loop().run_in_executor(self._threads, self._decode_all, requests)
+            done.add_done_callback(partial(self._respond, requests))
 
-    def _give(self, asked: Sequence[_Asked], done: asyncio.Future[list[Timed | Exception]]) -> None:
+    def _respond(self, requests: Sequence[_Request], done: asyncio.Future[list[DecodedPicture | Exception]]) -> None:
         self._busy -= 1
-        self._hand_over()
-        if done.cancelled():
+        if done.cancelled():  # the threads are shut down
             return
-        for item, answer in zip(asked, done.result(), strict=True):
-            if item.answer.done():  # cancelled meanwhile
+        self._hand_over()
+        for request, outcome in zip(requests, done.result(), strict=True):
+            if request.response.done():  # cancelled meanwhile
                 continue
-            if isinstance(answer, Timed):
-                item.answer.set_result(answer)
+            if isinstance(outcome, Exception):
+                request.response.set_exception(outcome)
             else:
-                item.answer.set_exception(answer)
+                request.response.set_result(outcome)
 
-    def _decoded(self, asked: Sequence[_Asked]) -> list[Timed | Exception]:
+    def _decode_all(self, requests: Sequence[_Request]) -> list[DecodedPicture | Exception]:
         """On a decoder's thread."""
-        return [self._timed(item) for item in asked]
+        return [self._decode(request) for request in requests]
 
-    def _timed(self, item: _Asked) -> Timed | Exception:
-        since = self._clock.monotonic()
+    def _decode(self, request: _Request) -> DecodedPicture | Exception:
+        options, since_s = self._options, self._clock.monotonic()
         try:
-            decoded = decode(item.payload, item.content_type, self._limits, self._enough_px)
-        except Exception as error:  # the record's boundary: raised where it is awaited
+            with options.time_limit():
+                picture = decode(request.payload, request.content_type, options.limits, options.enough_px)
+        except (PoisonError, MemoryError) as error:  # too little memory is not the picture's fault
             return error
-        return Timed(decoded, max(0.0, self._clock.monotonic() - since))
+        except Exception as error:  # the record's boundary: a bug in a decoder costs this picture and no other
+            return PoisonError("undecodable", f"the decoder failed: {type(error).__name__}: {str(error)[:200]}")
+        return replace(picture, decode_s=max(0.0, self._clock.monotonic() - since_s))

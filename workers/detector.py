@@ -28,7 +28,7 @@ WARM_UP_PX = ((480, 640), (1080, 1920))
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detections:
     """What the model saw in one picture, the most confident first."""
 
     boxes: NDArray[np.float32]
@@ -74,7 +74,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Masked:
+class Segmentation:
     """What a segmentation model saw on one canvas."""
 
     rows: NDArray[np.float32]
@@ -83,7 +83,11 @@ class Masked:
     """(m, h, w), over the whole canvas: see `outlines`."""
 
 
-Answer = NDArray[np.float32] | Masked
+Output = NDArray[np.float32] | Segmentation
+
+
+class OutOfMemoryError(Exception):
+    """The device has too little memory for the batch. Its halves may fit."""
 
 
 class Detector(Protocol):
@@ -96,10 +100,11 @@ class Detector(Protocol):
         """Do everything that only the first batch would have to wait for. Blocks for seconds."""
         ...
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
-        """As many results as pictures, in their order. Blocks. Doesn't keep or change the pictures.
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+        """As many results as pictures, in their order. Blocks. Neither keeps nor changes the pictures.
 
-        May raise anything: the caller takes the pictures one by one then, to find the one that it fails on.
+        Raises OutOfMemoryError, and may raise anything else: the caller then tries the pictures one by one, to find
+        those that it fails on.
         """
         ...
 
@@ -107,7 +112,7 @@ class Detector(Protocol):
 class Network(Protocol):
     """A model as a runtime serves it."""
 
-    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         """(n, H, W, 3) BGR, H and W multiples of STRIDE_PX -> n arrays (k, 6): x1, y1, x2, y2, confidence, class.
 
         In canvas pixels, duplicates already suppressed. A pose model's rows go on with x, y (and confidence) of each
@@ -196,19 +201,19 @@ class LetterboxDetector:
             for size in {1, self._batch_size}:
                 self.detect([black] * size)
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         pixels = self._buffers.pop()
         try:
             return self._detect(pictures, pixels)
         finally:
             self._buffers.append(pixels)
 
-    def _detect(self, pictures: Sequence[Picture], pixels: NDArray[np.uint8]) -> list[Found]:
+    def _detect(self, pictures: Sequence[Picture], pixels: NDArray[np.uint8]) -> list[Detections]:
         fits = [self._fit(picture) for picture in pictures]
         groups: dict[tuple[int, int], list[int]] = {}
         for index, placed in enumerate(fits):
             groups.setdefault(placed.canvas, []).append(index)
-        found: dict[int, Found] = {}
+        found: dict[int, Detections] = {}
         for members in groups.values():
             for start in range(0, len(members), self._batch_size):
                 part = members[start : start + self._batch_size]
@@ -221,11 +226,11 @@ class LetterboxDetector:
         place = stretched if self._info.head.queries else fit
         return place(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas)
 
-    def _found(self, answer: Answer, placed: Fit, picture: Picture) -> Found:
-        rows = answer.rows if isinstance(answer, Masked) else answer
+    def _found(self, answer: Output, placed: Fit, picture: Picture) -> Detections:
+        rows = answer.rows if isinstance(answer, Segmentation) else answer
         rows = rows[rows[:, 4] >= self._confidence]
         if not len(rows) and self._info.head.task == "detect":  # most frames of most lines
-            return Found(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+            return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
         if not np.isfinite(rows).all():
             raise ValueError("the model's output is not finite")
         height, width = picture.shape[:2]
@@ -233,12 +238,12 @@ class LetterboxDetector:
         kept = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         order = np.argsort(-rows[kept, 4], kind="stable")
         rows, boxes = rows[kept][order], boxes[kept][order]
-        found = Found(boxes.astype(np.float32), np.minimum(rows[:, 4], np.float32(1)), rows[:, 5].astype(np.int64))
+        found = Detections(boxes.astype(np.float32), np.minimum(rows[:, 4], np.float32(1)), rows[:, 5].astype(np.int64))
         if self._info.head.task == "detect":
             return found
         return self._shaped(found, rows, answer, placed)
 
-    def _shaped(self, found: Found, rows: NDArray[np.float32], answer: Answer, placed: Fit) -> Found:
+    def _shaped(self, found: Detections, rows: NDArray[np.float32], answer: Output, placed: Fit) -> Detections:
         """`found` with what the model's task adds; `rows` are in the same order."""
         head, extra = self._info.head, rows[:, BOX_COLUMNS:]
         match head.task:
@@ -252,9 +257,9 @@ class LetterboxDetector:
                 return replace(found, corners=placed.back(extra).reshape(-1, 4, 2))
 
 
-def _polygons(rows: NDArray[np.float32], answer: Answer, placed: Fit) -> tuple[NDArray[np.float32] | None, ...]:
+def _polygons(rows: NDArray[np.float32], answer: Output, placed: Fit) -> tuple[NDArray[np.float32] | None, ...]:
     """Of what of each mask lies in the picture: the padding around it is none."""
-    if not isinstance(answer, Masked):  # nothing was seen
+    if not isinstance(answer, Segmentation):  # nothing was seen
         return ()
     start = np.array([placed.left, placed.top] * 2)
     boxes = rows[:, :4].clip(start, start + [placed.size[1], placed.size[0]] * 2)

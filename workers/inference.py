@@ -1,78 +1,94 @@
-"""Keeps one detector busy: two batches are with it, on threads of their own if it allows that; the next gathers."""
+"""Keeps one detector busy: two batches are with it, on threads of their own if it takes two at once; the next gathers.
+
+A failure has an owner. A picture that fails while others of its batch succeed is poison. A batch of several pictures
+that fails as a whole is the detector's fault: the process ends, and nothing of it is committed or quarantined.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.errors import FatalError, PoisonError
-from andon.events import BatchInferred, Emit
+from andon.events import BatchHalved, BatchInferred, Emit
 from workers.batcher import Batch, Batcher
-from workers.detector import Detector, Found, Picture
+from workers.detector import Detections, Detector, OutOfMemoryError, Picture
+from workers.threads import NO_LIMIT, TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the model saw in one picture and what that took."""
+class Response:
+    """What the model saw in one picture, and how long that took."""
 
-    found: Found
+    detections: Detections
     wait_s: float
+    """From the request to the start of its batch."""
     infer_s: float
+    """Of its whole batch."""
     batch_size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class Request:
+    """A picture that waits for the detector."""
+
     picture: Picture
-    since: float
-    answer: asyncio.Future[Seen]
+    since_s: float
+    response: asyncio.Future[Response]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    started_at: float
+class _Run:
+    """One batch's way through the detector."""
+
+    started_s: float
     infer_s: float
-    answers: list[Found | PoisonError]
+    outcomes: list[Detections | PoisonError]
+    """One for each picture, in their order."""
+    halved: bool
 
 
-def detector_threads(count: int = 1) -> ThreadPoolExecutor:
-    """One thread loads the model, and runs it, too, where it may be given only one batch at once."""
-    return ThreadPoolExecutor(count, thread_name_prefix="detector")
-
-
-class Detecting:
-    """The way to the detector for many frames at once. Event loop only; `run` must be running."""
+class Inference:
+    """The way to the detector for many frames at once. Event loop only; `serve` must be running."""
 
     def __init__(
-        self, detector: Detector, threads: Executor, batcher: Batcher[_Asked], clock: Clock, emit: Emit
+        self,
+        detector: Detector,
+        threads: Executor,
+        batcher: Batcher[Request],
+        clock: Clock,
+        emit: Emit,
+        time_limit: TimeLimit = NO_LIMIT,
     ) -> None:
+        """`time_limit`: for one call of the detector."""
         self._detector = detector
         self._threads = threads
         self._batcher = batcher
         self._clock = clock
         self._emit = emit
+        self._time_limit = time_limit
         self._inferring = 0
         self._wake = asyncio.Event()
 
-    async def detect(self, camera_id: str, picture: Picture) -> Seen:
-        """What is in `picture`. Cancelled, it is forgotten. Raises PoisonError `detector_error` if it fails on it."""
-        answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
+    async def infer(self, camera_id: str, picture: Picture) -> Response:
+        """A cancelled call is dropped. Raises PoisonError `detector_error`: the detector fails on this picture."""
+        response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         now = self._clock.monotonic()
-        self._batcher.add(camera_id, _Asked(picture, now, answer), now)
+        self._batcher.add(camera_id, Request(picture, now, response), now)
         self._wake.set()
-        return await answer
+        return await response
 
-    async def run(self) -> None:
-        """For ever. Raises FatalError when the detector breaks its promise."""
+    async def serve(self) -> None:
+        """Runs until it is cancelled. Raises FatalError when the detector fails on a whole batch."""
         async with asyncio.TaskGroup() as batches:
             while True:
                 batch = await self._next()
                 self._inferring += 1
                 batches.create_task(self._infer(batch), name="worker.batch")
 
-    async def _next(self) -> Batch[_Asked]:
-        """The batch that closes next: by age only while the detector is free, full ones up to one ahead of it."""
+    async def _next(self) -> Batch[Request]:
+        """The batch that closes next: by age only while the detector is idle, and full ones up to one ahead of it."""
         while True:
             self._wake.clear()
             now = self._clock.monotonic()
@@ -87,45 +103,94 @@ class Detecting:
             except TimeoutError:
                 pass  # the first frame has waited long enough
 
-    async def _infer(self, batch: Batch[_Asked]) -> None:
-        asked = [item for item in batch.items if not item.answer.cancelled()]
+    async def _infer(self, batch: Batch[Request]) -> None:
+        requests = [request for request in batch.items if not request.response.cancelled()]
+        pictures = [request.picture for request in requests]
         loop = asyncio.get_running_loop()
         try:
-            done = await loop.run_in_executor(self._threads, self._answers, [item.picture for item in asked])
+            run = await loop.run_in_executor(self._threads, self._run, pictures)
         finally:
             self._inferring -= 1
             self._wake.set()
-        for item, answer in zip(asked, done.answers, strict=True):
-            _give(item, answer, done, len(asked))
-        self._emit(BatchInferred(len(asked), batch.wait_s, done.infer_s, self._detector.info.runtime))
+        for request, outcome in zip(requests, run.outcomes, strict=True):
+            _respond(request, outcome, run)
+        if run.halved:
+            self._emit(BatchHalved(len(requests), self._detector.info.device))
+        self._emit(BatchInferred(len(requests), batch.wait_s, run.infer_s, self._detector.info.runtime))
 
-    def _answers(self, pictures: Sequence[Picture]) -> _Answers:
-        """On a thread of the detector's."""
-        started_at = self._clock.monotonic()
-        answers = self._together(pictures) if pictures else []
-        return _Answers(started_at, max(0.0, self._clock.monotonic() - started_at), answers)
+    # ---- on a thread of the detector's
 
-    def _together(self, pictures: Sequence[Picture]) -> list[Found | PoisonError]:
-        """A batch that fails is taken one by one, so that only the picture that it fails on is lost."""
+    def _run(self, pictures: Sequence[Picture]) -> _Run:
+        started_s = self._clock.monotonic()
+        halved = False
+        outcomes: list[Detections | PoisonError] = []
         try:
-            found = self._detector.detect(pictures)
-        except Exception as error:  # the record's boundary: counted and quarantined where it is awaited
-            if len(pictures) > 1:
-                return [answer for picture in pictures for answer in self._together([picture])]
-            return [PoisonError("detector_error", _last_line(error))]
-        if len(found) != len(pictures):
-            raise FatalError(f"the detector gave {len(found)} results for {len(pictures)} pictures")
-        return list(found)
+            outcomes = self._batch(pictures) if pictures else []
+        except OutOfMemoryError as error:
+            outcomes = self._halves(pictures, error)
+            halved = True
+        return _Run(started_s, max(0.0, self._clock.monotonic() - started_s), outcomes, halved)
+
+    def _halves(self, pictures: Sequence[Picture], error: OutOfMemoryError) -> list[Detections | PoisonError]:
+        middle = len(pictures) // 2
+        try:
+            if middle:
+                return [*self._batch(pictures[:middle]), *self._batch(pictures[middle:])]
+        except OutOfMemoryError as second:
+            error = second
+        device = self._detector.info.device
+        raise FatalError(
+            f"{device} has too little memory for the model with {max(1, middle)} pictures ({_last_line(error)}): "
+            "lower batch.size of its pool, or free memory on the device"
+        ) from error
+
+    def _batch(self, pictures: Sequence[Picture]) -> list[Detections | PoisonError]:
+        """The pictures of a batch that fails are tried one by one. Raises OutOfMemoryError, FatalError."""
+        try:
+            return list(self._detect(pictures))
+        except (OutOfMemoryError, FatalError):
+            raise
+        except Exception as error:  # the record's boundary: counted and quarantined where the response is awaited
+            if len(pictures) == 1:
+                return [_poison(error)]
+            outcomes = [self._single(picture) for picture in pictures]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, PoisonError)]
+        if len(failures) == len(pictures):
+            raise FatalError(
+                f"the model fails on each of {len(pictures)} pictures ({failures[-1]}): look at the model, its runtime "
+                "and its device, since the pictures are hardly at fault"
+            )
+        return outcomes
+
+    def _single(self, picture: Picture) -> Detections | PoisonError:
+        try:
+            (detections,) = self._detect([picture])
+        except (OutOfMemoryError, FatalError):
+            raise
+        except Exception as error:  # as above
+            return _poison(error)
+        return detections
+
+    def _detect(self, pictures: Sequence[Picture]) -> Sequence[Detections]:
+        with self._time_limit():
+            detections = self._detector.detect(pictures)
+        if len(detections) != len(pictures):
+            raise FatalError(f"the detector gave {len(detections)} results for {len(pictures)} pictures")
+        return detections
 
 
-def _give(item: _Asked, answer: Found | PoisonError, done: _Answers, size: int) -> None:
-    if item.answer.done():  # cancelled while it was inferred
+def _respond(request: Request, outcome: Detections | PoisonError, run: _Run) -> None:
+    if request.response.done():  # cancelled while it was inferred
         return
-    if isinstance(answer, PoisonError):
-        item.answer.set_exception(answer)
+    if isinstance(outcome, PoisonError):
+        request.response.set_exception(outcome)
         return
-    wait_s = max(0.0, done.started_at - item.since)
-    item.answer.set_result(Seen(answer, wait_s, done.infer_s, size))
+    wait_s = max(0.0, run.started_s - request.since_s)
+    request.response.set_result(Response(outcome, wait_s, run.infer_s, len(run.outcomes)))
+
+
+def _poison(error: Exception) -> PoisonError:
+    return PoisonError("detector_error", _last_line(error))
 
 
 def _last_line(error: Exception) -> str:

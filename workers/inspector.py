@@ -24,10 +24,11 @@ from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
-from workers.decoder_pool import Decoding, Timed
+from workers.decoder_pool import DecoderPool
+from workers.decoding.decode import DecodedPicture
 from workers.detector import ModelInfo
 from workers.gaps import Gaps
-from workers.inference import Detecting, Seen
+from workers.inference import Inference, Response
 from workers.publisher import OrderedPublisher, Outlet, Result
 from workers.quarantine import QuarantineLimit, quarantined
 from workers.to_inspection import detections as detected
@@ -48,8 +49,8 @@ class Route:
 class Bench:
     """What the inspector works with."""
 
-    decoding: Decoding
-    detecting: Detecting
+    decoding: DecoderPool
+    inference: Inference
     outlet: Outlet
     limit: QuarantineLimit
 
@@ -106,12 +107,12 @@ class Inspector:
             if self._is_stale(frame):
                 return self._stale(delivery, frame)
             try:
-                timed = await self._bench.decoding.decode(frame.payload, frame.content_type)
-                seen = await self._bench.detecting.detect(frame.camera_id, timed.decoded.picture)
+                decoded = await self._bench.decoding.decode(frame.payload, frame.content_type)
+                response = await self._bench.inference.infer(frame.camera_id, decoded.pixels)
             except PoisonError as error:
                 self._bench.limit.admit(error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
-        return self._inspected(delivery, frame, timed, seen)
+        return self._inspected(delivery, frame, decoded, response)
 
     def _is_stale(self, frame: Frame) -> bool:
         return frame.max_age_s is not None and self._age_s(frame) > frame.max_age_s
@@ -121,16 +122,20 @@ class Inspector:
 
     # ---- the ways that a record can end
 
-    def _inspected(self, delivery: Delivery, frame: Frame, timed: Timed, seen: Seen) -> Result:
-        decoded, decode_s = timed.decoded, timed.decode_s
-        detections = detected(seen.found, self._model, decoded)
-        timings = Timings(decode_s=decode_s, wait_s=seen.wait_s, infer_s=seen.infer_s, batch_size=seen.batch_size)
+    def _inspected(self, delivery: Delivery, frame: Frame, decoded: DecodedPicture, response: Response) -> Result:
+        detections = detected(response.detections, self._model, decoded)
+        timings = Timings(
+            decode_s=decoded.decode_s,
+            wait_s=response.wait_s,
+            infer_s=response.infer_s,
+            batch_size=response.batch_size,
+        )
         looked_at = _LookedAt(decoded.width, decoded.height, detections, timings)
         inspection = self._inspection(delivery.record, frame, "inspected", looked_at=looked_at)
 
         def settled() -> None:
             delivery.done()
-            self._emit(FrameInspected(frame.camera_id, len(detections), decode_s, self._age_s(frame)))
+            self._emit(FrameInspected(frame.camera_id, len(detections), decoded.decode_s, self._age_s(frame)))
 
         return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
 

@@ -1,4 +1,4 @@
-"""`andon work`: one model, one member of its pool's group. Puts the worker together and sees it through its life."""
+"""`andon work`: one model, one member of its pool's group. Puts the worker together and runs it until it is stopped."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
 
-from andon.errors import ConfigError, FatalError
+from andon.errors import ConfigError
 from andon.events import ModelLoaded
 from andon.process.lifecycle import Life
 from andon.settings import PoolSettings, Settings
@@ -17,69 +17,97 @@ from andon.stream.publisher import KafkaPublisher
 from andon.stream.stage import Limits, Stage
 from andon.stream.topics import topic_there
 from workers.batcher import Batcher
-from workers.decoder_pool import Decoding
-from workers.decoding import decode
+from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.decode import PictureLimits
 from workers.detector import Detector
-from workers.inference import Detecting, detector_threads
+from workers.inference import Inference
 from workers.inspector import Bench, Inspector, Route
 from workers.model.classes import require_classes
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
+from workers.runtimes.cache import Exporter
 from workers.runtimes.choice import load
+from workers.threads import decoder_threads, detector_threads
 
 STAGE = "workers"
-OpenDetector = Callable[[PoolSettings, str], Detector]
-"""The detector of a pool of that name, not warmed up."""
+EXPORT_ENDS_S = 2.0
+"""How long a stopped export may take to clean up."""
+OpenDetector = Callable[[PoolSettings, str, Exporter], Detector]
+"""Opens the detector of a pool with that name, not warmed up."""
 
 
 async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -> None:
-    """Inspect the frames of the pool until told to stop; then finish, commit and leave the group.
+    """Inspect the frames of the pool until `life.stop`. Then finish, commit and leave the group.
 
-    Raises ConfigError or FatalError, one line each, for a model, a topic or a broker that is not as it should be.
+    Raises ConfigError or FatalError, one line each, for an unusable model, topic or broker.
     """
     pool = life.settings.pools.get(pool_name)
     if pool is None:
         known = ", ".join(life.settings.pools)
         raise ConfigError(f"--pool {pool_name}: no such pool; the pools are: {known}")
-    with (
-        detector_threads() as thread,
-        decode.decode_threads(life.settings.worker.decode_threads) as decoders,
-        ExitStack() as more,
-    ):
-        try:
-            detector = await _warm(life, lambda: open_detector(pool, pool_name), pool_name, thread)
-        except FatalError:
-            if life.stop.is_set():  # Ctrl-C reaches a process that exports, too
-                return
-            raise
-        if not life.stop.is_set():
-            at_once = detector.info.at_once
-            threads = thread if at_once == 1 else more.enter_context(detector_threads(at_once))
-            await _inspect(life, pool_name, detector, threads, decoders)
+    with ExitStack() as threads:
+        thread = threads.enter_context(detector_threads())
+        detector = await _loaded(life, pool_name, open_detector, thread)
+        if detector is None:
+            return
+        decoding = threads.enter_context(decoder_threads(life.settings.worker.decode_threads))
+        at_once = detector.info.at_once
+        detecting = thread if at_once == 1 else threads.enter_context(detector_threads(at_once))
+        await _inspect(life, pool_name, detector, detecting, decoding)
 
 
-async def _warm(life: Life, opened: Callable[[], Detector], pool_name: str, thread: Executor) -> Detector:
-    """The model, before the group is joined: partitions never wait for it."""
+async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector, thread: Executor) -> Detector | None:
+    """The model, before the group is joined: partitions never wait for it. None: the role was stopped meanwhile."""
+    pool, worker = life.settings.pools[pool_name], life.settings.worker
+    exporter = Exporter(worker.export_timeout_s)
 
-    def loaded() -> tuple[Detector, float]:
-        detector = opened()
+    def load_and_warm_up() -> tuple[Detector, float]:
+        limit_s = worker.export_timeout_s + worker.load_timeout_s
+        with life.watchdog.limit("the loading of the model", limit_s, "worker.load_timeout_s"):
+            detector = open_detector(pool, pool_name, exporter)
         require_classes(life.settings, pool_name, detector.info.classes)
-        since = life.clock.monotonic()
-        detector.warm_up()
-        return detector, life.clock.monotonic() - since
+        since_s = life.clock.monotonic()
+        with life.watchdog.limit("the model's first inference", worker.load_timeout_s, "worker.load_timeout_s"):
+            detector.warm_up()
+        return detector, life.clock.monotonic() - since_s
 
-    detector, warm_up_s = await asyncio.get_running_loop().run_in_executor(thread, loaded)
-    info, weights = detector.info, life.settings.pools[pool_name].model.weights
-    counted = len(info.classes)
+    loading = asyncio.get_running_loop().run_in_executor(thread, load_and_warm_up)
+    if not await _before_stop(life, loading, exporter):
+        return None
+    detector, warm_up_s = loading.result()
+    info = detector.info
     life.emit(
         ModelLoaded(
-            weights, info.digest, info.runtime, info.device, counted, info.imgsz, warm_up_s, precision=info.precision
+            pool.model.weights,
+            info.digest,
+            info.runtime,
+            info.device,
+            len(info.classes),
+            info.imgsz,
+            warm_up_s,
+            precision=info.precision,
         )
     )
     return detector
 
 
-async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Executor, decoders: Executor) -> None:
+async def _before_stop(life: Life, loading: asyncio.Future[Any], exporter: Exporter) -> bool:
+    """Whether `loading` ends before the role is stopped. If it does not, a running export is ended."""
+    stopping = asyncio.create_task(life.stop.wait(), name="worker.stop")
+    try:
+        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        exporter.stop()
+    if not life.stop.is_set():
+        return True
+    await asyncio.wait({loading}, timeout=EXPORT_ENDS_S)
+    if not loading.cancel():
+        loading.exception()  # Ctrl-C reaches an export, too: its failure is no news
+    return False
+
+
+async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Executor, decoding: Executor) -> None:
     settings, kafka = life.settings, life.settings.kafka
     topic, group = settings.pool_topic(pool_name), settings.worker_group(pool_name)
     async with (
@@ -93,14 +121,12 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
             return tasks.create_task(work, name=name)
 
         batch = settings.pools[pool_name].batch
-        detecting = Detecting(detector, threads, Batcher(batch.size, batch.max_wait_ms / 1000), life.clock, life.emit)
-        pictures = decode.Limits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels)
-        count, enough_px = settings.worker.decode_threads, detector.info.enough_px
-        decoding = Decoding(decoders, count, pictures, enough_px, life.clock)
+        publisher = KafkaPublisher(sending)
+        inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
         bench = Bench(
-            decoding,
-            detecting,
-            Outlet(KafkaPublisher(sending), spawn, life.emit),
+            _decoder_pool(life, decoding, detector.info.enough_px),
+            inference,
+            Outlet(publisher, spawn, life.emit),
             QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
         )
         inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
@@ -108,10 +134,39 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, threads: Exec
         member = KafkaConsumer(reading)
         stage = Stage(STAGE, member, inspector, limits, life.clock, life.emit)
         watch_stage(life.metrics, stage, member, life.clock)
-        helpers = [spawn(detecting.run(), "worker.detect"), spawn(_ready(life, stage), "worker.ready")]
+        helpers = [
+            spawn(inference.serve(), "worker.detect"),
+            spawn(publisher.watch(), "worker.topics"),
+            spawn(_ready(life, stage), "worker.ready"),
+        ]
         await stage.run([topic], life.stop)
         for helper in helpers:
             helper.cancel()
+
+
+def _inference(life: Life, detector: Detector, threads: Executor, size: int, max_wait_ms: float) -> Inference:
+    limit_s = life.settings.worker.inference_timeout_s
+    batcher = Batcher[Any](size, max_wait_ms / 1000)
+    return Inference(
+        detector,
+        threads,
+        batcher,
+        life.clock,
+        life.emit,
+        lambda: life.watchdog.limit("the model", limit_s, "worker.inference_timeout_s"),
+    )
+
+
+def _decoder_pool(life: Life, threads: Executor, enough_px: int) -> DecoderPool:
+    worker = life.settings.worker
+    limits = PictureLimits(worker.max_frame_bytes, worker.max_frame_pixels)
+    options = DecoderOptions(
+        worker.decode_threads,
+        limits,
+        enough_px,
+        lambda: life.watchdog.limit("a picture's decoder", worker.decode_timeout_s, "worker.decode_timeout_s"),
+    )
+    return DecoderPool(threads, options, life.clock)
 
 
 def _route(settings: Settings, batch_size: int) -> Route:

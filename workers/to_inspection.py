@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 
 from andon.messages import Box, Detection, Keypoint, Point
-from workers.decoding.decode import Decoded
-from workers.detector import Found, ModelInfo
+from workers.decoding.decode import DecodedPicture
+from workers.detector import Detections, ModelInfo
 from workers.task import Head
 
 DECIMALS = 2
 """Of a pixel, in shapes: a polygon has up to 64 points, and more digits would only make the record longer."""
 
 
-def detections(found: Found, model: ModelInfo, decoded: Decoded) -> tuple[Detection, ...]:
+def detections(found: Detections, model: ModelInfo, decoded: DecodedPicture) -> tuple[Detection, ...]:
     """In pixels of the frame as it was published, at whatever size it was decoded."""
     if not len(found.boxes):  # most frames of most lines
         return ()
-    height, width = decoded.picture.shape[:2]
+    height, width = decoded.pixels.shape[:2]
     scale = np.array([decoded.width / width, decoded.height / height] * 2)
     rows = zip((found.boxes * scale).tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
     if model.head.task == "detect":
@@ -34,7 +34,7 @@ def detections(found: Found, model: ModelInfo, decoded: Decoded) -> tuple[Detect
     )
 
 
-def _shapes(found: Found, head: Head, scale: np.ndarray) -> Iterable[Mapping[str, Any]]:
+def _shapes(found: Detections, head: Head, scale: np.ndarray) -> Iterable[Mapping[str, Any]]:
     """The fields of each detection besides its box."""
     if found.polygons is not None:
         return ({} if one is None else {"polygon": _points(one, scale)} for one in found.polygons)

@@ -51,6 +51,7 @@ from andon.events.stream import (
     RecordsReceived,
 )
 from andon.events.workers import (
+    BatchHalved,
     BatchInferred,
     FrameInspected,
     ModelLoaded,
@@ -60,6 +61,7 @@ from andon.events.workers import (
 __all__ = [
     "AlertSent",
     "BatchAccounted",
+    "BatchHalved",
     "BatchInferred",
     "CameraChanged",
     "CameraResized",

@@ -33,6 +33,16 @@ class BatchInferred(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchHalved(Event):
+    """The device had too little memory for a batch; its halves were inferred one after the other."""
+
+    name: ClassVar[str] = "batch.halved"
+    level: ClassVar[Level] = "warning"
+    size: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameInspected(Event):
     name: ClassVar[str] = "frame.inspected"
     level: ClassVar[Level] = "debug"

@@ -45,6 +45,18 @@ class WorkerSettings(Section):
     max_in_flight_bytes: int = Field(default=256_000_000, ge=1_000_000)
     """The same bound in bytes."""
     decode_threads: int = Field(default=2, ge=1)
+    export_timeout_s: Positive = 600.0
+    """Seconds for the export of a model that this machine serves for the first time. 600: a large model on a small
+    machine takes minutes."""
+    load_timeout_s: Positive = 300.0
+    """Seconds for loading the model, without its export, and again for its first inference, which may compile it. Past
+    it the process ends."""
+    inference_timeout_s: Positive = 60.0
+    """Seconds after which a batch counts as hung in the model or its driver: the process ends. 60: many times what the
+    largest batch takes on a slow processor."""
+    decode_timeout_s: Positive = 120.0
+    """Seconds after which a picture counts as hung in its decoder: the process ends. 120: a progressive JPEG of
+    max_frame_pixels may take half a minute."""
     max_frame_bytes: int = Field(default=8_000_000, ge=1_000)
     """A larger picture, in bytes, is quarantined."""
     max_frame_pixels: int = Field(default=40_000_000, ge=1_000)

@@ -12,7 +12,7 @@ import numpy as np
 from andon.messages import Inspection
 from sample_streams.spec import CLASSES
 from sample_streams.truth import ClipTruth, FrameTruth
-from workers.detector import Found
+from workers.detector import Detections
 from workers.model.dataset import Labelled
 from workers.model.measure import Pairing, pair, summed_up
 from workers.runtimes.manifest import Metrics
@@ -28,10 +28,10 @@ def _pair(truth: ClipTruth, inspection: Inspection) -> Pairing:
     return pair(_detections(inspection), _labels(truth.frames[inspection.seq], size), np.arange(len(CLASSES)), size)
 
 
-def _detections(inspection: Inspection) -> Found:
+def _detections(inspection: Inspection) -> Detections:
     surest_first = sorted(inspection.detections, key=lambda one: -one.confidence)
     boxes = [(one.box.x1, one.box.y1, one.box.x2, one.box.y2) for one in surest_first]
-    return Found(
+    return Detections(
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         confidences=np.array([one.confidence for one in surest_first], np.float32),
         classes=np.array([CLASSES.index(one.label) for one in surest_first], np.int64),

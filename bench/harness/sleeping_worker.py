@@ -19,7 +19,7 @@ from andon.config import load
 from andon.process import lifecycle
 from andon.settings import PoolSettings
 from sample_streams.spec import CLASSES
-from workers.detector import Detector, Found, ModelInfo, Picture
+from workers.detector import Detections, Detector, ModelInfo, Picture
 from workers.role import work as inspect
 
 _INFO = ModelInfo("0" * 64, "sleeping", "none", 160, CLASSES)
@@ -39,13 +39,13 @@ class SleepingDetector:
     def warm_up(self) -> None:
         """Nothing to do: its first batch is as fast as the others."""
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         time.sleep(self._batch_s)
         return [_nothing() for _ in pictures]
 
 
-def _nothing() -> Found:
-    return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+def _nothing() -> Detections:
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
 @click.command()
@@ -54,7 +54,7 @@ def _nothing() -> Found:
 def work(path: Path, batch_ms: float) -> None:
     """Run `andon work` with the sleeping detector in place of the model."""
 
-    def sleeping(_pool: PoolSettings, _name: str) -> Detector:
+    def sleeping(_pool: PoolSettings, _name: str, _exporter: object) -> Detector:
         return SleepingDetector(batch_ms / 1000)
 
     role = partial(inspect, pool_name="default", open_detector=sleeping)

@@ -16,10 +16,10 @@ from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSet
 from bench.harness import clips, contender
 from bench.harness.contender import Meter, Throughput
 from bench.harness.core_load import on_all_cores
-from workers.decoding.decode import Limits, decode, decode_threads
-from workers.detector import Detector, Found, Picture
-from workers.inference import detector_threads
+from workers.decoding.decode import PictureLimits, decode
+from workers.detector import Detections, Detector, Picture
 from workers.runtimes.choice import load
+from workers.threads import decoder_threads, detector_threads
 
 BATCHES = (1, 4, 8, 16)
 LARGE = (32, 64)
@@ -27,7 +27,7 @@ LARGE = (32, 64)
 DECODERS = (1, 2)
 FINALISTS = 3
 _OWN = WorkerSettings()
-LIMITS = Limits(_OWN.max_frame_bytes, _OWN.max_frame_pixels)
+LIMITS = PictureLimits(_OWN.max_frame_bytes, _OWN.max_frame_pixels)
 
 
 def detector(batch: int) -> Detector:
@@ -40,7 +40,7 @@ def detector(batch: int) -> Detector:
 
 def decode_for_model(jpeg: bytes) -> Picture:
     """Decode as the worker does for the model: no larger than the model needs."""
-    return decode(jpeg, "image/jpeg", LIMITS, clips.IMGSZ).picture
+    return decode(jpeg, "image/jpeg", LIMITS, clips.IMGSZ).pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Setup:
 def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Throughput:
     """Decode on separate threads, two batches ahead of the inference, so that all cores are busy."""
     model, batch, endless = setup.model, setup.batch, cycle(jpegs)
-    with decode_threads(setup.decoders) as threads, detector_threads(setup.at_once) as detecting:
+    with decoder_threads(setup.decoders) as threads, detector_threads(setup.at_once) as detecting:
 
         def begin() -> list[Future[Picture]]:
             return [threads.submit(decode_for_model, jpeg) for jpeg in islice(endless, batch)]
 
         ahead = deque([begin(), begin()])
-        pending: deque[Future[list[Found]]] = deque()
+        pending: deque[Future[list[Detections]]] = deque()
         while True:
             pictures = [each.result() for each in ahead.popleft()]
             ahead.append(begin())
@@ -90,7 +90,7 @@ def parts(span_s: float, batch: int) -> dict[str, float]:
     camera = CameraSettings.model_validate({"id": clips.CAMERAS[0], "url": "-"})
     jpegs = interleaved(60)
     pictures = [decode_for_model(jpeg) for jpeg in jpegs]
-    whole = [decode(jpeg, "image/jpeg", LIMITS).picture for jpeg in jpegs]
+    whole = [decode(jpeg, "image/jpeg", LIMITS).pixels for jpeg in jpegs]
     encode = [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality]
     model = detector(batch)
 

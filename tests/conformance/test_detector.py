@@ -16,7 +16,7 @@ from andon.errors import ConfigError, FatalError
 from andon.settings import PoolSettings
 from sample_streams.dataset import sample
 from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey
-from workers.detector import Detector, Found, Picture
+from workers.detector import Detections, Detector, Picture
 from workers.runtimes.cache import ENDINGS, Format
 from workers.runtimes.choice import load
 from workers.runtimes.export import check, disagreement
@@ -76,7 +76,7 @@ def pictures() -> list[Picture]:
     return drawn
 
 
-def same(one: Found, other: Found) -> bool:
+def same(one: Detections, other: Detections) -> bool:
     return disagreement(one, other) == ""
 
 

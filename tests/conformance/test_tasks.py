@@ -1,6 +1,7 @@
 """Every task, head and runtime sees what ultralytics' own `predict` sees, with the same weights and pictures."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from andon.messages import MAX_POLYGON
 from andon.settings import PoolSettings
 from tests.detectors import grey
 from tests.tasks import IMGSZ, KEYPOINTS, MODELS, build, picture
-from workers.detector import GREY, Detector, Found, Picture, fit
+from workers.detector import GREY, Detections, Detector, Picture, fit
 from workers.runtimes import openvino
 from workers.runtimes.cache import ENDINGS
 from workers.runtimes.choice import load
@@ -63,7 +64,8 @@ class Case:
         made = self.cache / f"{self.name}{ENDINGS[runtime]}"
         if not made.exists():
             digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
-            export(Job(str(self.weights), digest, str(made), str(self.cache), self.name, runtime))
+            with tempfile.TemporaryDirectory(dir=self.cache) as room:
+                export(Job(str(self.weights), digest, str(made), str(self.cache), room, self.name, runtime))
         return made
 
 
@@ -107,7 +109,7 @@ def test_what_is_seen_is_what_predict_sees(
     assert compared >= 30, "there is something to compare"
 
 
-def _compare(case: Case, ours: Found, theirs: Any, shown: Picture) -> int:
+def _compare(case: Case, ours: Detections, theirs: Any, shown: Picture) -> int:
     """How many were compared and found to be the same."""
     pairs = _pairs(ours, theirs, shown)
     overlaps = [_same_shape(case, ours, index, theirs, other) for index, other in pairs]
@@ -115,7 +117,7 @@ def _compare(case: Case, ours: Found, theirs: Any, shown: Picture) -> int:
     return len(pairs)
 
 
-def _pairs(ours: Found, theirs: Any, shown: Picture) -> list[tuple[int, int]]:
+def _pairs(ours: Detections, theirs: Any, shown: Picture) -> list[tuple[int, int]]:
     """Each of predict's detections that lies in the picture is among ours, at the same place; ours may have more.
 
     More: boxes whose mask is empty, which predict leaves out, and what is as sure as the limit to a thousandth.
@@ -147,13 +149,13 @@ def _tolerance_px(box: Floats) -> float:
     return PLACE_PX + 0.005 * float(np.abs(box).max())
 
 
-def _distance(ours: Found, index: int, box: Floats, seen: Any, other: int) -> float:
+def _distance(ours: Detections, index: int, box: Floats, seen: Any, other: int) -> float:
     if ours.classes[index] != seen.cls[other] or abs(ours.confidences[index] - seen.conf[other]) > CONFIDENCE_GAP:
         return float("inf")
     return float(np.abs(ours.boxes[index] - box).max())
 
 
-def _same_shape(case: Case, ours: Found, index: int, theirs: Any, other: int) -> float:
+def _same_shape(case: Case, ours: Detections, index: int, theirs: Any, other: int) -> float:
     """How well two outlines overlap; 1 for all other shapes, which are the same."""
     match case.task:
         case "segment":
@@ -173,7 +175,7 @@ def _same_shape(case: Case, ours: Found, index: int, theirs: Any, other: int) ->
     return 1.0
 
 
-def _same_polygon(ours: Found, index: int, theirs: Any, other: int) -> float:
+def _same_polygon(ours: Detections, index: int, theirs: Any, other: int) -> float:
     """Against the largest part of predict's mask, which is one of the canvas, as far as that is the picture."""
     assert ours.polygons is not None
     height, width = theirs.orig_shape

@@ -17,9 +17,9 @@ import numpy as np
 from andon.errors import PoisonError
 from tests.fuzz.pictures import bombs, mutated, originals
 from tests.fuzz.reading import naming_seed
-from workers.decoding.decode import Limits, decode
+from workers.decoding.decode import PictureLimits, decode
 
-LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
+LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 ENOUGH_PX = 64
 """The side of a detector's input: every other picture may be decoded at a reduced size for it."""
 HEADROOM_BYTES = 300_000_000
@@ -61,9 +61,9 @@ def _decode(seed: int, figures: Figures) -> None:
             assert "\n" not in str(error)
             figures.quarantined += 1
         else:
-            height, width, channels = decoded.picture.shape
+            height, width, channels = decoded.pixels.shape
             assert channels == 3
-            assert decoded.picture.dtype == np.uint8
+            assert decoded.pixels.dtype == np.uint8
             assert height * width <= decoded.height * decoded.width <= LIMITS.max_pixels
             figures.decoded += 1
     took_s = time.process_time() - begun_s

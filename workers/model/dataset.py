@@ -20,7 +20,7 @@ from workers.detector import Picture
 ENDINGS = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 """What a line carries is decoded as a worker does it."""
-LIMITS = decode.Limits(max_bytes=1 << 30, max_pixels=1 << 30)
+LIMITS = decode.PictureLimits(max_bytes=1 << 30, max_pixels=1 << 30)
 BOX_COLUMNS = 4
 """Centre x and y, width and height. Two columns a point are a polygon instead."""
 
@@ -86,7 +86,7 @@ def picture(path: Path) -> Picture:
     kind = TYPES.get(path.suffix.lower())
     try:
         if kind is not None:
-            return decode.decode(path.read_bytes(), kind, LIMITS).picture
+            return decode.decode(path.read_bytes(), kind, LIMITS).pixels
         read = cv2.imread(str(path), cv2.IMREAD_COLOR)
     except (OSError, PoisonError, cv2.error) as error:
         raise ConfigError(f"{path}: not a picture: {error}") from None

@@ -15,7 +15,7 @@ import yaml
 from andon.errors import ConfigError, FatalError
 from andon.settings import ModelSettings
 from workers.boxes import ious
-from workers.detector import Detector, Found, Picture
+from workers.detector import Detections, Detector, Picture
 from workers.model.dataset import Dataset, labelled, picture
 from workers.model.figures import line_yaml
 from workers.model.measure import LEAST_CONFIDENCE, measure
@@ -171,11 +171,11 @@ def _opened(path: Path, order: Order) -> Detector:
     return open_model(model, 8, "model")
 
 
-def _seen(detector: Detector, pictures: Sequence[Picture]) -> list[Found]:
+def _seen(detector: Detector, pictures: Sequence[Picture]) -> list[Detections]:
     return [found for start in range(0, len(pictures), 8) for found in detector.detect(pictures[start : start + 8])]
 
 
-def agreeing(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
+def agreeing(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
     """The part, 0 to 1, of what either is certain of that the other sees, too; 1 where there is no such thing."""
     certain = seen = 0
     for one, other in [*zip(ours, theirs, strict=True), *zip(theirs, ours, strict=True)]:

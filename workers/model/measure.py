@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from andon.errors import ConfigError
 from workers.boxes import ious
-from workers.detector import Detector, Found
+from workers.detector import Detections, Detector
 from workers.model.dataset import Dataset, Labelled, labelled, picture
 from workers.runtimes.manifest import Metrics
 from workers.runtimes.ultralytics_model import import_ultralytics
@@ -85,7 +85,7 @@ def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]
     return np.array([classes.index(name) for name in dataset.classes], np.int64)
 
 
-def pair(found: Found, sample: Labelled, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
+def pair(found: Detections, sample: Labelled, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
     """Each detection is of the label of its class that it covers best; of several, the most confident is right.
 
     `size`: width and height of the picture in pixels. Source: ultralytics 8.4, `BaseValidator.match_predictions`.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.detector import Found
+from workers.detector import Detections
 
 Floats = NDArray[np.float32]
 MIN_OVERLAP = 0.7
@@ -16,7 +16,7 @@ SURE = 0.5
 SIDE_PX = 256
 
 
-def shape_disagreement(source: Found, index: int, served: Found, other: int) -> str:
+def shape_disagreement(source: Detections, index: int, served: Detections, other: int) -> str:
     """What detection `other` of the export has otherwise than `index` of its source, in a few words; empty if nothing.
 
     The two have the same class and overlapping boxes.

@@ -1,4 +1,4 @@
-"""From the settings of a pool's model to a detector: the file is checked, the runtime chosen, the model loaded."""
+"""From the settings of a pool's model to a detector: checks the file, chooses the runtime, loads the model."""
 
 import ctypes.util
 from dataclasses import dataclass
@@ -9,33 +9,35 @@ from typing import Literal
 from andon.errors import ConfigError
 from andon.settings import ModelSettings, PoolSettings
 from workers.detector import Detector, LetterboxDetector, ModelInfo
+from workers.runtimes.cache import Exporter, cached_export
 from workers.runtimes.manifest import Manifest, Runtime, file_digest, verified
 
-Exported = Literal["openvino", "onnx", "tensorrt"]
-"""The runtimes that serve a model which was exported for them."""
-NEEDS: dict[Exported, tuple[str, str]] = {
+ExportRuntime = Literal["openvino", "onnx", "tensorrt"]
+"""The runtimes that serve an export."""
+NEEDS: dict[ExportRuntime, tuple[str, str]] = {
     "openvino": ("openvino", "'andon[workers]'"),
     "onnx": ("onnxruntime", "'andon[onnx]'"),
     "tensorrt": ("tensorrt", "tensorrt 'andon[workers,onnx]'"),
 }
-"""The module and what pip installs it by."""
-ON_CPU: tuple[Exported, ...] = ("openvino", "onnx")
-"""On a CPU the first that is there serves a .pt, else torch does."""
-FILES: dict[str, Exported] = {".onnx": "onnx", ".engine": "tensorrt"}
+"""Each runtime's module, and the name by which pip installs it."""
+ON_CPU: tuple[ExportRuntime, ...] = ("openvino", "onnx")
+"""On a CPU the first of these that is installed serves a .pt; torch does if none is."""
+FILES: dict[str, ExportRuntime] = {".onnx": "onnx", ".engine": "tensorrt"}
 MODELS = "a YOLO .pt, an .onnx or .engine exported from one, or an exported OpenVINO folder"
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A weights file or folder that is there and has the digest that it should have, and how to serve it."""
+class _ModelFile:
+    """A weights file or folder with the right digest, and how to serve it."""
 
     model: ModelSettings
     batch_size: int
     where: str
-    """The section in line.yaml, with which messages begin."""
+    """The section in line.yaml. Messages begin with it."""
     path: Path
     digest: str
     manifest: Manifest | None
+    exporter: Exporter | None
 
     @property
     def named(self) -> str:
@@ -52,33 +54,33 @@ class _Wanted:
         return "fp32" if self.path.suffix == ".pt" else ""
 
 
-def load(pool: PoolSettings, name: str) -> Detector:
+def load(pool: PoolSettings, name: str, exporter: Exporter | None = None) -> Detector:
     """The detector of the pool `name`, not warmed up; see `open_model`."""
-    return open_model(pool.model, pool.batch.size, f"pools.{name}.model")
+    return open_model(pool.model, pool.batch.size, f"pools.{name}.model", exporter)
 
 
-def open_model(model: ModelSettings, batch_size: int, where: str) -> Detector:
-    """A detector, not warmed up. Blocks: seconds, minutes where an export has to be made.
+def open_model(model: ModelSettings, batch_size: int, where: str, exporter: Exporter | None = None) -> Detector:
+    """A detector, not warmed up. Blocks for seconds, or for minutes if the model has to be exported.
 
-    `where`: the settings' place in line.yaml, with which messages begin.
+    `where`: the settings' place in line.yaml. Messages begin with it. `exporter` makes the export: it can stop it.
 
     Raises:
-        ConfigError: in one line, what is wrong with the model or this machine.
+        ConfigError: one line about the model or this machine.
         FatalError: the model could not be exported.
     """
-    wanted = _wanted(model, batch_size, where)
-    match _runtime(wanted):
+    file = _model_file(model, batch_size, where, exporter)
+    match _runtime(file):
         case "torch":
-            return _torch(wanted)
+            return _torch(file)
         case "openvino":
-            return _openvino(wanted)
+            return _openvino(file)
         case "onnx":
-            return _onnx(wanted)
+            return _onnx(file)
         case "tensorrt":
-            return _tensorrt(wanted)
+            return _tensorrt(file)
 
 
-def _wanted(model: ModelSettings, batch_size: int, where: str) -> _Wanted:
+def _model_file(model: ModelSettings, batch_size: int, where: str, exporter: Exporter | None) -> _ModelFile:
     key = f"{where}.weights"
     if not model.weights:
         raise ConfigError(f"{key}: not set: name {MODELS}")
@@ -90,7 +92,7 @@ def _wanted(model: ModelSettings, batch_size: int, where: str) -> _Wanted:
     digest = _folder_digest(path, key) if path.is_dir() else _file_digest(path, key)
     if model.digest not in (None, digest):
         raise ConfigError(f"{key}: {path}: sha256 is {digest}, {where}.digest says {model.digest}")
-    return _Wanted(model, batch_size, where, path, digest, verified(path, digest, f"{key}: {path}"))
+    return _ModelFile(model, batch_size, where, path, digest, verified(path, digest, f"{key}: {path}"), exporter)
 
 
 def _file_digest(path: Path, key: str) -> str:
@@ -109,16 +111,16 @@ def _folder_digest(path: Path, key: str) -> str:
     return export_digest(read_export(path, key))
 
 
-def _runtime(wanted: _Wanted) -> Runtime:
-    asked = wanted.model.runtime
-    exported = "openvino" if wanted.path.is_dir() else FILES.get(wanted.path.suffix)
-    if exported is not None and asked not in ("auto", exported):
-        raise ConfigError(f"{wanted.where}.runtime: {asked} can't serve {wanted.path}: it was exported for {exported}")
+def _runtime(file: _ModelFile) -> Runtime:
+    wanted = file.model.runtime
+    exported = "openvino" if file.path.is_dir() else FILES.get(file.path.suffix)
+    if exported is not None and wanted not in ("auto", exported):
+        raise ConfigError(f"{file.where}.runtime: {wanted} can't serve {file.path}: it was exported for {exported}")
     if exported is not None:
         return exported
-    if asked != "auto":
-        return asked
-    if _on_cuda(wanted.model.device):
+    if wanted != "auto":
+        return wanted
+    if _on_cuda(file.model.device):
         return "tensorrt" if _installed("tensorrt") else "torch"
     return next((runtime for runtime in ON_CPU if _installed(runtime)), "torch")
 
@@ -133,83 +135,79 @@ def _on_cuda(device: str) -> bool:
     return cuda_available()
 
 
-def _torch(wanted: _Wanted) -> Detector:
+def _torch(file: _ModelFile) -> Detector:
     from workers.runtimes.pytorch import TorchNetwork, device_named  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.ultralytics_model import open_weights  # noqa: PLC0415 - a worker loads only its runtime
 
-    opened = open_weights(wanted.path, wanted.cache, wanted.named)
-    device = device_named(wanted.model.device, wanted.where)
-    network = TorchNetwork(opened, device, wanted.model.confidence)
-    imgsz = wanted.model.imgsz or opened.imgsz
+    opened = open_weights(file.path, file.cache, file.named)
+    device = device_named(file.model.device, file.where)
+    network = TorchNetwork(opened, device, file.model.confidence)
+    imgsz = file.model.imgsz or opened.imgsz
     precision = "fp16" if device.type == "cuda" else "fp32"
-    info = ModelInfo(wanted.digest, "torch", str(device), imgsz, opened.classes, precision=precision, head=opened.head)
-    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
+    info = ModelInfo(file.digest, "torch", str(device), imgsz, opened.classes, precision=precision, head=opened.head)
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
 
-def _openvino(wanted: _Wanted) -> Detector:
-    _need("openvino", wanted.named)
+def _openvino(file: _ModelFile) -> Detector:
+    _need("openvino", file.named)
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - a worker loads only its runtime
 
-    exported = read_export(_export(wanted, "openvino"), wanted.named)
-    device = wanted.model.device
+    exported = read_export(_export(file, "openvino"), file.named)
+    device = file.model.device
     device = "CPU" if device in ("auto", "cpu") else device.upper()
-    network = OpenVinoNetwork(exported, device, wanted.model.confidence, wanted.named)
+    network = OpenVinoNetwork(exported, device, file.model.confidence, file.named)
     canvas = exported.fixed[1:] if exported.fixed else None
-    imgsz = max(canvas) if canvas else wanted.model.imgsz or exported.imgsz
+    imgsz = max(canvas) if canvas else file.model.imgsz or exported.imgsz
     info = ModelInfo(
-        wanted.digest,
+        file.digest,
         "openvino",
         network.device,
         imgsz,
         exported.classes,
         canvas,
-        wanted.precision,
+        file.precision,
         exported.head,
         network.at_once,
     )
-    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
 
-def _onnx(wanted: _Wanted) -> Detector:
-    _need("onnx", wanted.named)
+def _onnx(file: _ModelFile) -> Detector:
+    _need("onnx", file.named)
     from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - a worker loads only its runtime
 
-    model = open_onnx(_export(wanted, "onnx"), wanted.model.device, wanted.batch_size, wanted.named)
-    imgsz = max(model.canvas) if model.canvas else wanted.model.imgsz or model.imgsz
-    info = ModelInfo(
-        wanted.digest, "onnx", model.device, imgsz, model.classes, model.canvas, wanted.precision, model.head
-    )
-    network = OnnxNetwork(model, wanted.model.confidence)
-    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
+    model = open_onnx(_export(file, "onnx"), file.model.device, file.batch_size, file.named)
+    imgsz = max(model.canvas) if model.canvas else file.model.imgsz or model.imgsz
+    info = ModelInfo(file.digest, "onnx", model.device, imgsz, model.classes, model.canvas, file.precision, model.head)
+    network = OnnxNetwork(model, file.model.confidence)
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
 
-def _tensorrt(wanted: _Wanted) -> Detector:
-    _need("tensorrt", wanted.named)
+def _tensorrt(file: _ModelFile) -> Detector:
+    _need("tensorrt", file.named)
     from workers.runtimes.tensorrt import TensorRtNetwork, open_engine  # noqa: PLC0415 - a worker loads only its runtime
 
-    engine = open_engine(lambda: _export(wanted, "tensorrt"), wanted.model.device, wanted.named)
-    imgsz = max(engine.canvas) if engine.canvas else wanted.model.imgsz or engine.imgsz
-    precision = wanted.precision if wanted.path.suffix == ".engine" else "fp16"
+    engine = open_engine(lambda: _export(file, "tensorrt"), file.model.device, file.named)
+    imgsz = max(engine.canvas) if engine.canvas else file.model.imgsz or engine.imgsz
+    precision = file.precision if file.path.suffix == ".engine" else "fp16"
     info = ModelInfo(
-        wanted.digest, "tensorrt", engine.device, imgsz, engine.classes, engine.canvas, precision, engine.head
+        file.digest, "tensorrt", engine.device, imgsz, engine.classes, engine.canvas, precision, engine.head
     )
-    network = TensorRtNetwork(engine, wanted.model.confidence)
-    return LetterboxDetector(network, info, wanted.batch_size, wanted.model.confidence)
+    network = TensorRtNetwork(engine, file.model.confidence)
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
 
-def _export(wanted: _Wanted, form: Exported) -> Path:
-    """The model as it is, if it was exported; else the export of it that this machine keeps."""
-    if wanted.path.suffix != ".pt":
-        return wanted.path
-    from workers.runtimes.cache import cached_export  # noqa: PLC0415 - a worker without it serves exports
-
-    return cached_export(wanted.path, wanted.digest, wanted.cache, wanted.named, form)
+def _export(file: _ModelFile, form: ExportRuntime) -> Path:
+    """The model itself if it is an export. Otherwise this machine's export of it."""
+    if file.path.suffix != ".pt":
+        return file.path
+    return cached_export(file.path, file.digest, file.cache, file.named, form, file.exporter)
 
 
-def _installed(runtime: Exported) -> bool:
+def _installed(runtime: ExportRuntime) -> bool:
     return find_spec(NEEDS[runtime][0]) is not None
 
 
-def _need(runtime: Exported, key: str) -> None:
+def _need(runtime: ExportRuntime, key: str) -> None:
     if not _installed(runtime):
         raise ConfigError(f"{key}: the {runtime} runtime is not installed: pip install {NEEDS[runtime][1]}")

@@ -6,7 +6,6 @@ neither torch nor ultralytics: less memory, and the code in a .pt runs only here
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 
 from andon.errors import ConfigError, FatalError
 from workers.boxes import ious
-from workers.detector import Found, LetterboxDetector, ModelInfo, Network, Picture
+from workers.detector import Detections, LetterboxDetector, ModelInfo, Network, Picture
 from workers.runtimes.agreement import shape_disagreement
 from workers.runtimes.cache import Format
 from workers.runtimes.manifest import Precision, file_digest
 from workers.runtimes.pytorch import TorchNetwork, device_named
-from workers.runtimes.ultralytics_model import Opened, open_weights
+from workers.runtimes.ultralytics_model import YoloModel, open_weights
 
 SAMPLE_CONFIDENCE = 1e-6
 """Even an untrained model has something to compare."""
@@ -51,9 +50,11 @@ class Job:
     """sha256 that the weights must have: what is loaded is what was checked."""
     target: str
     cache: str
-    """A folder on the same file system as `target`."""
+    """A folder for ultralytics' own settings."""
+    room: str
+    """An empty folder on the same file system, for everything on the way."""
     named: str
-    """Begins each message: the key and the file of the user's."""
+    """Begins each message: the user's key and file."""
     form: Format
 
 
@@ -72,11 +73,10 @@ class Recipe:
 def export(job: Job) -> None:
     """Write `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
     cache, named = Path(job.cache), job.named
-    with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
-        copy = copied(Path(job.weights), job.digest, Path(room), named)
-        made = make(copy, Recipe(job.form, "fp16" if job.form == "tensorrt" else "fp32"), cache, named)
-        check(open_weights(copy, cache, named), made, named, job.form)
-        made.rename(job.target)
+    copy = copied(Path(job.weights), job.digest, Path(job.room), named)
+    made = make(copy, Recipe(job.form, "fp16" if job.form == "tensorrt" else "fp32"), cache, named)
+    check(open_weights(copy, cache, named), made, named, job.form)
+    made.rename(job.target)
 
 
 def copied(weights: Path, digest: str, room: Path, named: str) -> Path:
@@ -113,7 +113,7 @@ def make(copy: Path, recipe: Recipe, cache: Path, named: str) -> Path:
     return made
 
 
-def check(opened: Opened, made: Path, named: str, form: Format = "openvino") -> None:
+def check(opened: YoloModel, made: Path, named: str, form: Format = "openvino") -> None:
     """Raises FatalError unless the export `made` sees what its source `opened` sees."""
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes, head=opened.head)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
@@ -140,7 +140,7 @@ def _served(made: Path, form: Format, batch_size: int, named: str) -> Network:
     return OpenVinoNetwork(read_export(made, named), "CPU", SAMPLE_CONFIDENCE, named)
 
 
-def disagreement(source: Found, served: Found) -> str:
+def disagreement(source: Detections, served: Detections) -> str:
     """What `served` saw otherwise than `source`, in a few words; empty if they agree within bf16's precision."""
     count = min(len(source.confidences), len(served.confidences), 20)
     gaps = np.abs(source.confidences[:count] - served.confidences[:count])
@@ -174,7 +174,7 @@ def sample_pictures() -> list[Picture]:
     return pictures
 
 
-def _nms_argument(opened: Opened) -> bool | None:
+def _nms_argument(opened: YoloModel) -> bool | None:
     """ultralytics: False exports the NMS-free head, None leaves the suppression to whoever serves the export."""
     return False if opened.nms_free else None
 
@@ -182,8 +182,8 @@ def _nms_argument(opened: Opened) -> bool | None:
 def main(arguments: Sequence[str]) -> int:
     """The fields of a Job. The last line on stderr says what is wrong; returns 2 for a mistake in the settings."""
     try:
-        weights, digest, target, cache, named, form = arguments
-        export(Job(weights, digest, target, cache, named, cast(Format, form)))
+        weights, digest, target, cache, room, named, form = arguments
+        export(Job(weights, digest, target, cache, room, named, cast(Format, form)))
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

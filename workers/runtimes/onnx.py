@@ -2,8 +2,9 @@
 
 import ast
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from andon.errors import ConfigError
-from workers.detector import Answer
+from workers.detector import OutOfMemoryError, Output
 from workers.runtimes.outputs import OutputReader
 from workers.task import PLAIN, Head, read_head
 
@@ -21,6 +23,8 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 """Providers are named, so that none that talks to a service (Azure's comes with every wheel) is ever chosen."""
 INPUTS: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+NO_MEMORY = ("Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
+"""What ONNX Runtime 1.32, cuDNN, cuBLAS and CUDA write when a device has too little memory."""
 ERRORS_ONLY = 3
 """ONNX Runtime's own log levels: 2 is a warning."""
 
@@ -78,7 +82,7 @@ class OnnxNetwork:
         self._pool = ThreadPoolExecutor(model.lanes, "onnx")
         self._pixels: NDArray[Any] = np.zeros(0, model.floats)
 
-    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         together = self._model.batch or (1 if self._model.device == "cpu" else len(canvases))
         inputs = self._inputs(-(-len(canvases) // together) * together, *canvases.shape[1:3])
         starts = range(0, len(canvases), together)
@@ -92,13 +96,26 @@ class OnnxNetwork:
             self._pixels = np.zeros(size, self._model.floats)
         return self._pixels[:size].reshape(count, 3, height, width)
 
-    def _run(self, part: NDArray[np.uint8], inputs: NDArray[Any]) -> Sequence[Answer]:
+    def _run(self, part: NDArray[np.uint8], inputs: NDArray[Any]) -> Sequence[Output]:
         """Inputs past the length of `part` fill up a batch of fixed size: what is found in them is left out."""
         planes = part.transpose(0, 3, 1, 2)[:, ::-1]
         np.multiply(planes, np.float32(1 / 255), out=inputs[: len(part)], casting="same_kind")
-        outputs = self._model.session.run(self._outputs, {self._input: inputs})
+        with _memory():
+            outputs = self._model.session.run(self._outputs, {self._input: inputs})
         numbers = [output[: len(part)].astype(np.float32, copy=False) for output in outputs]
-        return self._reader.answers(numbers, part.shape[1:3])
+        return self._reader.read(numbers, part.shape[1:3])
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Raises OutOfMemoryError in place of ONNX Runtime's own errors, which have no type for it: only a text."""
+    try:
+        yield
+    except (RuntimeException, Fail) as error:
+        said = str(error)
+        if not any(sign in said for sign in NO_MEMORY):
+            raise
+        raise OutOfMemoryError(said.strip().splitlines()[-1][:200]) from error
 
 
 def _place(device: str, named: str) -> str:

@@ -5,7 +5,8 @@ import importlib
 import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.detector import Answer
+from workers.detector import OutOfMemoryError, Output
 from workers.runtimes.outputs import OutputReader
 from workers.task import PLAIN, Head, read_head
 
@@ -26,6 +27,8 @@ MAX_COMPILED = 32
 AT_ONCE = 2
 """Batches at once, each on a thread of its own: while one is letterboxed or read out, the other's requests keep the
 cores busy."""
+NO_MEMORY = ("std::bad_alloc", "CL_OUT_OF_RESOURCES", "CL_MEM_OBJECT_ALLOCATION_FAILURE", "CL_OUT_OF_HOST_MEMORY")
+"""What C++ and OpenCL say when a device has too little memory."""
 HINT = {"PERFORMANCE_HINT": "THROUGHPUT"}
 """Several requests at once, each on few threads of its own, instead of one on all: threads that wait for each other
 cost a third of the time. Source: OpenVINO, "High-level Performance Hints"."""
@@ -68,6 +71,18 @@ def export_digest(exported: Exported) -> str:
     for path in (exported.xml, exported.xml.with_suffix(".bin")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Raises OutOfMemoryError in place of OpenVINO's RuntimeError, which is the same for every failure but its text."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error)
+        if not any(sign in said for sign in NO_MEMORY):
+            raise
+        raise OutOfMemoryError(said.strip().splitlines()[-1][:200]) from error
 
 
 def import_openvino() -> Any:
@@ -116,8 +131,8 @@ class OpenVinoNetwork:
         self._pools: OrderedDict[tuple[int, int, int], _Pool] = OrderedDict()
         self._choosing = threading.Lock()
 
-    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
-        rows: list[Answer] = []
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
+        rows: list[Output] = []
         busy: deque[tuple[_Pool, Any, int]] = deque()
         begun = 0
         while begun < len(canvases):
@@ -144,10 +159,11 @@ class OpenVinoNetwork:
             part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
         request.start_async({0: part}, share_inputs=True)
 
-    def _finished(self, pool: _Pool, request: Any, count: int, canvas: tuple[int, int]) -> Sequence[Answer]:
-        request.wait()
+    def _finished(self, pool: _Pool, request: Any, count: int, canvas: tuple[int, int]) -> Sequence[Output]:
+        with _memory():
+            request.wait()
         outputs: list[NDArray[np.float32]] = [tensor.data[:count] for tensor in request.output_tensors]
-        answers = self._reader.answers(outputs, canvas)
+        answers = self._reader.read(outputs, canvas)
         pool.idle.append(request)  # only now: another thread may take it at once
         return answers
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.detector import Answer, Masked
+from workers.detector import Output, Segmentation
 from workers.runtimes.suppression import suppress, suppress_rotated
 from workers.task import Head
 
@@ -28,7 +28,7 @@ class OutputReader:
     confidence: float
     """What is below it need not be told."""
 
-    def answers(self, outputs: Sequence[Floats], canvas: tuple[int, int]) -> Sequence[Answer]:
+    def read(self, outputs: Sequence[Floats], canvas: tuple[int, int]) -> Sequence[Output]:
         """One for each picture, theirs to keep: the outputs are the runtime's again when this returns.
 
         `outputs`: batch first, in the model's order. `canvas`: its height and width in pixels.
@@ -43,11 +43,10 @@ class OutputReader:
             raise ValueError(f"an output of {predicted.shape} is none of a {self.head.task} model")
         if self.head.task == "detect" and not self.head.queries:
             return rows
-        return [
-            self.answer(row, outputs[1][index] if len(outputs) > 1 else None, canvas) for index, row in enumerate(rows)
-        ]
+        prototypes = outputs[1] if len(outputs) > 1 else [None] * len(rows)
+        return [self.read_one(row, one, canvas) for row, one in zip(rows, prototypes, strict=True)]
 
-    def answer(self, rows: Floats, prototypes: Floats | None, canvas: tuple[int, int]) -> Answer:
+    def read_one(self, rows: Floats, prototypes: Floats | None, canvas: tuple[int, int]) -> Output:
         """One picture's, of rows (k, 6 + extra) without duplicates; the prototypes are copied only if needed."""
         if self.head.queries:
             return scaled(rows, canvas)
@@ -55,8 +54,10 @@ class OutputReader:
             case "obb":
                 return with_corners(rows)
             case "segment":
-                seen = rows[rows[:, 4] >= self.confidence]
-                return seen if prototypes is None or not len(seen) else Masked(seen, prototypes.astype(np.float32))
+                kept = rows[rows[:, 4] >= self.confidence]
+                if prototypes is None or not len(kept):
+                    return kept
+                return Segmentation(kept, prototypes.astype(np.float32))
             case _:
                 return rows
 

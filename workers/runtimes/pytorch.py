@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.detector import Answer
+from workers.detector import Output
+from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
 from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
-from workers.runtimes.ultralytics_model import Opened
+from workers.runtimes.ultralytics_model import YoloModel
 from workers.task import PLAIN
 
 MAX_BOXES = 30_000
@@ -39,7 +40,7 @@ def device_named(name: str, where: str) -> torch.device:
 class TorchNetwork:
     """A Network over a DetectionModel."""
 
-    def __init__(self, opened: Opened, device: torch.device, confidence: float) -> None:
+    def __init__(self, opened: YoloModel, device: torch.device, confidence: float) -> None:
         self._device = device
         self._half = device.type == "cuda"
         self._nms_free = opened.nms_free or opened.head.queries
@@ -52,8 +53,11 @@ class TorchNetwork:
         if device.type == "cpu":
             torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one thread on a small machine
 
-    @torch.inference_mode()
-    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Answer]:
+    def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
+        with torch_memory(), torch.inference_mode():
+            return self._forward(canvases)
+
+    def _forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         pixels = torch.from_numpy(canvases).to(self._device)
         # (n, H, W, BGR) seen as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
         pixels = pixels.permute(0, 3, 1, 2).flip(1)
@@ -69,11 +73,11 @@ class TorchNetwork:
 
     def _answer(
         self, rows: NDArray[np.float32], prototypes: torch.Tensor | None, index: int, canvas: tuple[int, int]
-    ) -> Answer:
+    ) -> Output:
         """Of the picture `index`; its prototypes are fetched only where something was seen."""
         seen = prototypes is not None and bool((rows[:, 4] >= self._confidence).any())
         fetched = prototypes[index].float().cpu().numpy() if prototypes is not None and seen else None
-        return self._reader.answer(rows, fetched, canvas)
+        return self._reader.read_one(rows, fetched, canvas)
 
     def _suppressed(self, predicted: torch.Tensor) -> list[torch.Tensor]:
         from ultralytics.utils.nms import non_max_suppression  # noqa: PLC0415 - after import_ultralytics

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.detector import Answer
+from workers.detector import Output
+from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
 from workers.task import Head, read_head
 
@@ -125,17 +126,17 @@ class TensorRtNetwork:
         self._reader = OutputReader(engine.head, len(engine.classes), confidence)
         self._stream = torch.cuda.Stream(engine.place)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    def forward(self, canvases: NDArray[np.uint8]) -> list[Answer]:
-        answers: list[Answer] = []
+    def forward(self, canvases: NDArray[np.uint8]) -> list[Output]:
+        answers: list[Output] = []
         for start in range(0, len(canvases), self._engine.most):
             answers += self._run(canvases[start : start + self._engine.most])
         return answers
 
-    @torch.inference_mode()
-    def _run(self, part: NDArray[np.uint8]) -> Sequence[Answer]:
-        with torch.cuda.device(self._engine.place), torch.cuda.stream(self._stream):
+    def _run(self, part: NDArray[np.uint8]) -> Sequence[Output]:
+        place = torch.cuda.device(self._engine.place)
+        with torch_memory(), torch.inference_mode(), place, torch.cuda.stream(self._stream):
             outputs = [output[: len(part)].float().cpu().numpy() for output in self._execute(self._pixels(part))]
-        return self._reader.answers(outputs, (part.shape[1], part.shape[2]))
+        return self._reader.read(outputs, (part.shape[1], part.shape[2]))
 
     def _pixels(self, part: NDArray[np.uint8]) -> torch.Tensor:
         """(n, 3, H, W) RGB, 0 to 1, filled up where a run takes a fixed number."""

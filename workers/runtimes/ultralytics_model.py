@@ -16,7 +16,7 @@ from workers.task import PLAIN, Head, read_head
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class YoloModel:
     """A YOLO or RT-DETR model on the CPU, in fp32, its NMS-free head switched on where it has one."""
 
     model: Any
@@ -51,7 +51,7 @@ def import_ultralytics(cache: Path) -> Any:
     return ultralytics
 
 
-def open_weights(weights: Path, cache: Path, named: str) -> Opened:
+def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
     """Load `weights`, which runs the code in it: check its digest first.
 
     Raises:
@@ -74,7 +74,7 @@ def open_weights(weights: Path, cache: Path, named: str) -> Opened:
     if nms_free:
         model.end2end = True
     classes = tuple(str(names[index]) for index in sorted(names))
-    return Opened(model, yolo, classes, _trained_imgsz(yolo), nms_free, head)
+    return YoloModel(model, yolo, classes, _trained_imgsz(yolo), nms_free, head)
 
 
 def _said(yolo: Any, last: Any) -> dict[str, Any]:

@@ -62,6 +62,10 @@ class Line:
     def kafka(self) -> KafkaSettings:
         return self.settings.kafka
 
+    def exports(self) -> list[Path]:
+        """Folders of exports that are being made."""
+        return list(Path(self.model["cache"]).glob("export-*"))
+
     async def create_topics(self) -> None:
         await ensure_topics(self.settings, silent)
 
@@ -74,12 +78,13 @@ class Line:
                 await (await sending.send(self.kafka.frames_topic, record))
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator["Worker"]:
+    async def worker(self, *command: str) -> AsyncIterator["Worker"]:
+        """`command`: what runs in place of `andon work`."""
         path = self.folder / "line.yaml"
         path.write_text(yaml.safe_dump(self.document))
         log = (self.folder / "log").open("w+b")
-        command = [sys.executable, "-m", "andon", "work", "-c", str(path)]
-        process = subprocess.Popen(command, stderr=log, start_new_session=True)  # noqa: ASYNC220 - it starts at once
+        run = [sys.executable, "-m", *(command or ("andon", "work")), "-c", str(path)]
+        process = subprocess.Popen(run, stderr=log, start_new_session=True)  # noqa: ASYNC220 - it starts at once
         try:
             yield Worker(process, self.folder / "log")
         finally:
@@ -119,6 +124,10 @@ class Worker:
     @property
     def said(self) -> str:
         return self._log.read_text()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
 
     async def interrupt(self) -> int:
         """Ctrl-C: it reaches the worker and what the worker has started."""

@@ -20,12 +20,13 @@ from andon.wire import encode as write_record
 from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, Told
 from workers.batcher import Batcher
-from workers.decoder_pool import Decoding
-from workers.decoding.decode import Limits, decode_threads
-from workers.inference import Detecting, detector_threads
+from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.decode import PictureLimits
+from workers.inference import Inference
 from workers.inspector import Bench, Inspector, PartitionInspection, Route
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
+from workers.threads import decoder_threads, detector_threads
 
 FRAMES = "andon.frames"
 LANE = Partition(FRAMES, 0)
@@ -99,18 +100,19 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """A running worker. What fails in it leaves as an ExceptionGroup, as in the real role."""
     clock, told, memory = FakeClock(), Told(), publisher or MemoryPublisher()
-    with detector_threads() as thread, decode_threads(2) as decoders:
+    with detector_threads() as thread, decoder_threads(2) as decoders:
         async with asyncio.TaskGroup() as tasks:
 
             def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
                 return tasks.create_task(work, name=name)
 
             looking = detector or FakeDetector()
-            detecting = Detecting(looking, thread, Batcher(batch_size, 0.0), clock, told)
-            decoding = Decoding(decoders, 2, Limits(100_000, 100_000), ENOUGH_PX, clock)
-            bench = Bench(decoding, detecting, Outlet(memory, spawn, told, NO_WAIT), QuarantineLimit(limit, 60.0))
+            inference = Inference(looking, thread, Batcher(batch_size, 0.0), clock, told)
+            options = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
+            decoding = DecoderPool(decoders, options, clock)
+            bench = Bench(decoding, inference, Outlet(memory, spawn, told, NO_WAIT), QuarantineLimit(limit, 60.0))
             route = Route("andon.inspections", "andon.quarantine", 1_000_000, 16)
-            running = spawn(detecting.run(), "worker.detect")
+            running = spawn(inference.serve(), "worker.detect")
             inspector = Inspector(looking.info, bench, route, clock, told)
             yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, told)
             running.cancel()

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from andon.errors import FatalError, PoisonError
+from andon.events import BatchHalved
 from tests.detectors import FakeDetector, brightness, grey
 from tests.fakes import FakeClock, Told
 from workers.batcher import Batcher
-from workers.detector import Found, Picture
-from workers.inference import Detecting, detector_threads
+from workers.detector import Detections, OutOfMemoryError, Picture
+from workers.inference import Inference
+from workers.threads import detector_threads
 
 
 class Gate:
@@ -29,26 +31,26 @@ class Gate:
 
 
 @asynccontextmanager
-async def running(detector: FakeDetector, size: int = 4, at_once: int = 1) -> AsyncIterator[Detecting]:
+async def running(detector: FakeDetector, size: int = 4, at_once: int = 1) -> AsyncIterator[Inference]:
     with detector_threads(at_once) as thread:
-        detecting = Detecting(detector, thread, Batcher(size, 0.0), FakeClock(), Told())
-        task = asyncio.create_task(detecting.run(), name="detect")
-        yield detecting
+        inference = Inference(detector, thread, Batcher(size, 0.0), FakeClock(), Told())
+        task = asyncio.create_task(inference.serve(), name="detect")
+        yield inference
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-def ask(detecting: Detecting, *levels: int) -> list[asyncio.Task[object]]:
-    return [asyncio.create_task(detecting.detect("cam", grey(level)), name=f"ask {level}") for level in levels]
+def ask(inference: Inference, *levels: int) -> list[asyncio.Task[object]]:
+    return [asyncio.create_task(inference.infer("cam", grey(level)), name=f"ask {level}") for level in levels]
 
 
 async def test_while_one_batch_infers_the_next_one_gathers() -> None:
     gate = Gate()
     detector = FakeDetector(gate)
-    async with running(detector) as detecting:
-        asked = ask(detecting, 1)
+    async with running(detector) as inference:
+        asked = ask(inference, 1)
         await gate.arrival()
-        asked += ask(detecting, 2, 3, 4)
+        asked += ask(inference, 2, 3, 4)
         await asyncio.sleep(0)
         for _ in range(2):
             gate.open.release()
@@ -59,10 +61,10 @@ async def test_while_one_batch_infers_the_next_one_gathers() -> None:
 async def test_a_full_batch_does_not_wait_for_the_one_before_where_the_detector_takes_two_at_once() -> None:
     gate = Gate()
     detector = FakeDetector(gate)
-    async with running(detector, size=2, at_once=2) as detecting:
-        asked = ask(detecting, 1)
+    async with running(detector, size=2, at_once=2) as inference:
+        asked = ask(inference, 1)
         await gate.arrival()
-        asked += ask(detecting, 2, 3, 4, 5)
+        asked += ask(inference, 2, 3, 4, 5)
         await gate.arrival()
         assert detector.batches == [1, 2], "both are under way and none is done"
         for _ in range(3):
@@ -71,19 +73,19 @@ async def test_a_full_batch_does_not_wait_for_the_one_before_where_the_detector_
     assert detector.batches == [1, 2, 2]
 
 
-async def test_each_asker_gets_the_answer_to_its_own_picture() -> None:
-    async with running(FakeDetector()) as detecting:
-        seen = await asyncio.gather(*(detecting.detect(f"cam{level % 3}", grey(level)) for level in range(30)))
-    assert [round(float(item.found.confidences[0]) * 255) for item in seen] == list(range(30))
+async def test_each_call_gets_the_detections_of_its_own_picture() -> None:
+    async with running(FakeDetector()) as inference:
+        responses = await asyncio.gather(*(inference.infer(f"cam{level % 3}", grey(level)) for level in range(30)))
+    assert [round(float(response.detections.confidences[0]) * 255) for response in responses] == list(range(30))
 
 
-async def test_who_was_cancelled_is_not_looked_at_any_more() -> None:
+async def test_a_cancelled_call_is_not_inferred_any_more() -> None:
     gate = Gate()
     detector = FakeDetector(gate)
-    async with running(detector) as detecting:
-        first = ask(detecting, 1)
+    async with running(detector) as inference:
+        first = ask(inference, 1)
         await gate.arrival()
-        left, stays = ask(detecting, 2, 3)
+        left, stays = ask(inference, 2, 3)
         await asyncio.sleep(0)
         left.cancel()
         for _ in range(2):
@@ -92,13 +94,13 @@ async def test_who_was_cancelled_is_not_looked_at_any_more() -> None:
     assert detector.batches == [1, 1]
 
 
-async def test_a_batch_that_fails_is_taken_one_by_one() -> None:
+async def test_the_one_picture_that_the_detector_fails_on_is_poison() -> None:
     def before(pictures: Sequence[Picture]) -> None:
         if any(brightness(picture) == 2 for picture in pictures):
             raise ValueError("no")
 
-    async with running(FakeDetector(before)) as detecting:
-        answers = await asyncio.gather(*ask(detecting, 1, 2, 3), return_exceptions=True)
+    async with running(FakeDetector(before)) as inference:
+        answers = await asyncio.gather(*ask(inference, 1, 2, 3), return_exceptions=True)
     assert [type(answer) for answer in answers].count(PoisonError) == 1
     assert isinstance(answers[1], PoisonError)
     assert (answers[1].reason, str(answers[1])) == ("detector_error", "ValueError: no")
@@ -106,15 +108,76 @@ async def test_a_batch_that_fails_is_taken_one_by_one() -> None:
 
 async def test_a_detector_that_gives_too_few_results_ends_the_process() -> None:
     class Short(FakeDetector):
-        def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+        def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
             return super().detect(pictures)[1:]
 
     with detector_threads() as thread:
-        detecting = Detecting(Short(), thread, Batcher(4, 0.0), FakeClock(), Told())
-        task = asyncio.create_task(detecting.run(), name="detect")
-        asked = ask(detecting, 1)
+        inference = Inference(Short(), thread, Batcher(4, 0.0), FakeClock(), Told())
+        task = asyncio.create_task(inference.serve(), name="detect")
+        asked = ask(inference, 1)
         with pytest.raises(ExceptionGroup) as caught:
             await task
         for waiting in asked:
             waiting.cancel()
     assert caught.group_contains(FatalError, match="0 results for 1 pictures")
+
+
+class Ill(FakeDetector):
+    """Raises `error` for every batch of more than `fits` pictures."""
+
+    def __init__(self, error: Exception, fits: int) -> None:
+        def before(pictures: Sequence[Picture]) -> None:
+            if len(pictures) > fits:
+                raise error
+
+        super().__init__(before)
+
+
+async def failure(detector: FakeDetector, *levels: int) -> Exception:
+    """How `serve` ends over these pictures. None of the calls gets a response."""
+    with detector_threads() as thread:
+        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), Told())
+        calls = ask(inference, *levels)
+        await asyncio.sleep(0)  # all of them wait for the detector
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(20):
+                await inference.serve()
+        assert not any(call.done() for call in calls)
+        for call in calls:
+            call.cancel()
+    (error,) = caught.value.exceptions
+    return error
+
+
+async def test_a_detector_that_fails_on_every_picture_of_a_batch_ends_the_process_and_quarantines_nothing() -> None:
+    detector = Ill(RuntimeError("CUDA error: device lost"), fits=0)
+    error = await failure(detector, 1, 2, 3)
+    assert isinstance(error, FatalError)
+    assert "fails on each of 3 pictures (RuntimeError: CUDA error: device lost)" in str(error)
+    assert detector.batches == [3, 1, 1, 1]
+
+
+async def test_a_batch_that_fails_only_as_a_whole_costs_no_picture() -> None:
+    async with running(Ill(RuntimeError("no"), fits=1)) as inference:
+        responses = await asyncio.gather(*(inference.infer("cam", grey(level)) for level in (1, 2, 3)))
+    assert [round(float(response.detections.confidences[0]) * 255) for response in responses] == [1, 2, 3]
+
+
+async def test_a_batch_for_which_memory_is_too_small_is_inferred_in_halves() -> None:
+    detector, told = Ill(OutOfMemoryError("CUDA out of memory"), fits=2), Told()
+    with detector_threads() as thread:
+        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), told)
+        task = asyncio.create_task(inference.serve(), name="detect")
+        responses = await asyncio.gather(*(inference.infer("cam", grey(level)) for level in (1, 2, 3, 4)))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [round(float(response.detections.confidences[0]) * 255) for response in responses] == [1, 2, 3, 4]
+    assert detector.batches == [4, 2, 2]
+    assert told.of(BatchHalved) == [BatchHalved(4, "cpu")]
+
+
+@pytest.mark.parametrize("levels", [(1, 2, 3, 4), (1,)])
+async def test_memory_that_is_too_small_for_half_a_batch_ends_the_process(levels: tuple[int, ...]) -> None:
+    error = await failure(Ill(OutOfMemoryError("CUDA out of memory"), fits=0), *levels)
+    assert isinstance(error, FatalError)
+    assert "lower batch.size" in str(error)

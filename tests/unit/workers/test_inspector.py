@@ -167,17 +167,22 @@ async def test_only_the_frame_that_the_detector_fails_on_is_quarantined() -> Non
     assert told.error == "RuntimeError: out of memory"
 
 
-async def test_a_detector_that_fails_on_everything_stops_the_worker_and_nothing_past_the_limit_is_done() -> None:
+@pytest.mark.parametrize(
+    ("batch_size", "reason", "most"),
+    [(4, "the model fails on each of 4 pictures", 0), (1, "worker.quarantine_limit is 5", 5)],
+)
+async def test_a_detector_that_fails_on_everything_ends_the_worker(batch_size: int, reason: str, most: int) -> None:
     with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 - the worker stops while it drains
-        async with worker(fails_above(-1), limit=5) as running:
+        async with worker(fails_above(-1), batch_size=batch_size, limit=5) as running:
             running.submit(*(frame(seq) for seq in range(20)))
             await running.finish()
             await asyncio.Event().wait()
     fatal, rest = caught.value.split(FatalError)
     assert fatal is not None
     assert rest is None
-    assert "worker.quarantine_limit is 5" in str(_leaf(fatal))
-    assert len(running.done) <= 5
+    assert reason in str(_leaf(fatal))
+    assert len(running.done) <= most
+    assert len(running.quarantine) <= most
 
 
 async def test_pictures_that_the_camera_delivered_broken_do_not_count_towards_the_limit() -> None:

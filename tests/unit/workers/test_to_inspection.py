@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from andon.messages import Detection
-from workers.decoding.decode import Decoded
-from workers.detector import Found, ModelInfo
+from workers.decoding.decode import DecodedPicture
+from workers.detector import Detections, ModelInfo
 from workers.task import Head
 from workers.to_inspection import detections
 
-DECODED = Decoded(np.zeros((50, 100, 3), np.uint8), 200, 100)
+DECODED = DecodedPicture(np.zeros((50, 100, 3), np.uint8), 200, 100)
 """At half the frame's size."""
-FOUND = Found(
+FOUND = Detections(
     np.array([[1, 2, 30, 40], [5, 6, 7, 8]], np.float32),
     np.array([0.75, 0.5], np.float32),
     np.array([1, 0], np.int64),
@@ -27,7 +27,7 @@ def model(head: Head) -> ModelInfo:
     return ModelInfo("", "fake", "cpu", 320, ("a", "b"), head=head)
 
 
-def told(found: Found, head: Head) -> list[dict[str, object]]:
+def told(found: Detections, head: Head) -> list[dict[str, object]]:
     return [json.loads(one.model_dump_json()) for one in detections(found, model(head), DECODED)]
 
 
@@ -68,7 +68,7 @@ def test_keypoints_without_confidences_are_told_without() -> None:
 
 @pytest.mark.parametrize("task", ["detect", "segment", "pose", "obb"])
 def test_nothing_found_is_nothing_told(task: str) -> None:
-    nothing = Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     assert detections(nothing, model(Head(task)), DECODED) == ()  # type: ignore[arg-type]  # a Task
 
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.errors import PoisonError
-from workers.decoding.decode import Limits, decode, jpeg_size, png_size
+from workers.decoding import jpeg, png
+from workers.decoding.decode import PictureLimits, decode
 from workers.detector import Picture
 
-LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
+LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 
 
 def picture(height: int = 60, width: int = 80) -> Picture:
@@ -29,14 +30,14 @@ JPEG = encoded(".jpg")
 PNG = encoded(".png")
 
 
-def refused(payload: bytes, content_type: str = "image/jpeg", limits: Limits = LIMITS) -> PoisonError:
+def refused(payload: bytes, content_type: str = "image/jpeg", limits: PictureLimits = LIMITS) -> PoisonError:
     with pytest.raises(PoisonError) as caught:
         decode(payload, content_type, limits)
     return caught.value
 
 
 def test_a_jpeg_becomes_bgr_in_its_own_size() -> None:
-    decoded = decode(JPEG, "image/jpeg", LIMITS).picture
+    decoded = decode(JPEG, "image/jpeg", LIMITS).pixels
     assert decoded.shape == (60, 80, 3)
     assert decoded.dtype == np.uint8
     assert np.abs(decoded.astype(int) - picture()).mean() < 4
@@ -46,14 +47,14 @@ def test_a_jpeg_becomes_bgr_in_its_own_size() -> None:
     ("enough_px", "size"),
     [(None, (60, 80)), (41, (60, 80)), (40, (30, 40)), (20, (15, 20)), (10, (8, 10)), (1, (8, 10))],
 )
-def test_a_jpeg_is_not_decoded_larger_than_the_model_looks_at(enough_px: int | None, size: tuple[int, int]) -> None:
+def test_a_jpeg_is_decoded_no_larger_than_the_model_needs(enough_px: int | None, size: tuple[int, int]) -> None:
     decoded = decode(JPEG, "image/jpeg", LIMITS, enough_px)
-    assert decoded.picture.shape == (*size, 3)
+    assert decoded.pixels.shape == (*size, 3)
     assert (decoded.width, decoded.height) == (80, 60)
 
 
 def test_a_reduced_jpeg_is_the_picture_shrunk() -> None:
-    half = decode(JPEG, "image/jpeg", LIMITS, 40).picture
+    half = decode(JPEG, "image/jpeg", LIMITS, 40).pixels
     assert np.abs(half.astype(int) - cv2.resize(picture(), (40, 30), interpolation=cv2.INTER_AREA)).mean() < 4
 
 
@@ -64,32 +65,32 @@ def test_a_truncated_jpeg_is_refused_at_a_reduced_size_too(kept: float) -> None:
 
 
 def test_a_png_comes_back_exactly() -> None:
-    assert (decode(PNG, "image/png", LIMITS).picture == picture()).all()
+    assert (decode(PNG, "image/png", LIMITS).pixels == picture()).all()
 
 
 def test_a_progressive_and_a_grey_jpeg_are_read_too() -> None:
     progressive = encoded(".jpg", None, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert decode(progressive, "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
+    assert decode(progressive, "image/jpeg", LIMITS).pixels.shape == (60, 80, 3)
     grey = cv2.imencode(".jpg", picture()[:, :, 0])[1].tobytes()
-    assert decode(grey, "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
+    assert decode(grey, "image/jpeg", LIMITS).pixels.shape == (60, 80, 3)
 
 
-def test_what_stands_behind_the_end_of_a_jpeg_does_not_matter() -> None:
-    assert decode(JPEG + bytes(64), "image/jpeg", LIMITS).picture.shape == (60, 80, 3)
+def test_bytes_behind_the_end_of_a_jpeg_are_ignored() -> None:
+    assert decode(JPEG + bytes(64), "image/jpeg", LIMITS).pixels.shape == (60, 80, 3)
 
 
 @pytest.mark.parametrize("kept", [0.99, 0.9, 0.5, 0.1])
 @pytest.mark.parametrize(("whole", "kind"), [(JPEG, "image/jpeg"), (PNG, "image/png")])
-def test_a_truncated_picture_is_told_and_not_filled_up(whole: bytes, kind: str, kept: float) -> None:
+def test_a_truncated_picture_is_refused_and_not_filled_up(whole: bytes, kind: str, kept: float) -> None:
     assert refused(whole[: int(len(whole) * kept)], kind).reason == "undecodable"
 
 
-def test_a_jpeg_with_a_hole_in_it_is_told() -> None:
+def test_a_jpeg_with_a_hole_in_it_is_refused() -> None:
     middle = len(JPEG) * 2 // 3
     assert refused(JPEG[:middle] + JPEG[middle + 200 :]).reason == "undecodable"
 
 
-def test_a_png_with_one_wrong_byte_is_told() -> None:
+def test_a_png_with_one_wrong_byte_is_refused() -> None:
     spoilt = bytearray(PNG)
     spoilt[len(PNG) // 2] ^= 1
     assert refused(bytes(spoilt), "image/png").reason == "undecodable"
@@ -97,23 +98,23 @@ def test_a_png_with_one_wrong_byte_is_told() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\xd8", b"\xff\xd8\xff\xd9", b"GIF89a" * 9, bytes(100), b"\xff" * 100])
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png"])
-def test_what_is_no_picture_is_told(payload: bytes, kind: str) -> None:
+def test_bytes_that_are_no_picture_are_refused(payload: bytes, kind: str) -> None:
     assert refused(payload, kind).reason == "undecodable"
 
 
-def test_a_content_type_without_a_decoder_is_told() -> None:
+def test_a_content_type_without_a_decoder_is_refused_by_its_name() -> None:
     assert "video/h264" in str(refused(JPEG, "video/h264"))
 
 
 def test_too_many_bytes_are_refused_unread() -> None:
-    error = refused(JPEG, limits=Limits(len(JPEG) - 1, 1_000_000))
+    error = refused(JPEG, limits=PictureLimits(len(JPEG) - 1, 1_000_000))
     assert error.reason == "too_large"
     assert "worker.max_frame_bytes" in str(error)
 
 
 def test_a_picture_at_the_limits_passes_and_one_pixel_more_does_not() -> None:
-    decode(JPEG, "image/jpeg", Limits(len(JPEG), 60 * 80))
-    assert refused(JPEG, limits=Limits(len(JPEG), 60 * 80 - 1)).reason == "too_large"
+    decode(JPEG, "image/jpeg", PictureLimits(len(JPEG), 60 * 80))
+    assert refused(JPEG, limits=PictureLimits(len(JPEG), 60 * 80 - 1)).reason == "too_large"
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png"])
@@ -127,7 +128,7 @@ def test_a_bomb_is_refused_before_its_pixels_are_allocated(kind: str) -> None:
 
 
 def jpeg_bomb() -> bytes:
-    """A small JPEG that says it has 65,000 x 65,000 pixels."""
+    """A small JPEG whose header claims 65,000 x 65,000 pixels."""
     at = JPEG.index(b"\xff\xc0")
     return JPEG[: at + 5] + struct.pack(">HH", 65_000, 65_000) + JPEG[at + 9 :]
 
@@ -138,7 +139,7 @@ def png_bomb() -> bytes:
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_whatever_raise_anything_else(payload: bytes) -> None:
+def test_every_payload_that_is_no_picture_raises_a_poison_error(payload: bytes) -> None:
     for kind, start in (("image/jpeg", b"\xff\xd8"), ("image/png", PNG[:8]), ("image/jpeg", b"")):
         with pytest.raises(PoisonError):
             decode(start + payload, kind, LIMITS)
@@ -149,14 +150,14 @@ def test_a_jpeg_with_any_byte_changed_is_read_or_refused(at: int, flip: int) -> 
     spoilt = bytearray(JPEG)
     spoilt[at] ^= flip
     try:
-        assert decode(bytes(spoilt), "image/jpeg", LIMITS).picture.ndim == 3
+        assert decode(bytes(spoilt), "image/jpeg", LIMITS).pixels.ndim == 3
     except PoisonError as error:
         assert error.reason in ("undecodable", "too_large")
 
 
 def test_the_size_is_read_from_the_picture_itself() -> None:
-    assert jpeg_size(JPEG) == (80, 60)
-    assert png_size(PNG) == (80, 60)
+    assert jpeg.size(JPEG) == (80, 60)
+    assert png.size(PNG) == (80, 60)
 
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_takes_minutes() -> None:
@@ -166,11 +167,11 @@ def test_a_jpeg_of_endless_scans_is_refused_before_it_takes_minutes() -> None:
     assert "scans" in str(refused(progressive[:-2] + last * 200 + progressive[-2:]))
 
 
-def test_what_else_a_png_carries_is_not_unpacked(capfd: pytest.CaptureFixture[str]) -> None:
+def test_other_chunks_of_a_png_are_not_unpacked(capfd: pytest.CaptureFixture[str]) -> None:
     """Found by fuzzing: a profile that unpacks to gigabytes, and a line on stderr for each odd chunk."""
     chunks = [(b"tIME", b"\x07\xea\x03\x01\0\0\0")] * 3 + [(b"iCCP", b"k\0\0" + zlib.compress(bytes(10_000_000), 9))]
     carried = b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
-    assert (decode(PNG[:33] + carried + PNG[33:], "image/png", LIMITS).picture == picture()).all()
+    assert (decode(PNG[:33] + carried + PNG[33:], "image/png", LIMITS).pixels == picture()).all()
     assert capfd.readouterr().err == ""

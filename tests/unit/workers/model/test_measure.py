@@ -8,18 +8,18 @@ import pytest
 
 from andon.errors import ConfigError
 from tests import yolo_dataset
-from workers.detector import Found, ModelInfo, Picture
+from workers.detector import Detections, ModelInfo, Picture
 from workers.model.dataset import Labelled, read_dataset
 from workers.model.export import agreeing
 from workers.model.measure import measure, pair
 
 
-def found(*rows: tuple[float, float, float, float, float, int]) -> Found:
+def found(*rows: tuple[float, float, float, float, float, int]) -> Detections:
     table = np.array(rows, np.float32).reshape(-1, 6)
-    return Found(table[:, :4], table[:, 4], table[:, 5].astype(np.int64))
+    return Detections(table[:, :4], table[:, 4], table[:, 5].astype(np.int64))
 
 
-def hits(seen: Found, *labels: tuple[int, float, float, float, float]) -> list[bool]:
+def hits(seen: Detections, *labels: tuple[int, float, float, float, float]) -> list[bool]:
     """At an IoU of 0.5, in a picture of 100 x 100."""
     table = np.array(labels, np.float64).reshape(-1, 5)
     sample = Labelled(Path("x.jpg"), table[:, 0].astype(np.int64), table[:, 1:])
@@ -63,10 +63,10 @@ class Knowing:
 
     def warm_up(self) -> None: ...
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Found]:
+    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         return [self._found(self._seeds.pop(0), picture) for picture in pictures]
 
-    def _found(self, seed: int, picture: Picture) -> Found:
+    def _found(self, seed: int, picture: Picture) -> Detections:
         height, width = picture.shape[:2]
         rows = []
         for _, x, y, w, h in yolo_dataset.draw(seed)[1]:

@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workers.detector import Found
+from workers.detector import Detections
 from workers.runtimes.export import disagreement
 
 BOXES = np.array([[0, 0, 100, 100], [200, 0, 300, 50]], np.float32)
 SQUARES = np.array([[[0, 0], [100, 0], [100, 100], [0, 100]], [[200, 0], [300, 0], [300, 50], [200, 50]]], np.float32)
 POINTS = np.array([[[10, 10, 0.9], [90, 90, 0.1]], [[210, 10, 0.9], [290, 40, 0.9]]], np.float32)
-PLAIN = Found(BOXES, np.array([0.9, 0.8], np.float32), np.array([0, 1], np.int64))
+PLAIN = Detections(BOXES, np.array([0.9, 0.8], np.float32), np.array([0, 1], np.int64))
 SEGMENTED = replace(PLAIN, polygons=tuple(SQUARES))
 ROTATED = replace(PLAIN, corners=SQUARES)
 POSED = replace(PLAIN, keypoints=POINTS)
 
 
 @pytest.mark.parametrize("found", [PLAIN, SEGMENTED, ROTATED, POSED])
-def test_the_same_agrees_with_itself(found: Found) -> None:
+def test_the_same_agrees_with_itself(found: Detections) -> None:
     assert disagreement(found, found) == ""
 
 

@@ -1,0 +1,61 @@
+"""`andon work` with a part that blocks for ever: `python -m tests.integration.workers.hanging PART -c line.yaml`."""
+
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+from andon.config import load
+from andon.process import lifecycle
+from andon.settings import PoolSettings
+from tests.detectors import FakeDetector
+from workers.decoding import decode
+from workers.detector import Detector, Picture
+from workers.role import work
+from workers.runtimes import cache
+from workers.runtimes.cache import Exporter
+from workers.runtimes.choice import load as load_model
+
+
+def block(*_: object) -> None:
+    sys.stderr.write("it blocks\n")
+    threading.Event().wait()
+
+
+def blocked_read(_payload: bytes, _width: int, _height: int) -> Picture:
+    block()
+    raise AssertionError
+
+
+class HangingDetector(FakeDetector):
+    """Never returns from its first batch."""
+
+    def warm_up(self) -> None:
+        """Returns, as a driver does that hangs only later."""
+
+
+def open_detector(part: str, pool: PoolSettings, name: str, exporter: Exporter) -> Detector:
+    match part:
+        case "detector":
+            return HangingDetector(block)
+        case "load":
+            block()
+            raise AssertionError
+        case "export":
+            return load_model(pool, name, exporter)
+        case _:
+            return FakeDetector()
+
+
+def main(part: str, path: str) -> int:
+    if part == "decoder":
+        size, _ = decode.DECODERS["image/jpeg"]
+        decode.DECODERS["image/jpeg"] = size, blocked_read
+    if part == "export":
+        cache.COMMAND = (sys.executable, "-c", "import time; time.sleep(1e6)")
+    role = partial(work, pool_name="default", open_detector=partial(open_detector, part))
+    return lifecycle.run("work", role, load(Path(path)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[3]))
