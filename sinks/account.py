@@ -16,12 +16,13 @@ from typing import Protocol
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
 from andon.errors import FatalError
-from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, WriteRefused
+from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
 from andon.stream.lanes import began_anew
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
+from sinks.judgement.ledger import PrunedLedger
 from sinks.judgement.rules import Policy
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import CameraAccount
@@ -145,6 +146,8 @@ class Account:
             found = await self._retrier.insist("the store", lambda: self._store.ledgers(missing))
             for (_, camera_id, session), ledger in found.items():
                 account.cameras[camera_id].sessions[session] = ledger
+                if isinstance(ledger, PrunedLedger):
+                    self._emit(SessionPruned(camera_id, session))
         work.step(account.cameras, self._rules.policy, self._rules.alerts)
         return work
 

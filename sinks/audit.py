@@ -1,13 +1,14 @@
 """The line's account, for people: what became of everything captured, and when was nobody watching? Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sinks.judgement.ledger import SessionLedger, Tally, total
 from sinks.judgement.spans import Span, open_span
 from sinks.judgement.state import JudgementState
+from sinks.store.pruned import PrunedTotals
 from sinks.store.stored import Stored
 
 LIVE_S = 10.0
@@ -33,6 +34,8 @@ class Audit:
     spans: tuple[Span, ...]
     at: datetime
     lag_known: bool
+    pruned: Mapping[str, PrunedTotals] = field(default_factory=dict)
+    """By camera: totals of the rows that retention has deleted. The tallies of `cameras` include their ledgers."""
 
     @property
     def total(self) -> Tally:
@@ -61,6 +64,7 @@ class Audit:
                 {"camera": name, **asdict(tally), "balanced": tally.balanced} for name, tally in self.cameras.items()
             ],
             "spans": [self._span(span) for span in self.spans],
+            "pruned": [_pruned(name, totals) for name, totals in self.pruned.items()],
             "balanced": self.balanced,
         }
 
@@ -84,16 +88,16 @@ def audited(stored: Stored, circumstances: Circumstances, camera: str | None = N
     names = sorted({name for name, _ in stored.states} | {name for name, _ in stored.ledgers})
     names = [name for name in names if camera in (None, name)]
     states = {name: _latest(state for of, state in stored.states if of == name) for name in names}
-    cameras = {}
-    for name in names:
-        ledgers = [ledger for (of, _), ledger in stored.ledgers.items() if of == name]
-        tallies = [_tally(ledger, states[name], circumstances) for ledger in ledgers]
-        cameras[name] = total(tallies)
+    pruned = {name: stored.pruned[name] for name in names if name in stored.pruned}
+    tallies = {name: [pruned[name].ledger] if name in pruned else [] for name in names}
+    for (name, _), ledger in stored.ledgers.items():
+        if name in tallies:
+            tallies[name].append(_tally(ledger, states[name], circumstances))
+    cameras = {name: total(parts) for name, parts in tallies.items()}
     closed = [span for span in stored.spans if span.camera_id in cameras]
     still = [_open(name, state, circumstances) for name, state in states.items()]
-    return Audit(
-        cameras, tuple(closed + [span for span in still if span]), circumstances.now, circumstances.lag is not None
-    )
+    spans = tuple(closed + [span for span in still if span])
+    return Audit(cameras, spans, circumstances.now, circumstances.lag is not None, pruned)
 
 
 def _latest(states: Iterable[JudgementState]) -> JudgementState:
@@ -129,6 +133,12 @@ def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Spa
     if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(state, now):
         return Span(name, span.started_at, None, "ingester_died", span.watched)
     return span
+
+
+def _pruned(camera: str, totals: PrunedTotals) -> dict[str, Any]:
+    """What the deleted rows of a camera add up to; their ledgers stand in the camera's own."""
+    kept = {"sessions": totals.sessions, "parts": dict(totals.parts), "defects": dict(totals.defects)}
+    return {"camera": camera, **kept, "spans": totals.spans, "seconds": round(totals.seconds, 3)}
 
 
 def _lost_line(name: str, tally: Tally) -> str:

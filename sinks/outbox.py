@@ -51,6 +51,11 @@ class Dispatcher:
         self._taken_over.set()
         self.wake()
 
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions whose items it sends now."""
+        return self._shared.owned
+
     def wake(self) -> None:
         """Say that items were put into the outbox. Cheap; call it after the transaction, from the loop's thread."""
         for queue in self._queues:

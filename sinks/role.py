@@ -26,6 +26,7 @@ from sinks.channels.registry import ChannelContext, opened
 from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.outbox import Dispatcher
 from sinks.outbox_queue import Outlet
+from sinks.retention import retention
 from sinks.store.store import Store
 
 STAGE = "sinks"
@@ -78,15 +79,18 @@ async def _run(life: Life, clients: Clients, outlets: Sequence[Outlet]) -> None:
     life.metrics.watch("andon_sinks_outbox_depth_records", dispatcher.depths)
     life.metrics.watch("andon_sinks_outbox_age_seconds", dispatcher.ages)
     accounted = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        accounting = tasks.create_task(account.run(), name="sink.account")
+    async with retention(life, lambda: dispatcher.owned) as pruning, asyncio.TaskGroup() as tasks:
         tasks.create_task(dispatcher.run(accounted), name="sink.outbox")
         tasks.create_task(live.run(accounted), name="sink.live")
-        ready = tasks.create_task(_ready(life, stage), name="sink.ready")
+        beside = [
+            tasks.create_task(account.run(), name="sink.account"),
+            tasks.create_task(_ready(life, stage), name="sink.ready"),
+            tasks.create_task(pruning.run(), name="sink.retention"),
+        ]
         await stage.run([settings.kafka.inspections_topic], life.stop)
         accounted.set()
-        for helper in (accounting, ready):
-            helper.cancel()
+        for task in beside:
+            task.cancel()
 
 
 def rules_of(settings: Settings) -> AccountRules:

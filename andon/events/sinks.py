@@ -28,6 +28,39 @@ class WriteRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StorePruned(Event):
+    """Retention has deleted old rows and pictures."""
+
+    name: ClassVar[str] = "store.pruned"
+    rows: int
+    pictures: int
+    bytes: int
+    """Of the pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruningFailed(Event):
+    """Retention goes on at its next pass."""
+
+    name: ClassVar[str] = "store.pruning_failed"
+    level: ClassVar[Level] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPruned(Event):
+    """Records came of a session that retention has deleted; they change nothing.
+
+    They were delivered again after a year, or the clock of the ingester's host is a year behind.
+    """
+
+    name: ClassVar[str] = "session.pruned"
+    level: ClassVar[Level] = "error"
+    camera: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class EpochOpened(Event):
     """The topic's log is not the one that the store knows: the broker came back empty, or is another one."""
 

@@ -19,7 +19,7 @@ from andon.settings.line import Settings
 from andon.settings.process import HttpSettings, RunSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
-from andon.settings.sinks import EvidenceSettings, SinkSettings
+from andon.settings.sinks import EvidenceSettings, KeepDays, SinkSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, WorkerSettings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "HttpSettings",
     "KafkaChannelSettings",
     "KafkaSettings",
+    "KeepDays",
     "Line",
     "ModelSettings",
     "PartSettings",

@@ -56,6 +56,17 @@ class Settings(Section):
             raise ValueError(f"the class {self.parts.label!r} is the part's (parts.class), and in defects.classes")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_sessions_longer_than_kafka(self) -> Self:
+        days, minutes = self.sinks.keep_days.sessions, self.kafka.retention_minutes
+        # a topic holds the frame for that time, and then another one its inspection
+        if days * 24 * 60 < 2 * minutes:
+            raise ValueError(
+                f"sinks.keep_days.sessions: {days:g} days are less than twice kafka.retention_minutes ({minutes:g}):"
+                " a record that is delivered again would be taken for a new one"
+            )
+        return self
+
     def outdated(self) -> list[str]:
         """One line for each key that a later version may no longer read, with what to write instead."""
         if self.sinks.alerts is None:

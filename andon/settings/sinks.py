@@ -20,6 +20,13 @@ class EvidenceSettings(Section):
     url: str = "andon-data/evidence"
     """A folder, or any fsspec URL (s3://bucket/prefix). It is part of every alert, so it holds no password."""
     jpeg_quality: int = Field(default=90, ge=10, le=100)
+    keep_days: Positive = 90.0
+    """Days for which pictures are kept, by the date of their folder."""
+    max_bytes: int = Field(default=50_000_000_000, ge=1_000_000)
+    """Bytes of all pictures; past it the oldest go first. 50 GB: 500,000 pictures of 100 KB."""
+    prune_timeout_s: Positive = 300.0
+    """Seconds for one call of retention to the storage, past which the process ends. 300: the listing of a large folder
+    takes seconds, and an object store's client tries again for a minute."""
 
     @field_validator("url")
     @classmethod
@@ -27,6 +34,20 @@ class EvidenceSettings(Section):
         if "://" in url and "@" in url:
             raise ValueError("keep user and password out of it: fsspec reads them from its own environment variables")
         return url
+
+
+class KeepDays(Section):
+    """Days for which sinks keep rows in the store. Each table has its own age; the sums of deleted rows are kept."""
+
+    parts: Positive = 30.0
+    """Verdicts on parts, by the time of the verdict. 30: the bulk of the store."""
+    defects: Positive = 365.0
+    """Closed defects and their events, by the time of the last event."""
+    spans: Positive = 365.0
+    """Times without frames, by their end."""
+    sessions: Positive = 365.0
+    """Accounts of capture sessions that are over, by the sinks' time of their last change. The account of a session
+    recognises records that are delivered again, so keep it for longer than Kafka keeps these."""
 
 
 class SinkSettings(Section):
@@ -37,6 +58,7 @@ class SinkSettings(Section):
     batch_ms: Positive = 20.0
     """Milliseconds for which inspections are gathered into one transaction, after the broker has gathered them for up
     to kafka.fetch_max_wait_ms. Both are part of every alert's latency."""
+    keep_days: KeepDays = KeepDays()
     evidence: EvidenceSettings = EvidenceSettings()
     channels: dict[ChannelName, AlertChannelSettings] = Field(
         default={"redis": RedisChannelSettings(), "kafka": KafkaChannelSettings()}

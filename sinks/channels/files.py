@@ -1,6 +1,7 @@
 """Files at any fsspec URL, written whole or not at all. Blocks: for a thread of its own."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +13,13 @@ from andon.errors import ConfigError, RetryableError
 
 class FilesBusy(RetryableError):  # noqa: N818  # like SinkBusy
     """Full, read-only, unreachable: the same write may succeed later."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    name: str
+    size: int
+    """Bytes."""
 
 
 class Files:
@@ -44,6 +52,45 @@ class Files:
                 self._filesystem.pipe_file(target, content)  # object stores show an object only when it is whole
         except Exception as error:  # fsspec passes on whatever the storage's own client raises
             raise self._busy("write to", error) from error
+
+    def folders(self, path: str) -> list[str]:
+        """The names of the folders in a folder; `""` is the root. Empty where there is no such folder."""
+        return [self._name(item) for item in self._list(path) if item["type"] == "directory"]
+
+    def files(self, path: str) -> list[StoredFile]:
+        """The files in a folder; empty where there is no such folder."""
+        return [StoredFile(self._name(item), item["size"] or 0) for item in self._list(path) if item["type"] == "file"]
+
+    def remove(self, path: str) -> bool:
+        """Whether it was there. Raises FilesBusy."""
+        try:
+            self._filesystem.rm_file(f"{self._root}/{path}")
+        except FileNotFoundError:
+            return False
+        except Exception as error:  # fsspec passes on whatever the storage's own client raises
+            raise self._busy("delete from", error) from error
+        return True
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder that is empty. An object store has none, and one that is not empty stays."""
+        try:
+            self._filesystem.rmdir(f"{self._root}/{path}")
+        except Exception:  # noqa: S110 - fsspec passes on whatever the storage raises, and the next pass tries again
+            pass
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        folder = f"{self._root}/{path}".rstrip("/")
+        try:
+            self._filesystem.invalidate_cache(folder)  # a listing of an object store is kept for ever else
+            return list(self._filesystem.ls(folder or "/", detail=True))
+        except FileNotFoundError:
+            return []
+        except Exception as error:  # fsspec passes on whatever the storage's own client raises
+            raise self._busy("look into", error) from error
+
+    @staticmethod
+    def _name(item: dict[str, Any]) -> str:
+        return PurePosixPath(str(item["name"]).rstrip("/")).name
 
     def _busy(self, what: str, error: Exception) -> FilesBusy:
         why = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

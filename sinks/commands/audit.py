@@ -107,6 +107,10 @@ def _print(report: Audit) -> None:
         console.print("Kafka can't be asked for the lag: what is not accounted for is taken to be on its way.")
     if report.spans:
         console.print(_spans(report))
+    spans = sum(totals.spans for totals in report.pruned.values())
+    if spans:
+        seconds = sum(totals.seconds for totals in report.pruned.values())
+        console.print(f"{spans} earlier times without frames ({seconds:.0f} s) are older than sinks.keep_days.spans.")
 
 
 def _cells(tally: Tally) -> list[str]:

@@ -225,6 +225,25 @@ class SessionLedger:
         return whole
 
 
+class PrunedLedger(SessionLedger):
+    """Stands in for the account of a session that was pruned: closed, empty, and nothing changes it any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = "final"
+
+    def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
+        """Nothing of it is new."""
+        return 0
+
+    def saw_captured(self, captured: int) -> None:
+        """The totals of the session are kept elsewhere."""
+
+    def expire(self, below: int) -> int:
+        """Nothing of it is awaited."""
+        return 0
+
+
 def total(tallies: Iterable[Tally]) -> Tally:
     """The sum of several tallies."""
     shed: Counter[str] = Counter()

@@ -7,16 +7,15 @@ from typing import Any
 from sqlalchemy import Connection, and_, column, select, tuple_, values
 
 from andon.stream.offsets import Partition
-from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.ledger import PrunedLedger, SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes
-from sinks.store import tables
+from sinks.store import pruned, tables
+from sinks.store.pruned import SessionKey
 from sinks.store.queries import add_missing, dialect_insert, upsert, write_states
 from sinks.store.stored import Opening, Position, StoredPartition
 
 KEYS = 5_000
 """Ledgers that one statement asks for. It has room for 32,766 parameters on SQLite and for 65,535 on PostgreSQL."""
-SessionKey = tuple[int, str, str]
-"""(partition, camera, session)"""
 
 
 def positions(
@@ -56,7 +55,7 @@ def _cameras(connection: Connection, numbers: set[int]) -> dict[int, dict[str, C
 
 
 def ledgers(connection: Connection, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionLedger]:
-    """Those of these that are stored."""
+    """Those of these that are stored; a PrunedLedger stands for one that was pruned."""
     table, found = tables.sessions, {}
     key = (table.c.partition, table.c.camera_id, table.c.session)
     for first in range(0, len(keys), KEYS):
@@ -65,7 +64,8 @@ def ledgers(connection: Connection, keys: Sequence[SessionKey]) -> dict[SessionK
         same = and_(*(part == wanted.c[part.name] for part in key))
         for number, name, session, stored in connection.execute(select(*key, table.c.ledger).join(wanted, same)):
             found[number, name, session] = SessionLedger.from_bytes(stored)
-    return found
+    missing = [key for key in keys if key not in found]
+    return found | {key: PrunedLedger() for key in pruned.pruned_sessions(connection, missing)}
 
 
 def begin(connection: Connection, openings: Sequence[Opening]) -> None:
@@ -73,7 +73,7 @@ def begin(connection: Connection, openings: Sequence[Opening]) -> None:
     moved = _moved(connection, [opening for opening in openings if opening.expected is not None])
     begun = [opening for opening in openings if opening.partition in new | moved]
     add_missing(connection, tables.epochs, [_epoch_row(opening) for opening in begun])
-    write_states(connection, [(item.partition.partition, camera) for item in begun for camera in item.states])
+    write_states(connection, [(item.partition.partition, item.at, item.states) for item in begun])
 
 
 def _began(connection: Connection, openings: Sequence[Opening]) -> set[Partition]:

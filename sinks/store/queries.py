@@ -5,16 +5,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
-from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.ledger import PrunedLedger, SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
-from sinks.store import tables
+from sinks.store import pruned, tables
 from sinks.store.stored import Batch, Leaving, Stored
 
 
@@ -27,6 +27,8 @@ class RefusedError(Exception):
 
 
 def everything(connection: Connection) -> Stored:
+    if connection.dialect.name == "postgresql":  # else a session that is pruned between two reads is counted in both
+        connection.execute(text("set transaction isolation level repeatable read"))
     camera, session, span = tables.cameras, tables.sessions, tables.spans
     parts: dict[tuple[str, str], list[SessionLedger]] = {}
     for row in connection.execute(select(session).order_by(session.c.camera_id, session.c.session)):
@@ -37,6 +39,7 @@ def everything(connection: Connection) -> Stored:
         [(row.camera_id, from_bytes(row.state)) for row in states],
         {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
         [Span(**row) for row in spans],
+        pruned.everything(connection),
     )
 
 
@@ -44,7 +47,7 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     """One statement a table for all of them: with many cameras it is the statements that cost."""
     for batch in batches:
         _advance(connection, batch)
-    write_states(connection, [(batch.partition.partition, state) for batch in batches for state in batch.states])
+    write_states(connection, [(batch.partition.partition, batch.at, batch.states) for batch in batches])
     events = [event for batch in batches for event in batch.events]
     spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
     upsert(connection, tables.defects, _latest(events))
@@ -54,20 +57,41 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
 
-def write_states(connection: Connection, cameras: Sequence[tuple[int, CameraAccount]]) -> None:
-    """`cameras`: each with its partition."""
+def write_states(connection: Connection, changes: Sequence[tuple[int, datetime, Sequence[CameraAccount]]]) -> None:
+    """`changes`: for each partition the time of the change, and its cameras that have changed."""
     states = [
         {"camera_id": camera.camera_id, "partition": partition, "state": to_bytes(camera.state)}
-        for partition, camera in cameras
-    ]
-    accounts = [
-        {"camera_id": camera.camera_id, "session": name, "partition": partition, "ledger": ledger.to_bytes()}
-        for partition, camera in cameras
-        for name, ledger in camera.sessions.items()
-        if name in camera.changed
+        for partition, _, cameras in changes
+        for camera in cameras
     ]
     upsert(connection, tables.cameras, states)
-    upsert(connection, tables.sessions, accounts)
+    upsert(connection, tables.sessions, _ledger_rows(connection, changes))
+
+
+def _ledger_rows(
+    connection: Connection, changes: Sequence[tuple[int, datetime, Sequence[CameraAccount]]]
+) -> list[dict[str, Any]]:
+    """The changed ledgers. One that was pruned while a process had it in memory stays pruned: its totals are kept."""
+    changed = {
+        (partition, camera.camera_id, name): (ledger, at)
+        for partition, at, cameras in changes
+        for camera in cameras
+        for name, ledger in camera.sessions.items()
+        if name in camera.changed and not isinstance(ledger, PrunedLedger)
+    }
+    ended = [key for key, (ledger, _) in changed.items() if ledger.ended is not None]
+    gone = pruned.pruned_sessions(connection, ended)
+    return [
+        {
+            "camera_id": camera_id,
+            "session": name,
+            "partition": partition,
+            "ledger": ledger.to_bytes(),
+            "changed_at": at,
+        }
+        for (partition, camera_id, name), (ledger, at) in changed.items()
+        if (partition, camera_id, name) not in gone
+    ]
 
 
 def _advance(connection: Connection, batch: Batch) -> None:

@@ -13,7 +13,7 @@ from sinks.outbox_item import OutboxItem
 from sinks.store import loading
 from sinks.store import queries as rows
 from sinks.store.database import Database, opened
-from sinks.store.loading import SessionKey
+from sinks.store.pruned import SessionKey
 from sinks.store.stored import Batch, Opening, Position, Stored, StoredPartition
 
 

@@ -1,7 +1,7 @@
 """What goes into the store, and what comes out of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from andon.messages import Defect, PartVerdict
@@ -9,6 +9,7 @@ from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, JudgementState
+from sinks.store.pruned import PrunedTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,5 @@ class Stored:
     ledgers: Mapping[tuple[str, str], SessionLedger]
     """By camera and session, in the order of their names."""
     spans: Sequence[Span]
+    pruned: Mapping[str, PrunedTotals] = field(default_factory=dict)
+    """By camera: the totals of the rows that retention has deleted."""

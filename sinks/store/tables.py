@@ -78,7 +78,20 @@ sessions = Table(
     Column("session", String(40), primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("ledger", LargeBinary, nullable=False),
+    Column("changed_at", Utc),
 )
+"""One account for each session. `changed_at` is the sinks' own time: retention counts from it."""
+
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("first_session", String(40), nullable=False),
+    Column("last_session", String(40), nullable=False),
+    Column("totals", LargeBinary, nullable=False),
+)
+"""The totals of the rows that retention has deleted, and the range of deleted sessions: see `pruned.py`."""
 
 defects = Table(
     "defects",

@@ -11,7 +11,7 @@ from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
-from sinks.store.loading import SessionKey
+from sinks.store.pruned import SessionKey
 from sinks.store.stored import Batch, Opening, Position, StoredPartition
 from tests.simulation.broker import Result, World, require
 from tests.simulation.plan import ALERTS, PARTITIONS, Raised

@@ -1,0 +1,73 @@
+"""Keeps the store within its size: deletes what `sinks.keep_days` says, in small transactions beside the account.
+
+SQLite puts new rows into the pages of deleted ones, so its file stops growing when the first rows reach their age. It
+does not shrink: after the first prune of an old, large file `VACUUM` gives the room back, with the sinks stopped.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from andon.clock import Clock
+from andon.settings import KeepDays
+from sinks.store import prune_queries
+from sinks.store.database import Database
+from sinks.store.prune_queries import Cutoffs, PruneCounts, Target, cutoffs
+
+PAUSE_S = 0.05
+"""Pause after each transaction, for the batches of the account that wait for the database."""
+
+
+class StoreRetention:
+    """Prunes one store. It needs a `Database` of its own: on the account's connection each DELETE would delay it."""
+
+    def __init__(
+        self,
+        database: Database,
+        keep: KeepDays,
+        clock: Clock,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """The caller closes `database`."""
+        self._database = database
+        self._keep = keep
+        self._clock = clock
+        self._pause = pause
+
+    async def prune(self, partitions: frozenset[int] | None = None) -> PruneCounts:
+        """Delete what is too old in these partitions; None: in all. Raises RetryableError; go on later.
+
+        May be cancelled at any time: each transaction is whole.
+        """
+        before = cutoffs(self._keep, self._clock.now())
+        counts = PruneCounts()
+        for target in await self._targets(partitions):
+            counts += await self._prune_rows(target, before) + await self._prune_sessions(target, before)
+        return counts
+
+    async def count(self) -> PruneCounts:
+        """What `prune` would delete now."""
+        before = cutoffs(self._keep, self._clock.now())
+        return await self._database.run(lambda connection: prune_queries.count(connection, before))
+
+    async def _targets(self, partitions: frozenset[int] | None) -> list[Target]:
+        return await self._database.run(lambda connection: prune_queries.targets(connection, partitions))
+
+    async def _prune_rows(self, target: Target, before: Cutoffs) -> PruneCounts:
+        counts = PruneCounts()
+        while True:
+            step = await self._database.run(lambda connection: prune_queries.prune(connection, target, before))
+            if not step.rows:
+                return counts
+            counts += step
+            await self._pause(PAUSE_S)
+
+    async def _prune_sessions(self, target: Target, before: Cutoffs) -> PruneCounts:
+        sessions, after = 0, ""
+        while True:
+            look = partial(prune_queries.prune_sessions, target=target, before=before.sessions, after=after)
+            step = await self._database.run(look)
+            if step.last is None:
+                return PruneCounts(sessions=sessions)
+            sessions, after = sessions + step.deleted, step.last
+            await self._pause(PAUSE_S)
