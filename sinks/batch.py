@@ -10,8 +10,7 @@ from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdic
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
-from sinks.judgement.consequences import Judgement
-from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.consequences import EvidenceOrder, Judgement
 from sinks.judgement.rules import Policy
 from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span

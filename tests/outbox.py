@@ -9,7 +9,7 @@ from andon.errors import RetryableError
 from andon.messages import Box, Defect, PartDefect, PartVerdict, RecordRef
 from sinks.channels.channel import SinkBusy
 from sinks.channels.payload import event_of
-from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.consequences import EvidenceOrder
 from sinks.outbox_item import OutboxItem
 from tests.fakes import START
 

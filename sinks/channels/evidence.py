@@ -21,7 +21,7 @@ from andon.wire import Record, decode
 from sinks.channels.annotation import annotated
 from sinks.channels.channel import SinkBusy
 from sinks.channels.files import Files, FilesBusy
-from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.consequences import EvidenceOrder
 from sinks.outbox_item import OutboxItem
 
 _NAME = re.compile(r"(?!\.)[^/\\:*?\x00-\x1f]{1,200}")

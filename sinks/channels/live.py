@@ -26,7 +26,7 @@ from andon.process.tasks import wake_at_stop
 from andon.settings import RedisSettings
 from sinks.channels.channel import SinkBroken
 from sinks.channels.redis_errors import FAILURES, failure
-from sinks.judgement.frame import Verdict
+from sinks.judgement.rules import Verdict
 from sinks.judgement.snapshot import CameraSnapshot
 
 SINK = "live"

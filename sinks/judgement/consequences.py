@@ -1,10 +1,30 @@
 """What follows from a record: from the frame that it shows, and from the session that it ends."""
 
+import hashlib
+import operator
+import re
 from dataclasses import dataclass
+from datetime import datetime
 
-from andon.messages import Defect, PartVerdict
-from sinks.judgement.evidence import EvidenceOrder
+from pydantic import Field
+
+from andon.messages import Defect, Detection, Message, PartVerdict, RecordRef
 from sinks.judgement.spans import Span
+
+MAX_NAME = 150
+"""Characters of a picture's name, well below what file systems take."""
+
+
+class EvidenceOrder(Message):
+    """Store the picture of a defect: what the outbox holds for the channel `evidence`."""
+
+    defect: Defect
+    frame: RecordRef
+    """The record of `defect.best_frame`."""
+    path: str
+    """Below the evidence URL; derived from the defect's id."""
+    shape: Detection | None = Field(default=None, exclude_if=operator.not_)
+    """The detection on that frame, if it has more than a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +52,13 @@ class Consequences:
     """False: it was accounted for before, and has changed the count of redeliveries only."""
     judgement: Judgement = NOTHING
     spans: tuple[Span, ...] = ()
+
+
+def evidence_path(defect_id: str, opened_at: datetime) -> str:
+    """camera/date/name.jpg; the name consists of letters, digits, dots, dashes and underscores only."""
+    camera_id, rest = defect_id.split("/", 1)
+    plain = rest.replace("/", "-")
+    name = re.sub(r"[^A-Za-z0-9._-]|^[.]", "_", plain)[:MAX_NAME]
+    if name != plain:  # two ids may have the same name now: a digest keeps them apart
+        name += "-" + hashlib.sha256(rest.encode()).hexdigest()[:8]
+    return f"{camera_id}/{opened_at:%Y-%m-%d}/{name}.jpg"

@@ -13,8 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from andon.messages import Box, Defect, Detection, Inspection, RecordRef, Transition
-from sinks.judgement.consequences import NOTHING, Judgement
-from sinks.judgement.evidence import EvidenceOrder, evidence_path
+from sinks.judgement.consequences import NOTHING, EvidenceOrder, Judgement, evidence_path
 from sinks.judgement.rules import DefectRules
 from sinks.judgement.tracker import Match
 

@@ -1,8 +1,12 @@
-"""Boxes and velocities: what trackers and rules compute with. Pixels of the published frame, px/s."""
+"""Boxes, velocities and time between frames. Pixels of the published frame, px/s, seconds."""
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
-from andon.messages import Box
+from andon.messages import Box, Inspection
+
+LONGEST_S = 60.0
+"""Longest time that counts as passed between two frames: whatever moved for longer has left the picture."""
 
 
 class Rect(NamedTuple):
@@ -41,3 +45,26 @@ def blend(known: tuple[float, float] | None, measured: tuple[float, float], gain
     if known is None:
         return measured
     return known[0] + gain * (measured[0] - known[0]), known[1] + gain * (measured[1] - known[1])
+
+
+class StreamTime(Protocol):
+    """The time of the last frame: by its capture, and on the stream's own timeline where it has one."""
+
+    captured_at: datetime | None
+    media_time_s: float | None
+
+
+def advance_time(last: StreamTime, frame: Inspection) -> float:
+    """Move `last` (in place) to this frame. Returns the seconds in between, 0 to LONGEST_S.
+
+    The stream's own timeline counts where both frames have it, else the capture times.
+    """
+    before, media_before_s = last.captured_at, last.media_time_s
+    last.captured_at, last.media_time_s = frame.captured_at, frame.media_time_s
+    if before is None:
+        return 0.0
+    if media_before_s is not None and frame.media_time_s is not None:
+        step_s = frame.media_time_s - media_before_s
+    else:
+        step_s = (frame.captured_at - before).total_seconds()
+    return min(max(0.0, step_s), LONGEST_S)

@@ -13,11 +13,10 @@ from andon.messages import PartDefect, PartVerdict, UnknownReason
 from andon.settings import DefectSettings
 from sinks.judgement.consequences import NOTHING, Judgement
 from sinks.judgement.defects import DefectHistory, judge, open_defect
-from sinks.judgement.frame import FrameView
 from sinks.judgement.part_tracks import PartTrack
 from sinks.judgement.parts import PartHistory, Parts, Place, follow, forget_parts
 from sinks.judgement.places import LEAST_HITS, anchors, attach
-from sinks.judgement.rules import CameraPartRules, DefectRules
+from sinks.judgement.rules import CameraPartRules, DefectRules, FrameView
 from sinks.judgement.tracker import Match, Track, Tracks, advance, drop
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from andon.messages import Box
-from sinks.judgement.frame import LONGEST_S, FrameView
-from sinks.judgement.geometry import blend
+from sinks.judgement.geometry import LONGEST_S, blend
+from sinks.judgement.rules import FrameView
 from sinks.judgement.tracker import FAR, SHORTEST_S
 
 CUT = 0.04

@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from andon.messages import Inspection, PartDefect, PartOutcome
-from sinks.judgement.frame import FrameView, advance_time
+from sinks.judgement.geometry import advance_time
 from sinks.judgement.part_tracks import PartMatch, PartTrack, PartTracks, Shape, advance_parts
-from sinks.judgement.rules import CameraPartRules
+from sinks.judgement.rules import CameraPartRules, FrameView
 
 MOVED = 0.1
 """A part has moved if it went this far, in its own lengths."""

@@ -1,13 +1,16 @@
-"""What line.yaml says about judgement: which detections are defects and parts, and when a defect is real."""
+"""Which detections of a frame count as defects and parts, and when a defect is real: the settings of judgement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from andon.messages import Box, Detection, Inspection, Severity
 from andon.settings import CameraPartSettings, DefectClass, DefectSettings, PartSettings
-from sinks.judgement.frame import FrameView
 from sinks.judgement.geometry import area, intersection
 
+Verdict = Literal["pass", "fail", "unknown"]
+"""On a frame. `fail`: a defect class was detected. `unknown`: not inspected, or the picture was frozen, dark,
+over-exposed or blurred. No result is never a pass."""
 MAX_LABEL = 200
 """Characters of a class's name; a database's index limits its keys."""
 SAME_THING = 0.7
@@ -17,6 +20,37 @@ PATIENCE = 2
 identity while the model misses it."""
 NAMELESS = DefectClass()
 """The settings of a class that line.yaml does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """An inspection, and its detections that count: possible, sure enough, one for each thing, the surest first."""
+
+    inspection: Inspection
+    defects: Sequence[Detection]
+    parts: Sequence[Detection] = ()
+    """Empty if parts are not followed."""
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.inspection.outcome != "inspected" or self.inspection.health is not None:
+            return "unknown"
+        return "fail" if self.defects else "pass"
+
+    @property
+    def shows_anything(self) -> bool:
+        """Whether the frame says anything about defects and parts.
+
+        A detection on a dark or blurred picture counts, since missing it would be worse; an absence there does not. A
+        frozen picture repeats an earlier frame.
+        """
+        health = self.inspection.health
+        return health is None or (health != "frozen" and bool(self.defects or self.parts))
+
+    @property
+    def shows_defects(self) -> bool:
+        """Whether the frame says anything about defects, their absence included."""
+        return self.inspection.health is None or bool(self.defects)
 
 
 @dataclass(frozen=True, slots=True)

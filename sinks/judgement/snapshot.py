@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from andon.messages import CameraState, Outcome, PartOutcome
-from sinks.judgement.frame import Verdict
 from sinks.judgement.parts import Parts
+from sinks.judgement.rules import Verdict
 from sinks.judgement.state import CameraAccount
 
 

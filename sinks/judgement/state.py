@@ -14,9 +14,9 @@ from pydantic import Field, TypeAdapter
 
 from andon.messages import CameraState, CameraStatus
 from sinks.judgement.defects import DefectHistory
-from sinks.judgement.frame import Verdict
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.parts import Parts
+from sinks.judgement.rules import Verdict
 from sinks.judgement.spans import LastDelivery
 from sinks.judgement.tracker import Tracks
 

@@ -17,8 +17,8 @@ from scipy.optimize import linear_sum_assignment
 
 from andon.messages import Box, Detection
 from andon.settings import DefectSettings
-from sinks.judgement.frame import FrameView, advance_time
-from sinks.judgement.geometry import Rect, blend, centre, iou
+from sinks.judgement.geometry import Rect, advance_time, blend, centre, iou
+from sinks.judgement.rules import FrameView
 
 GAIN = 0.7
 """Share of the deviation (measured minus expected position) that goes into the position. With VELOCITY_GAIN, the two

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
 from andon.settings import DefectSettings
-from sinks.judgement.evidence import EvidenceOrder
+from sinks.judgement.consequences import EvidenceOrder
 from sinks.judgement.rules import DefectRules, Policy
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes

@@ -6,7 +6,7 @@ import pytest
 
 from andon.messages import Box, Detection, Inspection
 from andon.settings import DefectClass, DefectSettings
-from sinks.judgement.evidence import evidence_path
+from sinks.judgement.consequences import evidence_path
 from sinks.judgement.rules import DefectRules, Policy
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import (

@@ -15,9 +15,9 @@ from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
 from tests.unit.sinks.judgement.frames import POLICY, Steps, crossing, status
 
 FOLDER = str(Path(sinks.judgement.__file__).parent)
-STAGES = {"sessions", "spans", "scene", "part_scene", "parts", "part_tracks", "tracker", "defects", "places"}
-SCENES = {"Scene", "PartScene"}
-"""The classes that are stages; methods of other classes belong to data."""
+STAGES = {"sessions", "spans", "part_scene", "parts", "part_tracks", "tracker", "defects", "places"}
+SCENE = "PartScene"
+"""The class that is a stage; methods of other classes belong to data."""
 ROW = list(a_row(12, 240, Belt((), 60.0, 0, miss=0.2, jitter_px=2.0, seed=3), flaw_share=0.6).inspections())
 
 
@@ -39,7 +39,7 @@ class Entries:
             return
         callee, caller = _module(frame), _module(frame.f_back)
         name = frame.f_code.co_qualname
-        of_stage = "<" not in name and ("." not in name or name.split(".")[0] in SCENES)
+        of_stage = "<" not in name and ("." not in name or name.split(".")[0] == SCENE)
         if callee in STAGES and caller not in (None, callee) and of_stage:
             self.functions[f"{callee}.{name}"] += 1
 
@@ -59,7 +59,7 @@ def test_a_record_enters_each_function_of_a_stage_once_at_most(records: list[Ins
         entries.functions.pop("defects.open_defect", None)  # a verdict may confirm several candidates on its part
         assert set(entries.functions.values()) <= {1}
         reached |= {name.split(".")[0] for name in entries.functions}
-    assert reached >= {"sessions", "spans", "scene", "tracker", "defects"}
+    assert reached >= {"sessions", "spans", "tracker", "defects"}
 
 
 def test_the_detections_that_count_are_computed_once_for_each_inspection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from andon.messages import Box, Detection
 from andon.settings import DefectSettings
-from sinks.judgement.frame import FrameView
+from sinks.judgement.rules import FrameView
 from sinks.judgement.tracker import Match, Tracks, advance, forget
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import inspected
