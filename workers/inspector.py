@@ -1,11 +1,11 @@
-"""A frame's way through a worker: decode, batch, detect, publish, done. Reads top to bottom as the frame travels."""
+"""A frame's way through a worker: decode, batch, infer, publish, done. Reads top to bottom as the frame travels."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.clock import Clock
-from andon.errors import DecodeError, PoisonError, QuarantineReason
+from andon.errors import DecodeError, PoisonError, QuarantineReason, TooLargeError
 from andon.events import Emit, FrameInspected, FramesShed, RecordQuarantined
 from andon.messages import (
     CameraStatus,
@@ -19,6 +19,7 @@ from andon.messages import (
     ShedReason,
     Timings,
 )
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record
@@ -29,53 +30,53 @@ from workers.decoding.decode import DecodedPicture
 from workers.detector import ModelInfo
 from workers.gaps import Gaps
 from workers.inference import Inference, Response
-from workers.publisher import OrderedPublisher, Outlet, Result
-from workers.quarantine import QuarantineLimit, quarantined
-from workers.to_inspection import detections as detected
+from workers.publisher import OrderedPublisher, Outlet, Publication
+from workers.quarantine import QuarantineLimit, quarantine_record
+from workers.to_inspection import to_detections
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Where results go and what pictures may be."""
-
+class InspectorOptions:
     inspections_topic: str
     quarantine_topic: str
     max_record_bytes: int
+    """A longer value is quarantined without it."""
     decode_ahead: int
-    """Pictures decoded and not yet inspected: what bounds the worker's memory, 6 MB each at 1080p."""
+    """Pictures that are decoded and not yet inspected. They make up the worker's memory: 6 MB each at 1080p."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Deps:
     """What the inspector works with."""
 
-    decoding: DecoderPool
+    decoders: DecoderPool
     inference: Inference
     outlet: Outlet
     limit: QuarantineLimit
+    broker_clock: BrokerClock
 
 
 class Inspector:
     """The workers' step: each record of `andon.frames` becomes one of `andon.inspections`, in its partition's order."""
 
-    def __init__(self, model: ModelInfo, bench: Bench, route: Route, clock: Clock, emit: Emit) -> None:
+    def __init__(self, model: ModelInfo, deps: Deps, options: InspectorOptions, clock: Clock, emit: Emit) -> None:
         self._model = model
-        self._bench = bench
-        self._route = route
+        self._deps = deps
+        self._options = options
         self._clock = clock
         self._emit = emit
-        self._ahead = asyncio.Semaphore(route.decode_ahead)
+        self._ahead = asyncio.Semaphore(options.decode_ahead)
 
     async def open(self, partitions: Iterable[Partition]) -> Mapping[Partition, "PartitionInspection"]:
-        return {partition: PartitionInspection(self, self._bench.outlet, partition) for partition in partitions}
+        return {partition: PartitionInspection(self, self._deps.outlet, partition) for partition in partitions}
 
-    async def inspect(self, gap: range, delivery: Delivery) -> Result:
-        """What comes of one record; before it, where records of its camera may have expired, that they did."""
-        result = await self._inspect(delivery)
+    async def inspect(self, gap: range, delivery: Delivery) -> Publication:
+        """The consequences of one record. `gap`: offsets before it that may have held records of its camera."""
+        publication = await self._inspect(delivery)
         if not gap:
-            return result
+            return publication
         record = delivery.record
-        told = Expired(
+        expired = Expired(
             camera_id=(record.key or b"").decode(),
             topic=record.topic,
             partition=record.partition,
@@ -83,10 +84,10 @@ class Inspector:
             last_offset=gap.stop - 1,
             at=self._clock.now(),
         )
-        return Result(((self._route.inspections_topic, write_record(told)), *result.sends), result.settled)
+        return publication.after(self._options.inspections_topic, write_record(expired))
 
-    async def _inspect(self, delivery: Delivery) -> Result:
-        """What comes of one record. Raises FatalError past the quarantine limit."""
+    async def _inspect(self, delivery: Delivery) -> Publication:
+        """Raises FatalError past the quarantine limit."""
         try:
             message = read_record(delivery.record)
         except DecodeError as error:
@@ -95,11 +96,11 @@ class Inspector:
             case Frame():
                 return await self._inspect_frame(delivery, message)
             case Shed() | CameraStatus():
-                return self._passed_on(delivery, message)
+                return self._forwarded(delivery, message)
             case _:
                 return self._unreadable(delivery, DecodeError(f"{type(message).__name__} does not belong here"))
 
-    async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Result:
+    async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Publication:
         if frame.corrupt:
             error = PoisonError("undecodable", "the camera's decoder called it corrupt")
             return self._quarantined(delivery, frame, error)
@@ -107,71 +108,88 @@ class Inspector:
             if self._is_stale(frame):
                 return self._stale(delivery, frame)
             try:
-                decoded = await self._bench.decoding.decode(frame.payload, frame.content_type)
-                response = await self._bench.inference.infer(frame.camera_id, decoded.pixels)
+                picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
+                response = await self._deps.inference.infer(frame.camera_id, picture.pixels)
             except PoisonError as error:
-                self._bench.limit.admit(error, self._clock.monotonic())
+                self._deps.limit.admit(error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
-        return self._inspected(delivery, frame, decoded, response)
+        return self._inspected(delivery, frame, picture, response)
 
     def _is_stale(self, frame: Frame) -> bool:
-        return frame.max_age_s is not None and self._age_s(frame) > frame.max_age_s
+        """By both clocks, so that neither a worker's nor a broker's clock that is ahead sheds every frame."""
+        if frame.max_age_s is None:
+            return False
+        return (self._deps.broker_clock.now() - frame.captured_at).total_seconds() > frame.max_age_s
 
-    def _age_s(self, frame: Frame) -> float:
-        return max(0.0, (self._clock.now() - frame.captured_at).total_seconds())
+    # ---- the outcomes of a record
 
-    # ---- the ways that a record can end
-
-    def _inspected(self, delivery: Delivery, frame: Frame, decoded: DecodedPicture, response: Response) -> Result:
-        detections = detected(response.detections, self._model, decoded)
-        timings = Timings(
-            decode_s=decoded.decode_s,
-            wait_s=response.wait_s,
-            infer_s=response.infer_s,
-            batch_size=response.batch_size,
+    def _inspected(self, delivery: Delivery, frame: Frame, picture: DecodedPicture, response: Response) -> Publication:
+        findings = _Findings(
+            picture.width,
+            picture.height,
+            to_detections(response.detections, self._model, picture),
+            Timings(
+                decode_s=picture.decode_s,
+                wait_s=response.wait_s,
+                infer_s=response.infer_s,
+                batch_size=response.batch_size,
+            ),
         )
-        looked_at = _LookedAt(decoded.width, decoded.height, detections, timings)
-        inspection = self._inspection(delivery.record, frame, "inspected", looked_at=looked_at)
+        inspection = self._inspection(delivery.record, frame, "inspected", findings=findings)
 
         def settled() -> None:
             delivery.done()
-            self._emit(FrameInspected(frame.camera_id, len(detections), decoded.decode_s, self._age_s(frame)))
+            latency_s = max(0.0, (self._clock.now() - frame.captured_at).total_seconds())
+            self._emit(FrameInspected(frame.camera_id, len(findings.detections), picture.decode_s, latency_s))
 
-        return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
+        def smaller(refusal: TooLargeError) -> Publication:
+            error = PoisonError("too_large", str(refusal))
+            self._deps.limit.admit(error, self._clock.monotonic())
+            return self._quarantined(delivery, frame, error)
 
-    def _stale(self, delivery: Delivery, frame: Frame) -> Result:
+        return Publication(((self._options.inspections_topic, write_record(inspection)),), settled, smaller)
+
+    def _stale(self, delivery: Delivery, frame: Frame) -> Publication:
         inspection = self._inspection(delivery.record, frame, "shed", reason="stale")
 
         def settled() -> None:
             delivery.done()
             self._emit(FramesShed(frame.camera_id, "stale", 1, by_worker=True))
 
-        return Result(((self._route.inspections_topic, write_record(inspection)),), settled)
+        return Publication(((self._options.inspections_topic, write_record(inspection)),), settled)
 
-    def _passed_on(self, delivery: Delivery, message: Shed | CameraStatus) -> Result:
-        """As it came, so that one log for each camera carries the whole account."""
+    def _forwarded(self, delivery: Delivery, message: Shed | CameraStatus) -> Publication:
+        """Unchanged, so that one log holds the whole account of each camera."""
         record = delivery.record
         headers = [(name, content or b"") for name, content in record.headers]
         same = Outgoing(message.camera_id.encode(), record.value or b"", headers, max(0, record.timestamp_ms))
-        return Result(((self._route.inspections_topic, same),), delivery.done)
+        return Publication(((self._options.inspections_topic, same),), delivery.done)
 
-    def _quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError) -> Result:
+    def _quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError) -> Publication:
         inspection = self._inspection(delivery.record, frame, "quarantined", reason=error.reason)
-        sends = (self._to_quarantine(delivery.record, error), (self._route.inspections_topic, write_record(inspection)))
-        return Result(sends, self._told(delivery, frame.camera_id, error))
+        followed_by = ((self._options.inspections_topic, write_record(inspection)),)
+        return self._to_quarantine(delivery, frame.camera_id, error, followed_by)
 
-    def _unreadable(self, delivery: Delivery, error: DecodeError) -> Result:
-        """Whose frame it is, if it is one, can't be known: it stands in no account but the quarantine's own."""
-        self._bench.limit.admit(error, self._clock.monotonic())
-        return Result((self._to_quarantine(delivery.record, error),), self._told(delivery, "unknown", error))
+    def _unreadable(self, delivery: Delivery, error: DecodeError) -> Publication:
+        """Its camera is unknown, so no camera's account holds it: only the quarantine does."""
+        self._deps.limit.admit(error, self._clock.monotonic())
+        return self._to_quarantine(delivery, "unknown", error, ())
 
-    def _to_quarantine(self, record: Record, error: PoisonError) -> tuple[str, Outgoing]:
-        return self._route.quarantine_topic, quarantined(record, error, self._route.max_record_bytes)
-
-    def _told(self, delivery: Delivery, camera_id: str, error: PoisonError) -> "_Told":
+    def _to_quarantine(
+        self, delivery: Delivery, camera_id: str, error: PoisonError, followed_by: tuple[tuple[str, Outgoing], ...]
+    ) -> Publication:
         record = delivery.record
-        where = f"{record.topic}[{record.partition}]@{record.offset}"
-        return _Told(delivery, RecordQuarantined(camera_id, error.reason, where, str(error)), self._emit)
+
+        def publication(max_bytes: int, smaller: Callable[[TooLargeError], Publication] | None) -> Publication:
+            kept = quarantine_record(record, error, max_bytes)
+            return Publication(((self._options.quarantine_topic, kept), *followed_by), settled, smaller)
+
+        def settled() -> None:
+            delivery.done()
+            where = f"{record.topic}[{record.partition}]@{record.offset}"
+            self._emit(RecordQuarantined(camera_id, error.reason, where, str(error)))
+
+        return publication(self._options.max_record_bytes, lambda _: publication(0, None))
 
     def _inspection(
         self,
@@ -180,7 +198,7 @@ class Inspector:
         outcome: Outcome,
         *,
         reason: ShedReason | QuarantineReason | None = None,
-        looked_at: "_LookedAt | None" = None,
+        findings: "_Findings | None" = None,
     ) -> Inspection:
         return Inspection(
             camera_id=frame.camera_id,
@@ -190,13 +208,13 @@ class Inspector:
             media_time_s=frame.media_time_s,
             outcome=outcome,
             reason=reason,
-            detections=looked_at.detections if looked_at else (),
-            width=(looked_at or frame).width,
-            height=(looked_at or frame).height,
+            detections=findings.detections if findings else (),
+            width=(findings or frame).width,
+            height=(findings or frame).height,
             frame=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
-            model=self._model.digest if looked_at else "",
-            runtime=self._model.runtime if looked_at else "",
-            timings=looked_at.timings if looked_at else Timings(),
+            model=self._model.digest if findings else "",
+            runtime=self._model.runtime if findings else "",
+            timings=findings.timings if findings else Timings(),
             inspected_at=self._clock.now(),
             health=frame.health,
             part_id=frame.part_id,
@@ -228,23 +246,10 @@ class PartitionInspection:
 
 
 @dataclass(frozen=True, slots=True)
-class _LookedAt:
-    """What an inspection says of a picture that the model has seen."""
+class _Findings:
+    """What an inspection says of a picture that the model saw."""
 
     width: int
     height: int
     detections: tuple[Detection, ...]
     timings: Timings
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Ends a quarantined record: done, and said."""
-
-    delivery: Delivery
-    event: RecordQuarantined
-    emit: Emit
-
-    def __call__(self) -> None:
-        self.delivery.done()
-        self.emit(self.event)

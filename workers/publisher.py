@@ -1,43 +1,51 @@
-"""Publishes what comes of a partition's records in the order of the records, however their handling overtook.
+"""Publishes the consequences of a partition's records in the records' order, however long each of them takes.
 
-What is ready is sent together and acknowledged together; while the broker is away it is sent again, for ever, and what
-came after it waits.
+Those that are ready are sent and acknowledged together. While the broker is away they are sent again, without a limit,
+and everything behind them waits. A record that its topic is too narrow for is replaced by a smaller one.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from andon.backoff import Backoff
-from andon.errors import RetryableError
+from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, Retrying
 from andon.messages import RecordRef
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing
 
 MAX_GROUP = 64
-"""Results sent and acknowledged together."""
+"""Publications that are sent and acknowledged together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What comes of one record."""
+class Publication:
+    """The consequences of one record."""
 
     sends: tuple[tuple[str, Outgoing], ...]
     """(topic, record), in order."""
     settled: Callable[[], None]
     """Called once, after the broker has acknowledged all of `sends`."""
+    smaller: "Callable[[TooLargeError], Publication] | None" = None
+    """What is published in its place where a topic takes no record of this size. None: nothing smaller will do."""
+
+    def after(self, topic: str, record: Outgoing) -> "Publication":
+        """The same, with `record` before it."""
+        smaller = self.smaller
+        replaced = None if smaller is None else lambda error: smaller(error).after(topic, record)
+        return Publication(((topic, record), *self.sends), self.settled, replaced)
 
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
-"""Starts a named task that is guarded by somebody: its failure ends the process."""
+"""Starts a named task. A failure of the task ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where results go, and who runs what publishes them."""
+    """Where publications go, and who runs the tasks that send them."""
 
     publisher: Publisher
     spawn: Spawn
@@ -45,19 +53,26 @@ class Outlet:
     backoff: Backoff = field(default_factory=lambda: Backoff(most_s=5.0))
 
 
+class _Send(NamedTuple):
+    number: int
+    """Of its publication in the group."""
+    topic: str
+    record: Outgoing
+
+
 class OrderedPublisher:
-    """Publishes the results of one partition. Event loop only."""
+    """Publishes for one partition. Event loop only."""
 
     def __init__(self, outlet: Outlet, name: str) -> None:
         """`name`: of the task that publishes."""
         self._outlet = outlet
         self._name = name
-        self._waiting: deque[asyncio.Task[Result]] = deque()
+        self._waiting: deque[asyncio.Task[Publication]] = deque()
         self._publishing: asyncio.Task[None] | None = None
 
-    def add(self, result: asyncio.Task[Result]) -> None:
-        """`result` is published after all that were added before."""
-        self._waiting.append(result)
+    def add(self, publication: asyncio.Task[Publication]) -> None:
+        """It is published after all that were added before."""
+        self._waiting.append(publication)
         if self._publishing is None:
             self._publishing = self._outlet.spawn(self._publish(), self._name)
 
@@ -78,36 +93,59 @@ class OrderedPublisher:
             self._waiting.popleft()
             while self._waiting and self._waiting[0].done() and len(group) < MAX_GROUP:
                 group.append(self._waiting.popleft().result())
-            await self._deliver([send for result in group for send in result.sends])
-            for result in group:
-                result.settled()
+            await self._deliver(group)
+            for publication in group:
+                publication.settled()
         self._publishing = None
 
-    async def _deliver(self, sends: Sequence[tuple[str, Outgoing]]) -> None:
-        """All of them, again from the first that failed: a repeat is recognised by its id, a gap would be a loss."""
-        attempt, done = 0, 0
-        while done < len(sends):
-            acknowledged, failure = await self._send(sends[done:])
-            done += acknowledged
-            if failure is not None:
+    async def _deliver(self, group: list[Publication]) -> None:
+        """Send all of them, again from the first that failed: a repeat is recognised by its id, a gap would be a loss.
+
+        A publication that was too large is replaced in `group`.
+        """
+        attempt = 0
+        sends = _sends(group, 0)
+        while sends:
+            acknowledged, failure = await self._send(sends)
+            sends = sends[acknowledged:]
+            if isinstance(failure, TooLargeError):
+                index = sends[0].number
+                group[index] = _smaller(group[index], failure)
+                sends = _sends(group, index)
+            elif failure is not None:
                 attempt += 1
                 delay_s = self._outlet.backoff.delay_s(attempt)
                 self._outlet.emit(Retrying("publish inspections", str(failure), attempt, delay_s))
                 await asyncio.sleep(delay_s)
 
-    async def _send(self, sends: Sequence[tuple[str, Outgoing]]) -> tuple[int, RetryableError | None]:
+    async def _send(self, sends: Sequence[_Send]) -> tuple[int, RetryableError | TooLargeError | None]:
         """How many from the first on were acknowledged without a gap, and why the next one was not."""
         sent: list[Awaitable[RecordRef]] = []
-        refused: RetryableError | None = None
+        refused: RetryableError | TooLargeError | None = None
         try:
-            for topic, record in sends:
+            for _, topic, record in sends:
                 sent.append(await self._outlet.publisher.send(topic, record))
-        except RetryableError as error:
+        except (RetryableError, TooLargeError) as error:
             refused = error
-        first: tuple[int, RetryableError] | None = None
+        first: tuple[int, RetryableError | TooLargeError] | None = None
         for index, acknowledgement in enumerate(sent):  # one after the other: gathering would make a task of each
             try:
                 await acknowledgement
-            except RetryableError as error:
+            except (RetryableError, TooLargeError) as error:
                 first = first or (index, error)
         return first or (len(sent), refused)
+
+
+def _sends(group: Sequence[Publication], first: int) -> list[_Send]:
+    """All sends of the group, from the publication `first` on."""
+    return [
+        _Send(index, topic, record)
+        for index, publication in enumerate(group[first:], first)
+        for topic, record in publication.sends
+    ]
+
+
+def _smaller(publication: Publication, error: TooLargeError) -> Publication:
+    if publication.smaller is None:
+        raise error
+    return publication.smaller(error)

@@ -1,4 +1,4 @@
-"""What can't be inspected, as it came, with the reason; and a limit, past which something else is wrong."""
+"""Records that can't be inspected: kept with the reason, and counted, since too many of them mean another fault."""
 
 from collections import Counter, deque
 
@@ -8,10 +8,10 @@ from andon.wire import Outgoing, Record
 TRUNCATED = "andon_quarantine_truncated_bytes"
 
 
-def quarantined(record: Record, error: PoisonError, max_bytes: int) -> Outgoing:
-    """`record` as it came; where it was, why it is here and what was said in headers that begin `andon_quarantine`.
+def quarantine_record(record: Record, error: PoisonError, max_bytes: int) -> Outgoing:
+    """A copy of `record` for the quarantine; headers that begin with `andon_quarantine` say where it lay and why.
 
-    A value longer than `max_bytes`, which no producer of this line could send, is left behind and its length told.
+    A value longer than `max_bytes` is left out, and a header says how long it was.
     """
     value = record.value or b""
     notes = {
@@ -31,7 +31,7 @@ def quarantined(record: Record, error: PoisonError, max_bytes: int) -> Outgoing:
 
 
 class QuarantineLimit:
-    """At most `limit` records within `window_s`: a bad release must not quarantine a line."""
+    """Lets at most `limit` records into quarantine within `window_s`: a bad release must not quarantine a line."""
 
     def __init__(self, limit: int, window_s: float) -> None:
         self._limit = limit
@@ -39,7 +39,7 @@ class QuarantineLimit:
         self._recent: deque[tuple[float, str]] = deque()
 
     def admit(self, error: PoisonError, now: float) -> None:
-        """Count one more at `now`, on a monotonic clock. Raises FatalError past the limit, naming the reasons."""
+        """Count one more record at `now`, by a monotonic clock. Raises FatalError, with the reasons, past the limit."""
         self._recent.append((now, error.reason))
         while self._recent and now - self._recent[0][0] > self._window_s:
             self._recent.popleft()
@@ -49,6 +49,6 @@ class QuarantineLimit:
         reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
         raise FatalError(
             f"{len(self._recent)} records for quarantine within {self._window_s:.0f} s ({reasons}; last: {error}), "
-            f"worker.quarantine_limit is {self._limit}: the fault is hardly the records'. Look at the model and at "
-            "what produces the frames"
+            f"worker.quarantine_limit is {self._limit}: look at the model, and at the "
+            "source of the frames: the records are hardly at fault"
         )

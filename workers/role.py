@@ -10,6 +10,7 @@ from andon.errors import ConfigError
 from andon.events import ModelLoaded
 from andon.process.lifecycle import Life
 from andon.settings import PoolSettings, Settings
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, started
 from andon.stream.consumer import KafkaConsumer
 from andon.stream.gauges import watch_stage
@@ -21,7 +22,7 @@ from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.decoding.decode import PictureLimits
 from workers.detector import Detector
 from workers.inference import Inference
-from workers.inspector import Bench, Inspector, Route
+from workers.inspector import Deps, Inspector, InspectorOptions
 from workers.model.classes import require_classes
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
@@ -121,15 +122,17 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
             return tasks.create_task(work, name=name)
 
         batch = settings.pools[pool_name].batch
-        publisher = KafkaPublisher(sending)
+        clock = BrokerClock(life.clock)
+        publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock)
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
-        bench = Bench(
+        deps = Deps(
             _decoder_pool(life, decoding, detector.info.enough_px),
             inference,
             Outlet(publisher, spawn, life.emit),
             QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
+            clock,
         )
-        inspector = Inspector(detector.info, bench, _route(settings, batch.size), life.clock, life.emit)
+        inspector = Inspector(detector.info, deps, _options(settings, batch.size), life.clock, life.emit)
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         member = KafkaConsumer(reading)
         stage = Stage(STAGE, member, inspector, limits, life.clock, life.emit)
@@ -169,8 +172,8 @@ def _decoder_pool(life: Life, threads: Executor, enough_px: int) -> DecoderPool:
     return DecoderPool(threads, options, life.clock)
 
 
-def _route(settings: Settings, batch_size: int) -> Route:
-    return Route(
+def _options(settings: Settings, batch_size: int) -> InspectorOptions:
+    return InspectorOptions(
         settings.kafka.inspections_topic,
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,

@@ -1,4 +1,4 @@
-"""From what a detector found on a decoded picture to what an inspection says of the frame."""
+"""Turns a detector's arrays into the detections of an inspection message."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from workers.detector import Detections, ModelInfo
 from workers.task import Head
 
 DECIMALS = 2
-"""Of a pixel, in shapes: a polygon has up to 64 points, and more digits would only make the record longer."""
+"""Of the pixels in shapes: a polygon has up to 64 points, and more digits would only make the record longer."""
 
 
-def detections(found: Detections, model: ModelInfo, decoded: DecodedPicture) -> tuple[Detection, ...]:
-    """In pixels of the frame as it was published, at whatever size it was decoded."""
+def to_detections(found: Detections, model: ModelInfo, picture: DecodedPicture) -> tuple[Detection, ...]:
+    """In pixels of the frame as it was published, whatever the size at which it was decoded."""
     if not len(found.boxes):  # most frames of most lines
         return ()
-    height, width = decoded.pixels.shape[:2]
-    scale = np.array([decoded.width / width, decoded.height / height] * 2)
+    height, width = picture.pixels.shape[:2]
+    scale = np.array([picture.width / width, picture.height / height] * 2)
     rows = zip((found.boxes * scale).tolist(), found.confidences.tolist(), found.classes.tolist(), strict=True)
     if model.head.task == "detect":
         return tuple(
@@ -35,7 +35,7 @@ def detections(found: Detections, model: ModelInfo, decoded: DecodedPicture) -> 
 
 
 def _shapes(found: Detections, head: Head, scale: np.ndarray) -> Iterable[Mapping[str, Any]]:
-    """The fields of each detection besides its box."""
+    """For each detection, the fields besides its box."""
     if found.polygons is not None:
         return ({} if one is None else {"polygon": _points(one, scale)} for one in found.polygons)
     if found.corners is not None:

@@ -11,9 +11,13 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from andon.errors import AndonError, RetryableError, TooLargeError
 from andon.messages import RecordRef
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import BATCH_BYTES
 from andon.stream.refusals import no_such_topic, refusal
 from andon.wire import Outgoing
+
+LOG_APPEND_TIME = 1
+"""The client's timestamp_type of a record whose time the broker has set."""
 
 
 class Publisher(Protocol):
@@ -38,10 +42,11 @@ class Publisher(Protocol):
 class KafkaPublisher:
     """A Publisher over an AIOKafkaProducer that the caller starts and stops. Event loop only."""
 
-    def __init__(self, producer: AIOKafkaProducer, check_s: float = 20.0) -> None:
-        """`check_s`: how often `watch` looks whether the topics still exist."""
+    def __init__(self, producer: AIOKafkaProducer, check_s: float = 20.0, clock: BrokerClock | None = None) -> None:
+        """`check_s`: how often `watch` looks whether the topics still exist. `clock` learns the broker's time."""
         self._producer = producer
         self._check_s = check_s
+        self._clock = clock
         self._topics: set[str] = set()
         """Every topic that a record was sent to."""
         self._narrow: set[str] = set()
@@ -49,6 +54,7 @@ class KafkaPublisher:
 
     async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
         self._topics.add(topic)
+        sent_s = self._clock.wall_s() if self._clock is not None else 0.0
         try:
             if topic in self._narrow:
                 return _Acknowledgement(topic, await self._send_alone(topic, record), None)
@@ -60,7 +66,8 @@ class KafkaPublisher:
         except KafkaError as error:
             raise refusal(topic, error) from error
         # the client puts a record above this size into a batch of its own
-        return _Acknowledgement(topic, sent, None if len(record.value) > BATCH_BYTES else self._narrow)
+        alone = len(record.value) > BATCH_BYTES
+        return _Acknowledgement(topic, sent, None if alone else self._narrow, self._clock, sent_s)
 
     async def watch(self) -> None:
         """Runs until it is cancelled. Raises FatalError when a topic that records were sent to no longer exists.
@@ -108,12 +115,17 @@ class _Acknowledgement:
     sent: asyncio.Future[Any]
     narrow: set[str] | None
     """Where to note the topic if it is too narrow for whole batches. None: the record was in a batch of its own."""
+    clock: BrokerClock | None = None
+    sent_s: float = 0.0
+    """By `clock`."""
 
     def __await__(self) -> Generator[Any, None, RecordRef]:
         try:
             metadata = yield from self.sent
         except KafkaError as error:
             raise self._reason(error) from error
+        if self.clock is not None and metadata.timestamp_type == LOG_APPEND_TIME:
+            self.clock.appended(self.sent_s, metadata.timestamp)
         return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
 
     def _reason(self, error: KafkaError) -> AndonError:

@@ -18,7 +18,7 @@ from sinks.store.stored import Position
 from tests.fakes import START, Told
 from tests.fuzz.records import mutated
 from tests.unit.sinks.judgement.frames import POLICY
-from workers.quarantine import quarantined
+from workers.quarantine import quarantine_record
 
 HERE = Partition("andon.inspections", 0)
 
@@ -47,7 +47,7 @@ def read(seed: int) -> bool:
         except DecodeError as error:
             line = str(error)
             assert "\n" not in line, f"not one line: {line!r}"
-            quarantined(record, error, 1_000_000)
+            quarantine_record(record, error, 1_000_000)
             return False
         again = encode(message)
         assert decode(Record("t", 0, 0, again.timestamp_ms, again.key, again.value, again.headers)) == message

@@ -1,4 +1,4 @@
-"""An inspector with everything around it in memory: a fake detector, a publisher of lists, records to submit."""
+"""A worker in memory: an inspector with a fake detector, a publisher that keeps lists, and records to submit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -12,6 +12,7 @@ import cv2
 
 from andon.backoff import Backoff
 from andon.messages import Frame, Inspection, Message
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
@@ -23,7 +24,7 @@ from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.decoding.decode import PictureLimits
 from workers.inference import Inference
-from workers.inspector import Bench, Inspector, PartitionInspection, Route
+from workers.inspector import Deps, Inspector, InspectorOptions, PartitionInspection
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.threads import decoder_threads, detector_threads
@@ -37,7 +38,7 @@ SECOND = timedelta(seconds=1)
 
 
 def jpeg(level: int = 100) -> bytes:
-    """A grey picture that the fake detector finds `level / 255` sure."""
+    """A grey picture. The fake detector is `level / 255` confident of it."""
     return cv2.imencode(".jpg", grey(level))[1].tobytes()
 
 
@@ -57,6 +58,7 @@ class Worker:
     """Partition 0 and 1."""
     publisher: MemoryPublisher
     clock: FakeClock
+    broker_clock: BrokerClock
     told: Told
     done: list[int] = field(default_factory=list)
     """Offsets, in the order in which they were done."""
@@ -98,9 +100,9 @@ async def worker(
     limit: int = 100,
     publisher: MemoryPublisher | None = None,
 ) -> AsyncIterator[Worker]:
-    """A running worker. What fails in it leaves as an ExceptionGroup, as in the real role."""
+    """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, told, memory = FakeClock(), Told(), publisher or MemoryPublisher()
-    with detector_threads() as thread, decoder_threads(2) as decoders:
+    with detector_threads() as thread, decoder_threads(2) as threads:
         async with asyncio.TaskGroup() as tasks:
 
             def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -108,11 +110,12 @@ async def worker(
 
             looking = detector or FakeDetector()
             inference = Inference(looking, thread, Batcher(batch_size, 0.0), clock, told)
-            options = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
-            decoding = DecoderPool(decoders, options, clock)
-            bench = Bench(decoding, inference, Outlet(memory, spawn, told, NO_WAIT), QuarantineLimit(limit, 60.0))
-            route = Route("andon.inspections", "andon.quarantine", 1_000_000, 16)
+            decoding = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
+            decoders = DecoderPool(threads, decoding, clock)
+            outlet, broker_clock = Outlet(memory, spawn, told, NO_WAIT), BrokerClock(clock)
+            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0), broker_clock)
+            options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(inference.serve(), "worker.detect")
-            inspector = Inspector(looking.info, bench, route, clock, told)
-            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, told)
+            inspector = Inspector(looking.info, deps, options, clock, told)
+            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, broker_clock, told)
             running.cancel()

@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import cv2
 import pytest
@@ -13,7 +14,7 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
 from tests.detectors import FAKE_INFO, FakeDetector, brightness, grey
-from tests.fakes import START
+from tests.fakes import START, MemoryPublisher
 from tests.unit.workers.bench import FRAMES, LANE, SECOND, frame, jpeg, record_of, worker
 from workers.detector import Picture
 
@@ -30,7 +31,7 @@ def fails_above(level: int) -> FakeDetector:
     return FakeDetector(before)
 
 
-async def test_a_frame_becomes_an_inspection_that_says_what_the_model_saw_and_where_the_frame_lies() -> None:
+async def test_a_frame_becomes_an_inspection_with_the_models_detections_and_the_place_of_the_frame() -> None:
     async with worker() as running:
         running.submit(frame(0, payload=jpeg(200), width=1, height=1, part_id="p7", media_time_s=0.5))
         await running.finish()
@@ -59,7 +60,7 @@ async def test_detections_are_in_the_frames_pixels_though_it_was_decoded_at_half
     assert (box.x1, box.y1, box.x2, box.y2) == (0, 0, 201, 150)
 
 
-async def test_a_picture_that_is_no_basis_for_a_verdict_is_inspected_and_says_so() -> None:
+async def test_a_picture_that_is_unfit_for_a_verdict_is_inspected_and_its_inspection_says_why() -> None:
     async with worker() as running:
         running.submit(frame(0, payload=jpeg(200), health="blurred"), frame(1))
         await running.finish()
@@ -93,7 +94,7 @@ async def test_sheds_and_camera_records_pass_on_unchanged_in_their_place() -> No
     assert (sent.key, sent.value, tuple(sent.headers)) == (original.key, original.value, tuple(original.headers))
 
 
-async def test_what_needs_no_detector_does_not_overtake_what_does() -> None:
+async def test_a_record_that_needs_no_detector_does_not_overtake_one_that_does() -> None:
     entered, released = threading.Event(), threading.Event()
 
     def before(pictures: Sequence[Picture]) -> None:
@@ -118,7 +119,7 @@ def wait(event: threading.Event) -> None:
     assert event.wait(20)
 
 
-async def test_a_frame_that_cannot_be_decoded_is_kept_and_told_and_the_line_goes_on() -> None:
+async def test_a_frame_that_cannot_be_decoded_is_quarantined_and_the_others_are_inspected() -> None:
     bad = {1: jpeg()[:-20], 2: b"", 3: b"not a picture", 4: bytes(100_001)}
     async with worker() as running:
         running.submit(*(frame(seq, payload=bad.get(seq, jpeg())) for seq in range(6)))
@@ -247,12 +248,12 @@ async def test_a_partition_that_is_discarded_after_a_drain_that_was_cut_off_leav
     assert running.done == [0, 1]
 
 
-async def test_draining_what_holds_nothing_returns_at_once() -> None:
+async def test_draining_a_partition_that_holds_nothing_returns_at_once() -> None:
     async with worker() as running:
         await running.finish()
 
 
-async def test_a_batch_is_told_with_its_size() -> None:
+async def test_each_batch_reports_its_size() -> None:
     detector = FakeDetector()
     async with worker(detector, batch_size=8) as running:
         running.submit(*(frame(seq) for seq in range(16)))
@@ -267,7 +268,7 @@ def _leaf(error: BaseException) -> BaseException:
     return error
 
 
-async def test_each_camera_is_told_once_of_a_hole_in_the_log_before_its_next_record() -> None:
+async def test_each_camera_learns_once_of_a_hole_in_the_log_before_its_next_record() -> None:
     records = [record_of(frame(seq, camera), seq) for seq, camera in enumerate(["one", "two", "one", "two"])]
     records.append(replace(record_of(frame(9), 4), key=b"\xff"))
     async with worker() as running:
@@ -286,3 +287,51 @@ async def test_each_camera_is_told_once_of_a_hole_in_the_log_before_its_next_rec
         ("Inspection", "one"),
     ]
     assert [(item.first_offset, item.last_offset) for item in told] == [(5, 7), (5, 7)]
+
+
+def limited(**limits: int) -> MemoryPublisher:
+    """`andon.<name>` takes no value of more bytes."""
+    publisher = MemoryPublisher()
+    publisher.limits = {f"andon.{name}": size_bytes for name, size_bytes in limits.items()}
+    return publisher
+
+
+async def test_a_frame_whose_inspection_is_too_large_for_the_topic_is_quarantined() -> None:
+    async with worker() as running:
+        running.submit(frame(0, part_id="p"))
+        await running.finish()
+    size_bytes = len(running.publisher.topics["andon.inspections"][0].value or b"")
+    async with worker(publisher=limited(inspections=size_bytes - 1)) as running:
+        running.submit(frame(0, part_id="p"))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "quarantined", "too_large")]
+    assert [record.value for record in running.quarantine] == [jpeg()]
+    assert [event.reason for event in running.told.of(RecordQuarantined)] == ["too_large"]
+    assert running.told.of(FrameInspected) == []
+    assert running.done == [0]
+
+
+async def test_a_record_that_is_too_large_for_the_quarantine_is_kept_without_its_value() -> None:
+    damaged = jpeg()[:-20]
+    async with worker(publisher=limited(quarantine=len(damaged) - 1)) as running:
+        running.submit(frame(0), frame(1, payload=damaged), frame(2))
+        await running.finish()
+    assert outcomes(running.inspections) == [
+        (0, "inspected", None),
+        (1, "quarantined", "undecodable"),
+        (2, "inspected", None),
+    ]
+    (kept,) = running.quarantine
+    assert kept.value == b""
+    assert dict(kept.headers)["andon_quarantine_truncated_bytes"] == str(len(damaged)).encode()
+    assert running.done == [0, 1, 2]
+
+
+async def test_a_worker_whose_clock_is_ahead_of_the_brokers_sheds_only_what_is_stale() -> None:
+    async with worker() as running:
+        running.later(60.0)  # the worker's clock alone
+        appended = START + timedelta(seconds=1)
+        running.broker_clock.appended(running.broker_clock.wall_s(), round(appended.timestamp() * 1000))
+        running.submit(frame(0, max_age_s=2.0), frame(1, max_age_s=2.0, captured_at=START - 5 * SECOND))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "inspected", None), (1, "shed", "stale")]

@@ -2,7 +2,7 @@ import pytest
 
 from andon.errors import FatalError, PoisonError
 from andon.wire import Record
-from workers.quarantine import TRUNCATED, QuarantineLimit, quarantined
+from workers.quarantine import TRUNCATED, QuarantineLimit, quarantine_record
 
 ERROR = PoisonError("undecodable", "a damaged JPEG")
 
@@ -12,7 +12,7 @@ def record(value: bytes | None = b"bytes", timestamp_ms: int = 7) -> Record:
 
 
 def test_a_record_is_kept_as_it_came_with_where_it_was_and_why() -> None:
-    kept = quarantined(record(), ERROR, 100)
+    kept = quarantine_record(record(), ERROR, 100)
     assert (kept.key, kept.value, kept.timestamp_ms) == (b"press-1", b"bytes", 7)
     assert tuple(kept.headers[:2]) == record().headers
     assert dict(kept.headers[2:]) == {
@@ -25,17 +25,17 @@ def test_a_record_is_kept_as_it_came_with_where_it_was_and_why() -> None:
 
 
 def test_an_empty_record_without_a_time_can_be_kept_too() -> None:
-    kept = quarantined(record(None, timestamp_ms=-1), ERROR, 100)
+    kept = quarantine_record(record(None, timestamp_ms=-1), ERROR, 100)
     assert (kept.value, kept.timestamp_ms) == (b"", 0)
 
 
-def test_a_value_that_no_producer_could_send_on_is_left_behind_and_its_length_told() -> None:
-    kept = quarantined(record(b"x" * 101), ERROR, 100)
+def test_a_value_that_is_too_long_is_left_out_and_a_header_says_its_length() -> None:
+    kept = quarantine_record(record(b"x" * 101), ERROR, 100)
     assert kept.value == b""
     assert dict(kept.headers)[TRUNCATED] == b"101"
 
 
-def test_so_many_are_admitted_and_one_more_stops_the_worker_naming_the_reasons() -> None:
+def test_one_record_past_the_limit_stops_the_worker_and_names_the_reasons() -> None:
     limit = QuarantineLimit(3, 60.0)
     limit.admit(PoisonError("detector_error", "out of memory"), 0.0)
     for second in (1.0, 2.0):
@@ -44,7 +44,7 @@ def test_so_many_are_admitted_and_one_more_stops_the_worker_naming_the_reasons()
         limit.admit(ERROR, 3.0)
 
 
-def test_those_that_have_left_the_window_do_not_count() -> None:
+def test_records_that_have_left_the_window_do_not_count() -> None:
     limit = QuarantineLimit(2, 60.0)
     for second in (0.0, 1.0, 60.5, 61.5, 121.0, 122.0):
         limit.admit(ERROR, second)
