@@ -16,10 +16,13 @@ from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
 from sinks.judgement.step import AccountMessage, step
+from sinks.quarantine_order import quarantine_order
 from sinks.store.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"
 """The channel of evidence orders."""
+QUARANTINE = "quarantine"
+"""The channel of records that cannot be read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +55,7 @@ class Work:
         touched: dict[str, CameraAccount] = {}
         events: list[Defect] = []
         verdicts: list[PartVerdict] = []
-        leaving: list[Leaving] = []
+        leaving: list[Leaving] = list(self.batch.leaving)
         spans: list[Span] = []
         for message in self.messages:
             camera = cameras.setdefault(message.camera_id, CameraAccount(message.camera_id))
@@ -86,25 +89,35 @@ class Work:
 
 
 def gather(partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit) -> Work:
-    """Begin a batch of these records. Records before `position` were accounted for; unreadable ones are reported."""
+    """Begin a batch of these records. Records before `position` were accounted for.
+
+    A record that cannot be read leaves for the quarantine topic with the batch.
+    """
     new = [item.record for item in deliveries if item.record.offset >= position.next_offset]
-    messages = [message for record in new if (message := _message(record, emit)) is not None]
+    messages: list[AccountMessage] = []
+    unreadable: list[Leaving] = []
+    for record in new:
+        try:
+            messages.append(_message(record))
+        except DecodeError as error:
+            where = f"{record.topic}/{record.partition}@{record.offset}"
+            emit(RecordQuarantined("unknown", error.reason, where, str(error)))
+            unreadable.append(_quarantined(record, error, position.epoch))
     next_offset = new[-1].offset + 1 if new else position.next_offset
-    return Work(deliveries, messages, Batch(partition, position, next_offset, at))
+    return Work(deliveries, messages, Batch(partition, position, next_offset, at, leaving=tuple(unreadable)))
 
 
-def _message(record: Record, emit: Emit) -> AccountMessage | None:
-    where = f"{record.topic}/{record.partition}@{record.offset}"
-    try:
-        message = decode(record)
-    except DecodeError as unreadable:
-        emit(RecordQuarantined("unknown", unreadable.reason, where, str(unreadable)))
-        return None
+def _message(record: Record) -> AccountMessage:
+    message = decode(record)
     if isinstance(message, Inspection | Shed | CameraStatus | Expired):
         return message
-    error = f"{type(message).__name__} is no message of the inspections topic"
-    emit(RecordQuarantined("unknown", "bad_header", where, error))
-    return None
+    raise DecodeError(f"{type(message).__name__} is no message of the inspections topic")
+
+
+def _quarantined(record: Record, error: DecodeError, epoch: int) -> Leaving:
+    """The epoch tells records apart that lay at one offset of two logs."""
+    event_id = f"{record.topic}/{record.partition}@{record.offset}/{epoch}/{QUARANTINE}"
+    return Leaving(QUARANTINE, event_id, quarantine_order(record, error).model_dump_json().encode())
 
 
 def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:

@@ -16,7 +16,7 @@ from andon.events import Emit, OutboxGivenUp
 from andon.process.metrics import Reading
 from andon.process.tasks import wake_at_stop
 from sinks.channels.channel import OutboxStore
-from sinks.outbox_queue import ChannelQueue, DispatchLimits, Outlet, Shared
+from sinks.outbox_queue import ChannelQueue, DispatchLimits, NamedChannel, Shared
 
 COUNT_S = 0.5
 """Interval between two counts of what waits. A gauge is not read more often, and a count costs as much as a send."""
@@ -33,13 +33,13 @@ class Dispatcher:
     def __init__(
         self,
         store: OutboxStore,
-        outlets: Sequence[Outlet],
+        channels: Sequence[NamedChannel],
         clock: Clock,
         emit: Emit,
         limits: DispatchLimits | None = None,
     ) -> None:
         self._shared = Shared(store, clock, emit, limits or DispatchLimits())
-        self._queues = [ChannelQueue(outlet, self._shared) for outlet in outlets]
+        self._queues = [ChannelQueue(named, self._shared) for named in channels]
         self._waiting: Mapping[str, tuple[int, datetime | None]] = {}
         self._taken_over = asyncio.Event()
 

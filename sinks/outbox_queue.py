@@ -29,7 +29,7 @@ class DispatchLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class NamedChannel:
     """A channel under the name that the outbox's rows have, and the rules by which it is used."""
 
     name: str
@@ -57,11 +57,11 @@ class Shared:
 class ChannelQueue:
     """Everything that waits for one channel. Its lanes send; it alone reads and deletes the rows."""
 
-    def __init__(self, outlet: Outlet, shared: Shared) -> None:
-        self.name = outlet.name
-        self.outlet = outlet
+    def __init__(self, named: NamedChannel, shared: Shared) -> None:
+        self.name = named.name
+        self.named = named
         self.shared = shared
-        self.places = asyncio.Semaphore(outlet.at_once)
+        self.places = asyncio.Semaphore(named.at_once)
         self._woken = asyncio.Event()
         self._unread = True
         """The store may have items of free partitions that were not read yet."""
@@ -204,7 +204,7 @@ class _Lane:
     async def _attempt(self, item: OutboxItem, captured_at: datetime | None) -> None:
         if self.revoked:  # while the lane waited for its turn
             return
-        timeout_s, max_age_s = self._limits.send_timeout_s, self._queue.outlet.max_age_s
+        timeout_s, max_age_s = self._limits.send_timeout_s, self._queue.named.max_age_s
         if captured_at is not None and max_age_s is not None:
             left_s = max_age_s - self._age_s(captured_at)
             if left_s <= 0:
@@ -214,7 +214,7 @@ class _Lane:
         begun_s = self._shared.clock.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._queue.outlet.channel.send(item)
+                await self._queue.named.channel.send(item)
         except TimeoutError:
             raise SinkBusy(f"no acknowledgement within {timeout_s:g} s", 0.0) from None
         self._queue.finish(item)

@@ -19,13 +19,15 @@ from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.stage import Limits, Stage
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.batch import EVIDENCE
+from sinks.batch import EVIDENCE, QUARANTINE
 from sinks.channels.evidence import EvidenceChannel
+from sinks.channels.kafka_topic import TopicWriter
 from sinks.channels.live import RedisLive
+from sinks.channels.quarantine import QuarantineChannel
 from sinks.channels.registry import ChannelContext, opened
 from sinks.judgement.rules import DefectRules, PartRules, Policy
 from sinks.outbox import Dispatcher
-from sinks.outbox_queue import Outlet
+from sinks.outbox_queue import NamedChannel
 from sinks.retention import retention
 from sinks.store.store import Store
 
@@ -57,14 +59,14 @@ async def sink(life: Life) -> None:
     async with _clients(life) as clients:
         for line in life.settings.outdated():
             life.emit(SettingOutdated(line))
-        async with _outlets(life, clients) as outlets:
-            await _run(life, clients, outlets)
+        async with _channels(life, clients) as channels:
+            await _run(life, clients, channels)
 
 
-async def _run(life: Life, clients: Clients, outlets: Sequence[Outlet]) -> None:
+async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -> None:
     settings = life.settings
     live = RedisLive(clients.redis, settings.redis, life.clock, life.emit)
-    dispatcher = Dispatcher(clients.store, outlets, life.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, channels, life.clock, life.emit)
     account = Account(
         clients.store,
         clients.ends,
@@ -114,18 +116,23 @@ def policy_of(settings: Settings) -> Policy:
 
 
 @asynccontextmanager
-async def _outlets(life: Life, clients: Clients) -> AsyncIterator[Sequence[Outlet]]:
+async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[NamedChannel]]:
     """Every way out of the outbox. Raises ConfigError for a channel whose type or keys are wrong."""
     sinks = life.settings.sinks
     async with AsyncExitStack() as stack:
-        outlets = []
+        channels = []
         for name, given in sinks.channels.items():
             context = ChannelContext(name, life.settings, clients.redis, clients.publisher, life.clock, life.emit)
             channel = await stack.enter_async_context(opened(given, context))
-            outlets.append(Outlet(name, channel, given.max_age_s))
+            channels.append(NamedChannel(name, channel, given.max_age_s))
         evidence = EvidenceChannel(clients.frames, sinks.evidence, life.emit)
         stack.callback(evidence.close)
-        yield [*outlets, Outlet(EVIDENCE, evidence, at_once=1)]
+        topic = TopicWriter(clients.publisher, life.settings.kafka.quarantine_topic)
+        yield [
+            *channels,
+            NamedChannel(EVIDENCE, evidence, at_once=1),
+            NamedChannel(QUARANTINE, QuarantineChannel(topic)),
+        ]
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from andon.messages import (
     ShedReason,
     Timings,
 )
+from andon.quarantine import quarantine_record
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
@@ -31,7 +32,7 @@ from workers.detector import ModelInfo
 from workers.gaps import Gaps
 from workers.inference import Inference, Response
 from workers.publisher import OrderedPublisher, Outlet, Publication
-from workers.quarantine import QuarantineLimit, quarantine_record
+from workers.quarantine import QuarantineLimit
 from workers.to_inspection import to_detections
 
 

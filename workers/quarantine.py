@@ -1,33 +1,8 @@
-"""Records that can't be inspected: kept with the reason, and counted, since too many of them mean another fault."""
+"""A limit to the records that a worker quarantines: past it, the fault is not the records'."""
 
 from collections import Counter, deque
 
 from andon.errors import FatalError, PoisonError
-from andon.wire import Outgoing, Record
-
-TRUNCATED = "andon_quarantine_truncated_bytes"
-
-
-def quarantine_record(record: Record, error: PoisonError, max_bytes: int) -> Outgoing:
-    """A copy of `record` for the quarantine; headers that begin with `andon_quarantine` say where it lay and why.
-
-    A value longer than `max_bytes` is left out, and a header says how long it was.
-    """
-    value = record.value or b""
-    notes = {
-        "andon_quarantine_reason": error.reason,
-        "andon_quarantine_error": str(error)[:300],
-        "andon_quarantine_topic": record.topic,
-        "andon_quarantine_partition": str(record.partition),
-        "andon_quarantine_offset": str(record.offset),
-    }
-    if len(value) > max_bytes:
-        notes[TRUNCATED] = str(len(value))
-        value = b""
-    headers = [(name, content or b"") for name, content in record.headers]
-    headers += [(name, note.encode()) for name, note in notes.items()]
-    timestamp_ms = record.timestamp_ms if record.timestamp_ms >= 0 else 0
-    return Outgoing(record.key or b"", value, headers, timestamp_ms)
 
 
 class QuarantineLimit:

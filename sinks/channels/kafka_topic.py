@@ -19,8 +19,8 @@ from sinks.channels.registry import ChannelContext, ChannelType
 from sinks.outbox_item import OutboxItem
 
 
-class KafkaAlerts:
-    """A Channel of type `kafka`."""
+class TopicWriter:
+    """Publishes items of the outbox to one topic, each as one record, and waits for the broker."""
 
     def __init__(self, publisher: Publisher, topic: str, timeout_s: float = 10.0) -> None:
         self._publisher = publisher
@@ -30,30 +30,28 @@ class KafkaAlerts:
         """The event of each partition that the client holds. The client goes on trying by itself, so an event that it
         holds must not be given to it again."""
 
-    async def send(self, item: OutboxItem) -> None:
-        """Publish the event and wait, for `timeout_s`, until the broker has acknowledged it.
+    async def write(self, item: OutboxItem, record: Outgoing) -> None:
+        """Publish the record of `item` and wait, for `timeout_s`, until the broker has acknowledged it.
 
-        Raises PoisonError where the topic takes no record of its size: it can never leave by this channel.
+        Raises SinkBusy, SinkBroken, or TooLargeError where the topic takes no record of this size.
         """
-        acknowledged = self._handed_over(item)
+        acknowledged = self._handed_over(item, record)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.shield(acknowledged)
         except TimeoutError:
             raise SinkBusy(f"kafka topic {self._topic}: no acknowledgement in {self._timeout_s:g} s", 0.0) from None
-        except TooLargeError as error:
-            raise PoisonError("too_large", str(error)) from None
         except FatalError as error:  # for example a missing right: the other channels go on
             raise SinkBroken(f"kafka topic {error}") from None
         except (RetryableError, OSError) as error:
             why = " ".join(str(error).split()) or type(error).__name__
             raise SinkBusy(f"kafka topic {self._topic}: {why}", 0.0) from None
 
-    def _handed_over(self, item: OutboxItem) -> asyncio.Task[RecordRef]:
+    def _handed_over(self, item: OutboxItem, record: Outgoing) -> asyncio.Task[RecordRef]:
         """The acknowledgement of this event, which this attempt or one before has given to the client."""
         event_id, task = self.under_way.get(item.partition, ("", None))
         if task is None or event_id != item.event_id or _failed(task):
-            task = asyncio.create_task(self._publish(encode(event_of(item))), name=f"alert.{item.event_id}")
+            task = asyncio.create_task(self._publish(record), name=f"topic.{item.event_id}")
             task.add_done_callback(_failed)
             self.under_way[item.partition] = (item.event_id, task)
         return task
@@ -65,6 +63,20 @@ class KafkaAlerts:
 def _failed(task: asyncio.Task[RecordRef]) -> bool:
     """Also marks the error as seen: where nobody waits for the attempt any more, its item is still in the outbox."""
     return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+class KafkaAlerts:
+    """A Channel of type `kafka`."""
+
+    def __init__(self, publisher: Publisher, topic: str, timeout_s: float = 10.0) -> None:
+        self.topic = TopicWriter(publisher, topic, timeout_s)
+
+    async def send(self, item: OutboxItem) -> None:
+        """Publish the event. One that the topic takes no record for can never leave: PoisonError."""
+        try:
+            await self.topic.write(item, encode(event_of(item)))
+        except TooLargeError as error:
+            raise PoisonError("too_large", str(error)) from None
 
 
 @asynccontextmanager

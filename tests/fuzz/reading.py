@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from andon.alerts import DEFECTS
 from andon.errors import DecodeError
+from andon.quarantine import quarantine_record
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode, encode
@@ -18,7 +19,6 @@ from sinks.store.stored import Position
 from tests.fakes import START, Told
 from tests.fuzz.records import mutated
 from tests.unit.sinks.judgement.frames import POLICY
-from workers.quarantine import quarantine_record
 
 HERE = Partition("andon.inspections", 0)
 

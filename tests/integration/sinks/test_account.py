@@ -26,6 +26,7 @@ from andon.wire import Outgoing, Record, encode
 from sinks.account import Account, AccountRules, Outlets, PartitionAccount
 from sinks.judgement.ledger import Tally
 from sinks.judgement.step import AccountMessage
+from sinks.quarantine_order import QuarantineOrder
 from sinks.store import tables
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
@@ -420,7 +421,7 @@ async def test_a_log_that_begins_anew_under_a_running_account_ends_the_process(s
             log.deliver(sink, 0, 5)
 
 
-async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store) -> None:
+async def test_an_unreadable_record_is_quarantined_with_the_batch_that_accounts_for_it(store: Store) -> None:
     log = MemoryLog().append(LOG[:5])
     log.append_raw(lambda offset: Record(HERE.topic, 0, offset, 0, b"press-1", b"\xff\x00", []))
     log.append_raw(lambda offset: Record(HERE.topic, 0, offset, 0, None, None, [("ce_type", b"andon.frame.v1")]))
@@ -430,6 +431,12 @@ async def test_what_is_no_message_of_an_account_is_skipped_and_told(store: Store
         log.deliver(sink, 0, len(log.records))
         await log.settled()
     assert [event.where for event in sink.told.of(RecordQuarantined)] == [f"{HERE.topic}/0@{n}" for n in (5, 6)]
+    kept = [
+        QuarantineOrder.model_validate_json(item.payload)
+        for item in await store.waiting("quarantine", frozenset({0}), 9)
+    ]
+    assert [order.value for order in kept] == [b"\xff\x00", b""]
+    assert [dict(order.headers)["andon_quarantine_offset"] for order in kept] == [b"5", b"6"]
     assert await outbox(store) == IDS
     assert (await store.positions([HERE]))[HERE].next_offset == len(log.records)
 

@@ -12,7 +12,7 @@ from andon.events import AlertSent, SinkFailed
 from sinks.channels.channel import SinkBroken
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.outbox import Dispatcher
-from sinks.outbox_queue import Outlet
+from sinks.outbox_queue import NamedChannel
 from tests.fakes import Told
 from tests.outbox import MemoryOutbox, an_item
 from tests.redis_server import MortalRedis, ask
@@ -30,7 +30,7 @@ async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(m
     client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     items = [an_item(number, "redis") for number in range(1, 301)]
     store = MemoryOutbox(*items)
-    dispatcher = Dispatcher(store, [Outlet("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
+    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))
     async with asyncio.timeout(30):
@@ -51,7 +51,7 @@ async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(m
 async def test_redis_killed_and_back_gets_what_waited(mortal: MortalRedis) -> None:
     client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     store = MemoryOutbox(an_item(1, "redis"))
-    dispatcher = Dispatcher(store, [Outlet("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
+    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
     mortal.kill()
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))

@@ -12,7 +12,7 @@ from andon.events import AlertSent, OutboxGivenUp, SinkFailed, SinkRefused
 from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
-from sinks.outbox_queue import DispatchLimits, Outlet
+from sinks.outbox_queue import DispatchLimits, NamedChannel
 from tests.fakes import FakeClock, Told, until_idle
 from tests.outbox import MemoryChannel, MemoryOutbox, a_defect, an_item
 
@@ -38,15 +38,15 @@ async def forever(delay_s: float) -> None:
 
 def a_dispatcher(
     store: MemoryOutbox,
-    *channels: Channel | Outlet,
+    *channels: Channel | NamedChannel,
     pause: Callable[[float], Awaitable[object]] = forever,
     told: Told | None = None,
     clock: FakeClock | None = None,
 ) -> Dispatcher:
-    """With a channel `memory`, or with these outlets."""
+    """With a channel `memory`, or with these channels."""
     limits = DispatchLimits(read_items=3, backoff=Backoff(1.0, 8.0, draw=lambda: 1.0), pause=pause)
-    outlets = [item if isinstance(item, Outlet) else Outlet("memory", item) for item in channels]
-    dispatcher = Dispatcher(store, outlets, clock or FakeClock(), told or Told(), limits)
+    named = [item if isinstance(item, NamedChannel) else NamedChannel("memory", item) for item in channels]
+    dispatcher = Dispatcher(store, named, clock or FakeClock(), told or Told(), limits)
     dispatcher.own(ALL)
     return dispatcher
 
@@ -130,7 +130,7 @@ async def test_one_channel_that_is_down_delays_no_other() -> None:
     store = MemoryOutbox(*items)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await drained(a_dispatcher(store, Outlet("down", down), Outlet("up", up)))
+            await drained(a_dispatcher(store, NamedChannel("down", down), NamedChannel("up", up)))
     assert up.received == [items[1].event_id, items[2].event_id]
     assert [item.id for item in store.items] == [1]
 
@@ -168,7 +168,7 @@ async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> No
         channel.silent = False
 
     limits = DispatchLimits(send_timeout_s=0.0, pause=Pauses(answer))
-    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [Outlet("memory", channel)], FakeClock(), told, limits)
+    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [NamedChannel("memory", channel)], FakeClock(), told, limits)
     dispatcher.own(ALL)
     await drained(dispatcher)
     assert channel.received == [an_item(1).event_id]
@@ -243,7 +243,11 @@ async def test_depth_and_age_are_told_by_channel() -> None:
     clock, channel = FakeClock(), MemoryChannel()
     channel.away = True
     dispatcher = Dispatcher(
-        MemoryOutbox(an_item(1), an_item(2)), [Outlet("memory", channel)], clock, Told(), DispatchLimits(pause=forever)
+        MemoryOutbox(an_item(1), an_item(2)),
+        [NamedChannel("memory", channel)],
+        clock,
+        Told(),
+        DispatchLimits(pause=forever),
     )
     dispatcher.own(ALL)
     running = asyncio.create_task(dispatcher.run(asyncio.Event()))
@@ -326,7 +330,7 @@ async def test_no_more_items_are_under_way_at_a_time_than_the_channel_takes() ->
             under_way -= 1
 
     store = MemoryOutbox(*[an_item(number, partition=number % 8) for number in range(24)])
-    await drained(a_dispatcher(store, Outlet("memory", Narrow(), at_once=2)))
+    await drained(a_dispatcher(store, NamedChannel("memory", Narrow(), at_once=2)))
     assert (most, store.items) == (2, [])
 
 
@@ -356,7 +360,7 @@ async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_o
     clock.advance(60)
     fresh = a_defect(2, at=clock.now())
     store = MemoryOutbox(an_item(1), an_item(2, defect=fresh))
-    await drained(a_dispatcher(store, Outlet("memory", channel, max_age_s=5.0), told=told, clock=clock))
+    await drained(a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), told=told, clock=clock))
     assert channel.received == [fresh.event_id]
     assert store.items == []
     assert [(event.event_id, event.error) for event in told.of(OutboxGivenUp)] == [
@@ -369,7 +373,9 @@ async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up
     channel = Scripted(*[raises(SinkBusy("away", 0.0))] * 9)
     pauses = Pauses(lambda count: clock.advance(2.0))
     store = MemoryOutbox(an_item(1))
-    await drained(a_dispatcher(store, Outlet("memory", channel, max_age_s=5.0), pause=pauses, told=told, clock=clock))
+    await drained(
+        a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), pause=pauses, told=told, clock=clock)
+    )
     assert (len(channel.calls), channel.received, store.items) == (3, [], [])
     assert len(told.of(OutboxGivenUp)) == 1
 

@@ -1,38 +1,9 @@
 import pytest
 
 from andon.errors import FatalError, PoisonError
-from andon.wire import Record
-from workers.quarantine import TRUNCATED, QuarantineLimit, quarantine_record
+from workers.quarantine import QuarantineLimit
 
 ERROR = PoisonError("undecodable", "a damaged JPEG")
-
-
-def record(value: bytes | None = b"bytes", timestamp_ms: int = 7) -> Record:
-    return Record("andon.frames", 3, 41, timestamp_ms, b"press-1", value, (("ce_id", b"x"), ("odd", b"\xff")))
-
-
-def test_a_record_is_kept_as_it_came_with_where_it_was_and_why() -> None:
-    kept = quarantine_record(record(), ERROR, 100)
-    assert (kept.key, kept.value, kept.timestamp_ms) == (b"press-1", b"bytes", 7)
-    assert tuple(kept.headers[:2]) == record().headers
-    assert dict(kept.headers[2:]) == {
-        "andon_quarantine_reason": b"undecodable",
-        "andon_quarantine_error": b"a damaged JPEG",
-        "andon_quarantine_topic": b"andon.frames",
-        "andon_quarantine_partition": b"3",
-        "andon_quarantine_offset": b"41",
-    }
-
-
-def test_an_empty_record_without_a_time_can_be_kept_too() -> None:
-    kept = quarantine_record(record(None, timestamp_ms=-1), ERROR, 100)
-    assert (kept.value, kept.timestamp_ms) == (b"", 0)
-
-
-def test_a_value_that_is_too_long_is_left_out_and_a_header_says_its_length() -> None:
-    kept = quarantine_record(record(b"x" * 101), ERROR, 100)
-    assert kept.value == b""
-    assert dict(kept.headers)[TRUNCATED] == b"101"
 
 
 def test_one_record_past_the_limit_stops_the_worker_and_names_the_reasons() -> None:

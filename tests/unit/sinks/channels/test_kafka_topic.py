@@ -84,4 +84,4 @@ async def test_what_was_handed_over_and_never_asked_for_again_is_forgotten() -> 
         await asyncio.sleep(0)  # let the answer arrive
     with pytest.raises(SinkBusy):
         await channel.send(an_item(4))
-    assert len(channel.under_way) == 1
+    assert len(channel.topic.under_way) == 1
