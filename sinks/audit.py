@@ -1,4 +1,4 @@
-"""The line's account, for people: what became of everything captured, and when was nobody watching? Pure."""
+"""The line's account, for people: the outcome of every captured frame, and spans without frames. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,19 +12,19 @@ from sinks.store.pruned import PrunedTotals
 from sinks.store.stored import Stored
 
 LIVE_S = 10.0
-"""A camera whose ingester sent its last status within so many seconds is live: while frames come, two heartbeats."""
+"""An ingester is live if its last status is at most this old: two heartbeats while frames come."""
 
 HELD_S = 60.0
-"""A live ingester that names a session no more has sent that session's frames after so many seconds."""
+"""A live ingester has sent all frames of a session that its statuses stopped naming this long ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What the store itself does not know."""
+    """Facts that are not in the store."""
 
     now: datetime
     lag: int | None
-    """Records that workers and sinks have yet to read; None where the broker can't be asked."""
+    """Records that workers and sinks have not read yet; None if the broker does not answer."""
     silence_s: float
 
 
@@ -47,7 +47,7 @@ class Audit:
 
     @property
     def fault(self) -> str | None:
-        """In one line, what is wrong; None if nothing is."""
+        """The fault in one line; None if there is none."""
         if not self.balanced:
             names = ", ".join(name for name, tally in self.cameras.items() if not tally.balanced)
             return f"the account does not balance: {names}"
@@ -79,12 +79,12 @@ class Audit:
         }
 
     def seconds(self, span: Span) -> float:
-        """How long it was, or has been so far."""
+        """The span's length, up to now if it is open."""
         return ((span.ended_at or self.at) - span.started_at).total_seconds()
 
 
-def audited(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
-    """The account of all cameras, or of one."""
+def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
+    """The audit of all cameras, or of one."""
     names = sorted({name for name, _ in stored.states} | {name for name, _ in stored.ledgers})
     names = [name for name in names if camera in (None, name)]
     states = {name: _latest(state for of, state in stored.states if of == name) for name in names}
@@ -101,14 +101,14 @@ def audited(stored: Stored, circumstances: Circumstances, camera: str | None = N
 
 
 def _latest(states: Iterable[JudgementState]) -> JudgementState:
-    """Of the partitions that the camera has been in, the one that heard of it last."""
+    """The newest of a camera's states; it has one for each partition that it was ever in."""
     return max(states, key=lambda state: state.display.status_at.timestamp() if state.display.status_at else 0.0)
 
 
 def _tally(ledger: SessionLedger, state: JudgementState, circumstances: Circumstances) -> Tally:
-    """An open session's tail is on its way as long as anything moves, or nobody can say that nothing does."""
+    """Frames of an open session that are not accounted for are in flight while records may still come."""
     if ledger.ended is None and circumstances.lag == 0 and not _held(state, circumstances.now):
-        if state.expired:  # nothing of the camera came after what expired
+        if state.expired:  # no record of the camera came after those that expired
             ledger.expire(ledger.captured)
         ledger.end("superseded")
     return ledger.tally()
@@ -126,7 +126,7 @@ def _live(state: JudgementState, now: datetime) -> bool:
 
 
 def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Span | None:
-    """A silence that lasts. While there is lag the store knows the camera only up to its last status."""
+    """The silence that lasts, if any. While there is lag, the store knows a camera up to its last status only."""
     now = circumstances.now
     until = state.display.status_at or now if circumstances.lag else now
     span = open_span(state.delivery, name, until, circumstances.silence_s)
@@ -136,7 +136,7 @@ def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Spa
 
 
 def _pruned(camera: str, totals: PrunedTotals) -> dict[str, Any]:
-    """What the deleted rows of a camera add up to; their ledgers stand in the camera's own."""
+    """The sums of a camera's deleted rows. The camera's own tally includes their ledgers."""
     kept = {"sessions": totals.sessions, "parts": dict(totals.parts), "defects": dict(totals.defects)}
     return {"camera": camera, **kept, "spans": totals.spans, "seconds": round(totals.seconds, 3)}
 

@@ -1,4 +1,4 @@
-"""`andon audit`: is every captured frame accounted for, and when was nobody watching?"""
+"""`andon audit`: whether every captured frame is accounted for, and the spans without frames."""
 
 import asyncio
 import json
@@ -18,16 +18,16 @@ from andon.events import silent
 from andon.process.log import adopt_client_logs
 from andon.settings import Settings
 from andon.stream.lag import group_lag
-from sinks.audit import Audit, Circumstances, audited
+from sinks.audit import Audit, Circumstances, audit_of
 from sinks.judgement.ledger import Tally
 from sinks.store.database import sqlite_file
 from sinks.store.store import Store
 
 BROKER_S = 3.0
-"""How long the broker may take to say how far the groups are: a stopped line is audited without it."""
+"""Time limit for the broker's answer about lag; a line whose broker is stopped is audited without it."""
 
 WIDTH = 130
-"""Columns, where there is no terminal to ask."""
+"""Columns, if the output is no terminal."""
 
 
 @click.command()
@@ -35,7 +35,7 @@ WIDTH = 130
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--camera", help="Only this camera.")
 def audit(path: Path, *, as_json: bool, camera: str | None) -> None:
-    """Show what became of every captured frame. Exits 1 if one is lost or the account does not balance.
+    """Show the outcome of every captured frame. Exits 1 if one is lost or the account does not balance.
 
     \b
     Example:
@@ -56,11 +56,9 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
     url = settings.sinks.store.get_secret_value()
     file = sqlite_file(url)
     if file is not None and not file.exists():
-        raise ConfigError(
-            f"sinks.store: {file} is not there: has `andon sink` run with this line.yaml, in this folder?"
-        )
+        raise ConfigError(f"sinks.store: there is no {file}: has `andon sink` run with this line.yaml, in this folder?")
     clock = SystemClock()
-    loud = adopt_client_logs(silent)  # a broker that is away is said once, in the table
+    loud = adopt_client_logs(silent)  # the table says once that the broker is away
     try:
         lag = await _lag(settings)
     finally:
@@ -72,19 +70,19 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise FatalError(str(error)) from None
     finally:
         await store.close()
-    report = audited(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s), camera)
+    report = audit_of(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s), camera)
     if camera is not None and not report.cameras:
-        raise ConfigError(f"--camera {camera}: nothing was ever heard of it")
+        raise ConfigError(f"--camera {camera}: the store has no such camera")
     return report
 
 
 async def _lag(settings: Settings) -> int | None:
-    """Records that workers and sinks have yet to read; read before the store, so that it is never too low."""
+    """Records that workers and sinks have not read yet. Asked before the store is read, so it is never too low."""
     groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
     groups.append((settings.sink_group, settings.kafka.inspections_topic))
-    asked = [group_lag(settings.kafka, group, topic, timeout_s=BROKER_S) for group, topic in groups]
+    requests = [group_lag(settings.kafka, group, topic, timeout_s=BROKER_S) for group, topic in groups]
     records = 0
-    for lags in await asyncio.gather(*asked):
+    for lags in await asyncio.gather(*requests):
         if lags is None:
             return None
         records += sum(item.records for item in lags)
@@ -104,13 +102,13 @@ def _print(report: Audit) -> None:
     table.add_row("total", *_cells(report.total))
     console.print(table)
     if not report.lag_known and report.total.in_flight:
-        console.print("Kafka can't be asked for the lag: what is not accounted for is taken to be on its way.")
+        console.print("Kafka does not answer, so the lag is unknown: frames not accounted for count as in flight.")
     if report.spans:
         console.print(_spans(report))
     spans = sum(totals.spans for totals in report.pruned.values())
     if spans:
         seconds = sum(totals.seconds for totals in report.pruned.values())
-        console.print(f"{spans} earlier times without frames ({seconds:.0f} s) are older than sinks.keep_days.spans.")
+        console.print(f"{spans} earlier spans without frames ({seconds:.0f} s) are older than sinks.keep_days.spans.")
 
 
 def _cells(tally: Tally) -> list[str]:
@@ -124,7 +122,7 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def _spans(report: Audit) -> Table:
-    table = Table("camera", "from", "to", title="Time without frames", title_justify="left")
+    table = Table("camera", "from", "to", title="Spans without frames", title_justify="left")
     table.add_column("seconds", justify="right")
     table.add_column("reason")
     for span in report.spans:

@@ -22,7 +22,7 @@ from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.stream.clients import producer, started
 from andon.stream.publisher import KafkaPublisher
 from andon.wire import Outgoing, encode
-from sinks.audit import Audit, Circumstances, audited
+from sinks.audit import Audit, Circumstances, audit_of
 from sinks.store import queries as rows
 from tests.e2e.line import Line
 from tests.faults.recording import FRAMES, Recording, Step, step_of
@@ -72,7 +72,7 @@ class Rig(Line):
         """What the store says now; the broker is not asked."""
         with self._engine.begin() as connection:
             stored = rows.everything(connection)
-        return audited(stored, Circumstances(SystemClock().now(), None, 3.0))
+        return audit_of(stored, Circumstances(SystemClock().now(), None, 3.0))
 
     def inspected(self) -> int:
         """0 while there is no store yet."""

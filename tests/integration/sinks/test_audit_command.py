@@ -88,11 +88,11 @@ def test_a_lost_frame_exits_1_with_the_reason_in_one_line(line: Path) -> None:
     assert "1 missing" in result.stdout
 
 
-def test_a_tail_counts_as_in_flight_while_the_broker_cannot_be_asked(line: Path) -> None:
+def test_frames_not_accounted_for_are_in_flight_while_the_broker_does_not_answer(line: Path) -> None:
     account(line, [*WHOLE[:-1], status(20)])
     result = audit(line)
     assert result.exit_code == 0, result.stderr
-    assert "can't be asked" in result.stdout
+    assert "Kafka does not answer" in result.stdout
 
 
 @pytest.mark.parametrize(("lag", "code"), [(0, 1), (7, 0)])
@@ -111,7 +111,7 @@ def test_one_camera_can_be_asked_for(line: Path) -> None:
     account(line, WHOLE)
     assert audit(line, "--camera", "press-1").exit_code == 0
     unknown = audit(line, "--camera", "press-9")
-    assert (unknown.exit_code, unknown.stderr) == (2, "andon: --camera press-9: nothing was ever heard of it\n")
+    assert (unknown.exit_code, unknown.stderr) == (2, "andon: --camera press-9: the store has no such camera\n")
 
 
 def test_a_line_that_never_ran_is_told_so_and_nothing_is_made(line: Path) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Table, func, select
 from andon.messages import Inspection, new_session
 from andon.settings import KeepDays
 from andon.stream.offsets import Partition
-from sinks.audit import Circumstances, audited
+from sinks.audit import Circumstances, audit_of
 from sinks.judgement.state import CameraAccount
 from sinks.store import tables
 from sinks.store.database import Database, opened
@@ -87,7 +87,7 @@ class Line:
     async def report(self) -> dict[str, Any]:
         """`andon audit --json`, without the list of spans."""
         stored = await self.store.everything()
-        report = audited(stored, Circumstances(self.clock.now(), 0, silence_s=1e9))
+        report = audit_of(stored, Circumstances(self.clock.now(), 0, silence_s=1e9))
         return {key: value for key, value in report.as_json().items() if key in ("ledger", "cameras", "balanced")}
 
     async def silence_s(self) -> float:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, text
 from andon.messages import Box, Defect, PartVerdict, new_session
 from andon.settings import KeepDays
 from andon.stream.offsets import Partition
-from sinks.audit import Circumstances, audited
+from sinks.audit import Circumstances, audit_of
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
@@ -149,7 +149,7 @@ async def test_a_year_ends_with_the_rows_and_the_bytes_that_the_settings_say(tmp
             "pruned": 1,
         }
         assert await year.used_bytes() <= 1.05 * settled
-        report = audited(await year.store.everything(), Circumstances(year.clock.now(), None, silence_s=1e9))
+        report = audit_of(await year.store.everything(), Circumstances(year.clock.now(), None, silence_s=1e9))
         (totals,) = report.pruned.values()
         assert report.as_json()["ledger"] == {
             "captured": DAYS * (FRAMES + 2),

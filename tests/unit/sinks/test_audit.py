@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sinks.audit import Circumstances, audited
+from sinks.audit import Circumstances, audit_of
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Stored
@@ -26,7 +26,7 @@ HALF_WAY: list[AccountMessage] = [*(inspected(seq) for seq in range(10)), status
 
 @pytest.mark.parametrize(("seconds", "lag"), [(2, 0), (3600, 5), (3600, None)])
 def test_frames_not_accounted_for_are_in_flight_while_records_may_still_come(seconds: float, lag: int | None) -> None:
-    report = audited(stored(Steps().take(HALF_WAY)), at(seconds, lag))
+    report = audit_of(stored(Steps().take(HALF_WAY)), at(seconds, lag))
     assert report.as_json()["ledger"] == {
         "captured": 12,
         "inspected": 10,
@@ -40,7 +40,7 @@ def test_frames_not_accounted_for_are_in_flight_while_records_may_still_come(sec
 
 
 def test_the_last_frames_of_a_silent_ingester_are_lost_once_all_records_are_read() -> None:
-    report = audited(stored(Steps().take(HALF_WAY)), at(60))
+    report = audit_of(stored(Steps().take(HALF_WAY)), at(60))
     assert report.cameras["press-1"].lost == {"ingester_died": 2}
     assert report.balanced
     assert report.fault == "lost: press-1 2 ingester_died"
@@ -49,22 +49,22 @@ def test_the_last_frames_of_a_silent_ingester_are_lost_once_all_records_are_read
 def test_the_last_frames_of_an_ended_session_stay_in_flight_while_its_ingester_lives() -> None:
     waiting: list[AccountMessage] = [*HALF_WAY, *(status(0, None, "offline", at_s=second) for second in range(2, 90))]
     steps = Steps().take(waiting)
-    assert audited(stored(steps), at(30)).cameras["press-1"].in_flight == 2
-    assert audited(stored(steps), at(90)).cameras["press-1"].lost == {"ingester_died": 2}
+    assert audit_of(stored(steps), at(30)).cameras["press-1"].in_flight == 2
+    assert audit_of(stored(steps), at(90)).cameras["press-1"].lost == {"ingester_died": 2}
 
 
 def test_a_frame_under_two_outcomes_breaks_the_balance() -> None:
     broken = stored(Steps().take(HALF_WAY))
     ledger = broken.ledgers["press-1", "s1"]
     ledger._sets["shed/stale"] = ledger._sets["inspected"].copy()
-    report = audited(broken, at(2))
+    report = audit_of(broken, at(2))
     assert report.as_json()["ledger"]["duplicates"] == 10
     assert report.fault == "the account does not balance: press-1"
 
 
 def test_spans_are_listed_and_the_last_one_is_still_open() -> None:
     steps = Steps().take([inspected(0), inspected(1, late_s=10), status(2, at_s=10.5)])
-    spans = audited(stored(steps), at(60)).as_json()["spans"]
+    spans = audit_of(stored(steps), at(60)).as_json()["spans"]
     assert [(span["reason"], span["to"] is None) for span in spans] == [("unknown", False), ("ingester_died", True)]
     assert spans[1]["seconds"] == 49.5
     assert spans[0]["camera"] == "press-1"
@@ -72,7 +72,7 @@ def test_spans_are_listed_and_the_last_one_is_still_open() -> None:
 
 
 def test_a_line_that_lags_is_not_silent() -> None:
-    assert audited(stored(Steps().take(HALF_WAY)), at(60, lag=100)).spans == ()
+    assert audit_of(stored(Steps().take(HALF_WAY)), at(60, lag=100)).spans == ()
 
 
 def test_the_audit_may_cover_one_camera_only() -> None:
@@ -80,6 +80,6 @@ def test_the_audit_may_cover_one_camera_only() -> None:
     other = SessionLedger()
     other.add(0, 4, "inspected", None)
     both = Stored([*both.states, ("press-2", both.states[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ())
-    assert audited(both, at(2)).total.captured == 17
-    assert list(audited(both, at(2), "press-2").cameras) == ["press-2"]
-    assert audited(both, at(2), "press-9").cameras == {}
+    assert audit_of(both, at(2)).total.captured == 17
+    assert list(audit_of(both, at(2), "press-2").cameras) == ["press-2"]
+    assert audit_of(both, at(2), "press-9").cameras == {}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Expired
-from sinks.audit import Circumstances, audited
+from sinks.audit import Circumstances, audit_of
 from sinks.judgement.ledger import SessionLedger, total
 from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import CameraSnapshot, snapshot
@@ -220,7 +220,7 @@ def test_a_camera_that_stays_silent_after_expired_records_lost_every_frame_known
     expire(steps.camera)
     later = Circumstances(START + timedelta(hours=1), 0, 3.0)
     stored = Stored([("press-1", steps.camera.state)], {("press-1", "s1"): steps.camera.sessions["s1"]}, ())
-    assert audited(stored, later).total.lost == {"expired": 4}
+    assert audit_of(stored, later).total.lost == {"expired": 4}
 
 
 @pytest.mark.parametrize("log", [LOG, []])
