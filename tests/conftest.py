@@ -1,6 +1,7 @@
 """Real servers for tests: started once a session, on loopback and free ports, and always stopped."""
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_sc
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 _numbers = itertools.count(1)
+
+# torch's threads spin while they wait for each other. With several test processes on a few cores they take the CPU from
+# the thread that they wait for, and a test takes four times as long. OpenMP reads this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +36,7 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["embedded", "apache"])
 def broker(request: pytest.FixtureRequest) -> KafkaSettings:
-    """A running broker, with topics and groups that no other test uses. The topics are not created yet."""
+    """A running broker, with names of topics and groups that no other test uses. The topics do not exist yet."""
     embedded = request.param == "embedded"
     servers = request.getfixturevalue("embedded_broker" if embedded else "apache_kafka")
     return kafka_settings(servers, embedded=embedded)
