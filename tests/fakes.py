@@ -1,4 +1,4 @@
-"""Collaborators in memory. Each passes the conformance suite that the real one passes (tests/conformance)."""
+"""Fakes in memory. Each passes the same conformance suite as the real thing (tests/conformance)."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ async def until_idle() -> None:
 
 
 class FakeClock:
-    """Stands still until it is told to go on."""
+    """Stands still until `advance` is called."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
@@ -48,7 +48,7 @@ class FakeClock:
 
 
 class Told:
-    """An `emit` that remembers."""
+    """An `emit` that keeps the events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -61,10 +61,10 @@ class Told:
 
 
 class MemoryPublisher:
-    """A Publisher whose topics are lists. Acknowledges at once; refuses every record while `away`."""
+    """A Publisher whose topics are lists. Acknowledges at once, and refuses every record while `away`."""
 
     def __init__(self, max_bytes: int = sys.maxsize) -> None:
-        """`max_bytes`: the largest value that a topic takes; `limits` has the exceptions, by topic."""
+        """`max_bytes` is the largest value that a topic takes; `limits` has exceptions by topic."""
         self.topics: dict[str, list[Record]] = {}
         self.away = False
         self.max_bytes = max_bytes
@@ -86,7 +86,7 @@ async def _acknowledged(ref: RecordRef) -> RecordRef:
 
 
 class MemoryLog:
-    """A topic in memory, with the offsets that groups committed."""
+    """A topic in memory, with the committed offsets of groups."""
 
     def __init__(self, topic: str, partitions: int) -> None:
         self.topic = topic
@@ -103,20 +103,20 @@ class MemoryLog:
 
 
 class MemoryConsumer:
-    """A Consumer over a MemoryLog; `rebalance` plays the group's coordinator."""
+    """A Consumer of a MemoryLog. `rebalance` acts as the group's coordinator."""
 
     def __init__(self, log: MemoryLog, group: str) -> None:
         self._log = log
         self._group = group
         self._positions: dict[Partition, int | None] = {}
-        """None: held until it is read from."""
+        """None: no record is read until `read_from` sets the offset."""
         self._owner: Owner | None = None
         self._joined = False
         self.zombie = False
         self.away = 0
-        """How many questions the broker will not answer."""
+        """The broker answers none of this many next requests."""
         self.expired = 0
-        """Retention has taken what lies before this offset, of every partition."""
+        """Retention has deleted the records before this offset in every partition."""
 
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._owner = owner

@@ -1,4 +1,4 @@
-"""Apache Kafka for tests, one node or three, from any distribution that ANDON_KAFKA_HOME names (only its `libs`)."""
+"""Apache Kafka for tests, one node or three, from the `libs` of the distribution that ANDON_KAFKA_HOME names."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ STOP_S = 20.0
 
 
 def missing() -> str | None:
-    """What a test needs and this machine lacks, or None."""
+    """The reason why Apache Kafka can't run on this machine, or None."""
     home = os.environ.get("ANDON_KAFKA_HOME")
     if not home:
         return "set ANDON_KAFKA_HOME to a Kafka distribution (4.x) to run this on Apache Kafka"
@@ -28,7 +28,7 @@ def missing() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One of a cluster's nodes, broker and controller in one."""
+    """A node of a cluster: broker and controller in one."""
 
     id: int
     port: int
@@ -36,7 +36,7 @@ class Node:
 
 
 class KafkaServer(ApacheKafka):
-    """One node that can be killed, frozen and started again at the same port. `others`: the rest of its cluster."""
+    """One node that a test can kill, freeze and start again at the same port. `others` are the rest of its cluster."""
 
     def __init__(
         self, folder: Path, node: Node | None = None, others: Sequence[Node] = (), cluster_id: str | None = None
@@ -54,19 +54,19 @@ class KafkaServer(ApacheKafka):
         return self._child is not None and self._child.returncode is None
 
     def start(self) -> None:
-        """Returns when it takes connections."""
+        """Start it. Returns when it accepts connections."""
         self.launch()
         self.wait()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGKILL is a power cut."""
+        """End it; SIGKILL stands for a power cut."""
         if not self.running:
             return
         assert self._child is not None
         if how == signal.SIGKILL:
             self._child.kill()
             return
-        self.thaw()  # a frozen one would not end
+        self.thaw()  # a frozen process would not end
         self._child.stop(STOP_S)
 
     def __exit__(self, *exc: object) -> None:
@@ -101,7 +101,7 @@ class KafkaServer(ApacheKafka):
 
 
 class KafkaCluster:
-    """Three nodes: what is written is on two of them, so that one may go; with two gone nothing is taken."""
+    """Three nodes. Each record is on two of them, so one node may be away; with two away nothing is accepted."""
 
     def __init__(self, folder: Path) -> None:
         nodes = [Node(number, free_port(), free_port()) for number in (1, 2, 3)]
@@ -117,7 +117,7 @@ class KafkaCluster:
         return ",".join(server.bootstrap_servers for server in self.servers.values())
 
     def start(self) -> None:
-        """Those that do not run; returns when all take connections."""
+        """Start the nodes that do not run. Returns when all accept connections."""
         idle = [server for server in self.servers.values() if not server.running]
         for server in idle:
             server.launch()

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL for tests, from the machine's own packages; it never runs as root."""
+"""A temporary PostgreSQL for tests, from the machine's own packages. It never runs as root."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ def binaries() -> Path | None:
 
 
 def missing() -> str | None:
-    """What a test needs and this machine lacks, or None."""
+    """The reason why PostgreSQL can't run on this machine, or None."""
     if binaries() is None:
         return "no PostgreSQL here: apt-get install postgresql"
     if os.geteuid() == 0 and _other_user() is None:
@@ -36,7 +36,7 @@ def missing() -> str | None:
 
 
 class PostgresServer:
-    """One server on loopback with one database; `stop` and `start` as often as a test likes."""
+    """One server on loopback with one database. A test may `stop` and `start` it as often as it likes."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="andon-pg-"))
@@ -71,7 +71,7 @@ class PostgresServer:
             self._process = None
 
     def empty(self) -> None:
-        """Drop everything that a test before has made."""
+        """Drop everything that earlier tests made."""
         with psycopg.connect(self._dsn, autocommit=True) as connection:
             connection.execute("drop schema public cascade")
             connection.execute("create schema public")

@@ -1,4 +1,4 @@
-"""A Valkey for tests that kill it, stop its clock and start it again, empty, at the same port."""
+"""A Valkey that tests can kill, freeze and start again, empty, at the same port."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from deploy.local.server import free_port
 
 
 class MortalRedis(EmbeddedRedis):
-    """In memory only: what it held is gone with `kill`."""
+    """Keeps its data in memory only, so `kill` loses them."""
 
     def __enter__(self) -> Self:
         self.port = free_port()
@@ -45,5 +45,5 @@ class MortalRedis(EmbeddedRedis):
 
 
 async def ask(client: Redis, *words: str | bytes | int) -> Any:
-    """The answer to a command, as somebody at redis-cli would type it."""
+    """The answer to a command, in the words that one types at redis-cli."""
     return await client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
