@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,7 +67,7 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     given["cache"] = given["cache"].expanduser()
     if weights is None and given["runtime"] == "auto":
         given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured, on any machine
-    weights, data = (weights, data) if weights else _shipped(given["cache"])
+    weights, data = (weights, data) if weights else _demo(given["cache"])
     asked = work.Asked(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):  # libraries show their progress; stdout is for the answer
         done = work.validate(asked)
@@ -221,7 +222,7 @@ def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json
     given["cache"] = given["cache"].expanduser()
     if plot is not None:
         work.plotting()  # said before the work is done
-    weights, data = (weights, data) if weights else _shipped(given["cache"])
+    weights, data = (weights, data) if weights else _demo(given["cache"])
     contest = work.Contest(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):
         result = work.bench(contest, lambda text: click.echo(text, err=True))
@@ -243,21 +244,9 @@ def _named(data: Path | None, weights: Path) -> Path:
     return data
 
 
-def _shipped(cache: Path) -> tuple[Path, Path]:
-    """The demo's model, and the pictures that its card names, drawn now if they are not there.
-
-    As `val` stand those that the card's figures were measured on; `train` has enough to calibrate INT8 on.
-    """
-    from sample_streams import dataset, model_card  # noqa: PLC0415 - only the demo's model needs the demo's line
-
-    card = json.loads(model_card.path_of(model_card.MODEL).read_text(encoding="utf-8"))["data"]
-    measured = "test" if "test" in card else "val"
-    counts = {"train": 200, "val": 0} | {measured: card[measured]["images"]}
-    folder = cache / f"demo-{model_card.digest(model_card.MODEL)[-12:]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = dataset.splits(**counts, seed=card["train"]["first_seed"])
-    drawn = dataset.build(folder, parts, lambda text: click.echo(text, err=True))
-    described = yaml.safe_load(drawn.read_text(encoding="utf-8")) | {"val": f"images/{measured}"}
-    named = folder / "card.yaml"
-    named.write_text(yaml.safe_dump(described), encoding="utf-8")
-    return model_card.MODEL, named
+def _demo(cache: Path) -> tuple[Path, Path]:
+    """The demo's model and its data set. The package that draws them registers both: no stage imports the demo."""
+    for entry in entry_points(group="andon.datasets", name="demo"):
+        weights, data = entry.load()(cache, lambda text: click.echo(text, err=True))
+        return weights, data
+    raise ConfigError("WEIGHTS: name a model: the demo's is not installed here")
