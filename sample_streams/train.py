@@ -87,9 +87,9 @@ def _release(trained: Path, out: Path) -> None:
 
 def _measure(run: Training, data: Path) -> dict[str, Any]:
     """As torch serves it, on the test split."""
-    from workers.model.val import Asked, validate  # noqa: PLC0415 - as above
+    from workers.model.val import ValOptions, validate  # noqa: PLC0415 - as above
 
-    found = validate(Asked(run.out, data, run.work, split="test", runtime="torch", device="cpu")).measured.metrics
+    found = validate(ValOptions(run.out, data, run.work, split="test", runtime="torch", device="cpu")).measured.metrics
     overall = {"mAP50": found.map50, "mAP50-95": found.map50_95, "precision": found.precision, "recall": found.recall}
     by_class = {
         name: {"mAP50": map50, "mAP50-95": found.map50_95_by_class[name]}

@@ -13,7 +13,7 @@ from andon.messages import Inspection
 from sample_streams.spec import CLASSES
 from sample_streams.truth import ClipTruth, FrameTruth
 from workers.detector import Detections
-from workers.model.dataset import Labelled
+from workers.model.dataset import Sample
 from workers.model.measure import Pairing, pair, summed_up
 from workers.runtimes.manifest import Metrics
 
@@ -38,7 +38,7 @@ def _detections(inspection: Inspection) -> Detections:
     )
 
 
-def _labels(frame: FrameTruth, size: tuple[int, int]) -> Labelled:
+def _labels(frame: FrameTruth, size: tuple[int, int]) -> Sample:
     classes = np.array([number for number, _ in frame.boxes], np.int64)
     boxes = np.array([box for _, box in frame.boxes], np.float64).reshape(-1, 4)
-    return Labelled(Path(), classes, boxes / np.array([*size, *size]))
+    return Sample(Path(), classes, boxes / np.array([*size, *size]))

@@ -68,7 +68,7 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     if weights is None and given["runtime"] == "auto":
         given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured, on any machine
     weights, data = (weights, data) if weights else _demo(given["cache"])
-    asked = work.Asked(weights=weights, data=_named(data, weights), **given)
+    asked = work.ValOptions(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):  # libraries show their progress; stdout is for the answer
         done = work.validate(asked)
     if as_json:
@@ -134,11 +134,11 @@ def train(data: Path, *, cache: Path, resume: bool, as_json: bool, settings: tup
       andon model train parts/data.yaml --out line --model older.pt --device 0,1 --set flipud=0
     """
     from workers.model import train as work  # noqa: PLC0415 - it loads torch
-    from workers.model.trained import describe, shown  # noqa: PLC0415 - it loads torch
+    from workers.model.training_manifest import describe, shown  # noqa: PLC0415 - it loads torch
 
     training = work.Training(data=data, settings=_settings(settings), **given)
     with redirect_stdout(sys.stderr):
-        trained = work.train(training, cache.expanduser(), resume=resume, told=lambda text: click.echo(text, err=True))
+        trained = work.train(training, cache.expanduser(), resume=resume, say=lambda text: click.echo(text, err=True))
         manifest = describe(trained, data, cache.expanduser())
     if as_json:
         click.echo(manifest.model_dump_json(exclude_none=True, indent=2))

@@ -12,17 +12,17 @@ from rich.table import Table
 
 from andon.errors import AndonError, ConfigError
 from workers.detector import Detector, ModelInfo
-from workers.model.dataset import Dataset, labelled, picture, read_dataset
+from workers.model.dataset import Dataset, picture, read_dataset, samples
 from workers.model.export import Order, export
 from workers.model.measure import measure
-from workers.model.turns import Speed, in_turn
-from workers.model.val import Asked, opened
+from workers.model.timing import Speed, time_in_turns
+from workers.model.val import ValOptions, open_at_least_confidence
 from workers.runtimes.cache import Format
 from workers.runtimes.choice import NEEDS
 from workers.runtimes.manifest import Metrics, Precision
 from workers.runtimes.pytorch import cuda_available
 
-Told = Callable[[str], None]
+Say = Callable[[str], None]
 TIMED = 24
 """Pictures in a turn."""
 
@@ -55,33 +55,33 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BenchReport:
     rows: tuple[Row, ...]
     """The first is the source, as torch serves it."""
     left_out: dict[str, str]
     """What this machine could not run, and why."""
 
 
-def bench(contest: Contest, told: Told) -> Result:
+def bench(contest: Contest, say: Say) -> BenchReport:
     """Export, measure and time. Blocks for minutes. Raises ConfigError for what is no model or no dataset."""
     dataset = read_dataset(contest.data)
     contest.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=contest.cache, prefix="bench-") as room:
-        made, left_out = _artifacts(contest, dataset, contest.keep or Path(room), told)
+        made, left_out = _artifacts(contest, dataset, contest.keep or Path(room), say)
         detectors = [_opened(path, contest) for path in made]
         metrics = []
         for detector in detectors:
-            told(f"measuring {detector.info.runtime} {detector.info.precision}")
+            say(f"measuring {detector.info.runtime} {detector.info.precision}")
             metrics.append(measure(detector, dataset, "val", contest.cache, contest.frames).metrics)
-        told(f"timing all of them, in {contest.turns} turns")
-        pictures = [picture(sample.path) for sample in labelled(dataset, "val", TIMED)]
-        speeds = in_turn(detectors, pictures, contest.batch, contest.turns)
+        say(f"timing all of them, in {contest.turns} turns")
+        pictures = [picture(sample.path) for sample in samples(dataset, "val", TIMED)]
+        speeds = time_in_turns(detectors, pictures, contest.batch, contest.turns)
         columns = zip(detectors, speeds, metrics, made, strict=True)
         rows = tuple(Row(detector.info, speed, found, _size(path)) for detector, speed, found, path in columns)
-    return Result(rows, left_out)
+    return BenchReport(rows, left_out)
 
 
-def _artifacts(contest: Contest, dataset: Dataset, folder: Path, told: Told) -> tuple[list[Path], dict[str, str]]:
+def _artifacts(contest: Contest, dataset: Dataset, folder: Path, say: Say) -> tuple[list[Path], dict[str, str]]:
     made, left_out = [contest.weights], {}
     for form in get_args(Format):
         for precision in contest.precisions:
@@ -91,7 +91,7 @@ def _artifacts(contest: Contest, dataset: Dataset, folder: Path, told: Told) -> 
             try:
                 if reason:
                     raise ConfigError(reason)
-                made.append(export(order, told).artifact)
+                made.append(export(order, say).path)
             except AndonError as error:
                 left_out[name] = str(error)
     return made, left_out
@@ -106,7 +106,7 @@ def _missing(form: Format) -> str:
 
 def _opened(path: Path, contest: Contest) -> Detector:
     runtime: Any = "torch" if path.suffix == ".pt" else "auto"
-    return opened(path, Asked(path, contest.data, contest.cache, runtime=runtime))
+    return open_at_least_confidence(path, ValOptions(path, contest.data, contest.cache, runtime=runtime))
 
 
 def _size(path: Path) -> int:
@@ -116,7 +116,7 @@ def _size(path: Path) -> int:
 # ---- how it is shown
 
 
-def as_json(result: Result, contest: Contest) -> dict[str, Any]:
+def as_json(result: BenchReport, contest: Contest) -> dict[str, Any]:
     rows = [
         {
             "runtime": row.info.runtime,
@@ -133,7 +133,7 @@ def as_json(result: Result, contest: Contest) -> dict[str, Any]:
     return {"weights": str(contest.weights), "batch": contest.batch, "rows": rows, "left_out": result.left_out}
 
 
-def shown(result: Result, contest: Contest) -> Group:
+def shown(result: BenchReport, contest: Contest) -> Group:
     source = result.rows[0]
     title = (
         f"{contest.weights}  {source.metrics.images} pictures, imgsz {source.info.imgsz}, batches of {contest.batch}"
@@ -155,7 +155,7 @@ def shown(result: Result, contest: Contest) -> Group:
     return Group(table, *(f"without {name}: {reason}" for name, reason in result.left_out.items()))
 
 
-def plot(result: Result, path: Path) -> None:
+def plot(result: BenchReport, path: Path) -> None:
     """A point for each: ms a frame to the right, mAP50 upwards. Raises ConfigError where it can't be written."""
     pyplot = plotting()
     figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")

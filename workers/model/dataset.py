@@ -39,7 +39,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Sample:
     """A picture and what is in it."""
 
     path: Path
@@ -70,7 +70,7 @@ def read_dataset(path: Path) -> Dataset:
     return Dataset(path, _names(said["names"], path), splits, document)
 
 
-def labelled(dataset: Dataset, split: str, most: int | None = None) -> list[Labelled]:
+def samples(dataset: Dataset, split: str, most: int | None = None) -> list[Sample]:
     """The split's pictures, or `most` of them, spread evenly. Raises ConfigError for a split or labels amiss."""
     pictures = dataset.splits.get(split, ())
     if not pictures:
@@ -132,7 +132,7 @@ def _labels_of(picture: Path) -> Path:
     return Path(*parts)
 
 
-def _labelled(picture: Path, class_count: int, keypoints: bool) -> Labelled:
+def _labelled(picture: Path, class_count: int, keypoints: bool) -> Sample:
     path = _labels_of(picture)
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []  # without one: nothing in it
     classes, boxes = [], []
@@ -148,7 +148,7 @@ def _labelled(picture: Path, class_count: int, keypoints: bool) -> Labelled:
         if not 0 <= index < class_count:
             raise ConfigError(f"{path}: line {number}: class {index}, the dataset names {class_count} classes")
         classes.append(index)
-    return Labelled(picture, np.array(classes, np.int64), np.array(boxes, np.float64).reshape(-1, 4))
+    return Sample(picture, np.array(classes, np.int64), np.array(boxes, np.float64).reshape(-1, 4))
 
 
 def _box(values: list[float], keypoints: bool) -> tuple[float, float, float, float]:

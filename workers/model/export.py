@@ -16,9 +16,9 @@ from andon.errors import ConfigError, FatalError
 from andon.settings import ModelSettings
 from workers.boxes import ious
 from workers.detector import Detections, Detector, Picture
-from workers.model.dataset import Dataset, labelled, picture
-from workers.model.figures import line_yaml
+from workers.model.dataset import Dataset, picture, samples
 from workers.model.measure import LEAST_CONFIDENCE, measure
+from workers.model.tables import line_yaml
 from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
 from workers.runtimes.choice import open_model
 from workers.runtimes.export import Recipe, check, copied, make
@@ -38,7 +38,7 @@ CALIBRATION_IMAGES = 200
 """More bring nothing: nncf's documentation calibrates on 300, and scales settle before."""
 CERTAIN = 0.4
 SAME_IOU = 0.5
-SEEN = 0.25
+VISIBLE = 0.25
 """What one is certain of, the other sees in the same place at least so confidently: a worker's default threshold."""
 
 
@@ -72,14 +72,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    artifact: Path
+class Artifact:
+    path: Path
     manifest: Manifest
     source: Metrics | None
     """The source's own figures on the same pictures, where there were any."""
 
 
-def export(order: Order, told: Callable[[str], None] = lambda text: None) -> Made:
+def export(order: Order, say: Callable[[str], None] = lambda text: None) -> Artifact:
     """Make, check, measure, describe and put in place. Blocks for minutes.
 
     Raises:
@@ -93,14 +93,14 @@ def export(order: Order, told: Callable[[str], None] = lambda text: None) -> Mad
         order.cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=order.out, prefix="export-") as room:
             copy = copied(order.weights, digest, Path(room), order.named)
-            told(f"exporting {order.weights.name} to {order.to} {order.precision}")
+            say(f"exporting {order.weights.name} to {order.to} {order.precision}")
             made = make(copy, _recipe(order, Path(room)), order.cache, order.named)
-            checked = _checked(order, copy, made, told)
+            checked = _checked(order, copy, made, say)
             manifest = _manifest(order, made, digest, checked)
             write_manifest(manifest, _put(made, order.target))
     except OSError as error:
         raise ConfigError(f"{error.filename or order.out}: {error.strerror}: choose another --out") from None
-    return Made(order.target, manifest, checked.source)
+    return Artifact(order.target, manifest, checked.source)
 
 
 def _possible(order: Order) -> None:
@@ -130,29 +130,29 @@ def _recipe(order: Order, room: Path) -> Recipe:
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         return Recipe(order.to, order.precision, data=path)
     split = "train" if order.data.splits.get("train") else "val"
-    pictures = [picture(sample.path) for sample in labelled(order.data, split, CALIBRATION_IMAGES)]
+    pictures = [picture(sample.path) for sample in samples(order.data, split, CALIBRATION_IMAGES)]
     return Recipe(order.to, order.precision, pictures)
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _Check:
     agreement: Agreement | None = None
     metrics: Metrics | None = None
     source: Metrics | None = None
 
 
-def _checked(order: Order, copy: Path, made: Path, told: Callable[[str], None]) -> _Checked:
+def _checked(order: Order, copy: Path, made: Path, say: Callable[[str], None]) -> _Check:
     """Raises FatalError unless the export may be let out."""
     if order.precision != "int8":
-        told("checking it against its source")
+        say("checking it against its source")
         check(open_weights(copy, order.cache, order.named), made, order.named, order.to)
     if order.data is None or not order.measured:
-        return _Checked()
-    told("measuring it beside its source")
-    source, served = (_opened(path, order) for path in (copy, made))
+        return _Check()
+    say("measuring it beside its source")
+    source, served = (_open(path, order) for path in (copy, made))
     before = measure(source, order.data, "val", order.cache, order.most).metrics
     after = measure(served, order.data, "val", order.cache, order.most).metrics
-    pictures = [picture(sample.path) for sample in labelled(order.data, "val", min(order.most or 50, 50))]
+    pictures = [picture(sample.path) for sample in samples(order.data, "val", min(order.most or 50, 50))]
     matched = agreeing(_seen(source, pictures), _seen(served, pictures))
     loss = round(before.map50 - after.map50, 4)
     if loss > order.max_loss:
@@ -160,10 +160,10 @@ def _checked(order: Order, copy: Path, made: Path, told: Callable[[str], None]) 
             f"{order.named}: the {order.to} export in {order.precision} has an mAP50 of {after.map50:.4f}, its source "
             f"{before.map50:.4f}: it lost more than {order.max_loss:g} (--max-loss) and is not let out"
         )
-    return _Checked(Agreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
+    return _Check(Agreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
 
 
-def _opened(path: Path, order: Order) -> Detector:
+def _open(path: Path, order: Order) -> Detector:
     runtime = "torch" if path.suffix == ".pt" else "auto"
     model = ModelSettings(
         weights=str(path), runtime=runtime, device="auto", confidence=LEAST_CONFIDENCE, cache=str(order.cache)
@@ -181,14 +181,14 @@ def agreeing(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
     for one, other in [*zip(ours, theirs, strict=True), *zip(theirs, ours, strict=True)]:
         sure = one.confidences >= CERTAIN
         overlaps = ious(one.boxes[sure].astype(np.float64), other.boxes.astype(np.float64))
-        same = (one.classes[sure][:, None] == other.classes[None]) & (other.confidences >= SEEN)[None]
+        same = (one.classes[sure][:, None] == other.classes[None]) & (other.confidences >= VISIBLE)[None]
         certain += int(sure.sum())
         seen += int(((overlaps >= SAME_IOU) & same).any(axis=1).sum())
     return seen / certain if certain else 1.0
 
 
-def _manifest(order: Order, made: Path, digest: str, checked: _Checked) -> Manifest:
-    opened = _opened(made, order).info
+def _manifest(order: Order, made: Path, digest: str, checked: _Check) -> Manifest:
+    opened = _open(made, order).info
     source = read_manifest(order.weights, order.named)
     return Manifest(
         file=order.target.name,
@@ -228,14 +228,14 @@ def _put(made: Path, target: Path) -> Path:
     return made.replace(target)
 
 
-def shown(made: Made) -> str:
+def shown(made: Artifact) -> str:
     """What was made, and what to write into line.yaml."""
     manifest = made.manifest
-    lines = [f"{made.artifact}", f"sha256 {manifest.digest}"]
+    lines = [f"{made.path}", f"sha256 {manifest.digest}"]
     if manifest.metrics is not None and made.source is not None and manifest.agreement is not None:
         lines.append(
             f"mAP50 {manifest.metrics.map50:.4f} (source {made.source.map50:.4f}), mAP50-95 "
             f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of what "
             f"either is certain of is seen by both"
         )
-    return "\n".join([*lines, line_yaml(made.artifact, manifest)])
+    return "\n".join([*lines, line_yaml(made.path, manifest)])

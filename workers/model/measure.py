@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from andon.errors import ConfigError
 from workers.boxes import ious
 from workers.detector import Detections, Detector
-from workers.model.dataset import Dataset, Labelled, labelled, picture
+from workers.model.dataset import Dataset, Sample, picture, samples
 from workers.runtimes.manifest import Metrics
 from workers.runtimes.ultralytics_model import import_ultralytics
 
@@ -42,7 +42,7 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     metrics: Metrics
     ms_per_frame: float
     """Of detecting alone, wall time, after a warm-up; pictures are read before."""
@@ -55,18 +55,18 @@ def measure(
     cache: Path,
     most: int | None = None,
     told: Progress = lambda _: None,
-) -> Measured:
+) -> Measurement:
     """Run `detector`, opened at LEAST_CONFIDENCE, over the split. Blocks for long.
 
     `cache`: ultralytics' settings lie below it. Raises ConfigError for a dataset of other classes than the model's.
     """
-    samples = labelled(dataset, split, most)
+    chosen = samples(dataset, split, most)
     numbers = class_numbers(dataset, detector.info.classes)
-    detector.detect([picture(samples[0].path)])
+    detector.detect([picture(chosen[0].path)])
     pairings: list[Pairing] = []
     spent_s = 0.0
-    for start in range(0, len(samples), BATCH):
-        part = samples[start : start + BATCH]
+    for start in range(0, len(chosen), BATCH):
+        part = chosen[start : start + BATCH]
         pictures = [picture(sample.path) for sample in part]
         since = time.perf_counter()
         seen = detector.detect(pictures)
@@ -74,7 +74,7 @@ def measure(
         for sample, shown, found in zip(part, pictures, seen, strict=True):
             pairings.append(pair(found, sample, numbers, (shown.shape[1], shown.shape[0])))
         told(len(part))
-    return Measured(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(samples))
+    return Measurement(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(chosen))
 
 
 def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -85,7 +85,7 @@ def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]
     return np.array([classes.index(name) for name in dataset.classes], np.int64)
 
 
-def pair(found: Detections, sample: Labelled, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
+def pair(found: Detections, sample: Sample, numbers: NDArray[np.int64], size: tuple[int, int]) -> Pairing:
     """Each detection is of the label of its class that it covers best; of several, the most confident is right.
 
     `size`: width and height of the picture in pixels. Source: ultralytics 8.4, `BaseValidator.match_predictions`.

@@ -18,17 +18,17 @@ from rich.table import Table
 from torch.nn.utils import prune as pruning
 
 from andon.errors import ConfigError
-from workers.model.dataset import labelled, picture, read_dataset
-from workers.model.figures import line_yaml
-from workers.model.train import Training, begun, fit, release, resolved
-from workers.model.trained import manifest_of
-from workers.model.turns import Speed, in_turn
-from workers.model.val import Asked, Validated, opened, validate
+from workers.model.dataset import picture, read_dataset, samples
+from workers.model.tables import line_yaml
+from workers.model.timing import Speed, time_in_turns
+from workers.model.train import Training, begin, fit, release, write_absolute
+from workers.model.training_manifest import manifest_of
+from workers.model.val import ValOptions, ValReport, open_at_least_confidence, validate
 from workers.runtimes.manifest import Manifest, Metrics, Source, file_digest, write_manifest
 from workers.runtimes.ultralytics_model import open_weights
 
 TIMED = 24
-Told = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +65,52 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PruneReport:
     weights: Path
     rows: tuple[Row, ...]
     manifest: Manifest
 
 
-def prune(asked: Pruning, told: Told) -> Result:
+def prune(options: Pruning, say: Say) -> PruneReport:
     """Prune, train on, measure before and after. Blocks for long. Raises ConfigError for no model or no dataset."""
-    if asked.weights.suffix != ".pt" or not asked.weights.is_file():
-        raise ConfigError(f"{asked.weights}: expected a YOLO .pt")
-    asked.out.mkdir(parents=True, exist_ok=True)
-    cut = asked.out / "cut.pt"
-    imgsz = _cut(asked, cut)
-    told(f"{asked.amount:.0%} of the weights are zero now")
-    states = [asked.weights, cut]
-    if asked.epochs:
-        _train_on(asked, cut, imgsz, told)
-        states.append(asked.result)
+    if options.weights.suffix != ".pt" or not options.weights.is_file():
+        raise ConfigError(f"{options.weights}: expected a YOLO .pt")
+    options.out.mkdir(parents=True, exist_ok=True)
+    cut = options.out / "cut.pt"
+    imgsz = _cut(options, cut)
+    say(f"{options.amount:.0%} of the weights are zero now")
+    states = [options.weights, cut]
+    if options.epochs:
+        _train_on(options, cut, imgsz, say)
+        states.append(options.result)
     else:
-        cut.replace(asked.result)
-        states[-1] = asked.result
+        cut.replace(options.result)
+        states[-1] = options.result
     names = ("before", "pruned", "trained on")
-    measured = [_measured(asked, path, name, told) for path, name in zip(states, names, strict=False)]
-    speeds = _speeds(asked, states)
+    measured = [_measured(options, path, name, say) for path, name in zip(states, names, strict=False)]
+    speeds = _speeds(options, states)
     rows = tuple(
         _row(name, path, speed, done.measured.metrics)
         for name, path, speed, done in zip(names, states, speeds, measured, strict=False)
     )
-    manifest = _manifest(asked, measured[-1], rows[-1])
+    manifest = _manifest(options, measured[-1], rows[-1])
     cut.unlink(missing_ok=True)
-    write_manifest(manifest, asked.result)
-    return Result(asked.result, rows, manifest)
+    write_manifest(manifest, options.result)
+    return PruneReport(options.result, rows, manifest)
 
 
-def _cut(asked: Pruning, target: Path) -> int:
+def _cut(options: Pruning, target: Path) -> int:
     """Write the pruned weights; returns the size in pixels that the model was trained at."""
-    opened_weights = open_weights(asked.weights, asked.cache, str(asked.weights))
-    checkpoint = torch.load(asked.weights, map_location="cpu", weights_only=False)
+    opened_weights = open_weights(options.weights, options.cache, str(options.weights))
+    checkpoint = torch.load(options.weights, map_location="cpu", weights_only=False)
     module = checkpoint["model"].float()
     convolutions = _convolutions(module)
-    if asked.structured:
+    if options.structured:
         for convolution in convolutions:
-            pruning.ln_structured(convolution, "weight", asked.amount, n=2, dim=0)  # type: ignore[no-untyped-call]
+            pruning.ln_structured(convolution, "weight", options.amount, n=2, dim=0)  # type: ignore[no-untyped-call]
     else:
         chosen = [(convolution, "weight") for convolution in convolutions]
-        pruning.global_unstructured(chosen, pruning.L1Unstructured, amount=asked.amount)
+        pruning.global_unstructured(chosen, pruning.L1Unstructured, amount=options.amount)
     for convolution in convolutions:
         pruning.remove(convolution, "weight")  # type: ignore[no-untyped-call]  # the mask becomes part of the weight
     torch.save({**checkpoint, "model": module.half()}, target)
@@ -123,20 +123,22 @@ def _convolutions(module: Any) -> list[torch.nn.Conv2d]:
     return [part for part in body.modules() if isinstance(part, torch.nn.Conv2d) and part.weight.shape[0] > 1]
 
 
-def _train_on(asked: Pruning, cut: Path, imgsz: int, told: Told) -> None:
+def _train_on(options: Pruning, cut: Path, imgsz: int, say: Say) -> None:
     """With the zeros kept zero after each step."""
     settings = {"lr0": 2e-4, "warmup_epochs": 0.0}
-    training = Training(asked.data, asked.out, str(cut), asked.epochs, imgsz, device=asked.device, settings=settings)
-    state = asked.out / "train.json"
+    training = Training(
+        options.data, options.out, str(cut), options.epochs, imgsz, device=options.device, settings=settings
+    )
+    state = options.out / "train.json"
     state.unlink(missing_ok=True)
-    training = begun(training, resume=False)
+    training = begin(training, resume=False)
     module = torch.load(cut, map_location="cpu", weights_only=False)["model"]
     zeros = {name: value == 0 for name, value in module.state_dict().items() if name.endswith("conv.weight")}
     zeros = {name: mask for name, mask in zeros.items() if mask.any()}
     keep = partial(keep_zeros, zeros=zeros)
-    data = resolved(read_dataset(asked.data), asked.out)
-    fit(training, data, asked.cache, told, {"on_train_batch_end": keep, "on_train_epoch_end": keep})
-    release(asked.out / "run" / "weights" / "best.pt", asked.result, asked.weights.name)
+    data = write_absolute(read_dataset(options.data), options.out)
+    fit(training, data, options.cache, say, {"on_train_batch_end": keep, "on_train_epoch_end": keep})
+    release(options.out / "run" / "weights" / "best.pt", options.result, options.weights.name)
 
 
 def keep_zeros(trainer: Any, zeros: dict[str, torch.Tensor]) -> None:
@@ -151,16 +153,16 @@ def keep_zeros(trainer: Any, zeros: dict[str, torch.Tensor]) -> None:
 # ---- what it brings
 
 
-def _measured(asked: Pruning, path: Path, name: str, told: Told) -> Validated:
-    told(f"measuring: {name}")
-    return validate(Asked(path, asked.data, asked.cache, frames=asked.frames, runtime="torch"))
+def _measured(options: Pruning, path: Path, name: str, say: Say) -> ValReport:
+    say(f"measuring: {name}")
+    return validate(ValOptions(path, options.data, options.cache, frames=options.frames, runtime="torch"))
 
 
-def _speeds(asked: Pruning, states: list[Path]) -> list[Speed]:
+def _speeds(options: Pruning, states: list[Path]) -> list[Speed]:
     """By the runtime that a worker would choose."""
-    detectors = [opened(path, Asked(path, asked.data, asked.cache)) for path in states]
-    pictures = [picture(sample.path) for sample in labelled(read_dataset(asked.data), "val", TIMED)]
-    return in_turn(detectors, pictures, 4)
+    detectors = [open_at_least_confidence(path, ValOptions(path, options.data, options.cache)) for path in states]
+    pictures = [picture(sample.path) for sample in samples(read_dataset(options.data), "val", TIMED)]
+    return time_in_turns(detectors, pictures, 4)
 
 
 def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> Row:
@@ -178,19 +180,19 @@ def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> Row:
     )
 
 
-def _manifest(asked: Pruning, done: Validated, row: Row) -> Manifest:
+def _manifest(options: Pruning, done: ValReport, row: Row) -> Manifest:
     facts = {
-        "kind": "structured" if asked.structured else "unstructured",
-        "amount": asked.amount,
-        "epochs": asked.epochs,
+        "kind": "structured" if options.structured else "unstructured",
+        "amount": options.amount,
+        "epochs": options.epochs,
         "parameters": row.parameters,
         "zeros": row.zeros,
     }
-    source = Source(file=asked.weights.name, digest=file_digest(asked.weights))
-    return manifest_of(asked.result, done, pruning=facts, source=source)
+    source = Source(file=options.weights.name, digest=file_digest(options.weights))
+    return manifest_of(options.result, done, pruning=facts, source=source)
 
 
-def as_json(result: Result) -> dict[str, Any]:
+def as_json(result: PruneReport) -> dict[str, Any]:
     rows = [
         {
             "state": row.name,
@@ -208,7 +210,7 @@ def as_json(result: Result) -> dict[str, Any]:
     return {"weights": str(result.weights), "digest": result.manifest.digest, "rows": rows}
 
 
-def shown(result: Result) -> Group:
+def shown(result: PruneReport) -> Group:
     table = Table("", title=f"{result.weights}", title_justify="left")
     for column in ("M params", "zeros", "MB", "packed", "ms", "CPU ms", "mAP50", "mAP50-95"):
         table.add_column(column, justify="right")

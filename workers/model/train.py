@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from andon.errors import ConfigError, FatalError
-from workers.model.dataset import Dataset, labelled, read_dataset
+from workers.model.dataset import Dataset, read_dataset, samples
 from workers.runtimes.ultralytics_model import import_ultralytics
 
 LEARNING: dict[str, Any] = {
@@ -32,7 +32,7 @@ LEARNING: dict[str, Any] = {
 CPU_BATCH, GPU_BATCH = 8, 32
 QUIET: dict[str, Any] = {"plots": False, "verbose": False, "exist_ok": True}
 FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
-Told = Callable[[str], None]
+Say = Callable[[str], None]
 Callbacks = Mapping[str, Callable[[Any], None]]
 
 
@@ -65,14 +65,14 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """A run that is through."""
 
     weights: Path
     facts: dict[str, Any]
 
 
-def train(training: Training, cache: Path, *, resume: bool = False, told: Told = lambda text: None) -> Trained:
+def train(training: Training, cache: Path, *, resume: bool = False, say: Say = lambda text: None) -> TrainedModel:
     """Train, or go on with it, and write `training.weights`: stripped, without a trace of this machine. For hours.
 
     Raises:
@@ -81,21 +81,21 @@ def train(training: Training, cache: Path, *, resume: bool = False, told: Told =
     """
     dataset = read_dataset(training.data)
     for split in ("train", "val"):
-        labelled(dataset, split)  # says in one line what ultralytics says in many, or skips
+        samples(dataset, split)  # says in one line what ultralytics says in many, or skips
     import_ultralytics(cache)
-    training = begun(training, resume)
+    training = begin(training, resume)
     state = training.out / "train.json"
     if not (best := training.run / "weights" / "best.pt").exists() or not _through(training):
-        fit(training, resolved(dataset, training.out), cache, told)
+        fit(training, write_absolute(dataset, training.out), cache, say)
     release(best, training.weights, training.model)
-    state.write_text(json.dumps({"asked": _asked(training), "done": True}, indent=2) + "\n", encoding="utf-8")
-    return Trained(training.weights, _facts(training, dataset))
+    state.write_text(json.dumps({"asked": _options(training), "done": True}, indent=2) + "\n", encoding="utf-8")
+    return TrainedModel(training.weights, _facts(training, dataset))
 
 
-def begun(training: Training, resume: bool) -> Training:
+def begin(training: Training, resume: bool) -> Training:
     """The run that lies in `out`, or a new one. Raises ConfigError where the two don't go together."""
     state = training.out / "train.json"
-    asked = _asked(training)
+    asked = _options(training)
     if not state.exists():
         if resume:
             raise ConfigError(f"--resume: there is no run in {training.out}")
@@ -116,7 +116,7 @@ def begun(training: Training, resume: bool) -> Training:
     return training
 
 
-def _asked(training: Training) -> dict[str, Any]:
+def _options(training: Training) -> dict[str, Any]:
     return asdict(training) | {"data": str(training.data.resolve()), "out": str(training.out.resolve())}
 
 
@@ -128,7 +128,7 @@ def _architecture(model: str) -> None:
         raise ConfigError(f"--model {model}: no such file; nothing is downloaded: yolo26n.yaml begins from scratch")
 
 
-def resolved(dataset: Dataset, out: Path) -> Path:
+def write_absolute(dataset: Dataset, out: Path) -> Path:
     """The dataset as ultralytics is given it: nothing to download, and every path absolute."""
     path = out / "data.yaml"
     path.write_text(yaml.safe_dump(dataset.document), encoding="utf-8")
@@ -149,7 +149,7 @@ def _checkpoint(path: Path) -> dict[str, Any]:
 # ---- ultralytics
 
 
-def fit(training: Training, data: Path, cache: Path, told: Told, extra: Callbacks = MappingProxyType({})) -> None:
+def fit(training: Training, data: Path, cache: Path, say: Say, extra: Callbacks = MappingProxyType({})) -> None:
     """Train in `training.run`, from its last epoch on if there is one. Blocks for long.
 
     `extra`: more of ultralytics' callbacks; functions of a module, since several GPUs are as many processes.
@@ -167,11 +167,11 @@ def fit(training: Training, data: Path, cache: Path, told: Told, extra: Callback
         yolo.add_callback("on_train_start", partial(quicken, threads=training.threads or os.cpu_count() or 1))
     yolo.add_callback("on_train_batch_end", show_batch)
     yolo.add_callback("on_train_epoch_end", mark_epoch)
-    yolo.add_callback("on_fit_epoch_end", partial(show_epoch, told=told))
+    yolo.add_callback("on_fit_epoch_end", partial(show_epoch, say=say))
     for event, callback in extra.items():
         yolo.add_callback(event, callback)
     if last.exists():
-        told(f"going on after epoch {_checkpoint(last)['epoch'] + 1} of {training.epochs}")
+        say(f"going on after epoch {_checkpoint(last)['epoch'] + 1} of {training.epochs}")
     try:
         yolo.train(**({"resume": True} if last.exists() else _arguments(training, data, device)))
     except torch.cuda.OutOfMemoryError:
@@ -210,7 +210,7 @@ def _batch(training: Training, device: str) -> int:
 def quicken(trainer: Any, threads: int) -> None:
     """On a CPU ultralytics offers neither, and one thread on a small machine; its autocast then means bf16.
 
-    Measured on one AMX core, a step of 8: fp32 0.55 s, bf16 0.42 s, bf16 with channels_last 0.32 s.
+    Measurement on one AMX core, a step of 8: fp32 0.55 s, bf16 0.42 s, bf16 with channels_last 0.32 s.
     """
     trainer.amp = True
     trainer.model.to(memory_format=torch.channels_last)
@@ -231,14 +231,14 @@ def mark_epoch(trainer: Any) -> None:
     trainer.andon_trained = True
 
 
-def show_epoch(trainer: Any, told: Told) -> None:
+def show_epoch(trainer: Any, say: Say) -> None:
     """One line an epoch."""
     if not getattr(trainer, "andon_trained", False):  # it comes again with the last validation
         return
     trainer.andon_trained = False
     found = trainer.metrics or {}
     losses = " ".join(f"{name} {value:.3f}" for name, value in trainer.label_loss_items(trainer.tloss).items())
-    told(
+    say(
         f"epoch {trainer.epoch + 1}/{trainer.epochs}  {losses.replace('train/', '')}  "
         f"mAP50 {found.get('metrics/mAP50(B)', 0.0):.3f}  mAP50-95 {found.get('metrics/mAP50-95(B)', 0.0):.3f}"
         f"  {trainer.epoch_time:.0f} s"

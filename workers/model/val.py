@@ -9,17 +9,17 @@ from rich.console import Group
 
 from andon.settings import ModelSettings
 from workers.detector import Detector, ModelInfo
-from workers.model.dataset import Dataset, labelled, read_dataset
+from workers.model.dataset import Dataset, read_dataset, samples
 from workers.model.export import Order, export
-from workers.model.figures import progress, table_of
-from workers.model.measure import BATCH, LEAST_CONFIDENCE, Measured, measure
+from workers.model.measure import BATCH, LEAST_CONFIDENCE, Measurement, measure
+from workers.model.tables import progress, table_of
 from workers.runtimes.cache import Format
 from workers.runtimes.choice import ON_CPU, open_model
 from workers.runtimes.manifest import Precision, Runtime
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ValOptions:
     weights: Path
     data: Path
     cache: Path
@@ -33,65 +33,65 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Validated:
+class ValReport:
     info: ModelInfo
-    measured: Measured
+    measured: Measurement
 
 
-def validate(asked: Asked) -> Validated:
+def validate(options: ValOptions) -> ValReport:
     """Raises ConfigError or FatalError, one line each: no such model or pictures, an export that was refused."""
-    dataset = read_dataset(asked.data)
-    if asked.precision is None:
-        return _validated(asked, asked.weights, dataset)
-    asked.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=asked.cache, prefix="val-") as room:
-        form: Format = ON_CPU[0] if asked.runtime == "auto" or asked.runtime == "torch" else asked.runtime  # noqa: PLR1714 - mypy narrows this one
-        order = Order(asked.weights, form, asked.precision, Path(room), asked.cache, dataset, measured=False)
-        return _validated(asked, export(order).artifact, dataset)
+    dataset = read_dataset(options.data)
+    if options.precision is None:
+        return _report(options, options.weights, dataset)
+    options.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.cache, prefix="val-") as room:
+        form: Format = ON_CPU[0] if options.runtime == "auto" or options.runtime == "torch" else options.runtime  # noqa: PLR1714 - mypy narrows this one
+        order = Order(options.weights, form, options.precision, Path(room), options.cache, dataset, measured=False)
+        return _report(options, export(order).path, dataset)
 
 
-def _validated(asked: Asked, weights: Path, dataset: Dataset) -> Validated:
-    detector = opened(weights, asked)
-    total = len(labelled(dataset, asked.split, asked.frames))
+def _report(options: ValOptions, weights: Path, dataset: Dataset) -> ValReport:
+    detector = open_at_least_confidence(weights, options)
+    total = len(samples(dataset, options.split, options.frames))
     with progress("measuring", total) as told:
-        measured = measure(detector, dataset, asked.split, asked.cache, asked.frames, told)
-    return Validated(detector.info, measured)
+        measured = measure(detector, dataset, options.split, options.cache, options.frames, told)
+    return ValReport(detector.info, measured)
 
 
-def opened(weights: Path, asked: Asked) -> Detector:
+def open_at_least_confidence(weights: Path, options: ValOptions) -> Detector:
     """At LEAST_CONFIDENCE."""
     model = ModelSettings(
         weights=str(weights),
-        runtime=asked.runtime,
-        device=asked.device,
-        imgsz=asked.imgsz,
+        runtime=options.runtime,
+        device=options.device,
+        imgsz=options.imgsz,
         confidence=LEAST_CONFIDENCE,
-        cache=str(asked.cache),
+        cache=str(options.cache),
     )
     return open_model(model, BATCH, "model")
 
 
-def as_json(done: Validated, asked: Asked) -> dict[str, Any]:
-    info = done.info
+def as_json(report: ValReport, options: ValOptions) -> dict[str, Any]:
+    info = report.info
     return {
-        "weights": str(asked.weights),
+        "weights": str(options.weights),
         "digest": info.digest,
         "runtime": info.runtime,
         "precision": info.precision,
         "device": info.device,
         "imgsz": info.imgsz,
-        **done.measured.metrics.model_dump(),
-        "ms_per_frame": round(done.measured.ms_per_frame, 2),
+        **report.measured.metrics.model_dump(),
+        "ms_per_frame": round(report.measured.ms_per_frame, 2),
     }
 
 
-def shown(done: Validated, asked: Asked) -> Group:
+def shown(report: ValReport, options: ValOptions) -> Group:
     """Tables for a terminal."""
-    info, metrics = done.info, done.measured.metrics
+    info, metrics = report.info, report.measured.metrics
     served = " ".join(part for part in (info.runtime, info.precision, info.device) if part)
-    title = f"{asked.weights}  {metrics.images} pictures, {served}, imgsz {info.imgsz}"
+    title = f"{options.weights}  {metrics.images} pictures, {served}, imgsz {info.imgsz}"
     rest = (
         f"precision {metrics.precision:.4f}, recall {metrics.recall:.4f}, "
-        f"{done.measured.ms_per_frame:.1f} ms a frame\nsha256 {info.digest}"
+        f"{report.measured.ms_per_frame:.1f} ms a frame\nsha256 {info.digest}"
     )
     return Group(table_of(metrics, title), rest)

@@ -7,7 +7,7 @@ import pytest
 
 from andon.errors import ConfigError
 from tests import yolo_dataset
-from workers.model.dataset import labelled, picture, read_dataset
+from workers.model.dataset import picture, read_dataset, samples
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def label(data: Path, text: str) -> Path:
 
 def complaint(data: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        labelled(read_dataset(data), "val")
+        samples(read_dataset(data), "val")
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -33,7 +33,7 @@ def test_pictures_and_labels(data: Path) -> None:
     dataset = read_dataset(data)
     assert dataset.classes == yolo_dataset.CLASSES
     assert {split: len(pictures) for split, pictures in dataset.splits.items()} == {"train": 3, "val": 2}
-    first = labelled(dataset, "val")[0]
+    first = samples(dataset, "val")[0]
     drawn, labels = yolo_dataset.draw(1000)
     assert picture(first.path).shape == drawn.shape
     x, y, width, height = labels[0][1:]
@@ -43,30 +43,30 @@ def test_pictures_and_labels(data: Path) -> None:
 
 def test_a_polygon_counts_as_the_box_around_it(data: Path) -> None:
     label(data, "1 0.1 0.2 0.5 0.1 0.3 0.6\n")
-    assert labelled(read_dataset(data), "val")[0].boxes.tolist() == [[0.1, 0.1, 0.5, 0.6]]
+    assert samples(read_dataset(data), "val")[0].boxes.tolist() == [[0.1, 0.1, 0.5, 0.6]]
 
 
 def test_a_pose_label_begins_with_its_box(data: Path) -> None:
     data.write_text(data.read_text() + "kpt_shape: [1, 3]\n")
     for path in (data.parent / "labels").rglob("*.txt"):
         path.write_text("0 0.5 0.5 0.2 0.4 0.5 0.5 2\n")
-    assert labelled(read_dataset(data), "val")[0].boxes == pytest.approx(np.array([[0.4, 0.3, 0.6, 0.7]]))
+    assert samples(read_dataset(data), "val")[0].boxes == pytest.approx(np.array([[0.4, 0.3, 0.6, 0.7]]))
 
 
 def test_a_picture_without_labels_has_nothing_in_it(data: Path) -> None:
     label(data, "").unlink()
-    assert labelled(read_dataset(data), "val")[0].boxes.shape == (0, 4)
+    assert samples(read_dataset(data), "val")[0].boxes.shape == (0, 4)
 
 
 def test_some_of_many_are_spread_over_all(data: Path) -> None:
     dataset = read_dataset(yolo_dataset.write(data.parent, train=9, val=2))
-    assert [item.path.stem for item in labelled(dataset, "train", 3)] == ["1", "4", "7"]
+    assert [item.path.stem for item in samples(dataset, "train", 3)] == ["1", "4", "7"]
 
 
 def test_a_text_file_may_list_the_pictures(data: Path) -> None:
     (data.parent / "val.txt").write_text("./images/val/1001.jpg\n")
     data.write_text(data.read_text().replace("val: images/val", "val: val.txt"))
-    assert [item.path.stem for item in labelled(read_dataset(data), "val")] == ["1001"]
+    assert [item.path.stem for item in samples(read_dataset(data), "val")] == ["1001"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_yaml_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_split_that_is_not_there(data: Path) -> None:
     with pytest.raises(ConfigError, match="no pictures for `test`"):
-        labelled(read_dataset(data), "test")
+        samples(read_dataset(data), "test")
 
 
 @pytest.mark.parametrize("name", ["broken.jpg", "broken.bmp"])

@@ -9,7 +9,7 @@ import pytest
 from andon.errors import ConfigError
 from tests import yolo_dataset
 from workers.detector import Detections, ModelInfo, Picture
-from workers.model.dataset import Labelled, read_dataset
+from workers.model.dataset import Sample, read_dataset
 from workers.model.export import agreeing
 from workers.model.measure import measure, pair
 
@@ -22,7 +22,7 @@ def found(*rows: tuple[float, float, float, float, float, int]) -> Detections:
 def hits(seen: Detections, *labels: tuple[int, float, float, float, float]) -> list[bool]:
     """At an IoU of 0.5, in a picture of 100 x 100."""
     table = np.array(labels, np.float64).reshape(-1, 5)
-    sample = Labelled(Path("x.jpg"), table[:, 0].astype(np.int64), table[:, 1:])
+    sample = Sample(Path("x.jpg"), table[:, 0].astype(np.int64), table[:, 1:])
     return [bool(hit) for hit in pair(seen, sample, np.arange(3), (100, 100)).hits[:, 0]]
 
 
@@ -45,7 +45,7 @@ def test_nothing_seen_and_nothing_there() -> None:
 
 
 def test_a_tighter_iou_asks_for_more() -> None:
-    sample = Labelled(Path("x.jpg"), np.array([0]), np.array([[0.1, 0.1, 0.3, 0.3]]))
+    sample = Sample(Path("x.jpg"), np.array([0]), np.array([[0.1, 0.1, 0.3, 0.3]]))
     row = pair(found((12, 10, 32, 30, 0.9, 0)), sample, np.arange(1), (100, 100)).hits[0]
     assert row.tolist() == [True] * 7 + [False] * 3, "IoU 0.818"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from andon.errors import ConfigError
-from workers.model.train import Training, begun, device_of
+from workers.model.train import Training, begin, device_of
 
 
 @pytest.fixture
@@ -25,27 +25,27 @@ def test_the_weights_have_the_folders_name(training: Training) -> None:
 
 
 def test_the_same_command_goes_on_with_its_run(training: Training) -> None:
-    assert begun(training, resume=False) == training
-    assert begun(training, resume=False) == training
+    assert begin(training, resume=False) == training
+    assert begin(training, resume=False) == training
 
 
 def test_another_command_does_not_go_on_with_it(training: Training) -> None:
-    begun(training, resume=False)
+    begin(training, resume=False)
     with pytest.raises(ConfigError, match="holds an unfinished run with epochs 3, not 4: --resume goes on with it"):
-        begun(replace(training, epochs=4), resume=False)
-    assert begun(replace(training, epochs=4), resume=True) == training, "as it was begun"
+        begin(replace(training, epochs=4), resume=False)
+    assert begin(replace(training, epochs=4), resume=True) == training, "as it was begin"
 
 
 def test_a_run_that_is_through_is_not_written_over(training: Training) -> None:
-    begun(training, resume=False)
+    begin(training, resume=False)
     finish(training)
     with pytest.raises(ConfigError, match="holds a run that is through with imgsz 320, not 96: name another --out"):
-        begun(replace(training, imgsz=96), resume=False)
+        begin(replace(training, imgsz=96), resume=False)
 
 
 def test_there_is_nothing_to_resume(training: Training) -> None:
     with pytest.raises(ConfigError, match="--resume: there is no run in"):
-        begun(training, resume=True)
+        begin(training, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_there_is_nothing_to_resume(training: Training) -> None:
 )
 def test_a_model_that_is_not_there_is_not_fetched(training: Training, model: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        begun(replace(training, model=model), resume=False)
-    assert not training.out.exists(), "nothing is begun"
+        begin(replace(training, model=model), resume=False)
+    assert not training.out.exists(), "nothing is begin"
 
 
 @pytest.mark.parametrize("device", ["97", "0,97", "gpu", "cuda:97"])

@@ -17,7 +17,9 @@ class Speed:
     """Of all threads together: on a busy machine it says more than the wall's time."""
 
 
-def in_turn(detectors: Sequence[Detector], pictures: Sequence[Picture], batch: int, turns: int = 7) -> list[Speed]:
+def time_in_turns(
+    detectors: Sequence[Detector], pictures: Sequence[Picture], batch: int, turns: int = 7
+) -> list[Speed]:
     """Each looks at all pictures once a turn, after a first look that does not count. Blocks for long."""
     taken: list[list[tuple[float, float]]] = [[] for _ in detectors]
     for turn in range(turns + 1):

@@ -7,16 +7,16 @@ from typing import Any
 
 from rich.console import Group
 
-from workers.model.figures import line_yaml, table_of
-from workers.model.train import Trained
-from workers.model.val import Asked, Validated, validate
+from workers.model.tables import line_yaml, table_of
+from workers.model.train import TrainedModel
+from workers.model.val import ValOptions, ValReport, validate
 from workers.runtimes.manifest import Manifest, Source, write_manifest
 
 
-def describe(trained: Trained, data: Path, cache: Path) -> Manifest:
+def describe(trained: TrainedModel, data: Path, cache: Path) -> Manifest:
     """Measure the weights on the dataset's `val` pictures, as torch serves them, and write their manifest."""
     trained.weights.with_name(trained.weights.name + ".manifest.json").unlink(missing_ok=True)  # an earlier run's
-    done = validate(Asked(trained.weights, data, cache, runtime="torch"))
+    done = validate(ValOptions(trained.weights, data, cache, runtime="torch"))
     manifest = manifest_of(trained.weights, done, training=trained.facts)
     write_manifest(manifest, trained.weights)
     return manifest
@@ -24,7 +24,7 @@ def describe(trained: Trained, data: Path, cache: Path) -> Manifest:
 
 def manifest_of(
     weights: Path,
-    done: Validated,
+    done: ValReport,
     *,
     training: dict[str, Any] | None = None,
     pruning: dict[str, Any] | None = None,
