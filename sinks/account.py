@@ -23,7 +23,7 @@ from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
 from sinks.judgement.ledger import PrunedLedger
-from sinks.judgement.rules import Policy
+from sinks.judgement.rules import JudgementRules
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import CameraAccount
 from sinks.store.store import Store
@@ -56,7 +56,7 @@ class Outlets:
 
 @dataclass(frozen=True, slots=True)
 class AccountRules:
-    policy: Policy
+    judgement: JudgementRules
     alerts: tuple[str, ...]
     """The channels by which each defect event leaves."""
     log: str = ""
@@ -148,7 +148,7 @@ class Account:
                 account.cameras[camera_id].sessions[session] = ledger
                 if isinstance(ledger, PrunedLedger):
                     self._emit(SessionPruned(camera_id, session))
-        work.step(account.cameras, self._rules.policy, self._rules.alerts)
+        work.step(account.cameras, self._rules.judgement, self._rules.alerts)
         return work
 
     async def _write(self, works: "Sequence[tuple[PartitionAccount, Work]]") -> frozenset[Partition]:

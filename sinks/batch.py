@@ -11,7 +11,7 @@ from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode
 from sinks.judgement.consequences import EvidenceOrder, Judgement
-from sinks.judgement.rules import Policy
+from sinks.judgement.rules import JudgementRules
 from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
@@ -50,7 +50,7 @@ class Work:
             if session is not None and name in cameras and session not in cameras[name].sessions
         )
 
-    def step(self, cameras: dict[str, CameraAccount], policy: Policy, alerts: Sequence[str]) -> None:
+    def step(self, cameras: dict[str, CameraAccount], rules: JudgementRules, alerts: Sequence[str]) -> None:
         """Take `cameras` (in place) on by the messages, and fill the batch. `alerts`: the channels of each event."""
         touched: dict[str, CameraAccount] = {}
         events: list[Defect] = []
@@ -60,7 +60,7 @@ class Work:
         for message in self.messages:
             camera = cameras.setdefault(message.camera_id, CameraAccount(message.camera_id))
             touched[message.camera_id] = camera
-            consequences = step(camera, message, policy)
+            consequences = step(camera, message, rules)
             if isinstance(message, Expired):
                 touched |= _expire_others(message, cameras)
             elif isinstance(message, Inspection) and consequences.fresh:

@@ -25,7 +25,7 @@ from sinks.channels.kafka_topic import TopicWriter
 from sinks.channels.live import RedisLive
 from sinks.channels.quarantine import QuarantineChannel
 from sinks.channels.registry import ChannelContext, opened
-from sinks.judgement.rules import DefectRules, PartRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules, PartRules
 from sinks.outbox import Dispatcher
 from sinks.outbox_queue import NamedChannel
 from sinks.retention import retention
@@ -98,21 +98,21 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
 def rules_of(settings: Settings) -> AccountRules:
     """What the settings say of the account."""
     return AccountRules(
-        policy=policy_of(settings),
+        judgement=judgement_rules(settings),
         alerts=tuple(settings.sinks.channels),
         log=settings.kafka.epoch,
         batch_s=settings.sinks.batch_ms / 1000,
     )
 
 
-def policy_of(settings: Settings) -> Policy:
+def judgement_rules(settings: Settings) -> JudgementRules:
     """What follows from a record, as the settings say."""
     url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
     if settings.parts is None:
-        return Policy(DefectRules(settings.defects, url), silence_s)
+        return JudgementRules(DefectRules(settings.defects, url), silence_s)
     own = {camera.id: camera.parts for camera in settings.cameras if camera.parts is not None}
     rules = DefectRules(settings.defects, url, settings.parts.label)
-    return Policy(rules, silence_s, PartRules(settings.parts, settings.defects, own))
+    return JudgementRules(rules, silence_s, PartRules(settings.parts, settings.defects, own))
 
 
 @asynccontextmanager

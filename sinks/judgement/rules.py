@@ -108,8 +108,8 @@ class PartRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings on which a step depends."""
+class JudgementRules:
+    """The settings on which judgement depends."""
 
     defects: DefectRules
     silence_s: float

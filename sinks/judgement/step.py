@@ -1,6 +1,6 @@
 """The consequences of one record for its camera's account. Pure: the account is a function of its log alone.
 
-    step(camera, record, policy) -> consequences
+    step(camera, record, rules) -> consequences
 
 The account changes in place: whoever calls either stores it with the offset after the record, or throws it away.
 """
@@ -13,7 +13,7 @@ from sinks.judgement.consequences import NOTHING, Consequences, Judgement
 from sinks.judgement.defects import close_all, judge
 from sinks.judgement.part_scene import Moment, PartScene
 from sinks.judgement.parts import Parts
-from sinks.judgement.rules import FrameView, Policy
+from sinks.judgement.rules import FrameView, JudgementRules
 from sinks.judgement.state import CameraAccount
 
 AccountMessage = Inspection | Shed | CameraStatus | Expired
@@ -25,16 +25,16 @@ class Scene:
     """Tracks, defects and parts of one camera. They are part of its account, and change in place."""
 
     camera: CameraAccount
-    policy: Policy
+    rules: JudgementRules
 
     def advance(self, frame: FrameView) -> Judgement:
         """Take the scene on by a frame that was inspected."""
         if not frame.shows_anything:
             return NOTHING
-        if self.policy.parts is not None:
-            own = self.policy.parts.of(self.camera.camera_id)
+        if self.rules.parts is not None:
+            own = self.rules.parts.of(self.camera.camera_id)
             return self._part_scene().advance(frame, own)
-        state, rules = self.camera.state, self.policy.defects
+        state, rules = self.camera.state, self.rules.defects
         return judge(state.defects, tracker.advance(state.tracks, frame, rules.settings), frame.inspection, rules)
 
     def end(self, session: str) -> Judgement:
@@ -44,22 +44,22 @@ class Scene:
             moment = Moment(self.camera.camera_id, session, state.parts.captured_at)
             judgement = self._part_scene().end(moment)
         tracker.forget(state.tracks)
-        return judgement + close_all(state.defects, self.policy.defects)
+        return judgement + close_all(state.defects, self.rules.defects)
 
     def _part_scene(self) -> PartScene:
         state = self.camera.state
         if state.parts is None:
             state.parts = Parts()
-        return PartScene(state.parts, state.defects, state.tracks, self.policy.defects)
+        return PartScene(state.parts, state.defects, state.tracks, self.rules.defects)
 
 
-def step(camera: CameraAccount, message: AccountMessage, policy: Policy) -> Consequences:
+def step(camera: CameraAccount, message: AccountMessage, rules: JudgementRules) -> Consequences:
     """Take the account on by one record of its camera, in the order of the log."""
     if isinstance(message, Expired):
         sessions.expire(camera)
         return Consequences()
     over = sessions.enter(camera, message)
-    scene = Scene(camera, policy)
+    scene = Scene(camera, rules)
     closed = NOTHING if over is None else scene.end(over)
     match message:
         case Inspection():
@@ -75,7 +75,7 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     session, seq = inspection.session, inspection.seq
     if not _add(camera, session, (seq, seq), inspection.outcome, inspection.reason):
         return Consequences(fresh=False, judgement=closed)
-    frame = scene.policy.view(inspection)
+    frame = scene.rules.view(inspection)
     state.totals.count(frame.verdict)
     if session != state.session:  # a late frame of a session that is over: it counts, and changes nothing else
         return Consequences(judgement=closed)
@@ -83,7 +83,7 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     if session == state.delivery.session and seq <= state.delivery.seq:
         return Consequences(judgement=closed)  # out of order
     state.display.last_frame, state.display.last_frame_at = inspection.frame_id, inspection.captured_at
-    span = spans.saw_frame(state.delivery, inspection, scene.policy.silence_s)
+    span = spans.saw_frame(state.delivery, inspection, scene.rules.silence_s)
     if inspection.outcome == "inspected" and camera.sessions[session].ended is None:
         closed += scene.advance(frame)
     return Consequences(judgement=closed, spans=(span,) if span else ())

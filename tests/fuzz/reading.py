@@ -18,7 +18,7 @@ from sinks.outbox_item import OutboxItem
 from sinks.store.stored import Position
 from tests.fakes import START, Told
 from tests.fuzz.records import mutated
-from tests.unit.sinks.judgement.frames import POLICY
+from tests.unit.sinks.judgement.frames import DEFECT_RULES
 
 HERE = Partition("andon.inspections", 0)
 
@@ -60,8 +60,8 @@ def _account(record: Record) -> None:
     cameras: dict[str, CameraAccount] = {}
     work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, told)
     assert len(told.events) + len(work.messages) == 1
-    work.step(cameras, POLICY, ("kafka",))
-    work.step(cameras, POLICY, ("kafka",))  # delivered again
+    work.step(cameras, DEFECT_RULES, ("kafka",))
+    work.step(cameras, DEFECT_RULES, ("kafka",))  # delivered again
     for camera in work.touched:
         assert from_bytes(to_bytes(camera.state)) == camera.state
         snapshot(camera)

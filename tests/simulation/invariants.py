@@ -13,8 +13,8 @@ from tests.simulation.broker import Result, World, first_ones, require
 from tests.simulation.ingester import Camera
 from tests.simulation.plan import (
     ALERTS,
+    JUDGEMENT_RULES,
     PARTITIONS,
-    POLICY,
     SCRIPTS,
     Raised,
     numbers_of,
@@ -235,7 +235,7 @@ def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Raised]:
         if isinstance(result, str):
             (expire if result == "expired" else lose_log)(state)
         elif result.camera_id == camera_id:
-            events += raised_by(step(state, result, POLICY))
+            events += raised_by(step(state, result, JUDGEMENT_RULES))
     return events
 
 

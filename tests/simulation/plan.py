@@ -23,7 +23,7 @@ from andon.messages import (
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
 from sinks.judgement.consequences import Consequences
-from sinks.judgement.rules import DefectRules, PartRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules, PartRules
 from sinks.judgement.state import CameraAccount
 from sinks.judgement.step import step
 from tests.fakes import START
@@ -34,7 +34,9 @@ ALERTS = "alerts"
 PARTITIONS = 2
 DEFECTS = DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2)
 PARTS = PartSettings.model_validate({"class": "part", "line": [[0.166, 0], [0.166, 1]], "min_frames": 2})
-POLICY = Policy(DefectRules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {}))
+JUDGEMENT_RULES = JudgementRules(
+    DefectRules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {})
+)
 Raised = Defect | PartVerdict
 FAULTS = (
     "ack_lost",  # the broker has appended a record, and its answer does not arrive
@@ -189,10 +191,10 @@ def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]
         for seq in range(count):
             picture = frame(camera_id, session, seq, None)
             result = inspection(picture, seq, "quarantined" if picture.corrupt else "inspected")
-            events += raised_by(step(state, result, POLICY))
+            events += raised_by(step(state, result, JUDGEMENT_RULES))
         at = START + timedelta(seconds=100 * number + 99)
         last = CameraStatus(camera_id=camera_id, session=session, state="offline", captured=count, final=True, at=at)
-        events += raised_by(step(state, last, POLICY))
+        events += raised_by(step(state, last, JUDGEMENT_RULES))
     return tuple(events)
 
 

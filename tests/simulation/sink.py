@@ -16,7 +16,7 @@ from sinks.judgement.snapshot import CameraSnapshot
 from sinks.outbox_item import OutboxItem
 from sinks.store.store import Store
 from tests.simulation.broker import INSPECTIONS, World
-from tests.simulation.plan import ALERTS, POLICY
+from tests.simulation.plan import ALERTS, JUDGEMENT_RULES
 from tests.simulation.stepped import PAUSE, Stepped
 from tests.simulation.store import ModelStore
 
@@ -103,7 +103,13 @@ class Sink:
         self.lanes = Lanes(max_in_flight=8, max_in_flight_bytes=100_000)
         self.dispatch = Dispatch(world, store)
         rules = AccountRules(
-            POLICY, (ALERTS,), self.log, batch_s=0.0, batch_records=4, backoff=Backoff(draw=lambda: 0.5), pause=_paused
+            JUDGEMENT_RULES,
+            (ALERTS,),
+            self.log,
+            batch_s=0.0,
+            batch_records=4,
+            backoff=Backoff(draw=lambda: 0.5),
+            pause=_paused,
         )
         outlets = Outlets(_NoLive(), self.dispatch)
         self.account = Account(cast(Store, store), _Ends(world), outlets, rules, world.clock, lambda event: None)

@@ -22,7 +22,7 @@ class Replay:
     """Takes every record of the inspections topic, in the order of each partition."""
 
     def __init__(self, settings: Settings) -> None:
-        self._policy = rules_of(settings).policy
+        self._rules = rules_of(settings).judgement
         self._positions: dict[Partition, Position] = {}
         self._cameras: dict[Partition, dict[str, CameraAccount]] = {}
         self.events: Counter[str] = Counter()
@@ -33,7 +33,7 @@ class Replay:
         partition = Partition(record.topic, record.partition)
         position = self._positions.get(partition, Position(1, "", 0))
         work = gather(partition, position, [Delivery(record, _no_commit)], datetime.now(UTC), silent)
-        work.step(self._cameras.setdefault(partition, {}), self._policy, ())
+        work.step(self._cameras.setdefault(partition, {}), self._rules, ())
         self._positions[partition] = work.after
         self.events.update(event.event_id for event in work.batch.events)
 

@@ -55,7 +55,7 @@ class Feed:
             state = CameraAccount(camera)
             for number in rounds:
                 for message in self._round(camera, number):
-                    ids += [event.event_id for event in step(state, message, self._rules.policy).judgement.events]
+                    ids += [event.event_id for event in step(state, message, self._rules.judgement).judgement.events]
         return sorted(ids)
 
     def _round(self, camera: str, number: int) -> list[AccountMessage]:

@@ -32,8 +32,8 @@ from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
 from tests.fakes import FakeClock, Told
 from tests.integration.sinks.shown import Shown
-from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, policy
-from tests.unit.sinks.judgement.frames import POLICY, crossing, inspected, status
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, part_rules
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, crossing, inspected, status
 
 pytestmark = pytest.mark.integration
 HERE = Partition("andon.inspections", 0)
@@ -102,7 +102,7 @@ async def at_once(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-RULES = AccountRules(POLICY, ("redis", "kafka"), pause=at_once)
+RULES = AccountRules(DEFECT_RULES, ("redis", "kafka"), pause=at_once)
 
 
 class Sink:
@@ -194,7 +194,7 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_between(store: Store, stride: int) -> None:
     log, done = MemoryLog().append(PARTS), 0
     told: list[tuple[str, str]] = []
-    rules = replace(RULES, policy=policy(), batch_records=stride)
+    rules = replace(RULES, judgement=part_rules(), batch_records=stride)
     while done < len(PARTS):
         sink = Sink(store, log, rules)
         async with sink.running() as resume:

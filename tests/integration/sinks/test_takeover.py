@@ -28,7 +28,7 @@ from tests.fakes import START, FakeClock, Told
 from tests.integration.sinks.shown import Shown
 from tests.postgres_server import PostgresServer
 from tests.slow_network import slow_network
-from tests.unit.sinks.judgement.frames import POLICY
+from tests.unit.sinks.judgement.frames import DEFECT_RULES
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 200
@@ -66,7 +66,7 @@ class EmptyLogs:
 
 def account(store: Store, ends: LogEnds, told: Told) -> Account:
     shown = Shown()
-    return Account(store, ends, Outlets(shown, shown), AccountRules(POLICY, ()), FakeClock(), told)
+    return Account(store, ends, Outlets(shown, shown), AccountRules(DEFECT_RULES, ()), FakeClock(), told)
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def test_many_partitions_are_opened_for_the_first_time_with_a_few_statemen
 
 async def test_an_epoch_of_many_partitions_is_opened_with_a_few_statements(store: Store) -> None:
     await fill(store, "t")
-    rules = AccountRules(POLICY, (), log="another")
+    rules = AccountRules(DEFECT_RULES, (), log="another")
     shown = Shown()
     reopened = Account(store, EmptyLogs(), Outlets(shown, shown), rules, FakeClock(), Told())
     async with statements(store) as seen:

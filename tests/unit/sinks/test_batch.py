@@ -11,7 +11,7 @@ from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Batch, Position
 from tests.fakes import START
-from tests.unit.sinks.judgement.frames import POLICY, inspected
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, inspected
 
 ONE, OTHER = "press-1", "press-2"
 
@@ -25,7 +25,7 @@ class StoredPartition:
 
     def take(self, *messages: AccountMessage) -> None:
         work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
-        work.step(self.cameras, POLICY, ())
+        work.step(self.cameras, DEFECT_RULES, ())
         self.touched = {camera.camera_id for camera in work.batch.states}
         for camera in self.cameras.values():
             camera.state = from_bytes(to_bytes(camera.state))

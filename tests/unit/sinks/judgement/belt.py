@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from andon.messages import Box, Detection, Inspection, RecordRef
 from andon.settings import CameraPartSettings, DefectSettings, PartSettings
-from sinks.judgement.rules import DefectRules, PartRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules, PartRules
 from tests.fakes import START
 
 WIDTH, HEIGHT = 640, 480
@@ -123,8 +123,10 @@ def a_row(number: int, per_minute: float, belt: Belt, flaw_share: float = 0.35) 
 LABELS = ("scratch", "dent", "stain", "crack", "missing_hole")
 
 
-def policy(defects: DefectSettings | None = None, own: CameraPartSettings | None = None, **parts: object) -> Policy:
+def part_rules(
+    defects: DefectSettings | None = None, own: CameraPartSettings | None = None, **parts: object
+) -> JudgementRules:
     defects = defects or DefectSettings()
     settings = PartSettings.model_validate({"class": "part", **parts})
     cameras = {} if own is None else {"press-1": own}
-    return Policy(DefectRules(defects, "evidence", "part"), 3.0, PartRules(settings, defects, cameras))
+    return JudgementRules(DefectRules(defects, "evidence", "part"), 3.0, PartRules(settings, defects, cameras))

@@ -6,14 +6,14 @@ from datetime import timedelta
 from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
 from andon.settings import DefectSettings
 from sinks.judgement.consequences import EvidenceOrder
-from sinks.judgement.rules import DefectRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage, step
 from tests.fakes import START
 
 FPS = 15.0
-POLICY = Policy(DefectRules(DefectSettings(), "evidence"), silence_s=3.0)
+DEFECT_RULES = JudgementRules(DefectRules(DefectSettings(), "evidence"), silence_s=3.0)
 
 
 def box(x: float, y: float = 200.0, side: float = 20.0) -> Box:
@@ -84,11 +84,11 @@ class Steps:
         self.stale = 0
 
     def take(
-        self, messages: Sequence[AccountMessage], policy: Policy = POLICY, *, stored_between: bool = False
+        self, messages: Sequence[AccountMessage], rules: JudgementRules = DEFECT_RULES, *, stored_between: bool = False
     ) -> "Steps":
         """`stored_between`: the state is stored and read again after each record, as after a crash."""
         for message in messages:
-            consequences = step(self.camera, message, policy)
+            consequences = step(self.camera, message, rules)
             self.events += consequences.judgement.events
             self.verdicts += consequences.judgement.verdicts
             self.orders += consequences.judgement.orders

@@ -7,10 +7,10 @@ import pytest
 from andon.messages import Box, Detection, Inspection
 from andon.settings import DefectClass, DefectSettings
 from sinks.judgement.consequences import evidence_path
-from sinks.judgement.rules import DefectRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import (
-    POLICY,
+    DEFECT_RULES,
     Steps,
     box,
     crossing,
@@ -22,8 +22,8 @@ from tests.unit.sinks.judgement.frames import (
 )
 
 
-def policy(**settings: object) -> Policy:
-    return Policy(DefectRules(DefectSettings.model_validate(settings), "evidence/"), silence_s=3.0)
+def defect_rules(**settings: object) -> JudgementRules:
+    return JudgementRules(DefectRules(DefectSettings.model_validate(settings), "evidence/"), silence_s=3.0)
 
 
 def test_a_scratch_in_40_frames_is_opened_once_and_closed_once() -> None:
@@ -77,7 +77,7 @@ def test_shed_and_quarantined_frames_do_not_age_a_track() -> None:
 def test_a_track_seen_in_too_few_of_the_last_frames_is_no_defect() -> None:
     frames = [inspected(seq, *([detection(100.0)] if seq % 3 == 0 else [])) for seq in range(30)]
     assert Steps().take(frames).events == []
-    assert Steps().take(frames, policy(confirm_frames=3)).events != []
+    assert Steps().take(frames, defect_rules(confirm_frames=3)).events != []
 
 
 def test_it_opens_on_the_frame_that_confirms_it_with_the_best_picture_so_far() -> None:
@@ -114,7 +114,7 @@ def test_a_new_session_closes_the_defects_of_the_one_before() -> None:
 
 
 def test_each_class_has_its_severity_and_min_confidence_and_may_be_ignored() -> None:
-    rules = policy(
+    rules = defect_rules(
         classes={"dent": DefectClass(severity="critical", min_confidence=0.6)}, ignore=("part",), confirm_frames=2
     )
     frames = [
@@ -166,7 +166,7 @@ def test_the_name_of_a_picture_is_safe_for_any_label(label: str, name: str) -> N
     assert file.startswith(name)
     assert file.endswith(".jpg")
     assert len(file) < 200
-    assert POLICY.defects.evidence_url == "evidence"
+    assert DEFECT_RULES.defects.evidence_url == "evidence"
 
 
 def test_an_evidence_order_has_the_shape_of_the_best_frame_if_there_is_one() -> None:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
 from andon.settings import CameraPartSettings, DefectSettings, Settings
-from sinks.judgement.rules import DefectRules, Policy
+from sinks.judgement.rules import DefectRules, JudgementRules
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
-from sinks.role import policy_of
+from sinks.role import judgement_rules
 from tests.fakes import START
-from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
-from tests.unit.sinks.judgement.frames import POLICY, Steps, crossing, detection, inspected, shed, status
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, part_rules
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, Steps, crossing, detection, inspected, shed, status
 
 SPEEDS = ((30, 10.0), (60, 16.0), (120, 35.0), (240, 55.0), (240, 70.0), (240, 90.0))
 """Parts a minute, and pixels a frame; the picture is 640 px wide."""
@@ -26,8 +26,8 @@ GOOD = Piece(-120)
 BAD = Piece(-120, (Flaw(),))
 
 
-def run(records: Iterable[AccountMessage], rules: Policy | None = None) -> Steps:
-    return Steps().take(list(records), rules or policy())
+def run(records: Iterable[AccountMessage], rules: JudgementRules | None = None) -> Steps:
+    return Steps().take(list(records), rules or part_rules())
 
 
 def outcomes(steps: Steps) -> list[tuple[str, str | None]]:
@@ -150,8 +150,8 @@ def test_a_part_with_too_few_inspected_frames_is_unknown() -> None:
 
 def test_a_confirmed_defect_rejects_even_a_part_with_too_few_frames() -> None:
     frames = passing(BAD, step_px=60.0)
-    assert outcomes(run(frames, policy(min_frames=50))) == [("reject", None)]
-    assert outcomes(run(passing(GOOD, step_px=60.0), policy(min_frames=50))) == [("unknown", "too_few_frames")]
+    assert outcomes(run(frames, part_rules(min_frames=50))) == [("reject", None)]
+    assert outcomes(run(passing(GOOD, step_px=60.0), part_rules(min_frames=50))) == [("unknown", "too_few_frames")]
 
 
 def test_a_part_that_vanishes_before_the_line_is_unknown() -> None:
@@ -268,7 +268,7 @@ def _downward(box: Box) -> Box:
 )
 def test_parts_may_come_from_any_side(turned: object, line: object) -> None:
     frames = passing(GOOD, replace(BAD, at_px=-420), turned=turned, jitter_px=1.0)
-    assert outcomes(run(frames, policy(line=line))) == [("pass", None), ("reject", None)]
+    assert outcomes(run(frames, part_rules(line=line))) == [("pass", None), ("reject", None)]
 
 
 def test_a_line_too_near_the_side_where_parts_enter_makes_them_unknown() -> None:
@@ -355,23 +355,23 @@ def test_a_part_in_view_for_few_frames_needs_the_same_share_of_them() -> None:
 def test_a_camera_may_have_its_own_line_and_its_own_min_frames() -> None:
     frames = passing(GOOD, step_px=40.0)
     own = CameraPartSettings(line=((0.5, 0.0), (0.5, 1.0)))
-    assert run(frames, policy(own=own)).verdicts[0].last_frame == "press-1/s1/11"
-    assert run(frames, policy()).verdicts[0].last_frame == "press-1/s1/15"
-    assert outcomes(run(frames, policy(own=CameraPartSettings(min_frames=30)))) == [("unknown", "too_few_frames")]
+    assert run(frames, part_rules(own=own)).verdicts[0].last_frame == "press-1/s1/11"
+    assert run(frames, part_rules()).verdicts[0].last_frame == "press-1/s1/15"
+    assert outcomes(run(frames, part_rules(own=CameraPartSettings(min_frames=30)))) == [("unknown", "too_few_frames")]
 
 
 def test_a_detection_below_min_confidence_is_no_part() -> None:
-    assert run(passing(GOOD), policy(min_confidence=0.95)).verdicts == []
+    assert run(passing(GOOD), part_rules(min_confidence=0.95)).verdicts == []
 
 
 def test_live_state_counts_the_verdicts() -> None:
     steps = run(passing(GOOD, replace(BAD, at_px=-400)))
     assert snapshot(steps.camera).parts == {"pass": 1, "reject": 1, "unknown": 0}
-    assert snapshot(run(crossing(range(9)), POLICY).camera).parts is None
+    assert snapshot(run(crossing(range(9)), DEFECT_RULES).camera).parts is None
 
 
 def test_a_line_without_parts_raises_no_verdicts_and_stores_no_part_state() -> None:
-    steps = run(passing(BAD), POLICY)
+    steps = run(passing(BAD), DEFECT_RULES)
     assert steps.verdicts == []
     assert b'"parts"' not in to_bytes(steps.camera.state)
     assert {event.label for event in steps.events} == {"part", "scratch"}
@@ -380,7 +380,7 @@ def test_a_line_without_parts_raises_no_verdicts_and_stores_no_part_state() -> N
 
 # ---- the state is a function of the log
 
-PARTS = policy()
+PARTS = part_rules()
 ROW = list(
     replace(
         a_row(6, 240, Belt((), 60.0, 0, miss=0.2, miss_part=0.05, jitter_px=2.0, seed=9), flaw_share=0.6), fps=15.0
@@ -456,7 +456,7 @@ def test_the_state_stays_small_after_many_parts() -> None:
 
 
 def test_the_defect_settings_also_decide_on_parts() -> None:
-    rules = policy(DefectSettings(confirm_frames=1, confirm_window=1))
+    rules = part_rules(DefectSettings(confirm_frames=1, confirm_window=1))
     assert outcomes(run(_with_scratch(passing(GOOD, step_px=20.0), [20]), rules)) == [("reject", None)]
     assert DefectRules(DefectSettings(), "evidence").part is None
 
@@ -493,12 +493,12 @@ def test_line_yaml_sets_the_line_for_all_cameras_and_for_one() -> None:
         "parts": {"class": "can", "min_frames": 4},
         "cameras": [{"id": "a", "url": "y.mp4"}, {"id": "b", **camera}],
     }
-    rules = policy_of(Settings.model_validate(given))
+    rules = judgement_rules(Settings.model_validate(given))
     assert rules.defects.part == "can"
     assert rules.parts is not None
     assert (rules.parts.of("a").line[0], rules.parts.of("a").min_frames) == ((0.75, 0.0), 4)
     assert (rules.parts.of("b").line[0], rules.parts.of("b").min_frames) == ((0.0, 0.5), 4)
-    assert policy_of(Settings()).parts is None
+    assert judgement_rules(Settings()).parts is None
 
 
 @pytest.mark.parametrize(("per_minute", "step_px"), SPEEDS)

@@ -9,10 +9,10 @@ import pytest
 
 import sinks.judgement
 from andon.messages import Inspection
-from sinks.judgement.rules import Policy
+from sinks.judgement.rules import JudgementRules
 from sinks.judgement.step import AccountMessage, step
-from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, policy
-from tests.unit.sinks.judgement.frames import POLICY, Steps, crossing, status
+from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, a_row, part_rules
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, Steps, crossing, status
 
 FOLDER = str(Path(sinks.judgement.__file__).parent)
 STAGES = {"sessions", "spans", "part_scene", "parts", "part_tracks", "tracker", "defects", "places"}
@@ -27,7 +27,7 @@ class Entries:
     def __init__(self) -> None:
         self.functions: Counter[str] = Counter()
 
-    def step(self, steps: Steps, message: AccountMessage, rules: Policy) -> None:
+    def step(self, steps: Steps, message: AccountMessage, rules: JudgementRules) -> None:
         sys.setprofile(self._profile)
         try:
             step(steps.camera, message, rules)
@@ -49,8 +49,10 @@ def _module(frame: FrameType) -> str | None:
     return path.stem if str(path.parent) == FOLDER else None
 
 
-@pytest.mark.parametrize(("records", "rules"), [(crossing(range(30)), POLICY), (ROW, policy())])
-def test_a_record_enters_each_function_of_a_stage_once_at_most(records: list[Inspection], rules: Policy) -> None:
+@pytest.mark.parametrize(("records", "rules"), [(crossing(range(30)), DEFECT_RULES), (ROW, part_rules())])
+def test_a_record_enters_each_function_of_a_stage_once_at_most(
+    records: list[Inspection], rules: JudgementRules
+) -> None:
     steps, reached = Steps(), set()
     log: list[AccountMessage] = [*records, status(len(records), final=True)]
     for record in log:
@@ -64,24 +66,24 @@ def test_a_record_enters_each_function_of_a_stage_once_at_most(records: list[Ins
 
 def test_the_detections_that_count_are_computed_once_for_each_inspection(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
-    view = Policy.view
+    view = JudgementRules.view
 
-    def counting(self: Policy, inspection: Inspection) -> object:
+    def counting(self: JudgementRules, inspection: Inspection) -> object:
         computed.append(inspection.seq)
         return view(self, inspection)
 
-    monkeypatch.setattr(Policy, "view", counting)
-    Steps().take([*ROW, *ROW], policy())
+    monkeypatch.setattr(JudgementRules, "view", counting)
+    Steps().take([*ROW, *ROW], part_rules())
     assert computed == [record.seq for record in ROW]
 
 
 def test_a_defect_that_is_confirmed_on_the_frame_of_the_crossing_still_rejects_its_part() -> None:
     """Step 9 comes after step 7: the verdict knows what this very frame has confirmed."""
     frames = list(Belt((Piece(-120, (Flaw(),)),), 40.0, 30).inspections())
-    crossed = Steps().take(frames, policy()).verdicts[0]
+    crossed = Steps().take(frames, part_rules()).verdicts[0]
     at = int(crossed.last_frame.rsplit("/", 1)[1])
     late = [frame if frame.seq > at - 4 else _without_flaw(frame) for frame in frames]
-    (verdict,) = Steps().take(late, policy()).verdicts
+    (verdict,) = Steps().take(late, part_rules()).verdicts
     assert (verdict.verdict, verdict.last_frame) == ("reject", crossed.last_frame)
 
 
@@ -92,7 +94,7 @@ def test_a_part_that_leaves_is_settled_before_the_defects_on_it_are_closed() -> 
     steps = Steps()
     for record in [*frames, *gone]:
         before = len(steps.verdicts)
-        steps.take([record], policy())
+        steps.take([record], part_rules())
         if len(steps.verdicts) > before:
             assert [event.transition for event in steps.events] == ["opened", "closed"]
     assert [verdict.verdict for verdict in steps.verdicts] == ["reject"]

@@ -8,12 +8,12 @@ import pytest
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
-from tests.unit.sinks.judgement.belt import policy
-from tests.unit.sinks.judgement.frames import POLICY, Steps, detection, inspected, status
+from tests.unit.sinks.judgement.belt import part_rules
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, Steps, detection, inspected, status
 
 STORED = Path(__file__).parent / "stored"
 """Written by the version before fields were renamed: a camera amid defects, and one amid parts."""
-RULES = {"plain": POLICY, "parts": policy()}
+RULES = {"plain": DEFECT_RULES, "parts": part_rules()}
 
 
 def stored_account(name: str) -> CameraAccount:
