@@ -20,3 +20,8 @@ class RunSettings(Section):
     """Seconds without a turn of the event loop, past which the process ends. 60: far above any pause ever measured."""
     log_format: Literal["logfmt", "json"] = "logfmt"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_max_bytes: int = Field(default=10_000_000, ge=100_000)
+    """Bytes of one log file of `andon up`; then it becomes NAME.log.1 and a new one begins. Other processes write to
+    standard output, which whoever runs them rotates."""
+    log_files: int = Field(default=5, ge=2)
+    """Log files kept for each process of `andon up`, the current one included. 5: 50 MB for each process."""

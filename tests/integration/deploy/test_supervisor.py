@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,8 @@ import pytest
 from andon.clock import SystemClock
 from andon.errors import FatalError
 from deploy.local.events import RoleDied, StageStopped
-from deploy.local.role_process import Role
+from deploy.local.role_process import Role, RoleProcess
+from deploy.local.rotating_log import LogLimits
 from deploy.local.server import free_port
 from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
 from tests.fakes import Told
@@ -145,6 +147,38 @@ async def test_what_a_process_writes_is_echoed_line_by_line_and_kept_in_its_log(
             await running.start(RoleGroup("ingest", (talker,)))
     assert sorted(lines) == [("ingest", "one"), ("ingest", "two")]
     assert sorted(talker.log.read_text().split()) == ["one", "two"]
+
+
+async def test_a_process_that_ended_because_a_call_hung_is_started_again_later_each_time(tmp_path: Path) -> None:
+    code = """
+        import os, sys
+        print("the model has not returned for 60 s: the process ends and must be started again", flush=True)
+        os._exit(1)
+    """
+    told, hanging = Told(), script(tmp_path, "worker-1", code)
+    process = RoleProcess(hanging, told)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(process.keep())
+        while len(told.of(RoleDied)) < 3:
+            await asyncio.sleep(0.05)
+        keeping.cancel()
+    died = told.of(RoleDied)
+    assert {event.code for event in died} == {1}
+    assert all("the model has not returned for 60 s" in event.said for event in died)
+    # each pause is drawn from the upper half of its ceiling, and the ceilings double
+    assert all(ceiling / 2 <= event.after_s <= ceiling for event, ceiling in zip(died, (0.5, 1.0, 2.0), strict=False))
+
+
+async def test_the_log_of_a_process_that_writes_a_lot_stays_within_its_limits(tmp_path: Path) -> None:
+    code = "import sys; [print(f'line {number:06}') for number in range(20_000)]; sys.exit(2)"
+    role = replace(script(tmp_path, "ingest", code), limits=LogLimits(50_000, 3))
+    with pytest.raises(FatalError, match="line 019999"):
+        async with supervisor(Told()) as running:
+            await running.start(RoleGroup("ingest", (role,)))
+    with os.scandir(tmp_path) as entries:
+        sizes = {entry.name: entry.stat().st_size for entry in entries}
+    assert sorted(sizes) == ["ingest.log", "ingest.log.1", "ingest.log.2"]
+    assert all(0 < size <= 50_000 for size in sizes.values())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of a killed parent")
