@@ -55,7 +55,8 @@ async def retention(life: Life, owned: Callable[[], frozenset[int]]) -> AsyncIte
     """A sink's retention, with a database connection and a thread of its own. Raises ConfigError, FatalError."""
     settings = life.settings.sinks
     place = settings.evidence
-    database = await opened(settings.store.get_secret_value())
+    limit = partial(life.watchdog.limit, "the store", settings.store_timeout_s, "sinks.store_timeout_s")
+    database = await opened(settings.store.get_secret_value(), limit)
     try:
         files = EvidenceRetention(Files(place.url), place.max_bytes, partial(_limit, life.watchdog, place))
         with EvidenceThread(files, place.keep_days, life.clock) as evidence:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from redis.asyncio import Redis
 
@@ -125,7 +126,9 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
             context = ChannelContext(name, life.settings, clients.redis, clients.publisher, life.clock, life.emit)
             channel = await stack.enter_async_context(opened(given, context))
             channels.append(NamedChannel(name, channel, given.max_age_s))
-        evidence = EvidenceChannel(clients.frames, sinks.evidence, life.emit)
+        place = sinks.evidence
+        limit = partial(life.watchdog.limit, f"evidence at {place.url}", place.timeout_s, "sinks.evidence.timeout_s")
+        evidence = EvidenceChannel(clients.frames, place, life.emit, limit)
         stack.callback(evidence.close)
         topic = TopicWriter(clients.publisher, life.settings.kafka.quarantine_topic)
         yield [
@@ -139,7 +142,8 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
 async def _clients(life: Life) -> AsyncIterator[Clients]:
     settings, kafka = life.settings, life.settings.kafka
     async with AsyncExitStack() as stack:
-        store = await Store.open(settings.sinks.store.get_secret_value())
+        limit = partial(life.watchdog.limit, "the store", settings.sinks.store_timeout_s, "sinks.store_timeout_s")
+        store = await Store.open(settings.sinks.store.get_secret_value(), limit)
         stack.push_async_callback(store.close)
         remote = redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
         stack.push_async_callback(remote.aclose)

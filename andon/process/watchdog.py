@@ -9,12 +9,17 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NoReturn, Self
 
 from andon.clock import Clock
 
+TimeLimit = Callable[[], AbstractContextManager[object]]
+"""Gives a context for one call, as `Watchdog.limit` does."""
+NO_LIMIT: TimeLimit = nullcontext
+"""For commands, which end when their user has waited enough."""
 CHECK_S = 0.25
 """Interval between two looks at the running calls."""
 FORCE_S = 3.0

@@ -20,6 +20,9 @@ class EvidenceSettings(Section):
     url: str = "andon-data/evidence"
     """A folder, or any fsspec URL (s3://bucket/prefix). It is part of every alert, so it holds no password."""
     jpeg_quality: int = Field(default=90, ge=10, le=100)
+    timeout_s: Positive = 60.0
+    """Seconds for drawing and storing one picture, past which the process ends. A hanging network folder can't be left
+    in any other way. 60: an object store's client tries again for some tens of seconds."""
     keep_days: Positive = 90.0
     """Days for which pictures are kept, by the date of their folder."""
     max_bytes: int = Field(default=50_000_000_000, ge=1_000_000)
@@ -53,6 +56,9 @@ class KeepDays(Section):
 class SinkSettings(Section):
     store: SecretStr = SecretStr("sqlite:///andon-data/andon.db")
     """An SQLAlchemy URL: SQLite for one machine, postgresql+psycopg://user:password@host/name for a line."""
+    store_timeout_s: Positive = 120.0
+    """Seconds for one transaction, past which the process ends. 120: what the database itself delays ends before, by
+    the limits for a lock (10 s), a statement (20 s) and a connection (5 s); a disk that hangs has no limit."""
     max_in_flight: int = Field(default=2_000, ge=1)
     """Records between fetch and commit. Bounds memory and redelivery."""
     batch_ms: Positive = 20.0

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from andon.errors import DecodeError, PoisonError, RetryableError
 from andon.events import Emit, EvidenceStored
 from andon.messages import Frame, RecordRef
+from andon.process.watchdog import NO_LIMIT, TimeLimit
 from andon.settings import EvidenceSettings
 from andon.wire import Record, decode
 from sinks.channels.annotation import annotated
@@ -38,12 +39,13 @@ class Reader(Protocol):
 class EvidenceChannel:
     """The channel `evidence`. Decoding, drawing and storing happen on a thread of its own; `close` ends it."""
 
-    def __init__(self, reader: Reader, settings: EvidenceSettings, emit: Emit) -> None:
-        """Raises ConfigError where `settings.url` is no place that fsspec knows."""
+    def __init__(self, reader: Reader, settings: EvidenceSettings, emit: Emit, limit: TimeLimit = NO_LIMIT) -> None:
+        """`limit` is entered for each picture. Raises ConfigError for a `settings.url` that fsspec can't open."""
         self._reader = reader
         self._files = Files(settings.url)
         self._jpeg_quality = settings.jpeg_quality
         self._emit = emit
+        self._limit = limit
         self._thread = ThreadPoolExecutor(1, "evidence")
         self._under_way: Future[bool] | None = None
 
@@ -73,7 +75,11 @@ class EvidenceChannel:
             raise SinkBusy(f"the frame {ref.topic}[{ref.partition}]@{ref.offset} can't be read: {error}", 0.0) from None
 
     def _store(self, order: EvidenceOrder, frame: Frame | None) -> bool:
-        """On the thread: False where the picture, or the word that it is gone, lies there already."""
+        """On the thread, within its time limit. False if the picture, or the note that it is gone, lies there."""
+        with self._limit():
+            return self._store_once(order, frame)
+
+    def _store_once(self, order: EvidenceOrder, frame: Frame | None) -> bool:
         path = order.path if frame else _expired_path(order.path)
         if self._files.exists(order.path) or self._files.exists(path):
             return False

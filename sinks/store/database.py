@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from andon.errors import ConfigError, FatalError, RetryableError
+from andon.process.watchdog import NO_LIMIT, TimeLimit
 
 T = TypeVar("T")
 LOCK_S = 10
@@ -38,9 +39,10 @@ MIGRATION_LOCK = 0x616E646F6E  # "andon": any number that no other program on th
 class Database:
     """Runs functions in transactions, one after the other, on its thread. Open it with `opened`."""
 
-    def __init__(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, limit: TimeLimit = NO_LIMIT) -> None:
         self._engine = engine
         self._thread = thread
+        self._limit = limit
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """`work` in a transaction of its own; committed when this returns.
@@ -50,7 +52,7 @@ class Database:
         """
 
         def transact() -> T:
-            with self._engine.begin() as connection:
+            with self._limit(), self._engine.begin() as connection:
                 return work(connection)
 
         try:
@@ -67,8 +69,8 @@ class Database:
         self._thread.shutdown(wait=True)
 
 
-async def opened(url: str) -> Database:
-    """The database at `url`, its schema brought up to date.
+async def opened(url: str, limit: TimeLimit = NO_LIMIT) -> Database:
+    """The database at `url`, its schema brought up to date. `limit` is entered for each transaction.
 
     Raises, in one line and without the password, ConfigError: no such driver, folder, database, user or right, or a
     schema newer than this program; FatalError where it is locked or away, so that starting again may help.
@@ -81,7 +83,7 @@ async def opened(url: str) -> Database:
     except BaseException:
         thread.shutdown(wait=False)
         raise
-    return Database(engine, thread)
+    return Database(engine, thread, limit)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -7,6 +7,7 @@ a crash leaves all or nothing, and of two sinks that both think a partition thei
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from andon.process.watchdog import NO_LIMIT, TimeLimit
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
 from sinks.outbox_item import OutboxItem
@@ -24,9 +25,9 @@ class Store:
         self._database = database
 
     @classmethod
-    async def open(cls, url: str) -> "Store":
-        """Raises ConfigError where the database can't be opened."""
-        return cls(await opened(url))
+    async def open(cls, url: str, limit: TimeLimit = NO_LIMIT) -> "Store":
+        """`limit` is entered for each transaction. Raises ConfigError where the database can't be opened."""
+        return cls(await opened(url, limit))
 
     async def close(self) -> None:
         await self._database.close()
