@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 WHOLE_LINES = ("tests/e2e/", "tests/faults/", "tests/integration/deploy/test_up.py", "tests/security/test_up.py")
+APART = ("tests/simulation/", "tests/fuzz/")
+"""Their tests are long and share no fixture, so each may run in another process."""
 LONGEST = (
     *WHOLE_LINES,
     "tests/simulation/",
@@ -24,7 +26,9 @@ LONGEST = (
 
 def group(nodeid: str) -> str:
     """The tests of one group run one after another in one process."""
-    return "whole lines" if nodeid.startswith(WHOLE_LINES) else nodeid.split("::", 1)[0]
+    if nodeid.startswith(WHOLE_LINES):
+        return "whole lines"
+    return nodeid if nodeid.startswith(APART) else nodeid.split("::", 1)[0]
 
 
 def rank(nodeid: str) -> int:
