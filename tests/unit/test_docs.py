@@ -1,0 +1,66 @@
+"""The pages that explain the house name files that exist, in rows that belong together, and terms once."""
+
+import ast
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+FILE = re.compile(r"`([a-z_]+/[a-z_/]+\.py)`")
+STEPS = [FILE.findall(line) for line in ARCHITECTURE.splitlines() if re.match(r"\| \d+ \|", line)]
+"""For each step of a frame: the file of its row, and the files in the last column."""
+
+
+def imported_by(file: str) -> set[str]:
+    """The files of this project that a file imports."""
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module, *(f"{node.module}.{item.name}" for item in node.names)}
+    paths = {f"{module.replace('.', '/')}.py" for module in modules}
+    return {path for path in paths if (ROOT / path).is_file()}
+
+
+def linked(one: str, other: str) -> bool:
+    """Whether one of the files imports the other."""
+    return other in imported_by(one) or one in imported_by(other)
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = FILE.findall(ARCHITECTURE)
+    assert [file for file in named if not (ROOT / file).is_file()] == []
+    assert len(named) >= 25
+
+
+def test_a_frame_passes_25_files_and_each_is_named_once() -> None:
+    assert [len(step) > 0 for step in STEPS] == [True] * 25
+    assert max(Counter(file for step in STEPS for file in step).values()) == 1
+
+
+def test_a_file_in_the_last_column_serves_the_file_in_its_row() -> None:
+    """It is imported there, or by another file of the same row."""
+    alone = [
+        (step[0], file)
+        for step in STEPS
+        for file in step[1:]
+        if not any(linked(file, other) for other in step if other != file)
+    ]
+    assert alone == []
+
+
+def test_links_between_the_pages_lead_to_pages() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        targets = re.findall(r"\]\(([a-z-]+\.md)\)", page.read_text("utf-8"))
+        assert [target for target in targets if not (page.parent / target).is_file()] == [], page.name
+
+
+def test_the_glossary_explains_each_term_once() -> None:
+    rows = [line.split("|")[1] for line in GLOSSARY.splitlines() if line.startswith("|")]
+    terms = Counter(term.strip(" `") for row in rows for term in row.split(","))
+    repeated = {term: count for term, count in terms.items() if count > 1 and term not in ("term", "---")}
+    assert repeated == {}
+    assert all(before != after for before, after in pairwise(rows))
