@@ -25,6 +25,7 @@ from andon.events import (
     RecordsReceived,
     Retrying,
 )
+from andon.process.tasks import wake_at_stop
 from andon.stream.consumer import Consumer, NotOwnerError
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
@@ -79,21 +80,20 @@ class Stage:
         Raises what the step raised while it opened or gave up partitions, and the consumer's fatal errors.
         """
         self._consumer.subscribe(topics, self)
-        waker = asyncio.create_task(self._wake_on(stop), name=f"{self.name}.stop")
         committer = asyncio.create_task(self._commit_forever(), name=f"{self.name}.commit")
         try:
-            while not stop.is_set():
-                self._raise_failure()
-                if committer.done():
-                    committer.result()
-                await self._poll()
+            with wake_at_stop(stop, self._wake.set, self.name):
+                while not stop.is_set():
+                    self._raise_failure()
+                    if committer.done():
+                        committer.result()
+                    await self._poll()
             await self._finish()
         finally:
             self._stopping = True
             await self._stop_loading()
-            for task in (waker, committer):
-                task.cancel()
-            await asyncio.gather(waker, committer, return_exceptions=True)
+            committer.cancel()
+            await asyncio.gather(committer, return_exceptions=True)
 
     async def commit(self) -> None:
         """Commit what is done and has not been committed. A group that has moved on and a broker that is away are only
@@ -305,10 +305,6 @@ class Stage:
         while True:
             await asyncio.sleep(self.limits.commit_interval_s)
             await self.commit()
-
-    async def _wake_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._wake.set()
 
     async def _wait_for_wake(self, timeout_s: float) -> None:
         try:
