@@ -40,16 +40,19 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     await _topics_exist(life, chosen)
     kafka = life.settings.kafka
     async with started(lambda: producer(kafka), kafka, life.emit) as client:
-        publisher = KafkaPublisher(client)
+        publisher = KafkaPublisher(client, kafka.request_timeout_s)
         boundary = Boundary(settings.id for settings in chosen)
         cameras = [
             _camera(settings, life, publisher, _options(settings, life, chosen, boundary)) for settings in chosen
         ]
         _watch(life, cameras)
-        async with asyncio.TaskGroup() as group:
-            for camera in cameras:
-                group.create_task(camera.run(life.stop), name=f"camera.{camera.settings.id}")
-            life.ready()
+        async with asyncio.TaskGroup() as watching:
+            topics = watching.create_task(publisher.watch(), name="ingest.topics")
+            async with asyncio.TaskGroup() as group:
+                for camera in cameras:
+                    group.create_task(camera.run(life.stop), name=f"camera.{camera.settings.id}")
+                life.ready()
+            topics.cancel()
         if not once:
             await life.stop.wait()
 

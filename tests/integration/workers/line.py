@@ -125,10 +125,6 @@ class Worker:
     def said(self) -> str:
         return self._log.read_text()
 
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
     async def interrupt(self) -> int:
         """Ctrl-C: it reaches the worker and what the worker has started."""
         os.killpg(self._process.pid, signal.SIGINT)
