@@ -1,7 +1,7 @@
-"""Gathers items into batches: closed by size or by the age of the first, fair between cameras. Pure.
+"""Gathers items into batches, which close by size or by the age of their first item. Fair between cameras. Pure.
 
-Each camera has a queue of its own and a batch is dealt from them in turn, so a camera in a burst fills only what the
-others leave.
+Each camera has its own queue, and a batch takes from the queues in turn: a burst of one camera gets only the room that
+the others leave.
 """
 
 from collections import deque
@@ -14,19 +14,19 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
     items: tuple[T, ...]
-    """Of each camera in the order in which they were added."""
+    """The items of each camera are in the order in which they were added."""
     wait_s: float
     """From the first item's arrival to the batch's closing."""
 
 
 class Batcher(Generic[T]):
-    """What waits for the detector. `now` is always a monotonic clock's."""
+    """The items that wait for the detector. `now` is always the time of a monotonic clock."""
 
     def __init__(self, size: int, max_wait_s: float) -> None:
         self._size = size
         self._max_wait_s = max_wait_s
         self._queues: dict[str, deque[tuple[float, T]]] = {}
-        """In the order of whose turn it is; only cameras that wait."""
+        """Only cameras with waiting items, the one whose turn it is first."""
         self._waiting = 0
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class Batcher(Generic[T]):
 
     @property
     def due_at(self) -> float | None:
-        """When the item that has waited longest closes its batch; None while nothing waits."""
+        """The time at which the oldest item closes its batch. None: nothing waits."""
         oldest = self._oldest()
         return None if oldest is None else oldest + self._max_wait_s
 
@@ -43,7 +43,7 @@ class Batcher(Generic[T]):
         self._waiting += 1
 
     def take(self, now: float, *, full_only: bool = False) -> Batch[T] | None:
-        """The next batch, if one closes now. `full_only`: age does not close it, the detector is busy anyhow."""
+        """The next batch, if one closes now. `full_only`: only size closes it, because the detector is busy."""
         due = self.due_at
         aged = due is not None and now >= due and not full_only
         if self._waiting < self._size and not aged:
@@ -56,7 +56,7 @@ class Batcher(Generic[T]):
         return min((queue[0][0] for queue in self._queues.values()), default=None)
 
     def _deal(self) -> tuple[float, T]:
-        """One item of the camera whose turn it is, which then goes to the end of the line."""
+        """One item of the camera whose turn it is. The camera then goes to the end of the queue."""
         camera_id = next(iter(self._queues))
         queue = self._queues.pop(camera_id)
         entry = queue.popleft()

@@ -1,7 +1,7 @@
-"""The seam between pictures and a model, and the letterboxing that every runtime shares.
+"""The seam between pictures and a model, and the letterboxing that all runtimes share.
 
-A runtime is a `Network`: it sees uint8 canvases of one shape and answers in canvas pixels. `LetterboxDetector` makes
-it a `Detector`, which takes pictures of any sizes and answers in the pixels of each.
+A runtime is a `Network`: it takes uint8 canvases of one shape and answers in canvas pixels. `LetterboxDetector` makes
+a `Detector` of it, which takes pictures of any size and answers in each picture's own pixels.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ STRIDE_PX = 32
 GREY = 114
 """The padding that ultralytics trains with."""
 WARM_UP_PX = ((480, 640), (1080, 1920))
-"""Height and width of common pictures: what a model does first for them it does before it takes traffic."""
+"""Height and width of common pictures. The model compiles for their shapes before it takes traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class Detections:
     classes: NDArray[np.int64]
     """(n,): indices into the detector's class names."""
     polygons: tuple[NDArray[np.float32] | None, ...] | None = None
-    """Of a segmentation model, n outlines (p, 2) of at most MAX_POLYGON points; None where a mask has no area."""
+    """Segmentation models only: n outlines (p, 2) of at most MAX_POLYGON points. None: the mask has no area."""
     keypoints: NDArray[np.float32] | None = None
-    """Of a pose model, (n, k, 2 or 3): x, y inside the picture, and a confidence of 0 to 1 where the model has it."""
+    """Pose models only: (n, k, 2 or 3), x and y inside the picture, and a confidence of 0 to 1 if the model has it."""
     corners: NDArray[np.float32] | None = None
-    """Of an OBB model, (n, 4, 2): the rotated box, clockwise, its first edge the width; may lie outside the picture."""
+    """OBB models only: (n, 4, 2), the rotated box, clockwise, width first. It may lie outside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What is known of a loaded model."""
+    """A loaded model's description."""
 
     digest: str
     """sha256 of the weights file, in hex."""
@@ -57,18 +57,18 @@ class ModelInfo:
     """Pixels of the longer side of the model's input."""
     classes: tuple[str, ...]
     canvas: tuple[int, int] | None = None
-    """Height and width, where the model takes only one."""
+    """Height and width, if the model takes only one size."""
     precision: str = ""
-    """fp32, fp16 or int8, as the weights are kept; empty where nothing says so."""
+    """The weights' format: fp32, fp16 or int8. Empty: unknown."""
     head: Head = PLAIN
     at_once: int = 1
-    """Batches that it may be given at once, each on a thread of its own."""
+    """Batches that the model takes at the same time, each on its own thread."""
 
     @property
     def enough_px(self) -> int:
-        """The longer side beyond which a picture shows the model nothing more.
+        """A picture whose longer side exceeds this shows the model nothing more.
 
-        Where pictures are stretched, the shorter side fills the canvas, too: of 16 to 9 and of 2 to 1.
+        RT-DETR stretches pictures, so that the shorter side, too, fills the canvas: twice the size serves up to 2 to 1.
         """
         return 2 * self.imgsz if self.head.queries else self.imgsz
 
@@ -91,13 +91,13 @@ class OutOfMemoryError(Exception):
 
 
 class Detector(Protocol):
-    """A model that is ready to look at pictures. Used by `info.at_once` threads at a time."""
+    """A model that is ready for pictures. At most `info.at_once` threads use it at the same time."""
 
     @property
     def info(self) -> ModelInfo: ...
 
     def warm_up(self) -> None:
-        """Do everything that only the first batch would have to wait for. Blocks for seconds."""
+        """Do now what the first batch would otherwise wait for. Blocks for seconds."""
         ...
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
@@ -110,28 +110,28 @@ class Detector(Protocol):
 
 
 class Network(Protocol):
-    """A model as a runtime serves it."""
+    """A model in a runtime."""
 
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         """(n, H, W, 3) BGR, H and W multiples of STRIDE_PX -> n arrays (k, 6): x1, y1, x2, y2, confidence, class.
 
-        In canvas pixels, duplicates already suppressed. A pose model's rows go on with x, y (and confidence) of each
-        keypoint, an OBB model's with x, y of each corner; a segmentation model's come with prototypes where it saw
-        anything. The canvases are the caller's again when this returns.
+        In canvas pixels, without duplicates. A pose model's rows continue with x, y (and confidence) of each keypoint,
+        an OBB model's with x, y of each corner. A segmentation model's rows come with prototypes, unless there are
+        none. The caller owns the canvases again when this returns.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a picture lies on its canvas: scaled by `scale`, then moved by `left` and `top`."""
+    """A picture's place on its canvas: scaled by `scale`, then moved by `left` and `top`."""
 
     canvas: tuple[int, int]
     """Height and width in pixels."""
     size: tuple[int, int]
     """Height and width of the scaled picture."""
     scale: tuple[float, float]
-    """Of x and of y: they differ by what rounding to whole pixels takes, and where the picture is stretched."""
+    """For x and y. They differ by the rounding to whole pixels, and if the picture is stretched."""
     left: int
     top: int
 
@@ -142,7 +142,7 @@ class Fit:
         return end
 
     def back(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """x and y in turn along the last axis, in canvas pixels -> in the picture's, which may lie outside it."""
+        """Canvas pixels -> picture pixels, which may lie outside the picture. x and y alternate along the last axis."""
         times = points.shape[-1] // 2
         moved = points - np.array([self.left, self.top] * times, np.float32)
         scaled: NDArray[np.float32] = np.divide(moved, np.array(self.scale * times, np.float32))
@@ -152,7 +152,7 @@ class Fit:
 def fit(height: int, width: int, imgsz: int, canvas: tuple[int, int] | None = None) -> Fit:
     """Scale the longer side to `imgsz` and centre on the smallest canvas that the model's grid allows.
 
-    `canvas` (height, width): the only one that the model takes, instead. Source: ultralytics 8.4, `LetterBox`.
+    `canvas` (height, width): the only size that the model takes. Source: ultralytics 8.4, `LetterBox`.
     """
     scale = imgsz / max(height, width) if canvas is None else min(canvas[0] / height, canvas[1] / width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
@@ -176,8 +176,8 @@ def stretched(height: int, width: int, imgsz: int, canvas: tuple[int, int] | Non
 class LetterboxDetector:
     """A Detector over a Network.
 
-    Each picture gets the canvas of its own shape, whatever else is in its batch: what is seen in a picture must not
-    depend on its neighbours, or a replay would not give the same detections.
+    A picture's canvas depends on its own shape alone and not on the others of its batch: otherwise a replay, whose
+    batches differ, would not give the same detections.
     """
 
     def __init__(self, network: Network, info: ModelInfo, batch_size: int, confidence: float) -> None:
@@ -244,7 +244,7 @@ class LetterboxDetector:
         return self._shaped(found, rows, answer, placed)
 
     def _shaped(self, found: Detections, rows: NDArray[np.float32], answer: Output, placed: Fit) -> Detections:
-        """`found` with what the model's task adds; `rows` are in the same order."""
+        """`found` with the shapes that the model's task adds. `rows` are in the same order."""
         head, extra = self._info.head, rows[:, BOX_COLUMNS:]
         match head.task:
             case "segment":
@@ -258,8 +258,8 @@ class LetterboxDetector:
 
 
 def _polygons(rows: NDArray[np.float32], answer: Output, placed: Fit) -> tuple[NDArray[np.float32] | None, ...]:
-    """Of what of each mask lies in the picture: the padding around it is none."""
-    if not isinstance(answer, Segmentation):  # nothing was seen
+    """The outline of each mask inside the picture, without the padding."""
+    if not isinstance(answer, Segmentation):  # no detections
         return ()
     start = np.array([placed.left, placed.top] * 2)
     boxes = rows[:, :4].clip(start, start + [placed.size[1], placed.size[0]] * 2)
@@ -270,7 +270,7 @@ def _polygons(rows: NDArray[np.float32], answer: Output, placed: Fit) -> tuple[N
 
 
 def _canvases(pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The pictures on canvases of one shape, in `pixels`, which is large enough."""
+    """Draw the pictures on canvases of one shape. The canvases lie in `pixels`, which is large enough."""
     height, width = fits[0].canvas
     shape = (len(pictures), height, width, 3)
     canvases = pixels[: len(pictures) * height * width * 3].reshape(shape)

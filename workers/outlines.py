@@ -1,8 +1,8 @@
-"""From a segmentation model's masks to outlines, at the cost of what was found and not of the whole picture.
+"""Turns a segmentation model's masks into outlines. The cost grows with the detections, not with the picture.
 
-A mask is a sum of prototypes, weighted by the detection's coefficients, cut off at its box. Source: YOLACT
+A mask is a sum of prototypes, weighted by the detection's coefficients and cut off at its box. Source: YOLACT
 (arXiv:1904.02689), section 3; ultralytics 8.4, `utils/ops.py`, `process_mask(upsample=True)`: the sum is scaled up to
-the canvas and is the mask where it is above zero.
+the canvas, and the mask is where the sum is above zero.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from andon.messages import MAX_POLYGON
 
 Floats = NDArray[np.float32]
 TOLERANCE_PX = 0.5
-"""How far an outline may lie beside its mask's edge, on the canvas; more where it would have too many points."""
+"""Largest distance of an outline from its mask's edge, on the canvas. It grows if there are too many points."""
 
 
 def outline(coefficients: Floats, prototypes: Floats, box: Floats, canvas: tuple[int, int]) -> Floats | None:
-    """The outline of the mask's largest part: (p, 2), 3 <= p <= MAX_POLYGON, in canvas pixels; None if it has no area.
+    """The outline of the mask's largest part: (p, 2), 3 <= p <= MAX_POLYGON, in canvas pixels. None: it has no area.
 
     `coefficients` (m,); `prototypes` (m, h, w), over the whole canvas; `box` x1, y1, x2, y2 in canvas pixels;
     `canvas` its height and width. Raises ValueError where the mask is not finite.
@@ -37,7 +37,7 @@ def outline(coefficients: Floats, prototypes: Floats, box: Floats, canvas: tuple
 
 
 def _pixels(box: Floats, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixels whose left and upper edges lie in the box, as left, top and, exclusive, right and bottom."""
+    """Left, top, right and bottom of the pixels whose left and upper edges lie in the box. Right, bottom exclusive."""
     height, width = canvas
     left, top, right, bottom = np.ceil(np.clip(box, 0, [width, height, width, height])).astype(int).tolist()
     return left, top, right, bottom
@@ -46,7 +46,7 @@ def _pixels(box: Floats, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
 def _mask(
     coefficients: Floats, prototypes: Floats, pixels: tuple[int, int, int, int], canvas: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Of these pixels only. One prototype's pixel more on each side, so that scaling sees what lies beside them."""
+    """The mask of these pixels only. One more prototype pixel on each side keeps the scaling right at the edges."""
     left, top, right, bottom = pixels
     count, height, width = prototypes.shape
     step_y, step_x = canvas[0] // height, canvas[1] // width
@@ -63,7 +63,7 @@ def _mask(
 
 
 def _simplified(contour: NDArray[Any]) -> Floats:
-    """Ramer-Douglas-Peucker, coarser until the points are few enough."""
+    """Ramer-Douglas-Peucker, coarser until there are few enough points."""
     tolerance = TOLERANCE_PX
     points = cv2.approxPolyDP(contour, tolerance, True)
     while len(points) > MAX_POLYGON:

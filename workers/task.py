@@ -1,7 +1,7 @@
-"""What a model's outputs mean: its task and its head, read from a .pt or from what an export says of itself.
+"""The meaning of a model's outputs: its task and its head, read from a .pt or from the metadata of an export.
 
-The one place that knows the tasks. Source: ultralytics 8.4, `nn/modules/head.py` (what each head returns) and
-`engine/exporter.py` (`metadata`: what is written into each export).
+The one place that knows the tasks. Source: ultralytics 8.4, `nn/modules/head.py` (the outputs of each head) and
+`engine/exporter.py` (`metadata`, which each export carries).
 """
 
 from collections.abc import Mapping
@@ -14,43 +14,43 @@ from andon.messages import MAX_KEYPOINTS
 Task = Literal["detect", "segment", "pose", "obb"]
 RTDETR = "RTDETRDecoder"
 MAX_NAME = 200
-"""Characters of a keypoint's name."""
+"""Longest name of a keypoint, in characters."""
 
 
 class UnknownTaskError(ConfigError):
-    """A model of a task that the workers don't run: it classifies, or estimates depth."""
+    """A model of a task that the workers do not run, such as classification or depth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The default, PLAIN, is that of a YOLO model that only detects."""
+    """A model's head. The default, PLAIN, is that of a YOLO model for detection."""
 
     task: Task = "detect"
     queries: bool = False
-    """RT-DETR: boxes come as fractions of the canvas and without duplicates, and pictures are stretched over it."""
+    """RT-DETR: boxes are fractions of the canvas, without duplicates, and pictures are stretched over the canvas."""
     keypoints: int = 0
-    """Of a pose model, for each thing found."""
+    """Pose models: the number of keypoints of each detection."""
     keypoint_values: int = 3
-    """x and y, and with 3 the confidence."""
+    """2: x and y. 3: the confidence, too."""
     keypoint_names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    """By class; empty where the model has none."""
+    """By class. Empty: the model has none."""
 
 
 PLAIN = Head()
 
 
 def read_head(said: Mapping[str, Any], named: str) -> Head:
-    """The head of a model that says `task` of itself, and `head`, `kpt_shape` and `kpt_names` where it has them.
+    """The head of a model, from its metadata: `task`, and `head`, `kpt_shape` and `kpt_names` if it has them.
 
     Raises:
-        UnknownTaskError: it is not one of those that are served.
-        ConfigError: what it says of its keypoints makes no sense. `named` begins both messages.
+        UnknownTaskError: the task is not served.
+        ConfigError: the keypoints make no sense. `named` begins both messages.
     """
     task, kind = str(said["task"]), str(said.get("head") or "")
     if task not in get_args(Task):
-        told = f"{task} ({kind})" if kind else task
+        described = f"{task} ({kind})" if kind else task
         served = f"{', '.join(get_args(Task)[:-1])} and {get_args(Task)[-1]}"
-        raise UnknownTaskError(f"{named}: a {told} model; the tasks that are served are {served}")
+        raise UnknownTaskError(f"{named}: a {described} model; the tasks that are served are {served}")
     head = Head(cast(Task, task), kind == RTDETR)
     return head if task != "pose" else _pose(said, named)
 
@@ -66,7 +66,7 @@ def _pose(said: Mapping[str, Any], named: str) -> Head:
 
 
 def _keypoint_names(said: object, count: int) -> dict[int, tuple[str, ...]]:
-    """By class; a list that does not fit the number of keypoints is none."""
+    """By class. A list whose length differs from the number of keypoints is left out."""
     if not isinstance(said, Mapping):
         return {}
     lists = {int(index): tuple(str(name)[:MAX_NAME] for name in names) for index, names in said.items()}

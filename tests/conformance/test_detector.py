@@ -80,7 +80,7 @@ def same(one: Detections, other: Detections) -> bool:
     return disagreement(one, other) == ""
 
 
-def test_a_warm_up_comes_before_the_first_batch_and_says_what_was_loaded(detector: Detector) -> None:
+def test_a_warm_up_comes_before_the_first_batch_and_the_model_describes_itself(detector: Detector) -> None:
     detector.warm_up()
     assert len(detector.info.digest) == 64
     assert detector.info.classes
@@ -134,7 +134,7 @@ def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: lis
 
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("runtime", EXPORTED)
-def test_an_export_sees_what_torch_sees(
+def test_an_export_gives_the_detections_of_torch(
     request: pytest.FixtureRequest, cache: Path, pictures: list[Picture], runtime: str, older: bool
 ) -> None:
     weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
@@ -187,7 +187,7 @@ def test_an_export_for_one_shape_only_is_served_in_that_shape(
 
 @pytest.mark.parametrize("runtime", REAL)
 @pytest.mark.parametrize("task", ["classify", "nothing"])
-def test_a_file_that_is_no_model_of_a_served_task_is_told_in_one_line(
+def test_a_file_that_is_no_model_of_a_served_task_is_refused_in_one_line(
     cache: Path, tmp_path: Path, runtime: str, task: str
 ) -> None:
     path = tmp_path / "other.pt"
@@ -255,7 +255,7 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.c
 
 
 @pytest.mark.filterwarnings("ignore")  # ultralytics' exporter
-def test_an_onnx_file_of_another_task_is_told_in_one_line(cache: Path, tmp_path: Path) -> None:
+def test_an_onnx_file_of_another_task_is_refused_in_one_line(cache: Path, tmp_path: Path) -> None:
     import_ultralytics(cache).YOLO("yolo26n-cls.yaml").save(str(tmp_path / "other.pt"))
     made = import_ultralytics(cache).YOLO(str(tmp_path / "other.pt")).export(format="onnx", imgsz=32, simplify=False)
     with pytest.raises(ConfigError) as caught:

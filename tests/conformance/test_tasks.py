@@ -98,7 +98,7 @@ def expected(case: Case, pictures: list[Picture]) -> list[Any]:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_what_is_seen_is_what_predict_sees(
+def test_the_detections_are_those_of_predict(
     case: Case, expected: list[Any], pictures: list[Picture], runtime: Runtime
 ) -> None:
     detector = case.served(runtime)

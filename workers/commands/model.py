@@ -1,4 +1,4 @@
-"""`andon model`: a model's life from a dataset to a worker: train, val, export, prune, bench."""
+"""`andon model`: train, val, export, prune, bench: a model's life from a dataset to a worker."""
 
 import json
 import sys
@@ -51,10 +51,10 @@ def _data(command: Command) -> Command:
 @_cache
 @_as_json
 def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any) -> None:
-    """Measure a model on labelled pictures, by the detector that a worker serves: mAP50 and mAP50-95, by class.
+    """Measure a model on labelled pictures with the detector that a worker serves: mAP50 and mAP50-95, by class.
 
-    WEIGHTS is a .pt or what `andon model export` made of one. Without it, the demo's model is measured on the
-    pictures that its card names, drawn anew, as torch serves it: the card's figures.
+    WEIGHTS is a .pt or an export that `andon model export` made from one. Without it, the demo's model is measured
+    with torch on the pictures that its card names, which are drawn anew. That gives the card's figures.
 
     \b
     Example:
@@ -66,10 +66,10 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
 
     given["cache"] = given["cache"].expanduser()
     if weights is None and given["runtime"] == "auto":
-        given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured, on any machine
+        given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured
     weights, data = (weights, data) if weights else _demo(given["cache"])
     asked = work.ValOptions(weights=weights, data=_named(data, weights), **given)
-    with redirect_stdout(sys.stderr):  # libraries show their progress; stdout is for the answer
+    with redirect_stdout(sys.stderr):  # libraries write their progress; stdout is for the result
         done = work.validate(asked)
     if as_json:
         click.echo(json.dumps(work.as_json(done, asked), indent=2))
@@ -82,15 +82,15 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
 @click.option("--to", type=click.Choice(["onnx", "openvino", "tensorrt"]), default="openvino", show_default=True)
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
 @_data
-@click.option("--out", type=FILE, default=Path(), show_default=True, help="The folder that it is put in.")
-@click.option("--max-loss", type=float, default=0.03, show_default=True, help="mAP50 that it may lose.")
+@click.option("--out", type=FILE, default=Path(), show_default=True, help="Folder for the artifact.")
+@click.option("--max-loss", type=float, default=0.03, show_default=True, help="Largest loss of mAP50.")
 @click.option("--frames", "most", type=int, default=200, show_default=True, help="Pictures to measure on at most.")
 @_cache
 @_as_json
 def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> None:
-    """Make of a .pt what a worker serves as it is, with a manifest; refused if it sees otherwise than its source.
+    """Export a .pt for a worker, with a manifest. An export that differs from its source is refused.
 
-    INT8 needs --data: its scales are read off pictures. With --data the export is measured beside its source.
+    INT8 needs --data, because its scales come from pictures. With --data the export is measured beside its source.
 
     \b
     Example:
@@ -118,15 +118,15 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
 @click.option("--imgsz", type=click.IntRange(32), default=320, show_default=True, help="Pixels of the model's input.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a step; by default 8, and 32 for each GPU.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, or GPUs: 0, or 0,1 for both.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any of ultralytics' own settings.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, whatever else is said here.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of ultralytics.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out; the other options are ignored.")
 @_cache
 @_as_json
 def train(data: Path, *, cache: Path, resume: bool, as_json: bool, settings: tuple[str, ...], **given: Any) -> None:
     """Train a model on a dataset in YOLO format, measure it, and write weights with a manifest.
 
-    A run that was broken off goes on when the same command is given again. Nothing is downloaded: begin from scratch
-    (yolo26n.yaml) or with weights that are there. A model of a like line, the demo's say, is a good beginning.
+    An interrupted run continues when the same command is given again. Nothing is downloaded: begin from scratch
+    (yolo26n.yaml) or with weights on this machine. The model of a similar line, or the demo's, is a good start.
 
     \b
     Example:
@@ -170,9 +170,9 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 @_cache
 @_as_json
 def prune(weights: Path, *, as_json: bool, **given: Any) -> None:
-    """Set a part of a model's weights to zero, train it on, and tell what that really brings.
+    """Set a part of a model's weights to zero, train on, and report the effect.
 
-    It brings no speed by itself: dense runtimes multiply by zero as fast as by anything else.
+    Pruning alone brings no speed: dense runtimes multiply by zero as fast as by anything else.
 
     \b
     Example:
@@ -208,9 +208,9 @@ def prune(weights: Path, *, as_json: bool, **given: Any) -> None:
 @_cache
 @_as_json
 def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json: bool, **given: Any) -> None:
-    """Hold a model's runtimes and precisions side by side: ms a frame, in turn, and mAP.
+    """Compare a model's runtimes and precisions: ms a frame, timed in turns, and mAP.
 
-    Without WEIGHTS it is the demo's model, on the pictures that its card names.
+    Without WEIGHTS: the demo's model, on the pictures that its card names.
 
     \b
     Example:
@@ -221,7 +221,7 @@ def bench(weights: Path | None, data: Path | None, *, plot: Path | None, as_json
 
     given["cache"] = given["cache"].expanduser()
     if plot is not None:
-        work.plotting()  # said before the work is done
+        work.plotting()  # fails before the work begins
     weights, data = (weights, data) if weights else _demo(given["cache"])
     contest = work.Contest(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):

@@ -1,4 +1,4 @@
-"""`andon model bench`: one model in each runtime and precision that this machine has, in ms a frame and mAP."""
+"""`andon model bench`: one model in each runtime and precision of this machine, in ms a frame and mAP."""
 
 import tempfile
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from workers.runtimes.pytorch import cuda_available
 
 Say = Callable[[str], None]
 TIMED = 24
-"""Pictures in a turn."""
+"""Pictures of a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Contest:
     batch: int = 4
     turns: int = 7
     keep: Path | None = None
-    """A folder that the exports are kept in; None: they are thrown away."""
+    """A folder for the exports. None: they are thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contender's figures."""
+    """The figures of one runtime and precision."""
 
     info: ModelInfo
     speed: Speed
@@ -57,13 +57,13 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class BenchReport:
     rows: tuple[Row, ...]
-    """The first is the source, as torch serves it."""
+    """The first is the source, served by torch."""
     left_out: dict[str, str]
-    """What this machine could not run, and why."""
+    """By runtime and precision: why this machine could not run it."""
 
 
 def bench(contest: Contest, say: Say) -> BenchReport:
-    """Export, measure and time. Blocks for minutes. Raises ConfigError for what is no model or no dataset."""
+    """Export, measure and time. Blocks for minutes. Raises ConfigError if the model or the dataset is unusable."""
     dataset = read_dataset(contest.data)
     contest.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=contest.cache, prefix="bench-") as room:
@@ -113,7 +113,7 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
 
 
-# ---- how it is shown
+# ---- output
 
 
 def as_json(result: BenchReport, contest: Contest) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def shown(result: BenchReport, contest: Contest) -> Group:
 
 
 def plot(result: BenchReport, path: Path) -> None:
-    """A point for each: ms a frame to the right, mAP50 upwards. Raises ConfigError where it can't be written."""
+    """A point for each row: ms a frame to the right, mAP50 upwards. Raises ConfigError if it can't be written."""
     pyplot = plotting()
     figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
     for row in result.rows:
@@ -176,9 +176,9 @@ def plot(result: BenchReport, path: Path) -> None:
 
 
 def plotting() -> Any:
-    """matplotlib's pyplot, drawing into files. Raises ConfigError where it is not installed."""
+    """matplotlib's pyplot, which draws into files. Raises ConfigError if it is not installed."""
     try:
-        import matplotlib as mpl  # noqa: PLC0415 - only where a plot is wanted
+        import matplotlib as mpl  # noqa: PLC0415 - only for a plot
     except ImportError:
         raise ConfigError("--plot: matplotlib is not installed: pip install 'andon[model]'") from None
     mpl.use("Agg")

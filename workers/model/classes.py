@@ -1,4 +1,4 @@
-"""Holds the classes that line.yaml names against those that models know: a misspelt one would never raise anything."""
+"""Checks the classes in line.yaml against those of the models: a misspelt class would never raise an alert."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ def named_classes(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def require_classes(settings: Settings, pool: str, classes: Sequence[str]) -> None:
-    """Raises ConfigError for a class that line.yaml names and no pool's model has; `classes` are those of `pool`'s.
+    """Raises ConfigError for a class in line.yaml that no pool's model has. `classes`: those of `pool`'s model.
 
-    What the other pools' models know stands in their manifests; where one has none, its model may know anything.
+    The classes of the other pools' models stand in their manifests. A model without one may have any class.
     """
-    known = {name: _told(other.model) for name, other in settings.pools.items() if name != pool}
+    known = {name: _from_manifest(other.model) for name, other in settings.pools.items() if name != pool}
     _require(settings, {**known, pool: tuple(classes)})
 
 
 def check(settings: Settings) -> None:
-    """What `andon config check` asks: as `require_classes`, as far as manifests tell, without opening a model."""
-    _require(settings, {name: _told(pool.model) for name, pool in settings.pools.items()})
+    """For `andon config check`: like `require_classes`, by the manifests alone, without opening a model."""
+    _require(settings, {name: _from_manifest(pool.model) for name, pool in settings.pools.items()})
 
 
 def _require(settings: Settings, known: dict[str, tuple[str, ...] | None]) -> None:
@@ -46,8 +46,8 @@ def _require(settings: Settings, known: dict[str, tuple[str, ...] | None]) -> No
             raise ConfigError(f"{key}: {whose} {has} {name!r}{meant} (there are: {', '.join(every)})")
 
 
-def _told(model: ModelSettings) -> tuple[str, ...] | None:
-    """By the model's manifest; None where nothing tells."""
+def _from_manifest(model: ModelSettings) -> tuple[str, ...] | None:
+    """None: the model has no manifest."""
     path = Path(model.weights).expanduser()
     manifest = read_manifest(path, "weights") if model.weights and path.exists() else None
     return None if manifest is None else manifest.classes

@@ -1,6 +1,6 @@
-"""Reads datasets in YOLO format: a YAML that names classes and folders of pictures, a text file of labels for each.
+"""Reads datasets in YOLO format: a YAML with classes and folders of pictures, and a text file of labels per picture.
 
-Nothing is downloaded, written or mended, as ultralytics' own reader does: what is measured on is what lies there.
+Unlike ultralytics' reader, this one downloads, writes and repairs nothing: a measurement uses the files as they are.
 """
 
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ from workers.detector import Picture
 
 ENDINGS = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
-"""What a line carries is decoded as a worker does it."""
+"""The content types of a line are decoded by the worker's own decoders."""
 LIMITS = decode.PictureLimits(max_bytes=1 << 30, max_pixels=1 << 30)
 BOX_COLUMNS = 4
-"""Centre x and y, width and height. Two columns a point are a polygon instead."""
+"""Centre x and y, width and height. More pairs of columns are the points of a polygon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What a data.yaml says, its paths resolved."""
+    """The content of a data.yaml, with resolved paths."""
 
     path: Path
     """Of the YAML itself."""
     classes: tuple[str, ...]
     splits: dict[str, tuple[Path, ...]]
-    """Of `train`, `val` and `test`, those that are there: the pictures, in the order of their names."""
+    """The pictures of `train`, `val` and `test`, if present, in the order of their names."""
     document: dict[str, Any]
-    """All that the YAML says, with absolute paths: what ultralytics is given."""
+    """The whole YAML with absolute paths, for ultralytics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture and what is in it."""
+    """A picture and its labels."""
 
     path: Path
     classes: NDArray[np.int64]
@@ -50,7 +50,7 @@ class Sample:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Raises ConfigError, in one line, for what is no dataset."""
+    """Raises ConfigError, in one line, if `path` is not a dataset's YAML."""
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -71,18 +71,18 @@ def read_dataset(path: Path) -> Dataset:
 
 
 def samples(dataset: Dataset, split: str, most: int | None = None) -> list[Sample]:
-    """The split's pictures, or `most` of them, spread evenly. Raises ConfigError for a split or labels amiss."""
+    """The split's pictures, or `most` of them, spread evenly. Raises ConfigError for a missing split or bad labels."""
     pictures = dataset.splits.get(split, ())
     if not pictures:
         raise ConfigError(f"{dataset.path}: no pictures for `{split}`")
     if most is not None and len(pictures) > most:
         pictures = tuple(pictures[index * len(pictures) // most] for index in range(most))
     keypoints = dataset.document.get("kpt_shape") is not None
-    return [_labelled(picture, len(dataset.classes), keypoints) for picture in pictures]
+    return [_sample(picture, len(dataset.classes), keypoints) for picture in pictures]
 
 
 def picture(path: Path) -> Picture:
-    """(H, W, 3) BGR. Raises ConfigError where it can't be read."""
+    """(H, W, 3) BGR. Raises ConfigError if it can't be read."""
     kind = TYPES.get(path.suffix.lower())
     try:
         if kind is not None:
@@ -96,7 +96,7 @@ def picture(path: Path) -> Picture:
 
 
 def _root(path: Path, said: dict[str, Any]) -> Path:
-    """A relative `path` starts at the YAML, or where the command runs."""
+    """A relative `path` starts at the YAML, or at the working directory."""
     given = Path(str(said.get("path") or "."))
     beside = path.parent / given
     return (beside if beside.exists() or not given.exists() else given).resolve()
@@ -124,7 +124,7 @@ def _pictures(place: Path, yaml_path: Path, split: str) -> Sequence[Path]:
 
 
 def _labels_of(picture: Path) -> Path:
-    """Where ultralytics looks for them: the last `images` in the path is `labels`."""
+    """The place in which ultralytics looks: the last `images` of the path becomes `labels`."""
     parts = list(picture.with_suffix(".txt").parts)
     last = max((index for index, part in enumerate(parts[:-1]) if part == "images"), default=None)
     if last is not None:
@@ -132,9 +132,9 @@ def _labels_of(picture: Path) -> Path:
     return Path(*parts)
 
 
-def _labelled(picture: Path, class_count: int, keypoints: bool) -> Sample:
+def _sample(picture: Path, class_count: int, keypoints: bool) -> Sample:
     path = _labels_of(picture)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []  # without one: nothing in it
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []  # no file: an empty picture
     classes, boxes = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Makes an artifact of a .pt: exported, held against its source, described by a manifest, served as it is."""
+"""Makes an artifact from a .pt: exports it, compares it with its source, and describes it in a manifest."""
 
 import shutil
 import tempfile
@@ -35,31 +35,31 @@ from workers.runtimes.manifest import (
 from workers.runtimes.ultralytics_model import open_weights
 
 CALIBRATION_IMAGES = 200
-"""More bring nothing: nncf's documentation calibrates on 300, and scales settle before."""
+"""More bring nothing: nncf's documentation uses 300, and the scales settle earlier."""
 CERTAIN = 0.4
 SAME_IOU = 0.5
 VISIBLE = 0.25
-"""What one is certain of, the other sees in the same place at least so confidently: a worker's default threshold."""
+"""The least confidence with which the other must have a certain detection: a worker's default threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made."""
+    """One export, as the user orders it."""
 
     weights: Path
     to: Format
     precision: Precision
     out: Path
-    """The folder that it is put in."""
+    """The folder of the artifact."""
     cache: Path
     data: Dataset | None = None
     """Its `train` pictures calibrate INT8, its `val` pictures measure the export."""
     most: int | None = 200
-    """Pictures to measure on at most."""
+    """Largest number of pictures to measure on."""
     measured: bool = True
-    """False: whoever ordered it measures it, and judges."""
+    """False: the caller measures the export and decides."""
     max_loss: float = 0.03
-    """mAP50 that an INT8 export may lose and be let out."""
+    """Largest loss of mAP50 of an INT8 export. With a larger loss it is refused."""
 
     @property
     def named(self) -> str:
@@ -76,15 +76,15 @@ class Artifact:
     path: Path
     manifest: Manifest
     source: Metrics | None
-    """The source's own figures on the same pictures, where there were any."""
+    """The source's figures on the same pictures, if there were any."""
 
 
 def export(order: Order, say: Callable[[str], None] = lambda text: None) -> Artifact:
     """Make, check, measure, describe and put in place. Blocks for minutes.
 
     Raises:
-        ConfigError: no .pt, no pictures to calibrate on, a runtime that is not installed or a GPU that is not there.
-        FatalError: the export sees otherwise than its source, or lost more than it may.
+        ConfigError: no .pt, no pictures to calibrate on, a runtime that is not installed, or a missing GPU.
+        FatalError: the export differs from its source, or lost too much.
     """
     _possible(order)
     digest = file_digest(order.weights)
@@ -115,7 +115,7 @@ def _possible(order: Order) -> None:
     if order.precision == "int8" and order.to == "openvino" and find_spec("nncf") is None:
         raise ConfigError("--precision int8: nncf is not installed: pip install 'andon[model]'")
     if order.to == "tensorrt":
-        from workers.runtimes.pytorch import cuda_available  # noqa: PLC0415 - only where it matters
+        from workers.runtimes.pytorch import cuda_available  # noqa: PLC0415 - only for TensorRT
 
         if not cuda_available():
             raise ConfigError("--to tensorrt: an engine is built on the GPU that serves it; this machine shows none")
@@ -142,7 +142,7 @@ class _Check:
 
 
 def _checked(order: Order, copy: Path, made: Path, say: Callable[[str], None]) -> _Check:
-    """Raises FatalError unless the export may be let out."""
+    """Raises FatalError if the export must not be released."""
     if order.precision != "int8":
         say("checking it against its source")
         check(open_weights(copy, order.cache, order.named), made, order.named, order.to)
@@ -153,12 +153,12 @@ def _checked(order: Order, copy: Path, made: Path, say: Callable[[str], None]) -
     before = measure(source, order.data, "val", order.cache, order.most).metrics
     after = measure(served, order.data, "val", order.cache, order.most).metrics
     pictures = [picture(sample.path) for sample in samples(order.data, "val", min(order.most or 50, 50))]
-    matched = agreeing(_seen(source, pictures), _seen(served, pictures))
+    matched = agreeing(_detect_all(source, pictures), _detect_all(served, pictures))
     loss = round(before.map50 - after.map50, 4)
     if loss > order.max_loss:
         raise FatalError(
             f"{order.named}: the {order.to} export in {order.precision} has an mAP50 of {after.map50:.4f}, its source "
-            f"{before.map50:.4f}: it lost more than {order.max_loss:g} (--max-loss) and is not let out"
+            f"{before.map50:.4f}: it lost more than {order.max_loss:g} (--max-loss) and is refused"
         )
     return _Check(Agreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
 
@@ -171,12 +171,12 @@ def _open(path: Path, order: Order) -> Detector:
     return open_model(model, 8, "model")
 
 
-def _seen(detector: Detector, pictures: Sequence[Picture]) -> list[Detections]:
+def _detect_all(detector: Detector, pictures: Sequence[Picture]) -> list[Detections]:
     return [found for start in range(0, len(pictures), 8) for found in detector.detect(pictures[start : start + 8])]
 
 
 def agreeing(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
-    """The part, 0 to 1, of what either is certain of that the other sees, too; 1 where there is no such thing."""
+    """Of the certain detections of either, the part that the other has, too, 0 to 1. 1: there are none."""
     certain = seen = 0
     for one, other in [*zip(ours, theirs, strict=True), *zip(theirs, ours, strict=True)]:
         sure = one.confidences >= CERTAIN
@@ -222,20 +222,20 @@ def _libraries(order: Order) -> tuple[str, ...]:
 
 
 def _put(made: Path, target: Path) -> Path:
-    """In the place of what an earlier run made."""
+    """Replaces the artifact of an earlier run."""
     if target.is_dir():
         shutil.rmtree(target)
     return made.replace(target)
 
 
 def shown(made: Artifact) -> str:
-    """What was made, and what to write into line.yaml."""
+    """The artifact, and the lines for line.yaml."""
     manifest = made.manifest
     lines = [f"{made.path}", f"sha256 {manifest.digest}"]
     if manifest.metrics is not None and made.source is not None and manifest.agreement is not None:
         lines.append(
             f"mAP50 {manifest.metrics.map50:.4f} (source {made.source.map50:.4f}), mAP50-95 "
-            f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of what "
-            f"either is certain of is seen by both"
+            f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of the "
+            f"certain detections of either are in both"
         )
     return "\n".join([*lines, line_yaml(made.path, manifest)])

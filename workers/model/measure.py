@@ -1,6 +1,6 @@
-"""How good a model is on labelled pictures, by what a worker's own detector sees: what is served is what is measured.
+"""Measures a model on labelled pictures with the detector that a worker serves.
 
-The curves and their areas are ultralytics'; here a detector's boxes are paired with the labels.
+ultralytics computes the curves and their areas; this module pairs a detector's boxes with the labels.
 """
 
 import time
@@ -21,18 +21,18 @@ from workers.runtimes.ultralytics_model import import_ultralytics
 IOUS = np.linspace(0.5, 0.95, 10)
 """Source: the COCO evaluation's thresholds."""
 LEAST_CONFIDENCE = 0.001
-"""A curve needs the weak detections, too; ultralytics' val takes as many."""
+"""A curve needs the weak detections, too. ultralytics' val uses the same."""
 BATCH = 8
 Progress = Callable[[int], None]
-"""Told how many more pictures are done."""
+"""Takes the number of pictures that were done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """One picture's detections held against its labels."""
+    """One picture's detections, paired with its labels."""
 
     hits: NDArray[np.bool_]
-    """(n, 10): whether a detection is right at each of IOUS."""
+    """(n, 10): whether each detection is right, for each of IOUS."""
     confidences: NDArray[np.float32]
     """(n,)"""
     found: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Pairing:
 class Measurement:
     metrics: Metrics
     ms_per_frame: float
-    """Of detecting alone, wall time, after a warm-up; pictures are read before."""
+    """Wall time of the detector alone, after a warm-up. Pictures are read before."""
 
 
 def measure(
@@ -54,11 +54,11 @@ def measure(
     split: str,
     cache: Path,
     most: int | None = None,
-    told: Progress = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> Measurement:
     """Run `detector`, opened at LEAST_CONFIDENCE, over the split. Blocks for long.
 
-    `cache`: ultralytics' settings lie below it. Raises ConfigError for a dataset of other classes than the model's.
+    `cache`: ultralytics' settings lie below it. Raises ConfigError if the model lacks a class of the dataset.
     """
     chosen = samples(dataset, split, most)
     numbers = class_numbers(dataset, detector.info.classes)
@@ -69,11 +69,11 @@ def measure(
         part = chosen[start : start + BATCH]
         pictures = [picture(sample.path) for sample in part]
         since = time.perf_counter()
-        seen = detector.detect(pictures)
+        found = detector.detect(pictures)
         spent_s += time.perf_counter() - since
-        for sample, shown, found in zip(part, pictures, seen, strict=True):
-            pairings.append(pair(found, sample, numbers, (shown.shape[1], shown.shape[0])))
-        told(len(part))
+        for sample, shown, detections in zip(part, pictures, found, strict=True):
+            pairings.append(pair(detections, sample, numbers, (shown.shape[1], shown.shape[0])))
+        progress(len(part))
     return Measurement(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(chosen))
 
 

@@ -1,7 +1,7 @@
-"""`andon model prune`: sets weights to zero by torch's own tools, trains on, and tells what that really brings.
+"""`andon model prune`: sets weights to zero with torch's own tools, trains on, and reports the effect.
 
-What torch calls pruning leaves every tensor in its shape. A dense runtime is no faster for the zeros in it and a file
-no smaller, unless it is packed: the report measures all of it, so that nobody has to believe it.
+torch's pruning leaves every tensor in its shape. The zeros make a dense runtime no faster and a file no smaller, unless
+it is packed. The report measures all of this, so that nobody has to believe it.
 """
 
 import zlib
@@ -38,9 +38,9 @@ class Pruning:
     cache: Path
     out: Path
     amount: float = 0.3
-    """The part of the convolutions' weights that becomes zero; the head's are left alone."""
+    """The part of the convolutions' weights that becomes zero. The head keeps its weights."""
     structured: bool = False
-    """Whole output channels of each convolution, by their L2 norm; else single weights, the smallest of all."""
+    """True: whole output channels of each convolution, by their L2 norm. False: the smallest single weights of all."""
     epochs: int = 5
     frames: int | None = None
     device: str = "auto"
@@ -59,7 +59,7 @@ class Row:
     zeros: int
     size_bytes: int
     packed_bytes: int
-    """By zlib: what a download or an image's layer takes."""
+    """Compressed by zlib: the size of a download or of an image's layer."""
     speed: Speed
     metrics: Metrics
 
@@ -72,7 +72,7 @@ class PruneReport:
 
 
 def prune(options: Pruning, say: Say) -> PruneReport:
-    """Prune, train on, measure before and after. Blocks for long. Raises ConfigError for no model or no dataset."""
+    """Prune, train on, measure before and after. Blocks for long. Raises ConfigError if either is unusable."""
     if options.weights.suffix != ".pt" or not options.weights.is_file():
         raise ConfigError(f"{options.weights}: expected a YOLO .pt")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def prune(options: Pruning, say: Say) -> PruneReport:
 
 
 def _cut(options: Pruning, target: Path) -> int:
-    """Write the pruned weights; returns the size in pixels that the model was trained at."""
+    """Write the pruned weights. Returns the size that the model was trained at, in pixels."""
     opened_weights = open_weights(options.weights, options.cache, str(options.weights))
     checkpoint = torch.load(options.weights, map_location="cpu", weights_only=False)
     module = checkpoint["model"].float()
@@ -118,13 +118,13 @@ def _cut(options: Pruning, target: Path) -> int:
 
 
 def _convolutions(module: Any) -> list[torch.nn.Conv2d]:
-    """All but the head's: those turn features into numbers, and few of them can be spared."""
+    """All except the head's, which turn features into numbers: few of those can be spared."""
     body = module.model[:-1]
     return [part for part in body.modules() if isinstance(part, torch.nn.Conv2d) and part.weight.shape[0] > 1]
 
 
 def _train_on(options: Pruning, cut: Path, imgsz: int, say: Say) -> None:
-    """With the zeros kept zero after each step."""
+    """Train, and set the zeros to zero again after each step."""
     settings = {"lr0": 2e-4, "warmup_epochs": 0.0}
     training = Training(
         options.data, options.out, str(cut), options.epochs, imgsz, device=options.device, settings=settings
@@ -142,7 +142,7 @@ def _train_on(options: Pruning, cut: Path, imgsz: int, say: Say) -> None:
 
 
 def keep_zeros(trainer: Any, zeros: dict[str, torch.Tensor]) -> None:
-    """In the model and in its running average, which is what is kept."""
+    """In the model and in its running average, which is the one that is saved."""
     for module in (trainer.model, trainer.ema.ema):
         weights = dict(getattr(module, "module", module).named_parameters())
         with torch.no_grad():
@@ -150,7 +150,7 @@ def keep_zeros(trainer: Any, zeros: dict[str, torch.Tensor]) -> None:
                 weights[name].masked_fill_(mask.to(weights[name].device), 0)
 
 
-# ---- what it brings
+# ---- the effect
 
 
 def _measured(options: Pruning, path: Path, name: str, say: Say) -> ValReport:
@@ -159,7 +159,7 @@ def _measured(options: Pruning, path: Path, name: str, say: Say) -> ValReport:
 
 
 def _speeds(options: Pruning, states: list[Path]) -> list[Speed]:
-    """By the runtime that a worker would choose."""
+    """With the runtime that a worker would choose."""
     detectors = [open_at_least_confidence(path, ValOptions(path, options.data, options.cache)) for path in states]
     pictures = [picture(sample.path) for sample in samples(read_dataset(options.data), "val", TIMED)]
     return time_in_turns(detectors, pictures, 4)

@@ -1,4 +1,4 @@
-"""How figures are shown: rich tables on the terminal. JSON has the same numbers under the manifest's own names."""
+"""Figures as tables on the terminal. JSON has the same numbers under the manifest's own names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from workers.model.measure import Progress as Told
+from workers.model.measure import Progress as Advance
 from workers.runtimes.manifest import Manifest, Metrics
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Told]:
-    """A bar on stderr, on a terminal; a pipe or a log is not filled with it."""
+def progress(what: str, total: int) -> Iterator[Advance]:
+    """A bar on stderr, only if that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
@@ -22,7 +22,7 @@ def progress(what: str, total: int) -> Iterator[Told]:
 
 
 def table_of(metrics: Metrics, title: str) -> Table:
-    """By class, and all of them in the last row."""
+    """A row for each class, and one for all of them."""
     table = Table("class", title=title, title_justify="left", min_width=len(title))
     for column in ("mAP50", "mAP50-95"):
         table.add_column(column, justify="right")
@@ -34,6 +34,6 @@ def table_of(metrics: Metrics, title: str) -> Table:
 
 
 def line_yaml(artifact: Path, manifest: Manifest) -> str:
-    """The lines that have a worker serve it."""
+    """The lines of line.yaml with which a worker serves the artifact."""
     head = ["in line.yaml:", "  pools:", "    default:", "      model:"]
     return "\n".join([*head, f"        weights: {artifact}", f"        digest: {manifest.digest}"])

@@ -1,4 +1,4 @@
-"""How long detectors take, in turn: A B C A B C, so that what else the machine does falls on all of them alike."""
+"""Times detectors in turns (A B C A B C), so that other load on the machine affects all of them alike."""
 
 import time
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from workers.detector import Detector, Picture
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Of one frame, at the median of the turns, in ms."""
+    """Median of the turns, in ms for one frame."""
 
     wall_ms: float
     cpu_ms: float
-    """Of all threads together: on a busy machine it says more than the wall's time."""
+    """Of all threads together. On a busy machine it says more than wall time."""
 
 
 def time_in_turns(
     detectors: Sequence[Detector], pictures: Sequence[Picture], batch: int, turns: int = 7
 ) -> list[Speed]:
-    """Each looks at all pictures once a turn, after a first look that does not count. Blocks for long."""
+    """Each detector gets all pictures once a turn; the first turn does not count. Blocks for long."""
     taken: list[list[tuple[float, float]]] = [[] for _ in detectors]
     for turn in range(turns + 1):
         for detector, times in zip(detectors, taken, strict=True):

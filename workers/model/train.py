@@ -1,8 +1,8 @@
 """Trains a model with ultralytics on a dataset in YOLO format, on a CPU or on one or several GPUs.
 
-The recipe is for small data sets of parts on a belt: an optimizer step for each batch (the stock nominal batch of 64
-makes too few to learn anything in the first epochs), AdamW, no mosaic, since parts don't lie on each other. A run that
-was broken off goes on from its last epoch when it is started again.
+The recipe is for small data sets of parts on a belt: an optimizer step for each batch (with the stock nominal batch of
+64 there are too few steps to learn anything in the first epochs), AdamW, and no mosaic, because parts do not overlap.
+An interrupted run continues from its last epoch when it is started again.
 """
 
 import json
@@ -28,7 +28,7 @@ LEARNING: dict[str, Any] = {
     "mosaic": 0.0, "close_mosaic": 0, "scale": 0.2, "translate": 0.1, "degrees": 0.0, "fliplr": 0.5, "flipud": 0.5,
     "erasing": 0.0, "hsv_h": 0.01, "hsv_s": 0.2, "hsv_v": 0.3,
 }  # fmt: skip
-"""How it learns, wherever that is; `nms: False` has the NMS-free head, which is served, choose the best epoch."""
+"""The recipe on any device. `nms: False`: the NMS-free head, which is served, decides which epoch is best."""
 CPU_BATCH, GPU_BATCH = 8, 32
 QUIET: dict[str, Any] = {"plots": False, "verbose": False, "exist_ok": True}
 FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
@@ -38,22 +38,22 @@ Callbacks = Mapping[str, Callable[[Any], None]]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What is trained, on what, and how long."""
+    """One training: the model, the data and its length."""
 
     data: Path
     out: Path
-    """A folder: `run` in it has the checkpoints, and what is trained lies in it by the folder's name."""
+    """A folder. `run` in it holds the checkpoints; the trained weights bear the folder's name."""
     model: str = "yolo26n.yaml"
-    """An architecture of ultralytics', from scratch, or a .pt to begin with."""
+    """An architecture of ultralytics, to train from scratch, or a .pt to begin with."""
     epochs: int = 50
     imgsz: int = 320
     batch: int | None = None
     device: str = "auto"
     """auto, cpu, or GPUs by their numbers: `0`, or `0,1` for both."""
     threads: int | None = None
-    """On a CPU; None: as many as it has cores."""
+    """On a CPU. None: one for each core."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """More of ultralytics' own, over the recipe's."""
+    """More settings of ultralytics. They override the recipe's."""
 
     @property
     def weights(self) -> Path:
@@ -66,22 +66,22 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A run that is through."""
+    """A finished run."""
 
     weights: Path
     facts: dict[str, Any]
 
 
 def train(training: Training, cache: Path, *, resume: bool = False, say: Say = lambda text: None) -> TrainedModel:
-    """Train, or go on with it, and write `training.weights`: stripped, without a trace of this machine. For hours.
+    """Train, or continue, and write `training.weights`, stripped of every trace of this machine. Blocks for hours.
 
     Raises:
-        ConfigError: no such dataset, model or device, or `out` holds a run of another kind.
-        FatalError: the GPU's memory is too small.
+        ConfigError: no such dataset, model or device, or `out` holds another run.
+        FatalError: the GPU has too little memory.
     """
     dataset = read_dataset(training.data)
     for split in ("train", "val"):
-        samples(dataset, split)  # says in one line what ultralytics says in many, or skips
+        samples(dataset, split)  # one line, where ultralytics writes many or skips the picture
     import_ultralytics(cache)
     training = begin(training, resume)
     state = training.out / "train.json"
@@ -93,7 +93,7 @@ def train(training: Training, cache: Path, *, resume: bool = False, say: Say = l
 
 
 def begin(training: Training, resume: bool) -> Training:
-    """The run that lies in `out`, or a new one. Raises ConfigError where the two don't go together."""
+    """The run in `out`, or a new one. Raises ConfigError if `out` holds a run with other settings."""
     state = training.out / "train.json"
     asked = _options(training)
     if not state.exists():
@@ -129,14 +129,14 @@ def _architecture(model: str) -> None:
 
 
 def write_absolute(dataset: Dataset, out: Path) -> Path:
-    """The dataset as ultralytics is given it: nothing to download, and every path absolute."""
+    """The dataset for ultralytics: absolute paths, and nothing to download."""
     path = out / "data.yaml"
     path.write_text(yaml.safe_dump(dataset.document), encoding="utf-8")
     return path
 
 
 def _through(training: Training) -> bool:
-    """ultralytics takes the optimizer out of a checkpoint when it is done with it."""
+    """ultralytics removes the optimizer from the checkpoint of a finished run."""
     last = training.run / "weights" / "last.pt"
     return last.exists() and _checkpoint(last).get("optimizer") is None
 
@@ -150,9 +150,9 @@ def _checkpoint(path: Path) -> dict[str, Any]:
 
 
 def fit(training: Training, data: Path, cache: Path, say: Say, extra: Callbacks = MappingProxyType({})) -> None:
-    """Train in `training.run`, from its last epoch on if there is one. Blocks for long.
+    """Train in `training.run`, from its last epoch if there is one. Blocks for long.
 
-    `extra`: more of ultralytics' callbacks; functions of a module, since several GPUs are as many processes.
+    `extra`: more callbacks for ultralytics. They must be functions of a module, because each GPU has its own process.
     """
     device = device_of(training.device)
     last = training.run / "weights" / "last.pt"
@@ -179,7 +179,7 @@ def fit(training: Training, data: Path, cache: Path, say: Say, extra: Callbacks 
 
 
 def device_of(name: str) -> str:
-    """As ultralytics calls it. Raises ConfigError for a GPU that is not there."""
+    """ultralytics' name for the device. Raises ConfigError for a missing GPU."""
     there = torch.cuda.device_count()
     if name == "auto":
         return "0" if there else "cpu"
@@ -195,7 +195,7 @@ def _arguments(training: Training, data: Path, device: str) -> dict[str, Any]:
         {"amp": False, "workers": 0, "cache": "ram"}
         if device == "cpu"
         else {"amp": "bf16" if torch.cuda.is_bf16_supported() else False, "workers": min(8, os.cpu_count() or 1)}
-    )  # ultralytics' check of its own mixed precision fetches a model: bf16 goes without
+    )  # ultralytics checks its own mixed precision with a model that it fetches; bf16 needs no check
     return {
         **LEARNING, **here, **QUIET, "data": str(data), "epochs": training.epochs, "imgsz": training.imgsz,
         "batch": batch, "nbs": batch, "device": device, "project": str(training.out.resolve()), "name": "run",
@@ -208,7 +208,7 @@ def _batch(training: Training, device: str) -> int:
 
 
 def quicken(trainer: Any, threads: int) -> None:
-    """On a CPU ultralytics offers neither, and one thread on a small machine; its autocast then means bf16.
+    """On a CPU: channels_last and bf16 autocast, which ultralytics does not offer, and all threads.
 
     Measurement on one AMX core, a step of 8: fp32 0.55 s, bf16 0.42 s, bf16 with channels_last 0.32 s.
     """
@@ -218,7 +218,7 @@ def quicken(trainer: Any, threads: int) -> None:
 
 
 def show_batch(trainer: Any) -> None:
-    """On a terminal, how far the epoch is."""
+    """Show the progress of the epoch, on a terminal."""
     if not sys.stderr.isatty():
         return
     number = trainer.andon_batch = getattr(trainer, "andon_batch", 0) + 1
@@ -233,7 +233,7 @@ def mark_epoch(trainer: Any) -> None:
 
 def show_epoch(trainer: Any, say: Say) -> None:
     """One line an epoch."""
-    if not getattr(trainer, "andon_trained", False):  # it comes again with the last validation
+    if not getattr(trainer, "andon_trained", False):  # the last validation calls it again
         return
     trainer.andon_trained = False
     found = trainer.metrics or {}
@@ -246,7 +246,7 @@ def show_epoch(trainer: Any, say: Say) -> None:
 
 
 def _with_fonts(ultralytics: Any) -> None:
-    """ultralytics fetches a font for its plots, wanted or not, unless one of that name lies where it looks."""
+    """ultralytics fetches a font for its plots, even without plots, unless a file of that name is in its folder."""
     import matplotlib  # noqa: PLC0415 - ultralytics brings it
 
     here = Path(ultralytics.utils.USER_CONFIG_DIR)
@@ -256,11 +256,11 @@ def _with_fonts(ultralytics: Any) -> None:
             shutil.copyfile(font, here / name)
 
 
-# ---- what comes of it
+# ---- the result
 
 
 def release(trained: Path, out: Path, architecture: str) -> None:
-    """Write the weights without what the training noted about its machine: paths, repository, every setting."""
+    """Write the weights without the training's notes on its machine: paths, repository, every setting."""
     checkpoint = _checkpoint(trained)
     kept = {key: checkpoint[key] for key in ("model", "epoch", "version", "license", "docs")}
     arguments = checkpoint["train_args"]
@@ -289,7 +289,7 @@ def _facts(training: Training, dataset: Dataset) -> dict[str, Any]:
 
 
 def _seconds(table: Path) -> int | None:
-    """How long the epochs took, by ultralytics' own table; of a run that was broken off, since it went on."""
+    """Duration of the epochs by ultralytics' own table. Of an interrupted run: since it continued."""
     try:
         header, *rows = [line.split(",") for line in table.read_text(encoding="utf-8").splitlines() if line]
     except (OSError, ValueError):

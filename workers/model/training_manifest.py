@@ -1,4 +1,4 @@
-"""What stands beside weights that were trained here: their digest, their figures, how they came to be."""
+"""The manifest of weights that were trained here: their digest, their figures and their origin."""
 
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from workers.runtimes.manifest import Manifest, Source, write_manifest
 
 
 def describe(trained: TrainedModel, data: Path, cache: Path) -> Manifest:
-    """Measure the weights on the dataset's `val` pictures, as torch serves them, and write their manifest."""
+    """Measure the weights on the dataset's `val` pictures with torch, and write their manifest."""
     trained.weights.with_name(trained.weights.name + ".manifest.json").unlink(missing_ok=True)  # an earlier run's
     done = validate(ValOptions(trained.weights, data, cache, runtime="torch"))
     manifest = manifest_of(trained.weights, done, training=trained.facts)
@@ -48,7 +48,7 @@ def manifest_of(
 
 
 def shown(weights: Path, manifest: Manifest) -> Group:
-    """The figures, and what to write into line.yaml."""
+    """The figures, and the lines for line.yaml."""
     assert manifest.metrics is not None
     table = table_of(manifest.metrics, f"{weights}  {manifest.metrics.images} pictures, imgsz {manifest.imgsz}")
     return Group(table, line_yaml(weights, manifest))

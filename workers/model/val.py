@@ -1,4 +1,4 @@
-"""`andon model val`: opens a model as a worker would and measures it."""
+"""`andon model val`: opens a model as a worker does and measures it."""
 
 import tempfile
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class ValOptions:
     split: str = "val"
     runtime: Runtime | Literal["auto"] = "auto"
     precision: Precision | None = None
-    """None: the artifact as it is."""
+    """None: the artifact itself."""
     device: str = "auto"
     imgsz: int | None = None
     frames: int | None = None
@@ -39,7 +39,7 @@ class ValReport:
 
 
 def validate(options: ValOptions) -> ValReport:
-    """Raises ConfigError or FatalError, one line each: no such model or pictures, an export that was refused."""
+    """Raises ConfigError or FatalError, one line each: unusable model or pictures, or a refused export."""
     dataset = read_dataset(options.data)
     if options.precision is None:
         return _report(options, options.weights, dataset)
@@ -53,13 +53,13 @@ def validate(options: ValOptions) -> ValReport:
 def _report(options: ValOptions, weights: Path, dataset: Dataset) -> ValReport:
     detector = open_at_least_confidence(weights, options)
     total = len(samples(dataset, options.split, options.frames))
-    with progress("measuring", total) as told:
-        measured = measure(detector, dataset, options.split, options.cache, options.frames, told)
+    with progress("measuring", total) as advance:
+        measured = measure(detector, dataset, options.split, options.cache, options.frames, advance)
     return ValReport(detector.info, measured)
 
 
 def open_at_least_confidence(weights: Path, options: ValOptions) -> Detector:
-    """At LEAST_CONFIDENCE."""
+    """The detector of a worker, with the confidence threshold LEAST_CONFIDENCE."""
     model = ModelSettings(
         weights=str(weights),
         runtime=options.runtime,

@@ -1,4 +1,4 @@
-"""Whether an export draws what its source draws: outlines, rotated boxes and keypoints of the same detection."""
+"""Compares the shapes of an export with its source's: outlines, rotated boxes and keypoints of one detection."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,16 @@ from workers.detector import Detections
 
 Floats = NDArray[np.float32]
 MIN_OVERLAP = 0.7
-"""Of two outlines: less than boxes have, since a mask's edge moves with every rounding."""
+"""Of two outlines. Boxes overlap by more, but a mask's edge moves with every rounding."""
 MAX_MOVE = 0.1
 """Of a keypoint, as a fraction of its box's diagonal."""
 SURE = 0.5
-"""Keypoints less confident are guesses."""
+"""Keypoints with a lower confidence are guesses."""
 SIDE_PX = 256
 
 
 def shape_disagreement(source: Detections, index: int, served: Detections, other: int) -> str:
-    """What detection `other` of the export has otherwise than `index` of its source, in a few words; empty if nothing.
+    """How detection `other` of the export differs from `index` of its source, in a few words. Empty: it does not.
 
     The two have the same class and overlapping boxes.
     """
@@ -35,7 +35,7 @@ def shape_disagreement(source: Detections, index: int, served: Detections, other
 
 
 def _farthest(one: Floats, other: Floats) -> float:
-    """How far any keypoint has moved that the first is sure of, in pixels; without confidences, it is of all."""
+    """The largest move of a keypoint that the first is sure of, in pixels. Without confidences: of any keypoint."""
     sure = (one[:, 2:] >= SURE).all(axis=1)
     return float(np.linalg.norm(one[sure, :2] - other[sure, :2], axis=1).max(initial=0))
 

@@ -1,7 +1,7 @@
 """Exports a .pt and checks the export against its source.
 
-For a worker it is a process of its own, which `cached_export` starts, so that the worker that serves the export carries
-neither torch nor ultralytics: less memory, and the code in a .pt runs only here.
+`cached_export` runs this module as a separate process: the worker that serves the export then carries neither torch
+nor ultralytics, which saves memory, and the code in a .pt runs only here.
 """
 
 import shutil
@@ -24,30 +24,30 @@ from workers.runtimes.pytorch import TorchNetwork, device_named
 from workers.runtimes.ultralytics_model import YoloModel, open_weights
 
 SAMPLE_CONFIDENCE = 1e-6
-"""Even an untrained model has something to compare."""
+"""So low that even an untrained model has detections to compare."""
 CERTAIN = 0.3
-"""Detections this confident must be there in both, in the same place."""
+"""Detections with this confidence must be in both, in the same place."""
 MAX_SCORE_GAP = 0.1
 """bf16 keeps 8 bits of a number: the exports that were measured differed by less than a hundredth."""
 MIN_IOU = 0.8
 ENGINE_BATCH = 8
-"""Pictures that a TensorRT engine takes at most."""
+"""Largest batch of a TensorRT engine."""
 OPTIONS: dict[Format, dict[str, Any]] = {
     "openvino": {"format": "openvino", "dynamic": True},
     "onnx": {"format": "onnx", "dynamic": True, "simplify": False},
     "tensorrt": {"format": "engine", "dynamic": True, "simplify": False, "batch": ENGINE_BATCH, "device": "0"},
 }
-"""Any batch and shape; what simplifying does to an ONNX file, ONNX Runtime does when it loads it."""
+"""Any batch and shape. ONNX Runtime simplifies an ONNX file when it loads it, so the export need not."""
 BITS: dict[Precision, int | None] = {"fp32": None, "fp16": 16, "int8": 8}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be exported. Paths are text: they come from a command line."""
+    """One export. Paths are text, because they come from a command line."""
 
     weights: str
     digest: str
-    """sha256 that the weights must have: what is loaded is what was checked."""
+    """sha256 that the weights must have, so that the file that was checked is the file that is loaded."""
     target: str
     cache: str
     """A folder for ultralytics' own settings."""
@@ -60,14 +60,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is to become of a .pt."""
+    """How a .pt is exported."""
 
     form: Format
     precision: Precision = "fp32"
     calibration: Sequence[Picture] = ()
-    """For INT8: pictures such as it will see."""
+    """For INT8: pictures like those of the line."""
     data: Path | None = None
-    """For INT8 of TensorRT, which ultralytics calibrates itself: the dataset's YAML."""
+    """For INT8 of TensorRT, which ultralytics itself calibrates: the dataset's YAML."""
 
 
 def export(job: Job) -> None:
@@ -80,7 +80,7 @@ def export(job: Job) -> None:
 
 
 def copied(weights: Path, digest: str, room: Path, named: str) -> Path:
-    """ultralytics exports beside its source, which may be read-only. Raises ConfigError unless it has that digest."""
+    """A copy: ultralytics exports beside its source, which may be read-only. Raises ConfigError on another digest."""
     copy = room / "model.pt"
     shutil.copyfile(weights, copy)
     if file_digest(copy) != digest:
@@ -91,7 +91,7 @@ def copied(weights: Path, digest: str, room: Path, named: str) -> Path:
 def make(copy: Path, recipe: Recipe, cache: Path, named: str) -> Path:
     """The export, beside `copy`, not yet checked. Blocks for seconds to minutes. Raises ConfigError: no model."""
     if recipe.form == "openvino":
-        from workers.runtimes.openvino import import_openvino  # noqa: PLC0415 - only what is exported to is needed
+        from workers.runtimes.openvino import import_openvino  # noqa: PLC0415 - only the target runtime is needed
 
         import_openvino()  # before ultralytics does
     opened = open_weights(copy, cache, named)
@@ -114,7 +114,7 @@ def make(copy: Path, recipe: Recipe, cache: Path, named: str) -> Path:
 
 
 def check(opened: YoloModel, made: Path, named: str, form: Format = "openvino") -> None:
-    """Raises FatalError unless the export `made` sees what its source `opened` sees."""
+    """Raises FatalError unless the export `made` gives the detections of its source `opened`."""
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes, head=opened.head)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
     pictures = sample_pictures()
@@ -132,7 +132,7 @@ def check(opened: YoloModel, made: Path, named: str, form: Format = "openvino") 
 
 def _served(made: Path, form: Format, batch_size: int, named: str) -> Network:
     if form == "onnx":
-        from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - only what is exported to is needed
+        from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - only the target runtime is needed
 
         return OnnxNetwork(open_onnx(made, "cpu", batch_size, named), SAMPLE_CONFIDENCE)
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - as above
@@ -141,26 +141,26 @@ def _served(made: Path, form: Format, batch_size: int, named: str) -> Network:
 
 
 def disagreement(source: Detections, served: Detections) -> str:
-    """What `served` saw otherwise than `source`, in a few words; empty if they agree within bf16's precision."""
+    """How `served` differs from `source`, in a few words. Empty: they agree within bf16's precision."""
     count = min(len(source.confidences), len(served.confidences), 20)
     gaps = np.abs(source.confidences[:count] - served.confidences[:count])
     if count and gaps.max() > MAX_SCORE_GAP:
         return f"confidences by {gaps.max():.2f}"
     for one, other in ((source, served), (served, source)):
         for index in np.flatnonzero(one.confidences > CERTAIN + MAX_SCORE_GAP):
-            told = f"of class {one.classes[index]} at {one.confidences[index]:.2f}"
+            described = f"of class {one.classes[index]} at {one.confidences[index]:.2f}"
             same = np.flatnonzero(other.classes == one.classes[index])
             (overlaps,) = ious(one.boxes[index : index + 1].astype(np.float64), other.boxes[same].astype(np.float64))
             if not len(overlaps) or overlaps.max() < MIN_IOU:
-                return f"a box {told} is only in one"
+                return f"a box {described} is only in one"
             shape = shape_disagreement(one, int(index), other, int(same[overlaps.argmax()]))
             if shape:
-                return f"{shape} {told} lies elsewhere"
+                return f"{shape} {described} lies elsewhere"
     return ""
 
 
 def sample_pictures() -> list[Picture]:
-    """Two shapes of the same on every machine: noise, and plates with marks on them for a trained model to see."""
+    """The same pictures on every machine, in two shapes: noise, and plates with marks that a trained model detects."""
     random = np.random.default_rng(7)
     pictures: list[Picture] = []
     for height, width in ((480, 640), (480, 640), (640, 480)):
@@ -175,12 +175,12 @@ def sample_pictures() -> list[Picture]:
 
 
 def _nms_argument(opened: YoloModel) -> bool | None:
-    """ultralytics: False exports the NMS-free head, None leaves the suppression to whoever serves the export."""
+    """For ultralytics. False exports the NMS-free head; None leaves the suppression to the runtime."""
     return False if opened.nms_free else None
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The fields of a Job. The last line on stderr says what is wrong; returns 2 for a mistake in the settings."""
+    """`arguments`: the fields of a Job. The last line on stderr names the error. Returns 2 for a wrong setting."""
     try:
         weights, digest, target, cache, room, named, form = arguments
         export(Job(weights, digest, target, cache, room, named, cast(Format, form)))

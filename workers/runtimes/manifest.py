@@ -1,7 +1,7 @@
-"""What an artifact says of itself, in JSON beside it: what it is, what it was made of, how good it was measured to be.
+"""The manifest: JSON beside an artifact that says what it is, what it was made from, and how well it was measured.
 
-A worker holds the file that it loads against it, so that weights that were swapped or cut off on their way are told
-before they are opened. Read here without torch, ultralytics or any runtime.
+A worker compares the file that it loads with its manifest, so that weights that were swapped or cut off on their way
+are refused before they are opened. This module needs neither torch nor ultralytics nor any runtime.
 """
 
 import hashlib
@@ -33,10 +33,10 @@ class Metrics(Part):
     map50_95: float
     """The same, over IoUs from 0.5 to 0.95. Source: the COCO evaluation."""
     precision: float
-    """At the confidence with the best F1, as `recall`."""
+    """At the confidence with the best F1; `recall` likewise."""
     recall: float
     map50_by_class: dict[str, float]
-    """Of the classes that occur in the pictures."""
+    """Only classes that occur in the pictures."""
     map50_95_by_class: dict[str, float]
 
 
@@ -48,13 +48,13 @@ class Source(Part):
 
 
 class Agreement(Part):
-    """How the export was held against its source before it was let out."""
+    """The comparison of the export with its source, before the export was released."""
 
     images: int
     matched: float
-    """The part of what either is certain of that the other sees, too, 0 to 1."""
+    """Of the confident detections of either, the part that the other has, too, 0 to 1."""
     map50_loss: float | None = None
-    """The source's less the export's; None where no labelled pictures were at hand."""
+    """The source's mAP50 minus the export's. None: there were no labelled pictures."""
 
 
 class Manifest(Part):
@@ -62,7 +62,7 @@ class Manifest(Part):
     """The format's version."""
     file: str
     digest: str = Digest
-    """sha256 of the file; of an OpenVINO folder, of its .xml followed by its .bin. Inspections carry it."""
+    """sha256 of the file, or of an OpenVINO folder's .xml followed by its .bin. Inspections carry it."""
     runtime: Runtime
     precision: Precision
     task: str
@@ -79,12 +79,12 @@ class Manifest(Part):
 
 
 def manifest_path(artifact: Path) -> Path:
-    """In an OpenVINO folder, beside every other artifact."""
+    """Inside an OpenVINO folder; beside every other artifact."""
     return artifact / ENDING[1:] if artifact.is_dir() else artifact.with_name(artifact.name + ENDING)
 
 
 def read_manifest(artifact: Path, named: str) -> Manifest | None:
-    """None where there is none. Raises ConfigError where it can't be read; `named` begins the message."""
+    """None: there is no manifest. Raises ConfigError if it can't be read; `named` begins the message."""
     path = manifest_path(artifact)
     try:
         return Manifest.model_validate_json(path.read_bytes())
@@ -99,7 +99,7 @@ def read_manifest(artifact: Path, named: str) -> Manifest | None:
 
 
 def verified(artifact: Path, digest: str, named: str) -> Manifest | None:
-    """The artifact's manifest, if it has one. Raises ConfigError if it is one of another file."""
+    """The artifact's manifest, if it has one. Raises ConfigError if the manifest belongs to another file."""
     manifest = read_manifest(artifact, named)
     if manifest is not None and manifest.digest != digest:
         raise ConfigError(

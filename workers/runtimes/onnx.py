@@ -21,7 +21,7 @@ from workers.task import PLAIN, Head, read_head
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
-"""Providers are named, so that none that talks to a service (Azure's comes with every wheel) is ever chosen."""
+"""Providers are named, so that ONNX Runtime never chooses one that talks to a service (each wheel has Azure's)."""
 INPUTS: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 NO_MEMORY = ("Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 """What ONNX Runtime 1.32, cuDNN, cuBLAS and CUDA write when a device has too little memory."""
@@ -31,22 +31,22 @@ ERRORS_ONLY = 3
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A YOLO or RT-DETR model that ONNX Runtime has loaded, and what it says of itself."""
+    """A YOLO or RT-DETR model that ONNX Runtime has loaded, with its description."""
 
     session: Any
-    """An onnxruntime.InferenceSession; it may run in several threads at once."""
+    """An onnxruntime.InferenceSession. It may run in several threads at once."""
     device: str
     """`cpu` or `cuda:N`."""
     lanes: int
-    """Runs at once that make use of the device."""
+    """The number of simultaneous runs that keeps the device busy."""
     classes: tuple[str, ...]
     imgsz: int
     batch: int | None
-    """Pictures in a run, where the model takes only so many."""
+    """Pictures in a run, if the model takes only this number."""
     canvas: tuple[int, int] | None
     """Height and width, where the model takes only one."""
     floats: type[np.floating[Any]]
-    """Of its input."""
+    """The number format of the input."""
     head: Head = PLAIN
 
 
@@ -56,7 +56,7 @@ def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel
     `device`: auto (the first GPU where this ONNX Runtime has CUDA, else the CPU), cpu, cuda or cuda:N.
 
     Raises:
-        ConfigError: it is no such model, or the device is not to be had.
+        ConfigError: it is not such a model, or the device is missing.
     """
     place = _place(device, named)
     lanes = 1 if place != "cpu" else min(batch_size, _cores())
@@ -97,7 +97,7 @@ class OnnxNetwork:
         return self._pixels[:size].reshape(count, 3, height, width)
 
     def _run(self, part: NDArray[np.uint8], inputs: NDArray[Any]) -> Sequence[Output]:
-        """Inputs past the length of `part` fill up a batch of fixed size: what is found in them is left out."""
+        """Inputs past the length of `part` fill up a batch of fixed size. Their outputs are dropped."""
         planes = part.transpose(0, 3, 1, 2)[:, ::-1]
         np.multiply(planes, np.float32(1 / 255), out=inputs[: len(part)], casting="same_kind")
         with _memory():
@@ -133,7 +133,7 @@ def _place(device: str, named: str) -> str:
 
 
 def _cores() -> int:
-    """Those that this process may use, which in a container or under taskset is not all that the machine has."""
+    """The cores that this process may use: a container or taskset may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -153,7 +153,7 @@ def _session(path: Path, place: str, lanes: int, named: str) -> Any:
 
 
 def _described(session: Any, place: str, lanes: int, named: str) -> OnnxModel:
-    """From what ultralytics writes into the file: texts of Python literals."""
+    """From the metadata that ultralytics writes into the file: texts of Python literals."""
     said = session.get_modelmeta().custom_metadata_map
     try:
         names = ast.literal_eval(said["names"])

@@ -21,34 +21,34 @@ from workers.runtimes.outputs import OutputReader
 from workers.task import PLAIN, Head, read_head
 
 CHUNK = 4
-"""Frames in one request: on a CPU more bring nothing, and each size is a model compiled by itself."""
+"""Frames in one request. More bring nothing on a CPU, and each size is compiled separately."""
 MAX_COMPILED = 32
-"""Shapes kept compiled, some 20 MB each; past that the one longest unused goes."""
+"""Compiled shapes that are kept, about 20 MB each. Past that number the least recently used one is dropped."""
 AT_ONCE = 2
-"""Batches at once, each on a thread of its own: while one is letterboxed or read out, the other's requests keep the
+"""Simultaneous batches, each on its own thread: while one is letterboxed or read out, the other's requests keep the
 cores busy."""
 NO_MEMORY = ("std::bad_alloc", "CL_OUT_OF_RESOURCES", "CL_MEM_OBJECT_ALLOCATION_FAILURE", "CL_OUT_OF_HOST_MEMORY")
 """What C++ and OpenCL say when a device has too little memory."""
 HINT = {"PERFORMANCE_HINT": "THROUGHPUT"}
-"""Several requests at once, each on few threads of its own, instead of one on all: threads that wait for each other
-cost a third of the time. Source: OpenVINO, "High-level Performance Hints"."""
+"""Several requests at once, each on a few threads, instead of one request on all threads: threads that wait for each
+other cost a third of the time. Source: OpenVINO, "High-level Performance Hints"."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """What an exported folder says of itself."""
+class OpenVinoExport:
+    """An exported folder's description."""
 
     xml: Path
     classes: tuple[str, ...]
     imgsz: int
     nms_free: bool
     fixed: tuple[int, int, int] | None
-    """Batch, height and width, where the export knows only one shape."""
+    """Batch, height and width, if the export has only one shape."""
     head: Head = PLAIN
 
 
-def read_export(folder: Path, where: str) -> Exported:
-    """Raises ConfigError where `folder` is not a model that ultralytics exported, or of a task that is not served."""
+def read_export(folder: Path, where: str) -> OpenVinoExport:
+    """Raises ConfigError if ultralytics did not export `folder`, or if its task is not served."""
     models = sorted(folder.glob("*.xml"))
     card = folder / "metadata.yaml"
     if len(models) != 1 or not card.is_file():
@@ -62,10 +62,10 @@ def read_export(folder: Path, where: str) -> Exported:
         head = read_head(said, f"{where}: {folder}")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"{where}: {card}: not what ultralytics writes ({type(error).__name__})") from None
-    return Exported(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed, head)
+    return OpenVinoExport(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed, head)
 
 
-def export_digest(exported: Exported) -> str:
+def export_digest(exported: OpenVinoExport) -> str:
     """sha256 of the .xml followed by the .bin."""
     digest = hashlib.sha256()
     for path in (exported.xml, exported.xml.with_suffix(".bin")):
@@ -86,9 +86,9 @@ def _memory() -> Iterator[None]:
 
 
 def import_openvino() -> Any:
-    """The module without its telemetry, which would send what it converts to an analytics service.
+    """The module without its telemetry, which would report each conversion to an analytics service.
 
-    Where `openvino_telemetry` can't be imported, OpenVINO uses a stub of its own.
+    If `openvino_telemetry` can't be imported, OpenVINO uses its own stub.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes its import fail
     return importlib.import_module("openvino")
@@ -96,11 +96,11 @@ def import_openvino() -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pool:
-    """Requests of one shape, for any thread."""
+    """The requests of one shape, for any thread."""
 
     model: Any
     streams: int
-    """Requests that run side by side; more wait for these within OpenVINO."""
+    """Requests that run side by side. Further ones wait inside OpenVINO."""
     idle: deque[Any] = field(default_factory=deque)
 
     def take(self) -> Any:
@@ -111,12 +111,12 @@ class _Pool:
 
 
 class OpenVinoNetwork:
-    """A Network over an exported model, compiled for each shape that comes (0.3 s each, the common ones at warm-up)."""
+    """A Network over an exported model. It is compiled for each shape: 0.3 s each, the common ones at warm-up."""
 
     at_once = AT_ONCE
 
-    def __init__(self, exported: Exported, device: str, confidence: float, named: str) -> None:
-        """Raises ConfigError where the model can't be read or the device is not there; `named` begins the message."""
+    def __init__(self, exported: OpenVinoExport, device: str, confidence: float, named: str) -> None:
+        """Raises ConfigError if the model can't be read or the device is missing; `named` begins the message."""
         self._ov = import_openvino()
         self._core = self._ov.Core()
         try:
@@ -179,7 +179,7 @@ class OpenVinoNetwork:
             return pool
 
     def _compile(self, shape: tuple[int, int, int]) -> Any:
-        """For uint8 NHWC BGR canvases of `shape`; conversion and scaling become part of the model."""
+        """For uint8 NHWC BGR canvases of `shape`. Conversion and scaling become part of the model."""
         ov = self._ov
         model = self._core.read_model(self._exported.xml)
         if self._exported.fixed is None:

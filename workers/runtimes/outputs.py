@@ -1,4 +1,4 @@
-"""From what a network puts out to rows, for every runtime whose outputs are arrays: each task and each kind of head.
+"""Turns a network's output arrays into rows, for every runtime, task and kind of head.
 
 Source: ultralytics 8.4, `nn/modules/head.py`: an NMS-free head gives (B, n, 6 + extra), any other one
 (B, 4 + classes + extra, anchors), RT-DETR's (B, n, 6) in fractions of the canvas; a segmentation model gives its
@@ -21,15 +21,15 @@ BOX_COLUMNS = 6
 
 @dataclass(frozen=True, slots=True)
 class OutputReader:
-    """How one model's outputs are read."""
+    """Reads the outputs of one model."""
 
     head: Head
     class_count: int
     confidence: float
-    """What is below it need not be told."""
+    """Detections below it may be left out."""
 
     def read(self, outputs: Sequence[Floats], canvas: tuple[int, int]) -> Sequence[Output]:
-        """One for each picture, theirs to keep: the outputs are the runtime's again when this returns.
+        """One Output for each picture. They are copies: the runtime owns `outputs` again when this returns.
 
         `outputs`: batch first, in the model's order. `canvas`: its height and width in pixels.
         """
@@ -40,14 +40,14 @@ class OutputReader:
         elif predicted.shape[1] == columns - 2 + self.class_count:
             rows = [self._suppressed(one) for one in predicted]
         else:
-            raise ValueError(f"an output of {predicted.shape} is none of a {self.head.task} model")
+            raise ValueError(f"an output of {predicted.shape} does not fit a {self.head.task} model")
         if self.head.task == "detect" and not self.head.queries:
             return rows
         prototypes = outputs[1] if len(outputs) > 1 else [None] * len(rows)
         return [self.read_one(row, one, canvas) for row, one in zip(rows, prototypes, strict=True)]
 
     def read_one(self, rows: Floats, prototypes: Floats | None, canvas: tuple[int, int]) -> Output:
-        """One picture's, of rows (k, 6 + extra) without duplicates; the prototypes are copied only if needed."""
+        """Of one picture: rows (k, 6 + extra) without duplicates. The prototypes are copied only if needed."""
         if self.head.queries:
             return scaled(rows, canvas)
         match self.head.task:

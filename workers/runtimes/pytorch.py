@@ -17,7 +17,7 @@ from workers.runtimes.ultralytics_model import YoloModel
 from workers.task import PLAIN
 
 MAX_BOXES = 30_000
-"""ultralytics' default: of more, the least confident are left out before they are compared."""
+"""ultralytics' default. Of more boxes, the least confident are dropped before they are compared."""
 
 
 def cuda_available() -> bool:
@@ -25,7 +25,7 @@ def cuda_available() -> bool:
 
 
 def device_named(name: str, where: str) -> torch.device:
-    """`auto` is the first GPU, else the CPU. Raises ConfigError for what this machine lacks."""
+    """`auto` is the first GPU, else the CPU. Raises ConfigError for a device that this machine lacks."""
     if name == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     try:
@@ -33,7 +33,7 @@ def device_named(name: str, where: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{where}.device: {name!r} is not to be had here: {reason}") from None
+        raise ConfigError(f"{where}.device: {name!r} is missing here: {reason}") from None
     return device
 
 
@@ -59,7 +59,7 @@ class TorchNetwork:
 
     def _forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         pixels = torch.from_numpy(canvases).to(self._device)
-        # (n, H, W, BGR) seen as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
+        # (n, H, W, BGR) viewed as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
         pixels = pixels.permute(0, 3, 1, 2).flip(1)
         inputs = (pixels.half() if self._half else pixels.float()).mul_(1 / 255)
         output = self._model(inputs.contiguous(memory_format=torch.channels_last))
@@ -74,9 +74,9 @@ class TorchNetwork:
     def _answer(
         self, rows: NDArray[np.float32], prototypes: torch.Tensor | None, index: int, canvas: tuple[int, int]
     ) -> Output:
-        """Of the picture `index`; its prototypes are fetched only where something was seen."""
-        seen = prototypes is not None and bool((rows[:, 4] >= self._confidence).any())
-        fetched = prototypes[index].float().cpu().numpy() if prototypes is not None and seen else None
+        """For the picture `index`. Its prototypes are fetched only if it has detections."""
+        detected = prototypes is not None and bool((rows[:, 4] >= self._confidence).any())
+        fetched = prototypes[index].float().cpu().numpy() if prototypes is not None and detected else None
         return self._reader.read_one(rows, fetched, canvas)
 
     def _suppressed(self, predicted: torch.Tensor) -> list[torch.Tensor]:

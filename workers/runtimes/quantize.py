@@ -1,4 +1,4 @@
-"""INT8: an exported model's weights and activations in 8 bits, their scales read off pictures that it will see.
+"""INT8: an exported model's weights and activations in 8 bits, with scales from pictures of the line.
 
 The head stays in floats: one scale for boxes (hundreds of pixels) and scores (0 to 1) would round every score to 0.
 """
@@ -19,7 +19,7 @@ NEEDED = "INT8 takes nncf, which is not installed: pip install 'andon[model]'"
 
 
 class Calibration:
-    """Pictures as the model is going to be shown them: letterboxed, float32 (1, 3, H, W) RGB, 0 to 1."""
+    """Pictures as the model gets them: letterboxed, float32 (1, 3, H, W) RGB, 0 to 1."""
 
     def __init__(self, pictures: Sequence[Picture], imgsz: int, head: Head) -> None:
         self._canvases: list[NDArray[np.uint8]] = []
@@ -35,13 +35,13 @@ class Calibration:
             yield np.ascontiguousarray(planes, np.float32) / np.float32(255)
 
     def forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """A Network that sees nothing and remembers what it was shown."""
+        """A Network that detects nothing and keeps its canvases."""
         self._canvases += list(canvases.copy())
         return [np.zeros((0, 6), np.float32) for _ in canvases]
 
 
 def quantize_openvino(folder: Path, calibration: Calibration, named: str) -> None:
-    """The model in `folder`, in place. Blocks for a minute. Raises ConfigError where nncf is missing."""
+    """Quantize the model in `folder`, in place. Blocks for a minute. Raises ConfigError if nncf is missing."""
     ov = import_openvino()  # before nncf, so that it finds no telemetry either
     try:
         import nncf  # noqa: PLC0415 - heavy, and only here
@@ -79,8 +79,8 @@ def _head(model: Any) -> list[str]:
 
 
 def quantize_onnx(path: Path, calibration: Calibration) -> None:
-    """The model at `path`, in place. Blocks for a minute."""
-    import onnx  # noqa: PLC0415 - only what is exported to is needed
+    """Quantize the model at `path`, in place. Blocks for a minute."""
+    import onnx  # noqa: PLC0415 - only the target runtime is needed
     from onnxruntime import quantization  # noqa: PLC0415 - as above
 
     graph = onnx.load(path).graph
@@ -111,7 +111,7 @@ def _module(name: str) -> int:
 
 
 def _reader(base: Any, calibration: Calibration, given: str) -> Any:
-    """ONNX Runtime's own kind of iterator over the calibration."""
+    """The calibration as the iterator that ONNX Runtime expects."""
 
     class Reader(base):  # type: ignore[misc]  # onnxruntime has no types
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Duplicates among a model's boxes, for exports without an NMS-free head that bring no suppression of their own."""
+"""Removes duplicates among a model's boxes, for exports that have neither an NMS-free head nor suppression."""
 
 import cv2
 import numpy as np
@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 NMS_IOU = 0.7
-"""Of two boxes of one class that overlap by more, the weaker goes: ultralytics' default for predict and val."""
+"""If two boxes of a class overlap by more, the less confident one is dropped. ultralytics' default for predict, val."""
 MAX_DETECTIONS = 300
 MAX_ROTATED = 1024
-"""Rotated boxes are compared all with all: no more than this many, the most confident, 4 MB for each number."""
+"""Rotated boxes are compared all with all: only the most confident ones, 4 MB for each number that is compared."""
 
 
 def suppress(predicted: Floats, confidence: float, class_count: int | None = None) -> Floats:
     """(4 + classes + extra, anchors) of centre x, centre y, width, height, class scores -> (k, 6 + extra).
 
-    Corners, confidence, class and the extra values of what is left. `class_count` None: there are no extra values.
+    Corners, confidence, class and extra values of the remaining boxes. `class_count` None: there are no extra values.
     """
     rows = _candidates(predicted, confidence, class_count)
     centres, sizes = rows[:, :2], rows[:, 2:4]
@@ -31,7 +31,7 @@ def suppress(predicted: Floats, confidence: float, class_count: int | None = Non
 def suppress_rotated(predicted: Floats, confidence: float, class_count: int) -> Floats:
     """(4 + classes + 1, anchors), the last an angle in radians -> (k, 7): the same, confidence, class and angle.
 
-    A box goes if any more confident one of its class overlaps it, one that goes itself, too: Fast NMS. Source: YOLACT
+    A box is dropped if any more confident one of its class overlaps it, even a dropped one: Fast NMS. Source: YOLACT
     (arXiv:1904.02689), section 5, as ultralytics 8.4 uses it for these boxes (`utils/nms.py`, `rotated=True`).
     """
     rows = _candidates(predicted, confidence, class_count)
@@ -54,7 +54,7 @@ def _candidates(predicted: Floats, confidence: float, class_count: int | None) -
 
 
 def _overlaps(rows: Floats) -> Floats:
-    """How alike rotated boxes are, all with all: 1 less the Hellinger distance of the Gaussians that they stand for.
+    """Similarity of rotated boxes, all with all: 1 minus the Hellinger distance of the Gaussians that they stand for.
 
     Source: "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union" (arXiv:2106.06072), as in
     ultralytics 8.4, `utils/metrics.py`, `batch_probiou`.

@@ -1,7 +1,7 @@
-"""Serves a TensorRT engine, the fastest that an NVIDIA GPU has. An engine fits one kind of GPU and one TensorRT.
+"""Serves a TensorRT engine, the fastest runtime on an NVIDIA GPU. An engine fits one kind of GPU and one TensorRT.
 
-torch lends it the GPU's memory. It needs TensorRT 10 or newer. It was written by the vendor's documentation and by how
-ultralytics writes its engines, on a machine without a GPU: the conformance suite runs it wherever there is one.
+torch allocates the GPU's memory for it. It needs TensorRT 10 or newer. It was written from the vendor's documentation
+and from ultralytics' engine files, on a machine without a GPU; the conformance suite runs it wherever there is one.
 """
 
 import importlib
@@ -22,13 +22,13 @@ from workers.runtimes.outputs import OutputReader
 from workers.task import Head, read_head
 
 HEADER_BYTES = 4
-"""ultralytics writes a length (little-endian), so many bytes of JSON, and the engine."""
+"""ultralytics writes a length (little-endian), JSON of that length in bytes, and the engine."""
 MAX_HEADER_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine on its GPU, and what it says of itself."""
+    """An engine on its GPU, with its description."""
 
     engine: Any
     """A tensorrt.ICudaEngine."""
@@ -36,11 +36,11 @@ class Engine:
     place: torch.device
     input: str
     outputs: tuple[str, ...]
-    """In the model's order: the first has the boxes."""
+    """In the model's order. The first holds the boxes."""
     most: int
-    """Pictures in a run at most."""
+    """Largest number of pictures in a run."""
     fixed: bool
-    """A run takes exactly so many."""
+    """A run takes exactly that number."""
     classes: tuple[str, ...]
     imgsz: int
     head: Head
@@ -53,7 +53,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What ultralytics says of an engine before the engine itself."""
+    """ultralytics' description of an engine, which stands before the engine in the file."""
 
     classes: tuple[str, ...]
     imgsz: int
@@ -62,7 +62,7 @@ class Header:
 
 
 def read_header(path: Path, named: str) -> Header:
-    """Raises ConfigError where `path` is not an engine that ultralytics built, or of a task that is not served."""
+    """Raises ConfigError if ultralytics did not build the engine, or if its task is not served."""
     content = path.read_bytes()
     length = int.from_bytes(content[:HEADER_BYTES], "little")
     try:
@@ -79,7 +79,7 @@ def read_header(path: Path, named: str) -> Header:
 
 
 def open_engine(find: Callable[[], Path], device: str, named: str) -> Engine:
-    """Load the engine that `find` gives, which may build it, for minutes; `named` begins each message.
+    """Load the engine that `find` returns; `find` may build it for minutes. `named` begins each message.
 
     `device`: auto (the first GPU), cuda or cuda:N. Raises ConfigError: no GPU, no such engine, or one of another kind.
     """
@@ -119,7 +119,7 @@ def _described(trt: Any, engine: Any, context: Any, place: torch.device, header:
 
 
 class TensorRtNetwork:
-    """A Network over an engine, on a CUDA stream of its own."""
+    """A Network over an engine, on its own CUDA stream."""
 
     def __init__(self, engine: Engine, confidence: float) -> None:
         self._engine = engine
@@ -139,7 +139,7 @@ class TensorRtNetwork:
         return self._reader.read(outputs, (part.shape[1], part.shape[2]))
 
     def _pixels(self, part: NDArray[np.uint8]) -> torch.Tensor:
-        """(n, 3, H, W) RGB, 0 to 1, filled up where a run takes a fixed number."""
+        """(n, 3, H, W) RGB, 0 to 1, filled up if a run takes a fixed number."""
         pixels = torch.from_numpy(part).to(self._engine.place).permute(0, 3, 1, 2).flip(1)
         pixels = pixels.to(self._kind(self._engine.input)).mul_(1 / 255)
         if self._engine.fixed and len(part) < self._engine.most:

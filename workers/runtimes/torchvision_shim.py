@@ -1,8 +1,8 @@
 """Make `import torchvision` work beside a CPU-only torch.
 
-Pip brings a CUDA-linked torchvision. Beside a CPU-only torch its import fails, because the compiled operators that it
-describes to torch were never registered. ultralytics imports torchvision when it predicts, validates or trains, so
-whatever loads a `.pt` calls `ensure_torchvision()` first. On a machine whose torchvision works, nothing is changed.
+Pip installs a CUDA-linked torchvision. Beside a CPU-only torch its import fails, because its compiled operators were
+never registered. ultralytics imports torchvision when it predicts, validates or trains, so every loader of a `.pt`
+calls `ensure_torchvision()` first. On a machine whose torchvision works, nothing changes.
 """
 
 import importlib
@@ -19,11 +19,11 @@ _OPERATORS = (
 
 
 def ensure_torchvision() -> bool:
-    """Import torchvision, standing in for its NMS if, and only if, its compiled operators are missing.
+    """Import torchvision, with a substitute for its NMS if, and only if, its compiled operators are missing.
 
-    Returns True if the stand-in is in use, False if the real torchvision is. Call it before ultralytics is imported;
-    calling it again changes nothing. Any other failure of the import is raised as it came. Never export a model with
-    `nms=True` under the stand-in: the graph would lack it.
+    Returns True if the substitute is in use, False if the real torchvision is. Call it before ultralytics is imported;
+    a second call changes nothing. Any other failure of the import is raised unchanged. Never export a model with
+    `nms=True` under the substitute: the graph would lack the NMS.
     """
     try:
         return hasattr(importlib.import_module("torchvision"), _MARK)
@@ -31,11 +31,11 @@ def ensure_torchvision() -> bool:
         if _MISSING_OPERATOR not in str(error):
             raise
     _forget_half_imported()
-    _stand_in()
+    _substitute()
     return True
 
 
-def _stand_in() -> None:
+def _substitute() -> None:
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
     for schema in _OPERATORS:
         library.define(schema)  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -58,6 +58,6 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torc
 
 
 def _forget_half_imported() -> None:
-    """Drop what the failed import left in `sys.modules`, so that the second import starts afresh."""
+    """Drop the failed import's modules from `sys.modules`, so that the second import starts afresh."""
     for name in [name for name in sys.modules if name == "torchvision" or name.startswith("torchvision.")]:
         del sys.modules[name]

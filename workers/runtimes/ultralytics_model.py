@@ -1,4 +1,4 @@
-"""Opens a .pt with ultralytics, without the network and without what a line does not need of it."""
+"""Opens a .pt with ultralytics, but keeps ultralytics off the network."""
 
 import importlib
 import os
@@ -22,19 +22,19 @@ class YoloModel:
     model: Any
     """An ultralytics DetectionModel (the other tasks' and RT-DETR's are subclasses of it), in eval mode."""
     yolo: Any
-    """The same model as ultralytics' own front door, which exports it."""
+    """ultralytics' wrapper of the same model, which exports it."""
     classes: tuple[str, ...]
     imgsz: int
-    """What it was trained at."""
+    """The size that it was trained at, in pixels."""
     nms_free: bool
     head: Head = PLAIN
 
 
 def import_ultralytics(cache: Path) -> Any:
-    """The module, made to keep off the network; its own settings lie below `cache`.
+    """The module, kept off the network. Its own settings lie below `cache`.
 
-    By default it looks up hosts at import, posts analytics, installs packages and downloads weights: a line has no
-    internet, and what runs there is what was deployed.
+    By default it looks up hosts at import, posts analytics, installs packages and downloads weights. A line has no
+    internet, and runs only what was deployed.
     """
     home = cache / "ultralytics"
     home.mkdir(parents=True, exist_ok=True)
@@ -52,11 +52,11 @@ def import_ultralytics(cache: Path) -> Any:
 
 
 def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
-    """Load `weights`, which runs the code in it: check its digest first.
+    """Load `weights`. That runs the code in the file, so check its digest first.
 
     Raises:
-        UnknownTaskError: it is a model of a task that is not served.
-        ConfigError: it is no such model. `named` begins each message: the key and the file of the user's.
+        UnknownTaskError: the model's task is not served.
+        ConfigError: the file is not such a model. `named` begins each message: the user's key and file.
     """
     ultralytics = import_ultralytics(cache)
     try:
@@ -78,7 +78,7 @@ def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
 
 
 def _said(yolo: Any, last: Any) -> dict[str, Any]:
-    """What an export of the model would say of itself."""
+    """The metadata that an export of the model would carry."""
     names = getattr(yolo.model, "kpt_names", None)
     kind = type(last).__name__
     return {"task": yolo.task, "head": kind, "kpt_shape": getattr(last, "kpt_shape", None), "kpt_names": names}

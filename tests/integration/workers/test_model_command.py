@@ -61,7 +61,7 @@ def test_int8_without_pictures_to_calibrate_on(tmp_path: Path) -> None:
     assert "--precision int8: name a dataset by --data" in said
 
 
-def test_an_export_of_what_is_no_pt(tmp_path: Path) -> None:
+def test_an_export_of_a_file_that_is_no_pt_is_refused(tmp_path: Path) -> None:
     assert "expected a YOLO .pt" in complaint(tmp_path, "export", tmp_path / "line.onnx", "--out", tmp_path)
 
 

@@ -45,7 +45,7 @@ def trained(room: Path, data: Path) -> Path:
     return room / "rings" / "rings.pt"
 
 
-async def test_from_pictures_to_inspections_that_carry_the_digest_of_what_was_exported(
+async def test_from_pictures_to_inspections_that_carry_the_digest_of_the_export(
     room: Path, trained: Path, broker: KafkaSettings
 ) -> None:
     made = json.loads(andon(room, "export", trained, "--to", "onnx", "--out", room / "made", "--json"))
@@ -96,7 +96,7 @@ def test_int8_beside_the_weights_in_a_table_and_a_picture(room: Path, trained: P
     assert (kept["precision"], kept["calibration_images"], kept["source"]["file"]) == ("int8", 12, "rings.pt")
 
 
-def test_what_is_pruned_stays_zero_through_the_training_after_it(room: Path, trained: Path, data: Path) -> None:
+def test_pruned_weights_stay_zero_through_the_training_after_it(room: Path, trained: Path, data: Path) -> None:
     asked = ["--data", data, "--amount", 0.5, "--epochs", 1, "--out", room / "pruned", "--json"]
     before, cut, after = json.loads(andon(room, "prune", trained, *asked))["rows"]
     assert before["zeros"] < 0.02 * before["parameters"]

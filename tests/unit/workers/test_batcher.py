@@ -48,7 +48,7 @@ def test_age_does_not_close_a_batch_while_the_detector_is_busy() -> None:
     assert batch.items == (("a", 0), ("a", 1))
 
 
-def test_a_camera_in_a_burst_fills_only_what_the_others_leave() -> None:
+def test_a_camera_in_a_burst_gets_only_the_room_that_the_others_leave() -> None:
     gathering = batcher(size=4)
     add(gathering, "burst", *range(100))
     add(gathering, "calm", 0)

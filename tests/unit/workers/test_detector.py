@@ -65,7 +65,7 @@ def test_the_canvas_lies_on_the_models_grid_and_holds_the_whole_picture(height: 
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 480), (1080, 1920), (77, 801), (320, 320), (40, 32)])
 @pytest.mark.parametrize("canvas", [None, (320, 320)])
-def test_a_box_is_told_in_the_pixels_of_its_own_picture(size: tuple[int, int], canvas: tuple[int, int] | None) -> None:
+def test_a_box_is_in_the_pixels_of_its_own_picture(size: tuple[int, int], canvas: tuple[int, int] | None) -> None:
     height, width = size
     box = (width // 4, height // 4, width * 3 // 4, height * 3 // 4)
     (found,) = detector(white_box, canvas=canvas).detect([marked(height, width, box)])
@@ -81,7 +81,7 @@ def test_pictures_of_different_sizes_keep_their_order() -> None:
     assert bottoms == pytest.approx([h * (i + 1) / 8 for i, (h, _) in enumerate(sizes)], abs=3)
 
 
-def test_what_a_picture_becomes_does_not_depend_on_its_neighbours() -> None:
+def test_the_detections_of_a_picture_do_not_depend_on_its_neighbours() -> None:
     network = Network(rows())
     looking = LetterboxDetector(network, ModelInfo("", "", "", 320, ()), 8, 0.25)
     rng = np.random.default_rng(0)
@@ -133,7 +133,7 @@ def test_a_model_of_queries_sees_pictures_stretched_over_its_square() -> None:
 
 
 @pytest.mark.parametrize("size", [(480, 640), (97, 131)])
-def test_shapes_are_told_in_the_pixels_of_their_picture(size: tuple[int, int]) -> None:
+def test_shapes_are_in_the_pixels_of_their_picture(size: tuple[int, int]) -> None:
     height, width = size
     places = fit(height, width, 320)
     around = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

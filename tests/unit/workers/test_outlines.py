@@ -41,7 +41,7 @@ def test_the_largest_part_is_outlined() -> None:
     assert points.min(axis=0) == pytest.approx([80, 40], abs=1)
 
 
-def test_what_is_cut_out_is_what_the_whole_canvas_would_show() -> None:
+def test_a_mask_of_a_box_equals_that_part_of_the_whole_canvas() -> None:
     """The scaling sees the prototype beside the box: nothing changes at the cut."""
     random = np.random.default_rng(1)
     prototypes = cv2.GaussianBlur(random.normal(size=(32, 40, 8)).astype(np.float32), (7, 7), 0).transpose(2, 0, 1)

@@ -27,7 +27,7 @@ def test_a_pose_models_keypoints_have_number_values_and_names() -> None:
 
 
 @pytest.mark.parametrize("shape", [None, 17, [17], [17, 4], [0, 3], [257, 3], ["a", 3]])
-def test_keypoints_that_make_no_sense_are_told_in_one_line(shape: object) -> None:
+def test_keypoints_that_make_no_sense_are_reported_in_one_line(shape: object) -> None:
     with pytest.raises(ConfigError) as caught:
         read_head({"task": "pose", "kpt_shape": shape}, "weights: m.pt")
     assert str(caught.value).startswith("weights: m.pt: a pose model ")

@@ -37,13 +37,13 @@ def test_a_plain_model_gives_label_confidence_and_box_alone() -> None:
     assert second["label"] == "a"
 
 
-def test_a_polygon_is_told_where_there_is_one() -> None:
+def test_a_detection_has_a_polygon_if_its_mask_has_an_outline() -> None:
     first, second = fields(replace(FOUND, polygons=(SQUARE, None)), Head("segment"))
     assert first["polygon"] == DOUBLED
     assert set(second) == {"label", "confidence", "box"}
 
 
-def test_a_rotated_box_is_told_by_its_corners() -> None:
+def test_a_rotated_box_is_given_by_its_corners() -> None:
     first, second = fields(replace(FOUND, corners=np.stack([SQUARE, SQUARE + 1])), Head("obb"))
     assert first["corners"] == DOUBLED
     assert second["corners"] == [[x + 2, y + 2] for x, y in DOUBLED]
@@ -60,7 +60,7 @@ def test_keypoints_have_the_names_that_the_model_has_for_their_class() -> None:
     assert second["keypoints"] == [{"x": 10.0, "y": 12.0, "confidence": 1.0}, {"x": 14.0, "y": 16.0, "confidence": 0.5}]
 
 
-def test_keypoints_without_confidences_are_told_without() -> None:
+def test_keypoints_without_confidences_have_none() -> None:
     places = np.array([[[1, 2]], [[5, 6]]], np.float32)
     first, _ = fields(replace(FOUND, keypoints=places), Head("pose", False, 1, 2))
     assert first["keypoints"] == [{"x": 2.0, "y": 4.0}]
@@ -72,5 +72,5 @@ def test_no_detections_of_the_model_give_none_in_the_inspection(task: str) -> No
     assert to_detections(nothing, model(Head(task)), DECODED) == ()  # type: ignore[arg-type]  # a Task
 
 
-def test_what_is_told_is_a_message() -> None:
+def test_the_detections_fit_into_a_message() -> None:
     assert all(isinstance(one, Detection) for one in to_detections(FOUND, model(Head()), DECODED))

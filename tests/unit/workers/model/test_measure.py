@@ -76,10 +76,10 @@ class Knowing:
 
 
 @pytest.mark.filterwarnings("ignore")  # ultralytics' imports
-def test_figures_by_class_whatever_the_order_of_the_models_classes(tmp_path: Path) -> None:
+def test_figures_by_class_do_not_depend_on_the_order_of_the_models_classes(tmp_path: Path) -> None:
     dataset = read_dataset(yolo_dataset.write(tmp_path / "data", train=1, val=11))
     told: list[int] = []
-    metrics = measure(Knowing(("hand", "bar", "ring")), dataset, "val", tmp_path, told=told.append).metrics
+    metrics = measure(Knowing(("hand", "bar", "ring")), dataset, "val", tmp_path, progress=told.append).metrics
     assert metrics.images == 11
     assert told == [8, 3]
     assert metrics.map50_by_class["bar"] == 0.0
@@ -93,7 +93,7 @@ def test_a_dataset_of_other_classes_than_the_models_is_refused(tmp_path: Path) -
         measure(Knowing(("hand", "ring")), dataset, "val", tmp_path)
 
 
-def test_an_export_agrees_where_each_sees_what_the_other_is_certain_of() -> None:
+def test_an_export_agrees_where_each_has_the_certain_detections_of_the_other() -> None:
     ours = found((10, 10, 30, 30, 0.9, 0), (50, 50, 70, 70, 0.8, 1), (0, 0, 5, 5, 0.1, 0))
     theirs = found((11, 10, 31, 30, 0.3, 0), (50, 50, 70, 70, 0.8, 0))
     assert agreeing([ours], [ours]) == 1.0

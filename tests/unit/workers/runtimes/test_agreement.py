@@ -22,19 +22,19 @@ def test_the_same_agrees_with_itself(found: Detections) -> None:
     assert disagreement(found, found) == ""
 
 
-def test_an_outline_elsewhere_is_told() -> None:
+def test_an_outline_in_another_place_is_reported() -> None:
     half = SQUARES[1] * np.array([1, 0.5], np.float32)
     assert disagreement(SEGMENTED, replace(SEGMENTED, polygons=(SQUARES[0], half))).startswith("an outline of class 1")
     assert disagreement(SEGMENTED, replace(SEGMENTED, polygons=(SQUARES[0] + 3, None))) == ""
 
 
-def test_a_rotated_box_elsewhere_is_told() -> None:
+def test_a_rotated_box_in_another_place_is_reported() -> None:
     diamond = np.array([[50, 0], [100, 50], [50, 100], [0, 50]], np.float32)
     wrong = replace(ROTATED, corners=np.stack([diamond, SQUARES[1]]))
     assert disagreement(ROTATED, wrong).startswith("a rotated box of class 0")
 
 
-def test_a_keypoint_elsewhere_is_told_if_the_source_is_sure_of_it() -> None:
+def test_a_keypoint_in_another_place_is_reported_if_the_source_is_sure_of_it() -> None:
     moved = POINTS.copy()
     moved[0, 1, :2] -= 50
     assert disagreement(POSED, replace(POSED, keypoints=moved)) == ""

@@ -119,7 +119,9 @@ def test_onnx_runtime_that_is_not_installed(onnx: Path, monkeypatch: pytest.Monk
     assert "the onnx runtime is not installed: pip install 'andon[onnx]'" in complaint(weights=str(onnx))
 
 
-def test_what_exports_a_pt_is_not_installed(pickle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_for_the_export_is_reported(
+    pickle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(LIBRARIES, "onnx", ("no-such-exporter",))
     message = complaint(weights=str(pickle), runtime="onnx", cache=str(tmp_path / "cache"))
     assert "exporting it takes no-such-exporter, which is not installed: pip install 'andon[workers,onnx]'" in message

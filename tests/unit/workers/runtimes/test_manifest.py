@@ -36,7 +36,7 @@ def artifact(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_written_is_read_again(artifact: Path) -> None:
+def test_a_written_manifest_is_read_again(artifact: Path) -> None:
     path = write_manifest(manifest(), artifact)
     assert path.name == "line.onnx.manifest.json"
     assert read_manifest(artifact, "weights") == manifest()
@@ -51,7 +51,7 @@ def test_an_artifact_may_have_none(artifact: Path) -> None:
     assert verified(artifact, "a" * 64, "weights") is None
 
 
-def test_a_manifest_of_another_file_is_told(artifact: Path) -> None:
+def test_a_manifest_of_another_file_is_refused(artifact: Path) -> None:
     write_manifest(manifest(), artifact)
     with pytest.raises(ConfigError, match=f"^weights: sha256 is {'b' * 64}, line.onnx.manifest.json says {'a' * 64}: "):
         verified(artifact, "b" * 64, "weights")
@@ -65,7 +65,7 @@ def test_a_manifest_of_another_file_is_told(artifact: Path) -> None:
         ('{"manifest": 2}', "not a manifest: manifest"),
     ],
 )
-def test_what_is_no_manifest_is_told_in_one_line(artifact: Path, text: str, complaint: str) -> None:
+def test_a_file_that_is_no_manifest_is_refused_in_one_line(artifact: Path, text: str, complaint: str) -> None:
     manifest_path(artifact).write_text(text)
     with pytest.raises(ConfigError) as caught:
         read_manifest(artifact, "weights")
@@ -73,7 +73,7 @@ def test_what_is_no_manifest_is_told_in_one_line(artifact: Path, text: str, comp
     assert "\n" not in str(caught.value)
 
 
-def test_what_has_no_value_is_not_written(artifact: Path) -> None:
+def test_a_field_without_a_value_is_not_written(artifact: Path) -> None:
     said = json.loads(write_manifest(manifest(), artifact).read_text())
     assert "pruning" not in said
     assert said["metrics"]["map50"] == 0.5

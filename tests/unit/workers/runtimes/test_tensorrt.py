@@ -43,7 +43,7 @@ def test_an_engine_of_a_task_that_is_not_served(tmp_path: Path) -> None:
         read_header(engine(tmp_path, task="classify"), "weights")
 
 
-def test_a_machine_without_a_gpu_is_told_before_an_engine_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_gpu_is_reported_before_an_engine_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     def build() -> Path:
@@ -53,5 +53,5 @@ def test_a_machine_without_a_gpu_is_told_before_an_engine_is_built(monkeypatch: 
         open_engine(build, "auto", "weights")
 
 
-def test_what_pip_installs_it_by_is_told() -> None:
+def test_a_missing_tensorrt_is_reported_with_the_pip_command() -> None:
     assert "tensorrt" in NEEDS["tensorrt"][1]
