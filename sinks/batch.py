@@ -22,7 +22,7 @@ from sinks.store.stored import Batch, Leaving, Position
 EVIDENCE = "evidence"
 """The channel of evidence orders."""
 QUARANTINE = "quarantine"
-"""The channel of records that cannot be read."""
+"""The channel of records that can't be read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +91,7 @@ class Work:
 def gather(partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit) -> Work:
     """Begin a batch of these records. Records before `position` were accounted for.
 
-    A record that cannot be read leaves for the quarantine topic with the batch.
+    A record that can't be read goes to the quarantine topic, by the outbox, with this batch.
     """
     new = [item.record for item in deliveries if item.record.offset >= position.next_offset]
     messages: list[AccountMessage] = []
@@ -102,7 +102,7 @@ def gather(partition: Partition, position: Position, deliveries: Sequence[Delive
         except DecodeError as error:
             where = f"{record.topic}/{record.partition}@{record.offset}"
             emit(RecordQuarantined("unknown", error.reason, where, str(error)))
-            unreadable.append(_quarantined(record, error, position.epoch))
+            unreadable.append(_quarantine(record, error, position.epoch))
     next_offset = new[-1].offset + 1 if new else position.next_offset
     return Work(deliveries, messages, Batch(partition, position, next_offset, at, leaving=tuple(unreadable)))
 
@@ -114,8 +114,8 @@ def _message(record: Record) -> AccountMessage:
     raise DecodeError(f"{type(message).__name__} is no message of the inspections topic")
 
 
-def _quarantined(record: Record, error: DecodeError, epoch: int) -> Leaving:
-    """The epoch tells records apart that lay at one offset of two logs."""
+def _quarantine(record: Record, error: DecodeError, epoch: int) -> Leaving:
+    """The id names the epoch: two logs may have held different records at the same offset."""
     event_id = f"{record.topic}/{record.partition}@{record.offset}/{epoch}/{QUARANTINE}"
     return Leaving(QUARANTINE, event_id, quarantine_order(record, error).model_dump_json().encode())
 

@@ -1,4 +1,4 @@
-"""What follows from a record: from the frame that it shows, and from the session that it ends."""
+"""The consequences of a record: events, verdicts, orders for evidence, spans."""
 
 import hashlib
 import operator
@@ -12,11 +12,11 @@ from andon.messages import Defect, Detection, Message, PartVerdict, RecordRef
 from sinks.judgement.spans import Span
 
 MAX_NAME = 150
-"""Characters of a picture's name, well below what file systems take."""
+"""Characters of a picture's name, well below the limits of file systems."""
 
 
 class EvidenceOrder(Message):
-    """Store the picture of a defect: what the outbox holds for the channel `evidence`."""
+    """Store the picture of a defect: a row of the outbox for the channel `evidence`."""
 
     defect: Defect
     frame: RecordRef
@@ -46,7 +46,7 @@ NOTHING = Judgement()
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What follows from one record."""
+    """The consequences of one record."""
 
     fresh: bool = True
     """False: it was accounted for before, and has changed the count of redeliveries only."""

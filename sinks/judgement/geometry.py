@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from andon.messages import Box, Inspection
 
 LONGEST_S = 60.0
-"""Longest time that counts as passed between two frames: whatever moved for longer has left the picture."""
+"""Longest time that counts as passed between two frames: a thing that moved for longer has left the picture."""
 
 
 class Rect(NamedTuple):
@@ -48,7 +48,7 @@ def blend(known: tuple[float, float] | None, measured: tuple[float, float], gain
 
 
 class StreamTime(Protocol):
-    """The time of the last frame: by its capture, and on the stream's own timeline where it has one."""
+    """The time of the last frame: by its capture, and on the stream's own timeline if it has one."""
 
     captured_at: datetime | None
     media_time_s: float | None
@@ -57,7 +57,7 @@ class StreamTime(Protocol):
 def advance_time(last: StreamTime, frame: Inspection) -> float:
     """Move `last` (in place) to this frame. Returns the seconds in between, 0 to LONGEST_S.
 
-    The stream's own timeline counts where both frames have it, else the capture times.
+    The stream's own timeline counts if both frames have it, else the capture times.
     """
     before, media_before_s = last.captured_at, last.media_time_s
     last.captured_at, last.media_time_s = frame.captured_at, frame.media_time_s

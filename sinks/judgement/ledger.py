@@ -141,7 +141,7 @@ class SessionLedger:
         )
 
     def sums(self) -> Sums:
-        """The counts of `tally`, added up. The reasons of losses are not needed here: what has no outcome is lost."""
+        """The counts of `tally`, added up. It needs no reasons: a number without an outcome is lost."""
         captured = self.captured
         ended = captured if self.ended is not None else self._end
         by_outcome = {"shed": 0, "quarantined": 0, "inspected": 0}
@@ -151,7 +151,7 @@ class SessionLedger:
 
     @property
     def _tail(self) -> int:
-        """How many numbers lie above everything accounted for, and above what went with the log."""
+        """The count of numbers above all that are accounted for, and above all that went with the log."""
         return self.captured - self._end
 
     @property

@@ -155,7 +155,7 @@ class PartScene:
         )
 
     def _settle(self, part: PartHistory, track: PartTrack, doubt: UnknownReason | None, moment: Moment) -> Judgement:
-        """The verdict on one part. `doubt`: what keeps it from passing, if anything does."""
+        """The verdict on one part. `doubt`: the reason not to pass it, if there is one."""
         needed = _needed_hits(track.hits, self.rules.settings)
         judgement = self._decide_candidates(part, track, needed, moment)
         if doubt is None and part.unconfirmed_frames >= max(2, needed / 2):
@@ -183,7 +183,7 @@ class PartScene:
 
 
 def _doubt_about(part: PartHistory, track: PartTrack, own: CameraPartRules) -> UnknownReason | None:
-    """What keeps a part from passing, whatever lies on it."""
+    """The reason not to pass the part, apart from candidates on it; None: there is none."""
     if part.crossed_at is not None:
         return "too_few_frames" if part.frames < own.min_frames else None
     return "not_seen_at_line" if part.only_moved_away(track) else "vanished"

@@ -1,4 +1,4 @@
-"""A camera's account, reduced to what the live state shows of it."""
+"""A camera's account, reduced to its live state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

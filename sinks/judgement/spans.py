@@ -1,8 +1,8 @@
 """Spans of time in which a camera that should have delivered frames delivered none.
 
 A span shows between two frames: if more than `silence_s` passed for each number between them, the camera itself was
-silent, whatever became of the frames in between. Both ends are the frames' own capture times, so a camera whose clock
-is wrong is judged by one clock. Only a span that is still open is measured by the host's clock (the heartbeats).
+silent, even if the frames in between were shed or lost. Both ends are the frames' own capture times: one clock judges
+a camera whose clock is wrong. Only a span that is still open is measured by the host's clock (the heartbeats).
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Span:
 
 @dataclass(slots=True)
 class LastDelivery:
-    """What a camera delivered last, and what its statuses have said since."""
+    """A camera's last frame, and the news of its statuses since then."""
 
     session: str | None = None
     """Of the last frame; so are the number and the capture time below."""

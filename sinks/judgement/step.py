@@ -2,7 +2,7 @@
 
     step(camera, record, rules) -> consequences
 
-The account changes in place: whoever calls either stores it with the offset after the record, or throws it away.
+The account changes in place. The caller stores it together with the offset after the record, or throws it away.
 """
 
 from dataclasses import dataclass
