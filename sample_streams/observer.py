@@ -1,4 +1,4 @@
-"""What the demo saw with its own eyes: every inspection and every alert, counted apart from the line's own account."""
+"""Counts every inspection and every alert of a line from outside, apart from the line's own account."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ FPS_SPAN = 45
 
 @dataclass(slots=True)
 class ObservedCamera:
-    """One camera. `recent` are the capture times of its last frames."""
+    """One camera. `recent`: the capture times of its last frames."""
 
     state: str = "waiting"
     inspected: int = 0
@@ -25,7 +25,7 @@ class ObservedCamera:
     """From capture to inspection, of the last frame."""
     batch: int = 0
     verdict: str = ""
-    """What defects the model saw on the last frame."""
+    """The defects that the model detected on the last frame."""
     recent: deque[datetime] = field(default_factory=lambda: deque(maxlen=FPS_SPAN))
 
     @property
@@ -44,10 +44,10 @@ class ReceivedAlert:
 
 
 class Observer:
-    """Fed with messages as they come; read by the table and the report."""
+    """Takes messages as they come; the table and the report read it."""
 
     def __init__(self, cameras: Sequence[str], part: str = "") -> None:
-        """`part`: the class of the part itself, which is no defect."""
+        """`part`: the class of the part itself, which is not a defect."""
         self._part = part
         self.cameras = {camera: ObservedCamera() for camera in cameras}
         self.alerts: list[ReceivedAlert] = []
@@ -61,15 +61,15 @@ class Observer:
     def add_message(self, message: Message) -> None:
         """Take one record of the inspections topic."""
         if isinstance(message, Inspection):
-            self._see_inspection(message)
+            self._add_inspection(message)
         elif isinstance(message, CameraStatus):
             self.cameras[message.camera_id].state = message.state
 
     def add_alert(self, defect: Defect, at: datetime) -> None:
-        """Take one alert, received at `at`."""
+        """Take one alert that arrived at `at`."""
         self.alerts.append(ReceivedAlert(defect, at))
 
-    def _see_inspection(self, frame: Inspection) -> None:
+    def _add_inspection(self, frame: Inspection) -> None:
         key = (frame.camera_id, frame.session, frame.seq)
         again = key in self._outcomes
         self._outcomes.setdefault(key, set()).add(frame.outcome)
@@ -104,12 +104,12 @@ class Observer:
 
     @property
     def sessions(self) -> list[InspectedSession]:
-        """Each session and how far it was inspected."""
+        """Each session with its last inspected frame."""
         return [InspectedSession(camera, session, seq) for (camera, session), seq in self._last.items()]
 
     @property
     def conflicts(self) -> int:
-        """Frames that stand under more than one outcome."""
+        """Frames with more than one outcome."""
         return sum(len(outcomes) > 1 for outcomes in self._outcomes.values())
 
     @property
@@ -119,7 +119,7 @@ class Observer:
 
     @property
     def raised(self) -> list[Defect]:
-        """Each defect once, as it was told last."""
+        """The last event of each defect."""
         return list({alert.defect.defect_id: alert.defect for alert in self.alerts}.values())
 
     @property
@@ -130,7 +130,7 @@ class Observer:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value that `percent` of all values do not exceed (nearest rank); None of none."""
+    """The value that `percent` of all values do not exceed (nearest rank); None if there are no values."""
     if not values:
         return None
     return sorted(values)[max(0, ceil(len(values) * percent / 100) - 1)]

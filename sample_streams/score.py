@@ -1,10 +1,10 @@
-"""Were the alerts right? Matches raised defects with what is really to be seen in the clips (pure).
+"""Scores alerts: matches the raised defects with the truth of the clips. Pure.
 
-A camera that plays a clip in a loop shows frame `seq mod n_frames` of it, so each of the clip's defects passes once a
-loop: an occurrence. It counts when it passed wholly within the frames that were inspected. A raised defect finds an
-occurrence when it has its label and, on its best frame, lies where that defect is; each occurrence is found once.
-Everything else that was raised is false: a wrong label (its occurrence is missed, too), a second alert for the same
-defect, an alert where there is nothing. What was still passing when the watch ended counts neither way.
+A camera that plays a clip in a loop shows frame `seq mod n_frames` of it. So each defect of the clip passes once a
+loop: an occurrence. An occurrence counts if it passed wholly within the inspected frames. A raised defect matches an
+occurrence if it has its label and, on its best frame, its place; each occurrence matches once. Every other raised
+defect is false: a wrong label (its occurrence is missed, too), a second alert for the same defect, an alert without a
+defect. An occurrence that was still passing at the end counts neither as found nor as missed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ Rect = tuple[float, float, float, float]
 
 MIN_IOU = 0.2
 MAX_OFF = 0.5
-"""How far the centres may lie apart, in diagonals of the true box: a thin crack's boxes hardly overlap 3 px off."""
+"""Largest distance of the centres, in diagonals of the true box: boxes of a thin crack hardly overlap at 3 px."""
 EDGE_FRAMES = 3
-"""So many frames beyond its labels a defect may still be recognised: less than half of it is in the picture there."""
+"""Frames beyond its labels in which a defect may still be recognised: less than half of it is in the picture there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class InspectedSession:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`truth` = `found` + `missed`; `false` are alerts that found nothing."""
+    """`truth` = `found` + `missed`; `false`: alerts that matched no occurrence."""
 
     truth: int
     found: int
     missed: tuple[str, ...]
-    """`camera/session/first-seq label truth-id` of each occurrence that no alert told."""
+    """`camera/session/first-seq label truth-id` of each occurrence without an alert."""
     false: tuple[str, ...]
     """The ids of the false defects."""
 
@@ -52,7 +52,7 @@ class _Occurrence:
     session: str
     label: str
     boxes: Mapping[int, Rect]
-    """By seq; only frames in which at least half of it is to be seen."""
+    """By seq; only frames that show at least half of it."""
     whole: bool
 
     def box_at(self, seq: int) -> Rect | None:
@@ -60,31 +60,31 @@ class _Occurrence:
         return self.boxes[near] if abs(near - seq) <= EDGE_FRAMES else None
 
 
-def score(truths: Mapping[str, ClipTruth], watched: Iterable[InspectedSession], raised: Sequence[Defect]) -> Score:
-    """Compare what was raised with the truth of each camera's clip. `raised` has each defect once, as it was last."""
-    passed = [item for session in watched for item in _occurrences(session, truths[session.camera_id])]
-    told: dict[str, _Occurrence] = {}
+def score(truths: Mapping[str, ClipTruth], sessions: Iterable[InspectedSession], raised: Sequence[Defect]) -> Score:
+    """Compare the raised defects with the truth of each camera's clip. `raised`: the last event of each defect."""
+    passed = [item for session in sessions for item in _occurrences(session, truths[session.camera_id])]
+    matched: dict[str, _Occurrence] = {}
     pairs = [(off, defect, item) for defect in raised for item in passed if (off := _off(defect, item)) is not None]
     found: set[str] = set()
     for _, defect, item in sorted(pairs, key=lambda pair: pair[0]):
-        if defect.defect_id not in told and item.name not in found:
-            told[defect.defect_id] = item
+        if defect.defect_id not in matched and item.name not in found:
+            matched[defect.defect_id] = item
             found.add(item.name)
     whole = [item.name for item in passed if item.whole]
     return Score(
         truth=len(whole),
         found=len(found.intersection(whole)),
         missed=tuple(name for name in whole if name not in found),
-        false=tuple(defect.defect_id for defect in raised if defect.defect_id not in told),
+        false=tuple(defect.defect_id for defect in raised if defect.defect_id not in matched),
     )
 
 
-def _occurrences(watched: InspectedSession, truth: ClipTruth) -> list[_Occurrence]:
-    loops = range(watched.last_seq // truth.n_frames + 1)
-    return [item for loop in loops for item in _one_loop(watched, truth, loop * truth.n_frames)]
+def _occurrences(session: InspectedSession, truth: ClipTruth) -> list[_Occurrence]:
+    loops = range(session.last_seq // truth.n_frames + 1)
+    return [item for loop in loops for item in _one_loop(session, truth, loop * truth.n_frames)]
 
 
-def _one_loop(watched: InspectedSession, truth: ClipTruth, start: int) -> list[_Occurrence]:
+def _one_loop(session: InspectedSession, truth: ClipTruth, start: int) -> list[_Occurrence]:
     boxes: dict[str, dict[int, Rect]] = {}
     labels = {defect.defect_id: defect.defect_class for defect in truth.defects}
     for frame in truth.frames:
@@ -92,20 +92,20 @@ def _one_loop(watched: InspectedSession, truth: ClipTruth, start: int) -> list[_
             boxes.setdefault(label.defect_id, {})[start + frame.index] = label.box
     return [
         _Occurrence(
-            name=f"{watched.camera_id}/{watched.session}/{min(where)} {labels[name]} {name}",
-            camera_id=watched.camera_id,
-            session=watched.session,
+            name=f"{session.camera_id}/{session.session}/{min(where)} {labels[name]} {name}",
+            camera_id=session.camera_id,
+            session=session.session,
             label=labels[name],
             boxes=where,
-            whole=max(where) <= watched.last_seq,
+            whole=max(where) <= session.last_seq,
         )
         for name, where in boxes.items()
-        if min(where) <= watched.last_seq
+        if min(where) <= session.last_seq
     ]
 
 
 def _off(defect: Defect, item: _Occurrence) -> float | None:
-    """How far the defect lies from the occurrence, in its diagonals; None where it can't be the same."""
+    """Distance of the defect from the occurrence, in its diagonals; None if they can't be the same."""
     if (defect.camera_id, defect.session, defect.label) != (item.camera_id, item.session, item.label):
         return None
     true = item.box_at(int(defect.best_frame.rsplit("/", 1)[1]))

@@ -1,4 +1,4 @@
-"""What `andon audit --json` says of a line, as anybody could ask."""
+"""Runs `andon audit --json` on a line."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from deploy.local.line import andon
 
 
 async def audit(config: Path) -> dict[str, Any]:
-    """The report on the line of this line.yaml. Raises FatalError where there is none."""
+    """The report on the line of this line.yaml. Raises FatalError if the command prints none."""
     process = await asyncio.create_subprocess_exec(
         *andon("audit", "-c", str(config), "--json"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

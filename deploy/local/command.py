@@ -24,8 +24,12 @@ from deploy.local.server import HOST, Server
 @click.command()
 @config_option()
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes for each pool.")
-@click.option("--partitions", type=click.IntRange(1), help="Of topics that are created: the most workers that share.")
-@click.option("--backlog-s", type=float, default=60.0, show_default=True, help="Ctrl-C: wait so long for a backlog.")
+@click.option(
+    "--partitions", type=click.IntRange(1), help="Partitions of topics that it creates: the ceiling of workers."
+)
+@click.option(
+    "--backlog-s", type=float, default=60.0, show_default=True, help="Seconds that Ctrl-C waits for the backlog."
+)
 @click.option(
     "--dir",
     "folder",
@@ -37,8 +41,8 @@ from deploy.local.server import HOST, Server
 def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, folder: Path) -> None:
     """Run a whole line on this machine: servers, cameras, workers, sinks.
 
-    A broker and a Redis are started, too, unless the file names kafka.bootstrap_servers or redis.url. Ctrl-C drains:
-    cameras stop, then what was captured is inspected and accounted for. A second Ctrl-C stops at once.
+    It starts a broker and a Redis unless the file names kafka.bootstrap_servers or redis.url. Ctrl-C drains: cameras
+    stop, then the captured frames are inspected and accounted for. A second Ctrl-C stops at once.
 
     \b
     Example:
@@ -56,13 +60,13 @@ async def _up(plan: Plan) -> int:
     clock, console = SystemClock(), Console()
     log = EventLog(plan.settings.run.log_level, plan.settings.run.log_format, "up", clock)
 
-    def told() -> None:
+    def on_first() -> None:
         console.print("draining; Ctrl-C again stops at once")
 
     def echo(process: str, text: str) -> None:
         sys.stderr.write(f"{process:>10} | {text}\n")
 
-    with Interrupt(told) as interrupt:
+    with Interrupt(on_first) as interrupt:
         async with log.summed_up(), line(plan, log, clock, echo) as running:
             if await interrupt.before(_start(running)):
                 console.print(_table(running, plan))
@@ -81,17 +85,17 @@ def _table(running: Line, plan: Plan) -> Table:
     named = f"named in {plan.config}"
     table = Table("process", "address", "log", title=f"{settings.line} is up; /metrics, /livez and /readyz of each:")
     table.add_row("broker", settings.kafka.bootstrap_servers, _log_of(own.get("broker")) or named)
-    # the address of a Redis that is not ours may hold a password
+    # the address of a Redis that line.yaml names may hold a password
     redis = own.get("redis")
     table.add_row("redis", f"{HOST}:{redis.port}" if redis else "", _log_of(redis) or named)
-    stages = running.groups
-    for role in (*stages.ingest.roles, *stages.workers.roles, *stages.sinks.roles):
+    groups = running.groups
+    for role in (*groups.ingest.roles, *groups.workers.roles, *groups.sinks.roles):
         table.add_row(role.name, role.url, str(role.log))
     return table
 
 
 def _elsewhere(running: Line) -> str:
-    """How other commands find servers that could not have their usual ports."""
+    """How other commands find servers whose default ports were taken."""
     usual = {
         "ANDON_KAFKA__BOOTSTRAP_SERVERS": f"{HOST}:{USUAL.broker}",
         "ANDON_REDIS__URL": f"redis://{HOST}:{USUAL.redis}/0",
@@ -109,7 +113,7 @@ def _log_of(server: Server | None) -> str:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Two lines in one folder would write one another's Redis file."""
+    """Lock the folder: two lines in one folder would overwrite each other's Redis file."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

@@ -1,4 +1,4 @@
-"""What a supervisor tells; the same log as every role's writes it."""
+"""The events of a supervisor; they go to a log like those of every role."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +15,7 @@ class RoleStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoleDied(Event):
-    """It ended unasked; it is started again after `after_s`."""
+    """It ended unasked; it starts again after `after_s`."""
 
     name: ClassVar[str] = "role.died"
     level: ClassVar[Level] = "error"
@@ -23,12 +23,13 @@ class RoleDied(Event):
     code: int
     """Negative: the signal that ended it."""
     said: str
+    """The last lines of its log."""
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class StageStopped(Event):
-    """A stage was stopped in its turn. `left` records were not worked off; None: nobody could say."""
+    """A group of roles was stopped. `left`: records that were not worked off; None: unknown."""
 
     name: ClassVar[str] = "stage.stopped"
     stage: str

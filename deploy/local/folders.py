@@ -1,4 +1,4 @@
-"""Folders to run in."""
+"""The folders in which a demo or a soak runs."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from andon.errors import ConfigError
 
 
 def fresh_folder(folder: Path | None, kind: str) -> Path:
-    """`folder`, or one named after `kind` and the time, made. Raises ConfigError where something lies in it."""
+    """Create `folder`, or one named after `kind` and the time. Raises ConfigError if it is not empty."""
     folder = folder or Path("andon-data") / f"{kind}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,16 +8,16 @@ from typing import Any, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 FORCED = 130
-"""The exit code after a second signal, as of a program that Ctrl-C ended."""
+"""The exit code after a second signal, the same as after Ctrl-C."""
 
 
 class Interrupt:
-    """`with Interrupt(told) as interrupt:` inside a task, which the second signal cancels."""
+    """`with Interrupt(on_first) as interrupt:` inside a task, which the second signal cancels."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
-        """`told` is called at the first signal."""
-        self.asked = asyncio.Event()
-        self._told = told
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        """`on_first` is called at the first signal."""
+        self.requested = asyncio.Event()
+        self._on_first = on_first
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
 
@@ -31,31 +31,31 @@ class Interrupt:
             self._loop.remove_signal_handler(number)
 
     def _on(self) -> None:
-        if self.asked.is_set():
+        if self.requested.is_set():
             assert self._task is not None, "entered in a task"
             self._task.cancel()
             return
-        self.asked.set()
-        self._told()
+        self.requested.set()
+        self._on_first()
 
     async def before(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do `work`, but no longer than until the first signal. Whether it was finished; raises what it raises."""
-        doing = asyncio.create_task(work, name="interruptible")
-        asked = asyncio.create_task(self.asked.wait(), name="interrupt")
+        """Run `work` until it is done or the first signal comes. Whether it is done; raises what it raises."""
+        working = asyncio.create_task(work, name="interruptible")
+        requested = asyncio.create_task(self.requested.wait(), name="interrupt")
         try:
-            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                doing.result()
-            return doing.done()
+            await asyncio.wait({working, requested}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            return working.done()
         finally:
-            doing.cancel()
-            asked.cancel()
-            await asyncio.gather(doing, asked, return_exceptions=True)
+            working.cancel()
+            requested.cancel()
+            await asyncio.gather(working, requested, return_exceptions=True)
 
 
 @asynccontextmanager
 async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do `work` while the block runs, and cancel it at the block's end. What fails there fails the block."""
+    """Run `work` beside the block and cancel it at the end. An error in it fails the block."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each, name=f"alongside.{number}") for number, each in enumerate(work)]
         yield
@@ -64,7 +64,7 @@ async def alongside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
-    """`asyncio.run`, with the exit code FORCED where a second signal cancelled it."""
+    """`asyncio.run`, with the exit code FORCED if a second signal cancelled it."""
     try:
         return asyncio.run(main)
     except (asyncio.CancelledError, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""A whole line on one machine: which processes there are, and in which order they start and stop."""
+"""A whole line on one machine: its processes, and the order in which they start and stop."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ STOP_MARGIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`folder` takes logs and Redis' file; `settings` are those of the file at `config`."""
+    """`settings` is the content of the file `config`; `folder` holds the logs and Redis' file."""
 
     config: Path
     settings: Settings
@@ -35,7 +35,7 @@ class Plan:
     backlog_s: float = 60.0
     ports: Ports = ANY
     own_log: bool = False
-    """The broker that line.yaml names is this line's alone: its backlog is worked off before the line stops."""
+    """No other line uses the broker that line.yaml names, so this line works off its backlog before it stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +46,27 @@ class RoleGroups:
 
 
 class Line:
-    """Starts against the stream and stops with it, so that no frame ever waits for a stage that is not there."""
+    """Starts against the direction of the frames and stops with it: no frame waits for a role that is not there."""
 
-    def __init__(self, stages: RoleGroups, at: Places, supervisor: Supervisor, emit: Emit) -> None:
-        self.groups = stages
+    def __init__(self, groups: RoleGroups, at: Places, supervisor: Supervisor, emit: Emit) -> None:
+        self.groups = groups
         self.at = at
         self._supervisor = supervisor
         self._emit = emit
 
     async def start_inspecting(self) -> None:
-        """Topics, sinks and workers; returns when all are ready, models loaded and warm. Raises FatalError."""
+        """Create topics, start sinks and workers; return when all are ready, with warm models. Raises FatalError."""
         await ensure_topics(self.at.settings, self._emit)
         async with asyncio.TaskGroup() as group:
-            for stage in (self.groups.sinks, self.groups.workers):
-                group.create_task(self._supervisor.start(stage), name=f"start.{stage.name}")
+            for roles in (self.groups.sinks, self.groups.workers):
+                group.create_task(self._supervisor.start(roles), name=f"start.{roles.name}")
 
     async def start_capture(self) -> None:
-        """Ingest; returns when it runs, whether or not every camera answers."""
+        """Start ingest; return when it runs, whether or not every camera answers."""
         await self._supervisor.start(self.groups.ingest)
 
     async def fails(self) -> None:
-        """Never returns. Raises FatalError when a server of ours has ended: what its memory held is gone."""
+        """Never returns. Raises FatalError when an embedded server has ended: its memory is lost."""
         while True:
             for name, server in self.at.own.items():
                 if server.returncode is not None:
@@ -74,36 +74,36 @@ class Line:
             await asyncio.sleep(WATCH_S)
 
     def process(self, name: str) -> RoleProcess:
-        """The process of the role with this name. Raises KeyError where none was started."""
+        """The process of the role with this name. Raises KeyError if it was never started."""
         return {process.role.name: process for process in self._supervisor.processes}[name]
 
     async def drain(self) -> bool:
-        """Ingest, workers, sinks. Whether nothing was left behind."""
+        """Stop ingest, workers, sinks. Whether no record was left."""
         return await self._supervisor.drain([self.groups.ingest, self.groups.workers, self.groups.sinks])
 
 
 class Lag:
-    """How far a stage is behind, read every LAG_S: each reading opens connections of its own."""
+    """The lag of a group of roles, read every LAG_S because each reading opens connections."""
 
-    def __init__(self, stage: RoleGroup) -> None:
-        self._stage = stage
+    def __init__(self, group: RoleGroup) -> None:
+        self._group = group
         self.records: int | None = None
-        """None where it is not known."""
+        """None: unknown."""
 
     async def keep(self) -> None:
-        """Go on reading until cancelled."""
+        """Read until cancelled."""
         while True:
             await self.read()
             await asyncio.sleep(LAG_S)
 
     async def read(self) -> None:
-        if self._stage.behind is not None:
-            self.records = await self._stage.behind()
+        if self._group.behind is not None:
+            self.records = await self._group.behind()
 
 
 @asynccontextmanager
 async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
-    """Servers up, nothing else started yet; at the end whatever runs is killed, then the servers stop."""
+    """A line whose servers run, without roles yet. At the end the roles are killed, then the servers stop."""
     timeouts = Timeouts(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
     with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, timeouts, echo) as supervisor:
@@ -113,7 +113,7 @@ async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -
 def role_groups(plan: Plan, at: Places) -> RoleGroups:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
-    # On a broker of its own the line has to work off everything. A shared one keeps it, and others go on producing.
+    # on its own broker the line must work off everything; a shared one keeps its records, and others go on producing
     own_log = plan.own_log or at.own_broker
     workers_lag = _lag(kafka, pools) if own_log else None
     sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if own_log else None
@@ -142,12 +142,12 @@ def _role(plan: Plan, at: Places, name: str, *command: str) -> Role:
 
 
 def andon(*arguments: str) -> tuple[str, ...]:
-    """The command line of `andon ...` in this Python. -P: a file redis.py in the user's folder is not our redis."""
+    # on its own broker the line must work off everything; a shared one keeps its records for the next start
     return (sys.executable, "-P", "-m", "andon", *arguments)
 
 
 def _lag(kafka: KafkaSettings, topics: dict[str, str]) -> Callable[[], Awaitable[int | None]]:
-    """How many records the groups (group -> topic) are behind, all together."""
+    """The sum of the lags of these groups (group -> topic), in records."""
 
     async def behind() -> int | None:
         total = 0

@@ -1,7 +1,7 @@
-"""Runs a line's stages as child processes and stops them in the order in which frames travel.
+"""Runs a line's roles as child processes and stops them in the order in which frames travel.
 
-Ingest stops first, so that nothing new comes; workers stop when they have no lag, then sinks when they have none: what
-was captured is accounted for before the servers go.
+Ingest stops first, so that no new frames come. Workers stop when they have no lag, then sinks when they have none. So
+every captured frame is accounted for before the servers stop.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from deploy.local.events import StageStopped
 from deploy.local.role_process import Echo, Role, RoleProcess
 
 PROBE_S = 0.25
-"""Between two looks at a process or at a lag: neither can be waited for, only asked."""
+"""Interval at which a process or a lag is polled; nothing signals a change of either."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleGroup:
-    """Processes that stop together, once `behind` says 0. `behind` is asked for records; None: it can't tell now."""
+    """Roles that stop together, once their lag is 0. `behind` returns it in records; None: it is unknown now."""
 
     name: str
     roles: tuple[Role, ...]
@@ -32,7 +32,7 @@ class RoleGroup:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for a start (a first start may export a model), for a stage's backlog, for a process to end."""
+    """Seconds for a start (a first start may export a model), for a group's backlog, and for a process to end."""
 
     ready_s: float = 300.0
     backlog_s: float = 60.0
@@ -40,7 +40,7 @@ class Timeouts:
 
 
 class Supervisor:
-    """`async with Supervisor(...) as supervisor:` keeps processes; whatever still runs at the end is killed."""
+    """`async with Supervisor(...) as supervisor:` keeps processes running; leaving the block kills them."""
 
     def __init__(self, emit: Emit, clock: Clock, timeouts: Timeouts, echo: Echo | None = None) -> None:
         self._emit = emit
@@ -61,21 +61,21 @@ class Supervisor:
             process.kill()
         try:
             await self._group.__aexit__(kind, error, trace)
-        except BaseExceptionGroup as group:
-            raise first_andon_error(group) or group from None
+        except BaseExceptionGroup as errors:
+            raise first_andon_error(errors) or errors from None
 
     @property
     def processes(self) -> list[RoleProcess]:
-        """In the order in which they were started."""
+        """In the order of their start."""
         return [process for processes in self._processes.values() for process in processes]
 
-    async def start(self, stage: RoleGroup) -> None:
-        """Start a stage's processes and wait until all are ready.
+    async def start(self, group: RoleGroup) -> None:
+        """Start a group's processes and wait until all are ready.
 
-        Raises FatalError when they are not within `ready_s`. A mistake in the settings fails the whole block.
+        Raises FatalError if they are not ready within `ready_s`. A mistake in the settings fails the whole block.
         """
-        processes = [RoleProcess(role, self._emit, self._echo) for role in stage.roles]
-        self._processes[stage.name] = processes
+        processes = [RoleProcess(role, self._emit, self._echo) for role in group.roles]
+        self._processes[group.name] = processes
         for process in processes:
             self._group.create_task(process.keep(), name=process.role.name)
         for process in processes:
@@ -89,21 +89,21 @@ class Supervisor:
             waited = f"{self._timeouts.ready_s:.0f} s"
             raise FatalError(f"{process.role.name} was not ready after {waited}: see {process.role.log}") from None
 
-    async def stop(self, stage: RoleGroup) -> bool:
-        """Wait until the stage has no lag, then stop its processes. Whether both ended well; one not started has."""
-        if stage.name not in self._processes:
+    async def stop(self, group: RoleGroup) -> bool:
+        """Wait until the group has no lag, then stop it. Whether both went well; a group that never started did."""
+        if group.name not in self._processes:
             return True
         began = self._clock.monotonic()
-        left = await self._worked_off(stage)
-        stopping = [process.stop(self._timeouts.stop_s) for process in self._processes[stage.name]]
+        left = await self._worked_off(group)
+        stopping = [process.stop(self._timeouts.stop_s) for process in self._processes[group.name]]
         codes = await asyncio.gather(*stopping)
         seconds = self._clock.monotonic() - began
-        self._emit(StageStopped(stage.name, left, ",".join(str(code) for code in codes), seconds))
+        self._emit(StageStopped(group.name, left, ",".join(str(code) for code in codes), seconds))
         return left == 0 and all(code == 0 for code in codes)
 
-    async def _worked_off(self, stage: RoleGroup) -> int | None:
-        """The lag that is left: 0, unless `backlog_s` passed first."""
-        behind = stage.behind
+    async def _worked_off(self, group: RoleGroup) -> int | None:
+        """Wait until the lag is 0, at most `backlog_s`. Returns the lag that is left."""
+        behind = group.behind
         if behind is None:
             return 0
         left: int | None = None
@@ -117,15 +117,15 @@ class Supervisor:
             async with asyncio.timeout(self._timeouts.backlog_s):
                 await _until(worked_off)
         except TimeoutError:
-            pass  # what is left is told by the caller
+            pass  # the caller reports what is left
         return left
 
-    async def drain(self, stages: Sequence[RoleGroup]) -> bool:
-        """Stop `stages` one after the other. Whether nothing was left behind."""
-        ended_well = [await self.stop(stage) for stage in stages]
+    async def drain(self, groups: Sequence[RoleGroup]) -> bool:
+        """Stop the groups one after the other. Whether no record was left."""
+        ended_well = [await self.stop(group) for group in groups]
         return all(ended_well)
 
 
 async def _until(check: Callable[[], Awaitable[bool]]) -> None:
-    while not await check():  # noqa: ASYNC110 - another process' state can only be asked for
+    while not await check():  # noqa: ASYNC110 - the state of another process can only be polled
         await asyncio.sleep(PROBE_S)

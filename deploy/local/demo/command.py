@@ -1,4 +1,4 @@
-"""`andon demo`: a synthetic line, inspected by the same processes as a real one, and held against its truth."""
+"""`andon demo`: a synthetic line, inspected by the same processes as a real one, and scored against its truth."""
 
 import asyncio
 import json
@@ -28,14 +28,14 @@ from sample_streams.score import score
 
 FIRST_FRAME_S = 60.0
 BACKLOG_S = 120.0
-"""A machine too slow or too busy for four cameras works off what it has fallen behind, and shows it."""
+"""On a machine that is too slow or too busy for four cameras, the drain works off the backlog, at least this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
     plan: Plan
     port: int
-    """Of the RTSP server."""
+    """The RTSP server's."""
     seconds: float
     observer: Observer
     clock: Clock
@@ -43,16 +43,16 @@ class Demo:
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="For how long to watch.")
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Duration.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result there.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="A new folder to run in.")
 def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | None) -> None:
-    """Watch a synthetic line with four live cameras, then say what became of every frame and every defect.
+    """Run a synthetic line with four live cameras, then account for every frame and every defect.
 
     Everything runs on this machine: RTSP cameras, broker, Redis, ingest, workers, sinks, an alert consumer. The first
-    start exports the model for this machine, which takes a minute. Exits 1 if the account does not balance, nothing was
-    inspected or no true defect was found.
+    start exports the model for this machine, which takes a minute. Exits 1 if the account does not balance, if nothing
+    was inspected, or if no true defect was found.
 
     \b
     Example:
@@ -91,7 +91,7 @@ def _save(result: Report, path: Path) -> None:
 
 
 async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
-    """None: it was stopped before anything was to be seen."""
+    """None: a signal stopped it before the first result."""
     console, plan = demo.console, demo.plan
     async with line(plan, partial(_tell, console), demo.clock) as running:
         line_yaml.write(line_yaml.with_addresses(line_yaml.document(plan.folder, demo.port), running.at), plan.config)
@@ -110,7 +110,7 @@ def _tell(console: Console, event: Event) -> None:
 
 
 async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
-    """Cameras on, watch, cameras off, drain; the watchers go on until the last alert has come."""
+    """Start the cameras, observe, stop them, drain; the observer goes on until the last alert has come."""
     settings, observer = running.at.settings, demo.observer
     lag = Lag(running.groups.workers)
     showing = keep_showing(LiveTable(observer, lambda: lag.records), demo.console)
@@ -119,14 +119,14 @@ async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
         async with alongside(*watching):
             async with alongside(showing, lag.keep(), running.fails()):
                 await running.start_capture()
-                await interrupt.before(_until_seen(demo))
+                await interrupt.before(_until_over(demo))
                 await running.drain()
                 await lag.read()
             await watch.until_quiet(lambda: observer.inspected + len(observer.alerts))
 
 
-async def _until_seen(demo: Demo) -> None:
-    """Return `seconds` after the first inspection: connecting is not what is shown."""
+async def _until_over(demo: Demo) -> None:
+    """Return `seconds` after the first inspection: the time of connecting does not count."""
     try:
         async with asyncio.timeout(FIRST_FRAME_S):
             await watch.first_frame(demo.observer)

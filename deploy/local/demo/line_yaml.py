@@ -1,4 +1,4 @@
-"""The demo's own line: four clips as four live cameras, and the line.yaml that watches them."""
+"""The demo's line: four clips as four live cameras, and the line.yaml for them."""
 
 import sys
 import time
@@ -19,16 +19,16 @@ from sample_streams.truth import ClipTruth, load
 START_S = 20.0
 STOP_S = 5.0
 PARTITIONS = 17
-"""By their names' hashes the four cameras share themselves out evenly among two workers, and well among three."""
+"""With this number the hashes of the four camera names spread evenly over two workers, and well over three."""
 CONFIDENCE = 0.4
-"""Nine in ten of the demo model's defects below it are nothing, one in eighteen above it (sample_streams/README.md)."""
+"""Nine in ten of the demo model's defects below it are false, one in eighteen above it (sample_streams/README.md)."""
 PART = "part"
 """The model's class for the part itself."""
 SEVERITIES = {"crack": "critical", "missing_hole": "critical", "scratch": "major", "dent": "major", "stain": "minor"}
 
 
 def truths() -> dict[str, ClipTruth]:
-    """What is to be seen, by camera: a camera has the name of its clip."""
+    """The truth of each camera's clip; camera and clip have the same name."""
     return {name: load(clips.truth_path(_clip(name))) for name in clips.CLIPS}
 
 
@@ -47,20 +47,20 @@ def document(folder: Path, port: int) -> dict[str, Any]:
     }
 
 
-def with_addresses(scene: dict[str, Any], at: Places) -> dict[str, Any]:
-    """The same with the servers' addresses: other commands find this line while it runs, and its account after."""
+def with_addresses(content: dict[str, Any], at: Places) -> dict[str, Any]:
+    """The same with the servers' addresses: other commands find the line while it runs, and its account afterwards."""
     kafka, redis = at.settings.kafka, at.settings.redis
     where = {key: getattr(kafka, key) for key in ("bootstrap_servers", "idempotent", "epoch")}
-    return {**scene, "kafka": {**scene["kafka"], **where}, "redis": {"url": redis.url.get_secret_value()}}
+    return {**content, "kafka": {**content["kafka"], **where}, "redis": {"url": redis.url.get_secret_value()}}
 
 
-def write(scene: dict[str, Any], path: Path) -> None:
-    path.write_text(yaml.safe_dump(scene, sort_keys=False), encoding="utf-8")
+def write(content: dict[str, Any], path: Path) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 @contextmanager
 def cameras(port: int, log: Path) -> Iterator[None]:
-    """Serve the clips at `port`. Blocks until they answer; raises FatalError if they don't."""
+    """Serve the clips at `port`. Blocks until they answer; raises FatalError if they do not."""
     command = [sys.executable, "-P", "-m", "sample_streams", "serve", "--port", str(port)]
     child = Child("cameras", command, log)
     try:

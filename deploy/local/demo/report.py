@@ -1,4 +1,4 @@
-"""What a demo ends with: the account, the latencies, what was found, and where the evidence lies."""
+"""The demo's report: account, latencies, score and evidence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class Report:
 
     @property
     def balanced(self) -> bool:
-        """Every captured frame stands under exactly one outcome."""
+        """Every captured frame has exactly one outcome."""
         ends = sum(self.ledger[key] for key in OUTCOMES)
         return self.ledger["captured"] == ends and not self.ledger["duplicates"]
 
     @property
     def failures(self) -> list[str]:
-        """Why this demo did not show what it is there to show; empty: it did."""
+        """Why the demo failed; empty if it did not."""
         checks = {
             f"the ledger does not balance: {dict(self.ledger)}": self.balanced,
             "nothing was inspected": self.ledger["inspected"] > 0,
@@ -60,9 +60,9 @@ class Report:
 
 
 def report(audit: Mapping[str, Any], observer: Observer, score: Score, evidence: Path) -> Report:
-    """Put it together. `audit` is what `andon audit --json` said, `evidence` the folder of the pictures."""
+    """Build the report. `audit` is the output of `andon audit --json`, `evidence` the folder of the pictures."""
     ledger = {key: int(audit["ledger"][key]) for key in LEDGER}
-    # the account's own, or what stood in the log; and alerts that came twice
+    # those of the account or of the log, whichever are more, and alerts that came twice
     ledger["duplicates"] = max(ledger["duplicates"], observer.conflicts) + observer.repeated_alerts
     return Report(
         ledger=ledger,

@@ -1,4 +1,4 @@
-"""The demo while it runs: a live table at a terminal, a plain line every few seconds anywhere else."""
+"""Shows the running demo: a live table on a terminal, else a plain line every few seconds."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from sample_streams.observer import ObservedCamera, Observer
 REFRESH_S = 0.5
 LINE_S = 5.0
 ALERTS = 5
-"""How many of the last alerts are shown."""
+"""The number of latest alerts in the table."""
 
 
 class LiveTable:
-    """What is shown. `lag` gives the records that the workers are behind, None where it is not known."""
+    """Draws the observations. `lag` returns the workers' lag in records; None: unknown."""
 
     def __init__(self, observer: Observer, lag: Callable[[], int | None]) -> None:
         self._tally = observer
@@ -65,7 +65,7 @@ def _style(verdict: str) -> str:
 
 
 async def show(picture: LiveTable, console: Console) -> None:
-    """Keep showing it until cancelled."""
+    """Show it until cancelled."""
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     block: AbstractContextManager[object] = live or nullcontext()
 

@@ -1,4 +1,4 @@
-"""The demo's own consumers: of the inspections, apart from every group, and of the alerts, as a factory's would be."""
+"""The demo's own consumers: one of inspections, outside every group, and one of alerts, like a factory's."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,24 +14,24 @@ from sample_streams.observer import Observer
 
 POLL_MS = 200
 QUIET_S = 1.0
-"""After a drain: nothing new for so long means that everything has come."""
+"""After a drain, this long without news means that everything has come."""
 
 
 async def inspections(settings: Settings, observer: Observer, emit: Emit) -> None:
-    """Feed `observer` with every record of the inspections topic, from the first on. Ends when cancelled."""
+    """Give the observer every record of the inspections topic, from the first on. Ends when cancelled."""
     await records(settings, observe(observer), emit)
 
 
 def observe(observer: Observer) -> Callable[[Record], None]:
-    """What feeds `observer` with a record."""
+    """A function that gives the observer one record."""
 
-    def see(record: Record) -> None:
+    def take(record: Record) -> None:
         try:
             observer.add_message(decode(record))
         except DecodeError:
-            pass  # the account tells what became of it; here it would only hide what follows
+            pass  # the account says what became of it
 
-    return see
+    return take
 
 
 async def records(settings: Settings, take: Callable[[Record], None], emit: Emit) -> None:
@@ -44,7 +44,7 @@ async def records(settings: Settings, take: Callable[[Record], None], emit: Emit
 
 
 async def alerts(settings: Settings, observer: Observer, clock: Clock) -> None:
-    """Feed `observer` with every alert. Ends when cancelled."""
+    """Give the observer every alert. Ends when cancelled."""
     redis = settings.redis
     url = redis.url.get_secret_value()
     async with DefectAlerts(url, group="demo", start="beginning", prefix=redis.prefix) as stream:
@@ -61,6 +61,6 @@ async def until_quiet(count: Callable[[], int], sleep: Callable[[float], Awaitab
 
 
 async def first_frame(observer: Observer) -> None:
-    """Return when something has been inspected."""
+    """Return when the first frame is inspected."""
     while not observer.inspected:  # noqa: ASYNC110 - the observer is plain data
         await asyncio.sleep(0.1)

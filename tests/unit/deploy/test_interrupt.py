@@ -25,7 +25,7 @@ async def test_the_first_signal_ends_the_work_and_is_told(number: signal.Signals
 async def test_work_that_ends_by_itself_is_finished() -> None:
     with Interrupt(lambda: None) as interrupt:
         assert await interrupt.before(asyncio.sleep(0))
-        assert not interrupt.asked.is_set()
+        assert not interrupt.requested.is_set()
 
 
 async def test_what_fails_in_the_work_is_raised() -> None:
