@@ -145,9 +145,14 @@ class World:
         self.tell(member.name, "committed", dict(offsets))
         return True
 
-    def rebalance(self, group: Group) -> None:
-        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped learns nothing."""
+    def rebalance(self, group: Group) -> bool:
+        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped learns nothing.
+
+        False: it comes later. It seldom interrupts somebody who is still taking over what the last one gave it.
+        """
         able = [member for member in group.members if not member.stopped]
+        if any(member.settling for member in able) and self.rng.random() < 0.9:
+            return False
         for member in able:
             member.give_up()
         if group is self.workers:
@@ -159,6 +164,7 @@ class World:
             owned = frozenset(number for number, owner in group.owners.items() if owner is member)
             self.tell(member.name, "owns", sorted(owned))
             member.take_over(owned)
+        return True
 
     def expire(self, group: Group, partition: int) -> bool:
         """Retention takes the oldest records, never the newest. False: there are too few."""

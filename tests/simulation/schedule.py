@@ -242,7 +242,8 @@ class _Schedule:
         for member in list(group.members):
             if not member.stopped and isinstance(member, Sink) and member.log != self._world.log:
                 self._ends(member, FatalError("it is restarted with the new log's name"))
-        self._world.rebalance(group)
+        if not self._world.rebalance(group):
+            self._uneasy.add(group.topic)
 
     def _start_worker(self) -> None:
         self._started += 1
