@@ -1,4 +1,4 @@
-"""The Step of the sinks: inspections -> states, events, outbox and offset, one SQL transaction a batch.
+"""The step of the sinks: inspections -> states, events, outbox and offset, one SQL transaction a batch.
 
 A partition's state is read from the store when the group assigns it, and lives in an object that goes with the
 assignment. Reading resumes at the offset that is stored with the state; Kafka's own committed offset only shows the
@@ -7,7 +7,6 @@ this owner has done are skipped. One task stores the batches of all partitions; 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,23 +14,16 @@ from typing import Protocol
 
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
-from andon.errors import FatalError
 from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
-from andon.stream.lanes import began_anew
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
 from sinks.judgement.ledger import PrunedLedger
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.snapshot import snapshot
-from sinks.judgement.state import CameraAccount
+from sinks.partition_account import PartitionAccount
 from sinks.store.store import Store
-from sinks.store.stored import StoredPartition
 from sinks.takeover import LogEnds, Takeover
-
-KEPT_SESSIONS = 4
-"""Ledgers of past sessions that stay in memory, for records that are delivered again; others are read when needed."""
 
 
 class Outbox(Protocol):
@@ -43,7 +35,7 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """Whom the account tells what it has stored."""
+    """Who learns what the account has stored."""
 
     live: Live
     outbox: Outbox
@@ -58,12 +50,12 @@ class Outlets:
 class AccountRules:
     judgement: JudgementRules
     alerts: tuple[str, ...]
-    """The channels by which each defect event leaves."""
+    """The channels by which each event leaves."""
     log: str = ""
     """The log's name (`kafka.epoch`)."""
     batch_s: float = 0.1
     batch_records: int = 500
-    """So many records of a partition at most in one transaction."""
+    """At most this many records of a partition in one transaction."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.1, most_s=5.0))
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -85,7 +77,7 @@ class Account:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        """Store what has gathered, every `batch_s` while there is something, until cancelled."""
+        """Store what waits, every `batch_s` while something waits, and at once in a drain. Ends when cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -93,8 +85,8 @@ class Account:
                 await self._rules.pause(self._rules.batch_s)
             await self._flush([account for account in self._open if account.waiting])
 
-    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, "PartitionAccount"]:
-        """Read what is known of these; their accounts go on where they stand in the store."""
+    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, PartitionAccount]:
+        """Read what the store knows of these. Their accounts go on from there."""
         if not partitions:
             return {}
         known = await self._takeover.load(partitions)
@@ -110,14 +102,14 @@ class Account:
             raise
         return opened
 
-    def _discarded(self, account: "PartitionAccount") -> None:
+    def _discarded(self, account: PartitionAccount) -> None:
         self._open.remove(account)
         self._own()
 
     def _own(self) -> None:
         self._outlets.own(frozenset(account.partition.partition for account in self._open))
 
-    async def _flush(self, accounts: "Sequence[PartitionAccount]") -> None:
+    async def _flush(self, accounts: Sequence[PartitionAccount]) -> None:
         """Store one batch of each of these."""
         begun_s = self._clock.monotonic()
         try:
@@ -130,14 +122,14 @@ class Account:
                     await self._reload(account)
                 else:
                     await self._stored(account, work, self._clock.monotonic() - begun_s)
-        except BaseException:  # their states are stepped, and perhaps stored: nobody may go on from them
+        except BaseException:  # their states are stepped and perhaps stored: nobody may go on from them
             for account in accounts:
                 account.discard()
             raise
         if any(account.waiting for account in self._open):
             self._news.set()
 
-    async def _step(self, account: "PartitionAccount") -> Work:
+    async def _step(self, account: PartitionAccount) -> Work:
         deliveries = list(islice(account.waiting, self._rules.batch_records))
         work = gather(account.partition, account.position, deliveries, self._clock.now(), self._emit)
         number = account.partition.partition
@@ -151,11 +143,11 @@ class Account:
         work.step(account.cameras, self._rules.judgement, self._rules.alerts)
         return work
 
-    async def _write(self, works: "Sequence[tuple[PartitionAccount, Work]]") -> frozenset[Partition]:
+    async def _write(self, works: Sequence[tuple[PartitionAccount, Work]]) -> frozenset[Partition]:
         """One attempt, without the partitions that were taken away since the last one."""
         return await self._store.write([work.batch for account, work in works if not account.discarded])
 
-    async def _stored(self, account: "PartitionAccount", work: Work, seconds: float) -> None:
+    async def _stored(self, account: PartitionAccount, work: Work, seconds: float) -> None:
         number, batch = account.partition.partition, work.batch
         account.advance(work)
         self._emit(BatchAccounted(number, len(work.deliveries), work.redelivered, seconds))
@@ -168,94 +160,10 @@ class Account:
         if batch.leaving:
             self._outlets.outbox.wake()
 
-    async def _reload(self, account: "PartitionAccount") -> None:
-        """Refused: take what the other owner has stored, and go on behind it while the partition stays ours."""
+    async def _reload(self, account: PartitionAccount) -> None:
+        """The store refused its batch: take what the other owner has stored, and go on behind it."""
         self._emit(WriteRefused(account.partition.partition, account.position.next_offset))
         known = await self._takeover.reload([account.partition])
         if not account.discarded:
             account.go_on_from(known[account.partition])
-
-
-class PartitionAccount:
-    """The account of one partition from its assignment to its revocation: a PartitionStep."""
-
-    def __init__(
-        self,
-        partition: Partition,
-        known: StoredPartition,
-        wake: Callable[[], None],
-        discarded: Callable[["PartitionAccount"], None],
-    ) -> None:
-        """`wake`: is called when there is something to store, `discarded` once, at the end."""
-        assert known.position is not None, "an epoch is opened before anything is loaded"
-        self.partition = partition
-        self.position = known.position
-        self.cameras = known.cameras
-        self.resume_at = known.position.next_offset
-        self.waiting: deque[Delivery] = deque()
-        self.draining = False
-        self.discarded = False
-        self._due = known.position.next_offset
-        """The offset that the next record should have."""
-        self._read_any = False
-        self._wake = wake
-        self._on_discard = discarded
-        self._settled = asyncio.Event()
-        self._settled.set()
-
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        """Raises FatalError where the log has begun anew under a running consumer: on a restart that is an epoch."""
-        record = deliveries[0].record
-        if self._read_any and record.offset < self._due:
-            raise FatalError(began_anew(record, self._due - 1))
-        if record.offset > self._due:
-            raise FatalError(
-                f"{record.topic}/{record.partition}: records {self._due} to {record.offset - 1} expired before they"
-                " were accounted for; this process stops, and says so in the account when restarted"
-            )
-        self._read_any = True
-        self._due = deliveries[-1].record.offset + 1
-        self.waiting.extend(deliveries)
-        self._settled.clear()
-        self._wake()
-
-    async def drain(self) -> None:
-        """Return when nothing waits to be stored, or when discarded."""
-        self.draining = True
-        self._wake()
-        await self._settled.wait()
-
-    def discard(self) -> None:
-        if not self.discarded:
-            self.discarded = True
-            self._settled.set()
-            self._on_discard(self)
-
-    def advance(self, work: Work) -> None:
-        """The work is stored."""
-        self.position = work.after
-        for delivery in work.deliveries:
-            self.waiting.popleft()
-            delivery.done()
-        for camera in work.touched:
-            _forget_old_sessions(camera)
-        if not self.waiting:
-            self._settled.set()
-
-    def go_on_from(self, known: StoredPartition) -> None:
-        """Take another owner's state for our own. Raises FatalError where that owner does not stand ahead of us."""
-        expected, stored = self.position, known.position
-        if stored is None or stored.epoch != expected.epoch or stored.next_offset < expected.next_offset:
-            at = f"offset {stored.next_offset} of epoch {stored.epoch}" if stored else "nothing"
-            raise FatalError(
-                f"{self.partition.topic}/{self.partition.partition}: the store stands at {at}, this process was at"
-                f" {expected.next_offset} of epoch {expected.epoch}; it stops, and resumes there when restarted"
-            )
-        self.position, self.cameras = stored, known.cameras
-
-
-def _forget_old_sessions(state: CameraAccount) -> None:
-    state.changed.clear()
-    past = [name for name in state.sessions if name not in state.open_sessions]
-    for name in past[: max(0, len(past) - KEPT_SESSIONS)]:
-        del state.sessions[name]
+            self._outlets.outbox.wake()  # that owner may be gone, and has left something there

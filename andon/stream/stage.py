@@ -6,9 +6,8 @@ a step loads a partition while heartbeats go on: so the stage stays a member of 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
@@ -29,10 +28,10 @@ from andon.process.tasks import wake_at_stop
 from andon.stream.consumer import Consumer, NotOwnerError
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery, PartitionStep, Step
+from andon.stream.start_offsets import StartOffsets
+from andon.stream.step import Delivery, Step
 from andon.wire import Record
 
-T = TypeVar("T")
 BACKOFF = Backoff(first_s=0.2, most_s=5.0)
 
 
@@ -59,6 +58,7 @@ class Stage:
         self._clock = clock
         self._emit = emit
         self._lanes = Lanes(limits.max_in_flight, limits.max_in_flight_bytes)
+        self._start = StartOffsets(consumer, Retrier(emit, BACKOFF), f"{name} offsets", limits.commit_timeout_s)
         self._loading: asyncio.Task[None] | None = None
         self._stopping = False
         self._failure: Exception | None = None
@@ -170,7 +170,7 @@ class Stage:
     async def _open(self, partitions: frozenset[Partition]) -> None:
         steps = await self._step.open(partitions)
         try:
-            positions = await self._positions(steps)
+            positions = await self._start.offsets(steps)
         except BaseException:
             for step in steps.values():
                 step.discard()
@@ -181,34 +181,6 @@ class Stage:
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
-
-    async def _positions(self, steps: Mapping[Partition, PartitionStep]) -> Mapping[Partition, int]:
-        """Where reading begins: records before it that are not there any more have expired.
-
-        A group that has committed nothing is new: what expired before it came was not its to read. Where it begins is
-        committed within `commit_interval_s`, so that it is not new again when a member dies before it has done
-        anything. A group that the broker forgot, or that died before that commit, is new again: the ledger still
-        counts its frames, as missing.
-        """
-        positions = {partition: step.resume_at for partition, step in steps.items()}
-        asking = [partition for partition, offset in positions.items() if offset is None]
-        committed = await self._answer(lambda: self._consumer.committed(asking))
-        new = [partition for partition in asking if partition not in committed]
-        first = await self._answer(lambda: self._consumer.beginning_offsets(new))
-        known = {partition: offset for partition, offset in positions.items() if offset is not None}
-        return {**known, **committed, **first}
-
-    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The broker's answer, however long it takes: without it there is nothing to read."""
-
-        async def in_time() -> T:
-            try:
-                async with asyncio.timeout(self.limits.commit_timeout_s):
-                    return await call()
-            except TimeoutError:
-                raise RetryableError(f"no answer within {self.limits.commit_timeout_s:g} s") from None
-
-        return await Retrier(self._emit, BACKOFF).insist(f"{self.name} offsets", in_time)
 
     async def _stop_loading(self) -> None:
         loading, self._loading = self._loading, None

@@ -16,13 +16,14 @@ from andon.stream.step import Delivery
 from ingest import queue
 from ingest.queue import Freshest, Message
 from ingest.spooled import ReadRow, Row, Spooled
-from sinks.account import Account, PartitionAccount
+from sinks.account import Account
 from sinks.epoch import Epoch, another_log
 from sinks.judgement.consequences import Judgement
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.part_scene import PartScene
 from sinks.judgement.parts import PartHistory
 from sinks.judgement.state import to_bytes
+from sinks.partition_account import PartitionAccount
 from sinks.store.stored import Batch as Transaction
 from sinks.store.stored import Position, StoredPartition
 from tests.simulation import store as model

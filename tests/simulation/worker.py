@@ -100,7 +100,7 @@ class Worker:
             self._poll()
         elif draw < 0.5:
             self._detect()
-        elif draw < 0.9:
+        elif draw < 0.8:
             self._publish()
         else:
             self._commit()

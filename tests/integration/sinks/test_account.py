@@ -23,9 +23,10 @@ from andon.events import (
 from andon.stream.offsets import Ends, Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
-from sinks.account import Account, AccountRules, Outlets, PartitionAccount
+from sinks.account import Account, AccountRules, Outlets
 from sinks.judgement.ledger import Tally
 from sinks.judgement.step import AccountMessage
+from sinks.partition_account import PartitionAccount
 from sinks.quarantine_order import QuarantineOrder
 from sinks.store import tables
 from sinks.store.store import Store
@@ -250,9 +251,11 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
         async with owner.running() as resume:
             log.deliver(owner, resume, 45)
             await log.settled()
+            woken = zombie.shown.woken
             log.deliver(zombie, 15, 50)  # it wakes up and goes on where it was
             await log.settled()
             assert [event.expected for event in zombie.told.of(WriteRefused)] == [15]
+            assert zombie.shown.woken > woken, "the outbox is looked into: the other owner may be gone"
             log.deliver(owner, 45, len(LOG))
             await log.settled()
     assert await outbox(store) == IDS
