@@ -30,7 +30,8 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     `once`: return when every camera has come to its end, which only files and folders do.
 
     Raises:
-        FatalError: no broker, or its topics are missing; or every camera fails for a reason that nobody foresaw.
+        FatalError: no broker, or its topics are missing, now or later; the broker refuses the records for good; every
+            camera fails in a way that nobody foresaw.
         ConfigError: a camera is named that the line does not have.
     """
     chosen = choose(life.settings, only)
@@ -112,6 +113,8 @@ def _camera(settings: CameraSettings, life: Life, publisher: Publisher, options:
     kafka = life.settings.kafka
     route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
     tools = Tools(open_source, life.clock, life.emit, kafka.max_record_bytes)
+    if settings.ca_file is None:
+        settings = settings.model_copy(update={"ca_file": life.settings.camera_ca_file})
     return Camera(settings, route, tools, options)
 
 

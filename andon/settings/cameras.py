@@ -42,6 +42,11 @@ class CameraSettings(Section):
     """The pool of workers, and thereby the model, that inspects this camera's frames."""
     transport: Literal["tcp", "udp"] = "tcp"
     """How RTSP carries the video. udp loses packets where the network is busy."""
+    tls: Literal["verify", "insecure"] = "verify"
+    """For rtsps://. verify: the camera must show a certificate that `ca_file` or the system trusts. insecure: any
+    certificate will do, so anyone in between can read the password and put in pictures."""
+    ca_file: str | None = None
+    """A PEM file with the certificate of the camera or of its issuer. None: as the line's `camera_ca_file` says."""
     policy: Literal["lossless", "freshest"] = "lossless"
     """lossless: every frame is inspected, however late. freshest: frames older than max_age_s are shed and counted."""
     max_age_s: Positive = 2.0

@@ -21,6 +21,8 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     cameras: tuple[CameraSettings, ...] = ()
+    camera_ca_file: str | None = None
+    """The certificates by which rtsps:// cameras without a `ca_file` of their own are verified. None: the system's."""
     spool: SpoolSettings = SpoolSettings()
     health: HealthSettings = HealthSettings()
     pools: dict[PoolName, PoolSettings] = Field(default={"default": PoolSettings()})

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -31,8 +30,10 @@ def camera() -> None:
 @click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(min=0.1), help="How long to measure.")
 @click.option("--snapshot", type=click.Path(path_type=Path, dir_okay=False), help="Save a picture here, as JPEG.")
 @click.option("--transport", default="tcp", show_default=True, type=click.Choice(["tcp", "udp"]), help="RTSP over it.")
+@click.option("--ca-file", type=click.Path(dir_okay=False), help="A PEM file that verifies an rtsps:// camera.")
+@click.option("--tls", default="verify", type=click.Choice(["verify", "insecure"]), help="insecure: verify nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def test(url: str, seconds: float, snapshot: Path | None, transport: Literal["tcp", "udp"], *, as_json: bool) -> None:
+def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **camera: object) -> None:
     """Open a camera and say what it delivers: size, codec, frame rate, timestamps, jitter.
 
     \b
@@ -40,7 +41,7 @@ def test(url: str, seconds: float, snapshot: Path | None, transport: Literal["tc
       andon camera test rtsp://user:password@192.168.1.20/stream1 --snapshot press-3.jpg
       andon camera test clip.mp4 --json
     """
-    settings = CameraSettings.model_validate({"id": "test", "url": url, "transport": transport})
+    settings = CameraSettings.model_validate({"id": "test", "url": url, **camera})
     clock = SystemClock()
     source = open_source(settings, clock)
     try:

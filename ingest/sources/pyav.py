@@ -24,6 +24,7 @@ from ingest.sources.damage import Damage
 from ingest.sources.ffmpeg_errors import explain
 from ingest.sources.jpeg_header import passable
 from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
+from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address
 
 PIXELS_A_THREAD = 1920 * 1088
@@ -152,8 +153,9 @@ def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContai
     began = clock.monotonic()
     live = address.kind == "rtsp"
     limits = (camera.open_timeout_s, camera.read_timeout_s) if live else None
+    options = _options(camera) | tls_options(address, camera) if live else {}
     try:
-        return av.open(address.target, options=_options(camera) if live else {}, timeout=limits)
+        return av.open(address.target, options=options, timeout=limits)
     except av.FFmpegError as error:
         # FFmpeg tells some of its timeouts as invalid data: the clock tells them apart.
         timed_out = live and clock.monotonic() - began >= camera.open_timeout_s

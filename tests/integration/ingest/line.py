@@ -104,6 +104,8 @@ class FakeCamera:
     def __init__(self, answer: str | None) -> None:
         self._answer = answer
         self._clients: list[socket.socket] = []
+        self.asked = False
+        """A request has arrived."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -120,6 +122,7 @@ class FakeCamera:
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             while request := client.recv(4096).decode():
+                self.asked = True
                 if self._answer is not None:
                     number = next(line for line in request.split("\r\n") if line.startswith("CSeq"))
                     login = 'WWW-Authenticate: Digest realm="x", nonce="abc"'

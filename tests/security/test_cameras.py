@@ -1,0 +1,81 @@
+"""rtsps:// cameras: whose certificate is verified, and what is said when it is refused."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.clock import SystemClock
+from andon.settings import CameraSettings
+from ingest.sources.choice import open_source
+from ingest.sources.source import SourceError
+from tests.integration.ingest.line import FakeCamera
+from tests.security.certificates import Authority, missing
+
+pytestmark = pytest.mark.integration
+SECRET = "gEh31m"
+
+
+class TlsCamera(FakeCamera):
+    """An RTSP server behind TLS that knows no stream: who gets as far as its 404 has verified it, or asked for less."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder / "authority")
+        certificate = self.authority.issue("camera", "IP:127.0.0.1")
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate.cert, certificate.key)
+        super().__init__("404 Not Found")
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            encrypted = self._context.wrap_socket(client, server_side=True)
+        except OSError:
+            client.close()
+            return
+        super()._serve(encrypted)
+
+    def refusal(self, host: str = "127.0.0.1", **settings: object) -> str:
+        url = f"rtsps://admin:{SECRET}@{host}:{self.port}/x"
+        camera = CameraSettings.model_validate({"id": "c", "url": url, "open_timeout_s": 3, **settings})
+        with pytest.raises(SourceError) as caught:
+            open_source(camera, SystemClock())
+        assert SECRET not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Iterator[TlsCamera]:
+    if reason := missing():
+        pytest.skip(reason)
+    with TlsCamera(tmp_path) as running:
+        yield running
+
+
+def test_a_camera_whose_certificate_nobody_trusts_is_refused_in_one_line(camera: TlsCamera) -> None:
+    said = camera.refusal()
+    assert "the camera's certificate is not trusted" in said
+    assert "set ca_file" in said
+    assert not camera.asked, "no request, and so no password, has left"
+
+
+def test_a_camera_that_shows_a_certificate_of_the_named_issuer_is_opened(camera: TlsCamera) -> None:
+    assert "404" in camera.refusal(ca_file=str(camera.authority.ca))
+    assert camera.asked
+
+
+def test_a_camera_that_shows_a_certificate_for_another_host_is_refused(camera: TlsCamera) -> None:
+    said = camera.refusal("localhost", ca_file=str(camera.authority.ca))
+    assert "the camera's certificate is not trusted" in said
+
+
+def test_a_camera_is_opened_unverified_only_if_that_is_asked_for(camera: TlsCamera) -> None:
+    assert "404" in camera.refusal(tls="insecure")
+
+
+def test_a_ca_file_that_is_missing_is_named(camera: TlsCamera, tmp_path: Path) -> None:
+    assert f"ca_file {tmp_path / 'none.pem'}: No such file or directory" in camera.refusal(
+        ca_file=str(tmp_path / "none.pem")
+    )
