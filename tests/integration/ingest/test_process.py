@@ -1,6 +1,7 @@
 """`andon ingest` as a process: how it ends, what it says, what it never says."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.integration
 SECRET = "gEh31m"
 
 
-async def test_sigterm_drains_the_mailbox_and_says_a_last_word(broker: KafkaSettings, tmp_path: Path) -> None:
+async def test_sigterm_drains_the_queue_and_sends_the_final_status(broker: KafkaSettings, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", 20)
     await ensure_topics(Settings(kafka=broker), silent)
     with Ingester(tmp_path, broker, {"id": "a", "url": str(clip), "loop": True}) as ingester:
@@ -63,7 +64,7 @@ async def test_a_refused_login_never_shows_the_password(embedded_broker: str, tm
     assert not any(SECRET.encode() in (record.value or b"") + repr(record.headers).encode() for record in records)
 
 
-async def test_missing_topics_are_told_in_one_line(embedded_broker: str, tmp_path: Path) -> None:
+async def test_missing_topics_are_one_line(embedded_broker: str, tmp_path: Path) -> None:
     kafka = kafka_settings(embedded_broker, embedded=True)
     with Ingester(tmp_path, kafka, {"id": "a", "url": "clip.mp4"}) as ingester:
         assert await ingester.ended() == 1
@@ -110,3 +111,46 @@ async def test_a_stop_while_the_broker_is_away_ends_at_the_drain_deadline(tmp_pa
             ingester.process.send_signal(signal.SIGTERM)
             assert await ingester.ended(30) == 1
     assert "drained=false" in ingester.said.lower()
+
+
+async def test_a_source_that_blocks_for_ever_takes_down_its_camera_only_and_holds_up_no_end(
+    broker: KafkaSettings, tmp_path: Path
+) -> None:
+    clip = make_video(tmp_path / "clip.mp4", 20)
+    os.mkfifo(tmp_path / "blocks.mp4")  # nobody writes to it: the system never returns from opening it
+    await ensure_topics(Settings(kafka=broker), silent)
+    cameras = [
+        {"id": "a", "url": str(clip), "loop": True},
+        {"id": "b", "url": str(tmp_path / "blocks.mp4"), "open_timeout_s": 0.3, "hang_grace_s": 0.3},
+    ]
+    drain_s = 2.0
+    with Ingester(tmp_path, broker, *cameras, drain_s=drain_s) as ingester:
+        await until(lambda: "2 of them hang now" in ingester.said, 30)
+        ingester.process.send_signal(signal.SIGTERM)
+        assert await ingester.ended(drain_s + 5) == 0
+    assert "opening the camera has not returned for 0.6 s (open_timeout_s + hang_grace_s)" in ingester.said
+    assert "Traceback" not in ingester.said
+    messages = await log(broker, "a")
+    last = messages[-1]
+    assert isinstance(last, CameraStatus)
+    assert last.final
+    assert numbers(messages, last.session) == list(range(last.captured))
+
+
+async def test_a_broker_that_hangs_and_a_source_that_blocks_hold_up_no_end(tmp_path: Path) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    clip = make_video(tmp_path / "clip.mp4", 20)
+    os.mkfifo(tmp_path / "blocks.mp4")
+    drain_s = 1.0
+    with KafkaServer(tmp_path / "kafka") as server:
+        kafka = kafka_settings(server.bootstrap_servers, embedded=False)
+        await ensure_topics(Settings(kafka=kafka), silent)
+        works: dict[str, object] = {"id": "a", "url": str(clip), "loop": True}
+        blocks: dict[str, object] = {"id": "b", "url": str(tmp_path / "blocks.mp4")}
+        with Ingester(tmp_path, kafka, works, blocks, drain_s=drain_s) as ingester:
+            await until(lambda: "state=online" in ingester.said, 20)
+            server.freeze()
+            ingester.process.send_signal(signal.SIGTERM)
+            assert await ingester.ended(drain_s + 5) == 1
+        server.thaw()

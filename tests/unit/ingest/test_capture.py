@@ -10,8 +10,9 @@ from andon.events import FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, Shed, new_session
 from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
+from ingest.encode import JPEG_SIDE_PX
 from ingest.queue import Lossless, Message
-from ingest.sources.source import Picture, SourceError
+from ingest.sources.source import Bgr, Picture, SourceError
 from tests.fakes import START, FakeClock, Told
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
@@ -138,3 +139,28 @@ async def started(work: Callable[[], object]) -> "asyncio.Future[None]":
 
     threading.Thread(target=run, daemon=True).start()
     return ended
+
+
+async def test_a_picture_that_cannot_be_encoded_is_a_numbered_frame_without_pixels() -> None:
+    def line_scan() -> Bgr:
+        return bgr(JPEG_SIDE_PX + 1, 2)
+
+    rig = Rig(ScriptedSource([*pictures(1), Picture(0.04, line_scan), Picture(0.08, bgr)]))
+    rig.capture().run()
+    frames = rig.frames()
+    assert [(item.seq, item.corrupt, bool(item.payload)) for item in frames] == [
+        (0, False, True),
+        (1, True, False),
+        (2, False, True),
+    ]
+    assert [event.frame for event in rig.told.of(FrameCorrupt)] == [frames[1].frame_id]
+
+
+async def test_what_a_capture_delivers_after_it_was_stopped_is_not_looked_at() -> None:
+    source = ScriptedSource(pictures(3))
+    rig = Rig(source)
+    capture = rig.capture()
+    source._before_read = capture.stop
+    capture.run()
+    assert rig.frames() == []
+    assert rig.source.closed

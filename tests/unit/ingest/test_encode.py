@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.encode import FpsLimit, encode
+from ingest.encode import JPEG_SIDE_PX, FpsLimit, encode
 from ingest.sources.source import Bgr, Encoded, SourceError
 from tests.unit.ingest.fakes import bgr, camera_settings
 
@@ -90,3 +90,10 @@ def test_never_more_than_the_limit_over_any_length_of_time(gaps: list[float], fp
         at_s += gap
         taken += limit.takes(at_s)
     assert taken <= sum(gaps) * fps + 1.5 + 1e-6
+
+
+def test_a_picture_that_no_jpeg_can_hold_has_no_payload() -> None:
+    line_scan = np.zeros((2, JPEG_SIDE_PX + 1, 3), np.uint8)
+    assert encode(line_scan, camera_settings()) == Encoded(b"", JPEG_SIDE_PX + 1, 2)
+    assert encode(line_scan[:, 1:], camera_settings()).payload
+    assert encode(line_scan, camera_settings(longest_side=1000)).payload
