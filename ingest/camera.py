@@ -132,7 +132,7 @@ class Camera:
             await either(stop.wait(), self._pause(backoff.delay_s(failures)))
             await self._threads.free(stop)
         self._boundary.ended(self.settings.id)
-        return "told to stop" if stop.is_set() else "the end of the file"
+        return "stopped on request" if stop.is_set() else "the end of the file"
 
     async def _session(self, stop: asyncio.Event) -> str | None:
         """Connect and capture. Returns why the camera was lost; None: it has come to its end, or was stopped."""

@@ -21,13 +21,13 @@ from ingest.sources.timeline import Stamp, timeline
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every camera of a process shares."""
+    """Shared by all cameras of a process."""
 
     open_source: OpenSource
     clock: Clock
     emit: Emit
     max_payload_bytes: int
-    """The broker takes no larger picture."""
+    """The largest picture that the broker takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""BGR uint8 (H, W, 3) -> JPEG: which pictures are taken, what part of them, how large, how good."""
+"""BGR uint8 (H, W, 3) -> JPEG: chooses pictures by rate, crops, shrinks and encodes them."""
 
 import cv2
 
@@ -10,17 +10,17 @@ JPEG_SIDE_PX = 65_500
 
 
 class FpsLimit:
-    """Takes at most `fps` pictures a second, on average; pure."""
+    """Takes at most `fps` pictures a second, on average (pure)."""
 
     def __init__(self, fps: float | None) -> None:
         self._interval_s = 1 / fps if fps else 0.0
         self._due_s: float | None = None
 
     def takes(self, at_s: float) -> bool:
-        """Whether the picture of this moment is taken. `at_s` never goes back."""
+        """Whether to take the picture of this moment. `at_s` never goes back."""
         if self._due_s is None:
             self._due_s = at_s
-        # Half an interval early will do: a camera's own jitter must not cost every second picture at its own rate.
+        # Half an interval early is in time: else a camera's jitter would cost every second picture at its own rate.
         if at_s < self._due_s - self._interval_s / 2:
             return False
         self._due_s = max(self._due_s, at_s - self._interval_s) + self._interval_s
@@ -28,12 +28,12 @@ class FpsLimit:
 
 
 def unchanged(camera: CameraSettings, width: int, height: int) -> bool:
-    """Whether the camera's settings take a picture of this size as it is."""
+    """Whether the camera's settings leave a picture of this size as it is."""
     return camera.roi is None and (camera.longest_side is None or max(width, height) <= camera.longest_side)
 
 
 def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
-    """Crop, shrink and encode. `bgr` is left as it is.
+    """Crop, shrink and encode. Does not change `bgr`.
 
     Raises:
         SourceError: the camera's roi lies outside its picture.
@@ -42,7 +42,7 @@ def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
 
 
 def jpeg(part: Bgr, camera: CameraSettings) -> Encoded:
-    """Shrink and encode what `cropped` has left; without a payload if a side is longer than a JPEG's can be."""
+    """Shrink and encode a picture that is cropped already. No payload: a side is longer than a JPEG's can be."""
     part = _shrunk(part, camera.longest_side)
     height, width = part.shape[:2]
     if max(height, width) > JPEG_SIDE_PX:

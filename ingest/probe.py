@@ -1,4 +1,4 @@
-"""What a camera delivers, measured for a few seconds: for `andon camera test`."""
+"""Measures for a few seconds what a camera delivers; for `andon camera test`."""
 
 import itertools
 import statistics
@@ -9,8 +9,8 @@ from andon.clock import Clock
 from ingest.sources.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo
 from ingest.sources.timeline import MediaTime
 
-SETTLED_S = 0.5
-"""The first pictures come in a burst, as many as the opening has read: they say nothing of the jitter."""
+BURST_S = 0.5
+"""Pictures of the first half second are left out of the jitter: those read at the opening come in a burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,16 @@ class Probe:
     frames: int
     corrupt: int
     fps: float
-    """By its timestamps where it has them, else as it arrived."""
+    """By the timestamps if there are any, else by the arrivals."""
     jitter_ms: float | None
-    """How far arrivals stray from the timestamps (standard deviation). None: a file, or too few pictures."""
+    """Standard deviation of the arrivals from the timestamps. None: a file, or too few pictures."""
     last: Bgr | None = field(repr=False)
-    """BGR uint8 (H, W, 3): the last picture that is whole."""
+    """BGR uint8 (H, W, 3): the last whole picture."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """Of each picture only this: a few seconds of pixels would be gigabytes."""
+class _Arrival:
+    """All that is kept of a picture: a few seconds of pixels would be gigabytes."""
 
     arrived_s: float
     pts_s: float | None
@@ -36,18 +36,18 @@ class _Seen:
 
 
 def probe(source: FrameSource, seconds: float, clock: Clock) -> Probe:
-    """Read the source for so long (a file: so much of it). Blocks. Raises SourceError as `source.read` does."""
-    seen: list[_Seen] = []
+    """Read the source for `seconds`, of a file this much media time. Blocks. Raises SourceError like `source.read`."""
+    arrivals: list[_Arrival] = []
     last: Picture | None = None
     for arrived_s, picture in _pictures(source, seconds, clock):
-        seen.append(_Seen(arrived_s, picture.pts_s, picture.corrupt))
+        arrivals.append(_Arrival(arrived_s, picture.pts_s, picture.corrupt))
         last = last if picture.corrupt else picture
     return Probe(
         info=source.info,
-        frames=len(seen),
-        corrupt=sum(item.corrupt for item in seen),
-        fps=_fps(seen),
-        jitter_ms=None if source.info.clock == "file" else _jitter_ms(seen),
+        frames=len(arrivals),
+        corrupt=sum(item.corrupt for item in arrivals),
+        fps=_fps(arrivals),
+        jitter_ms=None if source.info.clock == "file" else _jitter_ms(arrivals),
         last=_pixels(last),
     )
 
@@ -68,18 +68,18 @@ def _pictures(source: FrameSource, seconds: float, clock: Clock) -> Iterator[tup
             return
 
 
-def _fps(seen: list[_Seen]) -> float:
-    times = [item.pts_s for item in seen if item.pts_s is not None]
-    times = times if len(times) > 1 else [item.arrived_s for item in seen]
+def _fps(arrivals: list[_Arrival]) -> float:
+    times = [item.pts_s for item in arrivals if item.pts_s is not None]
+    times = times if len(times) > 1 else [item.arrived_s for item in arrivals]
     return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
 
 
-def _jitter_ms(seen: list[_Seen]) -> float | None:
-    settled = [item for item in seen if item.arrived_s >= SETTLED_S]
-    if len(settled) < 3:
+def _jitter_ms(arrivals: list[_Arrival]) -> float | None:
+    steady = [item for item in arrivals if item.arrived_s >= BURST_S]
+    if len(steady) < 3:
         return None
-    late = [item.arrived_s - item.pts_s for item in settled if item.pts_s is not None]
-    if len(late) == len(settled):
+    late = [item.arrived_s - item.pts_s for item in steady if item.pts_s is not None]
+    if len(late) == len(steady):
         return 1000 * statistics.stdev(late)
-    arrivals = [item.arrived_s for item in settled]
-    return 1000 * statistics.stdev(after - before for before, after in itertools.pairwise(arrivals))
+    times = [item.arrived_s for item in steady]
+    return 1000 * statistics.stdev(after - before for before, after in itertools.pairwise(times))

@@ -1,8 +1,8 @@
-"""Takes from a camera's mailbox in order and sends, keyed by the camera, until the broker has acknowledged everything.
+"""Takes a camera's messages from its queue and sends them in order until the broker has acknowledged every one.
 
-While the broker is away it tries again for ever; the mailbox's policy decides what is given up meanwhile. Many records
-are under way at once. Once one is refused, nothing new is sent before it; what was under way behind it may have
-arrived. A session's last word is therefore under way alone: all its frames stand before it, whatever was refused.
+While the broker is away it tries again for ever; the queue's policy decides what is shed meanwhile. Many records are
+under way at once. Once one is refused, nothing new is sent before it; what was under way behind it may have
+arrived. So a session's final status is under way alone: all its frames stand before it, whatever was refused.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from ingest.bridge import Bridge
 from ingest.queue import Message
 
 WINDOW = 32
-"""Records under way at once: enough for the broker's round trip, and few to send again."""
+"""Records under way at once: enough for the broker's round trip, and few enough to send again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Flight:
     taken: Message
-    """As the mailbox handed it out."""
+    """The very object that the queue returned."""
     sent: Message
     taken_s: float
     ack: asyncio.Future[RecordRef]
@@ -40,14 +40,14 @@ class Route:
     camera_id: str
     topic: str
     publisher: Publisher
-    told_after_s: float
+    warn_after_s: float
     """So long without an acknowledgement is said."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     """Between attempts at a broker that is away."""
 
 
 class CameraPublisher:
-    """One camera's records, in the order in which its mailbox hands them out."""
+    """Sends one camera's records in the order of its queue."""
 
     def __init__(self, route: Route, bridge: Bridge, clock: Clock, emit: Emit) -> None:
         self._route = route
@@ -57,7 +57,7 @@ class CameraPublisher:
         self._flights: deque[_Flight] = deque()
 
     async def run(self) -> None:
-        """Returns when the hand-off is closed and everything in it is acknowledged."""
+        """Returns when the bridge is closed and everything in it is acknowledged."""
         try:
             while self._flights or not self._bridge.drained:
                 self._bridge.changed.clear()
@@ -84,11 +84,11 @@ class CameraPublisher:
         if isinstance(message, Shed) and message.reason == "stale":
             count = message.last_seq - message.first_seq + 1
             self._emit(FramesShed(message.camera_id, "stale", count))
-        last_word = isinstance(message, CameraStatus) and message.final
-        if last_word:
+        final = isinstance(message, CameraStatus) and message.final
+        if final:
             await self._all_landed()
         await self._launch(message, message, self._clock.monotonic())
-        if last_word:
+        if final:
             await self._all_landed()
 
     async def _all_landed(self) -> None:
@@ -116,12 +116,12 @@ class CameraPublisher:
         waits: list[asyncio.Future[Any]] = [changed] if new else []
         waits += [self._flights[0].ack] if self._flights else []
         try:
-            timeout_s = self._route.told_after_s if self._flights else None
+            timeout_s = self._route.warn_after_s if self._flights else None
             landed, _ = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
         if not landed:
-            self._say(f"no acknowledgement for {self._route.told_after_s:g} s", 1, self._route.told_after_s)
+            self._report(f"no acknowledgement for {self._route.warn_after_s:g} s", 1, self._route.warn_after_s)
 
     async def _settle(self) -> None:
         """Let go what has been acknowledged, in order; at the first failure, send again what failed, in order."""
@@ -136,7 +136,7 @@ class CameraPublisher:
         while failed := await self._failed():
             attempt += 1
             delay_s = self._route.backoff.delay_s(attempt)
-            self._say(_reason(failed[0]), attempt, delay_s)
+            self._report(_reason(failed[0]), attempt, delay_s)
             await asyncio.sleep(delay_s)
             for flight in failed:
                 await self._launch(flight.taken, self._mended(flight), flight.taken_s)
@@ -170,7 +170,7 @@ class CameraPublisher:
         if isinstance(flight.taken, Frame):
             self._emit(FramePublished(self._route.camera_id, self._clock.monotonic() - flight.taken_s))
 
-    def _say(self, reason: str, attempt: int, delay_s: float) -> None:
+    def _report(self, reason: str, attempt: int, delay_s: float) -> None:
         self._emit(Retrying(f"publish {self._route.camera_id}", reason, attempt, delay_s))
 
 

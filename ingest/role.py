@@ -25,7 +25,7 @@ from ingest.spool_thread import SpoolThread
 
 
 async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: bool = False) -> None:
-    """Run the line's cameras (those named in `only`; all if it is empty) until told to stop.
+    """Run the line's cameras (those named in `only`; all if it is empty) until `life.stop` is set.
 
     `once`: return when every camera has come to its end, which only files and folders do.
 
@@ -46,7 +46,7 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
         cameras = [
             _camera(settings, life, publisher, _options(settings, life, chosen, boundary)) for settings in chosen
         ]
-        _watch(life, cameras)
+        _add_gauges(life, cameras)
         async with asyncio.TaskGroup() as watching:
             topics = watching.create_task(publisher.watch(), name="ingest.topics")
             async with asyncio.TaskGroup() as group:
@@ -89,7 +89,7 @@ async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:
 
 
 def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[CameraSettings]) -> SpoolPlace | None:
-    """Where this camera spools, with its share of the room; None: it does not."""
+    """Where this camera's spool lies, with its share of the room; None: it has none."""
     spool = settings.spool
     if camera.policy != "lossless" or not spool.max_bytes:
         return None
@@ -118,7 +118,7 @@ def _camera(settings: CameraSettings, life: Life, publisher: Publisher, options:
     return Camera(settings, route, tools, options)
 
 
-def _watch(life: Life, cameras: Sequence[Camera]) -> None:
+def _add_gauges(life: Life, cameras: Sequence[Camera]) -> None:
     def labelled(values: Sequence[float]) -> list[Reading]:
         return [((camera.settings.id,), value) for camera, value in zip(cameras, values, strict=True)]
 
@@ -131,14 +131,14 @@ def _watch(life: Life, cameras: Sequence[Camera]) -> None:
     watch("andon_ingest_camera_online", lambda: labelled([camera.delivers for camera in cameras]))
     watch("andon_ingest_camera_unhealthy", lambda: [reading for camera in cameras for reading in _unhealthy(camera)])
     watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
-    _watch_spools(life, [camera.spool for camera in cameras if camera.spool is not None])
+    _add_spool_gauges(life, [camera.spool for camera in cameras if camera.spool is not None])
 
 
 def _unhealthy(camera: Camera) -> list[Reading]:
     return [((camera.settings.id, reason), camera.state == reason) for reason in get_args(ImageHealth)]
 
 
-def _watch_spools(life: Life, spools: Sequence[SpoolThread]) -> None:
+def _add_spool_gauges(life: Life, spools: Sequence[SpoolThread]) -> None:
     def labelled(read: Callable[[SpoolThread], float]) -> Callable[[], list[Reading]]:
         return lambda: [((spool.camera_id,), read(spool)) for spool in spools]
 

@@ -1,4 +1,4 @@
-"""A camera's state as the line is told it: each change at once, and heartbeats in between."""
+"""Publishes a camera's state: each change at once, and heartbeats in between."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ingest.bridge import Bridge
 
 HEARTBEAT_S = 1.0
 RARE = 5
-"""One heartbeat in so many is sent although the frames say the same: no frame carries the frame rate."""
+"""While frames say the same, one heartbeat in five is still sent: no frame carries the frame rate."""
 FPS_WINDOW = 5
 """Heartbeats over which the frame rate is measured."""
 UNHEALTHY: Mapping[CameraState, str] = {

@@ -1,4 +1,4 @@
-"""A dedicated thread for what blocks, its result awaited: neither the loop nor its pool ever waits for a camera."""
+"""Runs blocking work on a thread of its own and awaits its result: the event loop never waits for a camera."""
 
 import asyncio
 import threading
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 def on_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
-    """Run `work` on a new thread. The thread can't be cancelled; it may be left behind, and ends with the process."""
+    """Run `work` on a new thread. It can't be cancelled; a thread that is left behind ends with the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
-    future.add_done_callback(_looked_at)
+    future.add_done_callback(_ignore_failure)
 
-    def tell(settle: Callable[[Any], None], value: object) -> None:
+    def settle_future(settle: Callable[[Any], None], value: object) -> None:
         if not future.done():
             settle(value)
 
@@ -25,14 +25,14 @@ def on_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
         except BaseException as error:  # it is raised where the future is awaited
             settle = (future.set_exception, error)
         with suppress(RuntimeError):  # the loop has ended before this thread
-            loop.call_soon_threadsafe(tell, *settle)
+            loop.call_soon_threadsafe(settle_future, *settle)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
 
 
 async def either(*ways: "Coroutine[Any, Any, object] | asyncio.Future[Any]") -> None:
-    """Return when the first of these is done, and give up the others. Raises what the first one raised."""
+    """Return when the first of these is done, and cancel the others. Raises what the first one raised."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -44,7 +44,7 @@ async def either(*ways: "Coroutine[Any, Any, object] | asyncio.Future[Any]") -> 
         raise failures[0]
 
 
-def _looked_at(future: "asyncio.Future[Any]") -> None:
-    """A thread that was left behind may fail unheard; asyncio would write its traceback."""
+def _ignore_failure(future: "asyncio.Future[Any]") -> None:
+    """Ignore the failure of a thread that was left behind; asyncio would print its traceback."""
     if not future.cancelled():
         future.exception()

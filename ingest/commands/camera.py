@@ -80,10 +80,10 @@ def _facts(found: Probe, saved: str | None) -> dict[str, object]:
 
 
 def _table(found: Probe, saved: str | None) -> str:
-    told = "" if found.info.fps is None else f" (the stream says {found.info.fps:g})"
+    declared = "" if found.info.fps is None else f" (the stream says {found.info.fps:g})"
     rows = [
         ("picture", f"{found.info.width}x{found.info.height} {found.info.codec}"),
-        ("rate", f"{found.fps:.2f} fps{told}"),
+        ("rate", f"{found.fps:.2f} fps{declared}"),
         ("timestamps", _CLOCKS[found.info.clock]),
         ("jitter", "-" if found.jitter_ms is None else f"{found.jitter_ms:.1f} ms"),
         ("frames", f"{found.frames}, {found.corrupt} of them corrupt"),

@@ -1,4 +1,4 @@
-"""The choice between the kinds of source."""
+"""Chooses the kind of source that a url names."""
 
 from andon.clock import Clock
 from andon.settings import CameraSettings
@@ -11,10 +11,10 @@ from ingest.sources.usb import UsbSource
 
 
 def open_source(camera: CameraSettings, clock: Clock) -> FrameSource:
-    """Open what the camera's url names. Blocks, at most for about the open timeout.
+    """Open the camera at its url. Blocks, usually for at most the open timeout.
 
     Raises:
-        SourceError: in one line, why not; it shows no password.
+        SourceError: one line with the reason, without a password.
     """
     address = parse(camera.url.get_secret_value())
     if address.kind in ("file", "images") and camera.loop:

@@ -1,7 +1,7 @@
-"""Which of a stream's pictures can be trusted after damage, and how many the decoder left out without a word (pure).
+"""Decides which pictures of a stream can be trusted after damage, and counts those that the decoder left out (pure).
 
-A picture leans on those before it, back to the last keyframe, and decoders say little: after a packet that it refused,
-FFmpeg's H.264 decoder leaves pictures out or repeats the one before, and calls neither corrupt.
+A picture depends on those before it, back to the last keyframe, and decoders report little: after a packet that it
+refused, FFmpeg's H.264 decoder leaves pictures out or repeats the one before, and calls neither corrupt.
 """
 
 
@@ -12,13 +12,13 @@ class Damage:
         self._owed = 0
         """Packets whose pictures have not come out yet."""
         self._delay = 0
-        """How many the decoder owed before the damage: it holds so many back to put them in order."""
+        """Packets that the decoder owed before the damage: as many as it holds back to put pictures in order."""
         self._suspect = False
         self._keyed = False
         self._begun = False
 
     def fed(self, *, keyframe: bool) -> None:
-        """A packet goes in. Those before the first keyframe hold no picture that could be shown."""
+        """A packet goes in. Packets before the first keyframe hold no picture that could be shown."""
         if keyframe and not self._keyed:
             self._keyed, self._owed = True, 0
         self._owed += 1
@@ -31,7 +31,7 @@ class Damage:
             self._suspect, self._delay = True, self._owed - 1
 
     def delivered(self, *, keyframe: bool, corrupt: bool) -> bool | None:
-        """A picture came out: whether it is corrupt. None: it has been counted as missing already; leave it out."""
+        """A picture came out. Returns whether it is corrupt; None: leave it out, it was counted as missing already."""
         if self._owed <= 0:
             return None
         self._begun = True
@@ -43,7 +43,7 @@ class Damage:
         return self._suspect
 
     def missing(self) -> int:
-        """How many pictures should have come out by now and did not; each is told once."""
+        """How many more pictures should have come out by now and did not; each is counted once."""
         missing = max(0, self._owed - self._delay) if self._suspect else 0
         self._owed -= missing
         return missing

@@ -1,4 +1,4 @@
-"""What FFmpeg's errors mean to whoever set up the camera. FFmpeg's own text is never used: it holds the url."""
+"""Explains FFmpeg's errors to the person who set up the camera. FFmpeg's own text is not used: it holds the url."""
 
 import errno
 
@@ -29,7 +29,7 @@ _READING: tuple[tuple[type[av.FFmpegError], str], ...] = (
 
 
 def explain(error: av.FFmpegError, address: Address, *, reading: bool) -> str:
-    """One line: what could not be opened or read, and why. Holds nothing of the url but what may be shown."""
+    """One line: what could not be opened or read, and why. It shows of the url only `address.shown`."""
     table = _READING if reading else _OPENING
     reason = next((text for kind, text in table if isinstance(error, kind)), None)
     return f"{address.shown}: {reason or _otherwise(error, address, reading)}"

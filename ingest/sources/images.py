@@ -1,4 +1,4 @@
-"""A folder of images, in the order of their names, as if a camera had taken them at an even pace."""
+"""A folder of images, in the order of their names, as if a camera took them at an even pace."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 class ImageSource:
-    """The images of one folder, once. What can't be read as an image is a corrupt picture, not a missing one."""
+    """The images of one folder, once. A file that can't be read as an image is a corrupt picture, not a missing one."""
 
     def __init__(self, address: Address, camera: CameraSettings) -> None:
         self._paths = _images(Path(address.target), address.shown)
@@ -65,7 +65,7 @@ def _size(paths: list[Path]) -> tuple[int, int]:
 
 
 def _read(path: Path) -> bytes:
-    """Empty where it can't be read. Read here, because cv2.imread tells stderr and not its caller."""
+    """The file's bytes; empty if it can't be read. Not by cv2.imread: that reports to stderr and not to its caller."""
     try:
         return path.read_bytes()
     except OSError:
@@ -73,7 +73,7 @@ def _read(path: Path) -> bytes:
 
 
 def _pixels(data: bytes) -> Bgr | None:
-    """BGR uint8 (H, W, 3); None where it is no image."""
+    """BGR uint8 (H, W, 3); None: it is no image."""
     try:
         return _bgr(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) if data else None
     except cv2.error:

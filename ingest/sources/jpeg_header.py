@@ -1,5 +1,5 @@
-"""Which JPEGs can go on as they are, told from their headers: what the workers' decoder reads as FFmpeg's or OpenCV's
-does. For all others the picture is decoded here and encoded anew.
+"""Decides by their headers which JPEGs can be passed on as they are: those that the workers' decoder reads as FFmpeg's
+or OpenCV's does. All others are decoded here and encoded anew.
 
 Source of markers and tables: ITU-T T.81, annex B; of the orientation: Exif 2.32, 4.6.
 """
@@ -7,7 +7,7 @@ Source of markers and tables: ITU-T T.81, annex B; of the orientation: Exif 2.32
 from andon.jpeg import SCAN, segments
 
 FRAMES = (0xC0, 0xC1, 0xC2)
-"""Baseline, extended and progressive with Huffman's coding: SOF0-2."""
+"""Baseline, extended and progressive with Huffman coding: SOF0-2."""
 TABLES, EXIF = 0xC4, 0xE1
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -16,8 +16,8 @@ Size = tuple[int, int]
 def passable(payload: bytes) -> Size | None:
     """The picture's size; None: it is no JPEG, or one that must not be passed on as it is.
 
-    That is one without Huffman tables of its own (as AVI allows), with a coding or channels that not every decoder
-    knows, or one that is to be turned before it is shown: boxes are drawn on it as it lies.
+    Not passed on: a JPEG without Huffman tables of its own (as AVI allows), with a coding or channels that not every
+    decoder knows, or with a request to turn it before it is shown, because boxes are drawn on it as it lies.
     """
     size, tables = None, False
     for marker, body in segments(payload):

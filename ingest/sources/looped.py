@@ -6,7 +6,7 @@ from ingest.sources.source import FrameSource, Picture, SourceError, SourceInfo
 
 
 class LoopedSource:
-    """Round after round of the source that `again` opens. `pts_s` jumps back between rounds; `Timeline` goes on."""
+    """Round after round of the source that `again` opens. `pts_s` jumps back between rounds; the timeline goes on."""
 
     def __init__(self, again: Callable[[], FrameSource]) -> None:
         self._again = again

@@ -1,6 +1,6 @@
-"""RTSP cameras and video files, through PyAV: the stream's own timestamps, timeouts, corrupt pictures told.
+"""RTSP cameras and video files, through PyAV: with the stream's timestamps, time limits, and corrupt pictures marked.
 
-FFmpeg's error texts hold the whole url, password and all: none is passed on; see `ingest.sources.ffmpeg_errors`.
+FFmpeg's error texts hold the whole url with its password: none is passed on; see `ingest.sources.ffmpeg_errors`.
 """
 
 import os
@@ -28,14 +28,15 @@ from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address
 
 PIXELS_A_THREAD = 1920 * 1088
-"""One core decodes 1080p at about 100 frames a second; only larger pictures need more, for a frame's delay each."""
+"""One core decodes 1080p at about 100 frames a second. Larger pictures need more threads; each adds one frame of
+latency."""
 
 
 class PyavSource:
     """One open stream. Its pictures come in the order in which they are shown."""
 
     def __init__(self, address: Address, camera: CameraSettings, clock: Clock) -> None:
-        """Raises SourceError: in one line, why it can't be opened."""
+        """Raises SourceError: one line with the reason why it can't be opened."""
         self._address = address
         self._camera = camera
         self._clock = clock
@@ -51,7 +52,7 @@ class PyavSource:
             raise
         self._ready: deque[Picture] = deque()
         self._reformatter = VideoReformatter()
-        """Kept, because each begins with tables of its own: a third of a conversion's time."""
+        """Kept for all pictures: building its tables takes a third of a conversion's time."""
         self._damage = Damage()
         self._begun = False
         self._silent = False
@@ -80,7 +81,7 @@ class PyavSource:
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
         if self._silence_s is not None and self._clock.monotonic() - began >= self._silence_s:
-            # FFmpeg hands out what its parser holds at the first timeout, and waits as long again for more.
+            # At the first timeout FFmpeg returns what its parser holds, and then waits as long again for more.
             if packet is None or self._begun is False:
                 raise self._silence()
             self._silent = True
@@ -92,23 +93,23 @@ class PyavSource:
     def _pictures(self, packet: "Packet[VideoStream]") -> list[Picture]:
         if not self._passing:
             return self._decode(packet)
-        if not packet.size:  # emptied, the decoder would take no more, and a picture may be looked at later
+        if not packet.size:  # it would empty the decoder, which then takes no picture that is looked at later
             return []
         passed = self._passed(packet)
         return self._decode(packet) if passed is None else [passed]
 
     def _passed(self, packet: "Packet[VideoStream]") -> Picture | None:
-        """The packet as it is, not decoded; None: it is no JPEG that can go on so.
+        """The packet's JPEG, not decoded; None: it can't be passed on as it is.
 
-        One of another size than the stream's is one of two fields, or the first after a change, of which decoding
-        tells the stream.
+        A JPEG of another size than the stream's is one of two fields, or the first after a change of size; decoding it
+        tells the stream of the change.
         """
         payload = bytes(packet)
         size, context = passable(payload), self._stream.codec_context
         if size is None or size != (context.width, context.height) or not unchanged(self._camera, *size):
             return None
         if not self._begun:
-            with suppress(av.FFmpegError):  # a decoder takes the first picture that it sees for a field, if it is lower
+            with suppress(av.FFmpegError):  # a decoder takes the first picture for a field if it is lower
                 self._stream.decode(packet)
         self._begun = True
         self._damage.fed(keyframe=True)
@@ -117,7 +118,7 @@ class PyavSource:
         return Picture(pts_s, lambda: self._pixels(packet), bool(corrupt), Encoded(payload, *size))
 
     def _pixels(self, packet: "Packet[VideoStream]") -> Bgr:
-        """Of a packet that was passed. Each is a picture by itself, so it disturbs no other one."""
+        """Decode a packet that was passed on. Each is a picture by itself, so the order does not matter."""
         try:
             frames = self._stream.decode(packet)
         except av.FFmpegError:
@@ -157,7 +158,7 @@ def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContai
     try:
         return av.open(address.target, options=options, timeout=limits)
     except av.FFmpegError as error:
-        # FFmpeg tells some of its timeouts as invalid data: the clock tells them apart.
+        # FFmpeg reports some timeouts as invalid data: the clock tells them apart.
         timed_out = live and clock.monotonic() - began >= camera.open_timeout_s
         if timed_out:
             raise SourceError(f"{address.shown}: no answer within {camera.open_timeout_s:g} s") from None
@@ -165,8 +166,8 @@ def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContai
 
 
 def _options(camera: CameraSettings) -> dict[str, str]:
-    """Half a second of analysis instead of five. Not `nobuffer`: it throws away what the analysis has read, and so
-    everything up to the next keyframe."""
+    """Analyse the stream for half a second instead of five. Not `nobuffer`: it drops what the analysis has read, and
+    with it everything up to the next keyframe."""
     return {
         "rtsp_transport": camera.transport,
         "allowed_media_types": "video",
@@ -188,7 +189,7 @@ def _video(container: InputContainer, address: Address) -> VideoStream:
 
 
 def _passing(stream: VideoStream, camera: CameraSettings) -> bool:
-    """Whether its packets are JPEGs to be passed as they are. Their decoder holds none back then: one thread."""
+    """Whether its packets are JPEGs to be passed on. Their decoder then gets one thread, so that it holds none back."""
     context = stream.codec_context
     if context.name != "mjpeg" or not unchanged(camera, context.width, context.height):
         return False
@@ -197,7 +198,7 @@ def _passing(stream: VideoStream, camera: CameraSettings) -> bool:
 
 
 def _threads(width: int, height: int) -> int:
-    """Cameras side by side are the parallelism: one thread each, as long as one suffices."""
+    """The cameras side by side are the parallelism: one thread each, as long as one is enough."""
     wanted = -(-width * height // PIXELS_A_THREAD)
     return max(1, min(wanted, 4, os.cpu_count() or 1))
 

@@ -1,4 +1,4 @@
-"""Where pictures come from: what every kind of source has in common."""
+"""The interface of every kind of source, and the pictures that it delivers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class SourceError(RetryableError):
 
 
 class DamagedPictureError(Exception):
-    """The bytes that came for a picture turn out to hold none."""
+    """The bytes that the camera sent for a picture hold none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Picture:
     """One picture that a camera delivered."""
 
     pts_s: float | None
-    """On the stream's own timeline, as the stream says it: it may start anywhere and jump. None: it says nothing."""
+    """The stream's own timestamp: it may start anywhere and jump. None: the stream gives none."""
     bgr: Callable[[], Bgr] | None = field(repr=False)
-    """Converts the pixels, so that a picture which is not taken costs nothing more; the array is the caller's.
-    None: the decoder gave none. Raises DamagedPictureError, if it has `jpeg`: only then is that decoded at all."""
+    """Converts the pixels on demand, so that a picture which is not taken costs nothing; the caller owns the array.
+    None: the decoder gave none. With `jpeg` set, this call decodes, and may raise DamagedPictureError."""
     corrupt: bool = False
-    """The decoder says that it is damaged."""
+    """The decoder calls it damaged."""
     jpeg: Encoded | None = field(default=None, repr=False)
-    """The very bytes that the camera sent, where they are a JPEG and its settings ask for no other picture."""
+    """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class SourceInfo:
     height: int
     """In pixels, of the stream as it was opened."""
     fps: float | None
-    """As the stream says; None where it does not."""
+    """The stream's declared rate; None: it declares none."""
     clock: ClockSource
-    """Whose time its pictures carry: `camera` and `file` have `pts_s`, `host` has not."""
+    """Whose time its pictures carry. `camera` and `file` have `pts_s`, `host` has none."""
 
 
 class FrameSource(Protocol):

@@ -1,4 +1,4 @@
-"""When a picture was taken: the stream's own time made to run on, and placed on the host's clock (pure)."""
+"""Finds out when a picture was taken: the stream's own time, made continuous and placed on the host's clock (pure)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,11 +7,11 @@ from andon.clock import Clock
 from andon.messages import ClockSource
 
 USUAL_FPS = 25.0
-"""Assumed between two pictures where neither the stream's header nor its timestamps say more."""
+"""Assumed where neither the stream's header nor its timestamps give a rate."""
 DRIFT_S = 1.0
-"""A camera whose pictures come later than their timestamps say by more than this ..."""
+"""A camera has a slow clock if its pictures come later than their timestamps say by more than this,"""
 DRIFT_FOR_S = 3.0
-"""... for so long has a slow clock; for less, the network was slow and the timestamps are right."""
+"""for at least this long. For less, the network was slow and the timestamps are right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Stamp:
 
 
 class MediaTime:
-    """A stream's timestamps, run on: it starts at 0 and goes forward, whatever the stream's own numbers do."""
+    """A stream's timestamps made continuous: starts at 0 and goes forward, whatever the stream's own numbers do."""
 
     def __init__(self, fps: float | None) -> None:
         self._interval_s = 1 / (fps or USUAL_FPS)
@@ -30,8 +30,8 @@ class MediaTime:
         self._media_s: float | None = None
 
     def at(self, pts_s: float | None, most_s: float | None = None) -> float:
-        """The media time of the next picture. A jump back (a loop's new round, a clock that was set) and a jump beyond
-        `most_s` count as one picture's interval; so does a picture without a timestamp."""
+        """The media time of the next picture. A jump back (a loop's new round, a clock that was set), a jump beyond
+        `most_s`, and a picture without a timestamp count as one picture's interval."""
         media_s = self._next(pts_s)
         if most_s is not None and media_s > most_s and self._media_s is not None:
             media_s = self._media_s + self._interval_s
@@ -47,7 +47,7 @@ class MediaTime:
 
 
 class FileTimeline:
-    """A file's own pace: the session's start and its timestamps; played fast, the host's clock and its timestamps."""
+    """Paced, a picture's time is the session's start and its timestamp; played fast, it is the host's time."""
 
     def __init__(self, fps: float | None, *, paced: bool) -> None:
         self._media = MediaTime(fps)
@@ -61,7 +61,7 @@ class FileTimeline:
 
 
 class HostTimeline:
-    """The camera says nothing of time: the host's clock at arrival."""
+    """The camera gives no time: the host's clock at arrival counts."""
 
     def place(self, pts_s: float | None, clock: Clock) -> Stamp:
         return Stamp(clock.now(), "host", None)

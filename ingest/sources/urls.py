@@ -1,4 +1,4 @@
-"""What a camera's url names, and how it may be shown: a password in it never reaches a log, a page or an exception."""
+"""Reads a camera's url, and says how to show it: its password never reaches a log, a page or an exception."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +13,19 @@ EXPECTED = "expected rtsp://host/path, a video file, a folder of images, or usb:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where pictures come from. `shown` is all of it that may be told."""
+    """Where pictures come from. Only `shown` may be shown."""
 
     kind: Kind
     target: str = field(repr=False)
-    """For the library that opens it: the whole url, with its password; a path; a device's number."""
+    """For the library that opens it: the whole url with its password, a path, or the number of a device."""
     shown: str
 
 
 def parse(url: str) -> Address:
-    """Tell the kinds apart. Looks at the disk, to tell a folder from a file; never at the network.
+    """Tell the kinds apart. Looks at the disk to tell a folder from a file; never at the network.
 
     Raises:
-        SourceError: it is none of the kinds; says what was expected, and shows nothing of what was given.
+        SourceError: it is none of the kinds. The text says what was expected and shows nothing of the url.
     """
     if url.startswith("usb:"):
         return _device(url.removeprefix("usb:"))
@@ -62,7 +62,7 @@ def _network(url: str) -> Address:
 
 
 def _shown(parts: SplitResult, host: str, port: int | None) -> str:
-    """Scheme, host and port: many cameras take the password in the path or the query as well."""
+    """Scheme, host and port only: many cameras take the password in the path or the query, too."""
     if "@" not in parts.netloc and "@" in parts.geturl():
         return f"{parts.scheme}://..."  # a password with a slash in it: what looks like the host may be half of it
     name = f"[{host}]" if ":" in host else host

@@ -11,7 +11,7 @@ from ingest.sources.urls import Address
 
 
 class Device(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The part of cv2.VideoCapture that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: N802  # OpenCV's name
     def read(self) -> tuple[bool, object]: ...
@@ -20,10 +20,10 @@ class Device(Protocol):
 
 
 class UsbSource:
-    """Its pictures carry no time of their own: the host's at arrival counts. OpenCV's V4L2 gives up after 10 s."""
+    """Its pictures carry no time: the host's at arrival counts. OpenCV's V4L2 stops waiting after 10 s."""
 
     def __init__(self, address: Address, device: Device | None = None) -> None:
-        """Raises SourceError where there is no such device, or another program holds it."""
+        """Raises SourceError: there is no such device, or another program holds it."""
         self._shown = address.shown
         self._device = device if device is not None else _capture(int(address.target))
         if not self._device.isOpened():
@@ -48,6 +48,6 @@ class UsbSource:
 
 
 def _capture(number: int) -> Device:
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would warn at each attempt; the error tells
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would warn at each attempt
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(number, backend)

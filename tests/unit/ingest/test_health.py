@@ -10,7 +10,7 @@ from andon.messages import ImageHealth
 from andon.settings import HealthSettings
 from ingest.health.judgement import UsualSharpness
 from ingest.health.measurement import Measurement, PictureMeter
-from ingest.health.monitor import LOOK_S, HealthMonitor, Size
+from ingest.health.monitor import MEASURE_S, HealthMonitor, Size
 from ingest.sources.source import Bgr
 
 FPS = 25.0
@@ -188,13 +188,13 @@ def test_another_size_is_told_once_and_is_neither_frozen_nor_blurred() -> None:
 def test_a_flood_is_not_looked_at_more_often_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     looks: list[float] = []
-    look = PictureMeter.look
+    look = PictureMeter.measure
 
     def counted(self: PictureMeter, bgr: Bgr, *, sharpness: bool) -> Measurement:
         looks.append(rig.at_s)
         return look(self, bgr, sharpness=sharpness)
 
-    monkeypatch.setattr(PictureMeter, "look", counted)
+    monkeypatch.setattr(PictureMeter, "measure", counted)
     held = rig.scene()
     rig.show(1, lambda: held, fps=1000)
-    assert len(looks) <= 1 / LOOK_S + 1
+    assert len(looks) <= 1 / MEASURE_S + 1

@@ -32,7 +32,7 @@ def positions(spool: Spool) -> list[int]:
     return [position for position, _ in read_all(spool)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(message=frames | sheds | statuses)
 def test_a_message_comes_back_as_it_was_stored(tmp_path: Path, message: Message) -> None:
     spool = Spool(place(tmp_path))
