@@ -23,7 +23,7 @@ from ingest.spooled import ReadRow, Row
 NAME = "spool.db"
 SET_ASIDE = "spool.db.damaged"
 """A database that can't be read lies here; the next one replaces it."""
-PAGE_BYTES, SMALL_PAGE_BYTES, SMALL_BYTES = 16_384, 4_096, 16_000_000
+PAGE_BYTES, SMALL_PAGE_BYTES, SMALL_BYTES = 32_768, 4_096, 16_000_000
 """Large pages cost the least for pictures; below `SMALL_BYTES` in all they would waste too much of it."""
 MAX_SALVAGED = 10_000_000
 """Positions that are tried in a damaged database: its limits may be damaged, too."""
