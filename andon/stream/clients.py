@@ -17,8 +17,9 @@ from andon.settings import KafkaSettings
 from andon.stream.refusals import LoginRefusals
 from andon.stream.sequence import give_back_refused_numbers
 
-CLOSE_S = 5.0
-"""A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter."""
+CLOSE_S = 2.5
+"""A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter.
+Shorter than the time that a cancelled process is given to end, so that it still says that it has not drained."""
 BATCH_BYTES = 1_000_000
 """Of the records of a partition that a producer sends together; a larger record is sent by itself."""
 FETCH_BYTES = 2_000_000
