@@ -26,7 +26,7 @@ SET_ASIDE = "spool.db.damaged"
 PAGE_BYTES, SMALL_PAGE_BYTES, SMALL_BYTES = 32_768, 4_096, 16_000_000
 """Large pages cost the least for pictures; below `SMALL_BYTES` in all they would waste too much of it."""
 MAX_SALVAGED = 10_000_000
-"""Positions that are tried in a damaged database: its limits may be damaged, too."""
+"""Positions that are tried in a damaged database: its positions may be damaged, too."""
 LOG_BYTES = 8_000_000
 """Most of the write-ahead log, which counts towards the spool's bound."""
 _SCHEMA = """CREATE TABLE IF NOT EXISTS message
@@ -218,8 +218,11 @@ def readable(damaged: Path, after: int) -> Iterator[Row]:
     """The messages above the position `after` that a damaged database still gives, one by one."""
     database = sqlite3.connect(damaged, isolation_level=None, check_same_thread=False)
     with closing(database), suppress(sqlite3.Error):
-        first, last = database.execute("SELECT min(position), max(position) FROM message").fetchone()
-        for position in range(max(after + 1, first), min(last, first + MAX_SALVAGED) + 1):
+        # each by itself goes straight to its end of the table; together they would read all of it
+        (first,) = database.execute("SELECT min(position) FROM message").fetchone()
+        (last,) = database.execute("SELECT max(position) FROM message").fetchone()
+        positions = range(max(after + 1, first), min(last, first + MAX_SALVAGED) + 1) if first is not None else ()
+        for position in positions:
             with suppress(sqlite3.DatabaseError, ValueError, TypeError):
                 query = "SELECT timestamp_ms, about, value FROM message WHERE position = ?"
                 row = database.execute(query, (position,)).fetchone()
