@@ -1,4 +1,4 @@
-"""`andon sink`: one member of the sinks' group. Puts account, outbox and live state together and sees them through."""
+"""`andon sink`: one member of the sinks' group. Builds account, outbox, live state and retention, and runs them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -34,14 +34,14 @@ from sinks.store.store import Store
 
 STAGE = "sinks"
 MAX_IN_FLIGHT_BYTES = 64_000_000
-"""Inspections are small: the bound in records is the one that holds."""
+"""Inspections are small, so the bound in records is reached first."""
 FETCH_BYTES = 200_000
-"""Some hundred inspections, of which a transaction may hold more."""
+"""Some hundred inspections; a transaction may hold more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What a sink talks through, all started; closed after everything that uses them."""
+    """The sink's connections, all started. They are closed after everything that uses them."""
 
     store: Store
     member: KafkaConsumer
@@ -53,7 +53,7 @@ class Clients:
 
 
 async def sink(life: Life) -> None:
-    """Account until told to stop; then store what was read, send what can be sent, commit and leave the group.
+    """Account until `life.stop`; then store what was read, send what can be sent, commit and leave the group.
 
     Raises ConfigError or FatalError, one line each, for a store, a topic or a broker that is not as it should be.
     """
@@ -97,7 +97,7 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
 
 
 def rules_of(settings: Settings) -> AccountRules:
-    """What the settings say of the account."""
+    """The account's rules, from the settings."""
     return AccountRules(
         judgement=judgement_rules(settings),
         alerts=tuple(settings.sinks.channels),
@@ -107,7 +107,7 @@ def rules_of(settings: Settings) -> AccountRules:
 
 
 def judgement_rules(settings: Settings) -> JudgementRules:
-    """What follows from a record, as the settings say."""
+    """The rules of judgement, from the settings."""
     url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
     if settings.parts is None:
         return JudgementRules(DefectRules(settings.defects, url), silence_s)

@@ -1,4 +1,4 @@
-"""An outbox and a channel in memory, and what waits in them."""
+"""An outbox and a channel in memory, and items for them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def a_defect(number: int = 1, camera: str = "press-3", transition: str = "opened
 
 
 def an_item(number: int = 1, channel: str = "memory", partition: int = 0, defect: Defect | None = None) -> OutboxItem:
-    """What waits to leave: its id is its number."""
+    """An item of the outbox. Its id is its number."""
     defect = defect or a_defect(number)
     payload = defect.model_dump_json().encode()
     return OutboxItem(number, channel, partition, defect.event_id, payload, START, 0)

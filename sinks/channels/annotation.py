@@ -1,4 +1,4 @@
-"""Draws what was found onto the frame that shows it best; nothing here knows of Kafka or of storage."""
+"""Draws a defect onto the frame that shows it best. Knows nothing of Kafka or storage."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -19,17 +19,17 @@ _UNREADABLE = (
     ValueError,
 )
 SURE = 0.5
-"""A keypoint less confident than that is hidden or not there: ultralytics draws none below it."""
+"""A keypoint of lower confidence is hidden or missing. ultralytics draws none below this, either."""
 MAX_NAME = 24
 _PLATE, _INK = "#14171a", "#f5f5f5"
 
 
 def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detection | None = None) -> bytes:
-    """The JPEG of `picture` with the defect marked on it, and below it a plate that says what, where and when.
+    """The JPEG of `picture` with the defect marked on it, and a plate below that says label, place and time.
 
-    Marked by its outline or its rotated box where `shape` has one, else by its box, with its keypoints if there are
-    any. `picture` is an encoded JPEG or PNG; `defect.box` and `shape` are in its pixels. What is inside stays visible.
-    Raises PoisonError for what can't be decoded, or is above 40 megapixels.
+    The mark is the outline or the rotated box of `shape` if it has one, else the defect's box, with the keypoints if
+    there are any. It never covers the defect. `picture` is an encoded JPEG or PNG; `defect.box` and `shape` are in its
+    pixels. Raises PoisonError for a picture that can't be decoded or has more than 40 megapixels.
     """
     image = _decode(picture)
     size_px = max(12, min(image.size) // 24)
@@ -77,7 +77,7 @@ def _mark(draw: ImageDraw.ImageDraw, defect: Defect, shape: Detection | None, si
 
 
 def _near(point: Point, size: tuple[int, int]) -> bool:
-    """Not so far off the picture that drawing up to there would take for ever."""
+    """Close enough to the picture: a line to a point far away would take for ever to draw."""
     (x, y), (width, height) = point, size
     return -width <= x <= 2 * width and -height <= y <= 2 * height
 
@@ -109,7 +109,7 @@ def _dot(draw: ImageDraw.ImageDraw, keypoint: Keypoint, size: tuple[int, int], c
 
 
 def _outline(draw: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], colour: str) -> None:
-    """A coloured outline on a dark one, to be seen on any ground; cut off at the picture's edge."""
+    """A coloured outline on a dark one, visible on any background, cut off at the picture's edge."""
     width_px = max(2, min(size) // 200)
     for grow_px, ink, line_px in ((width_px + 1, _PLATE, width_px + 2), (width_px, colour, width_px)):
         left, top = max(0, round(box.x1) - grow_px), max(0, round(box.y1) - grow_px)
@@ -120,7 +120,7 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], colour:
 
 
 def _fitting(line: str, size_px: int, room_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The built-in font, smaller where the line would not fit."""
+    """The built-in font, small enough for the line to fit."""
     font = ImageFont.load_default(size_px)
     length_px = font.getlength(line)
     return font if length_px <= room_px else ImageFont.load_default(max(6.0, size_px * room_px / length_px))

@@ -1,7 +1,7 @@
-"""The picture of a defect: its frame read back from Kafka by reference, annotated, stored through fsspec.
+"""Stores the picture of a defect: reads its frame back from Kafka by reference, annotates it, writes it by fsspec.
 
-No pixels travel twice, so a picture can be had only as long as Kafka keeps the frame. When retention has passed it,
-that is said, in the log and beside where the picture would lie (`<name>.expired.json`), not hidden.
+No pixels travel twice, so a picture is available only as long as Kafka keeps the frame. If retention has deleted the
+frame, the log says so, and a note (`<name>.expired.json`) takes the picture's place.
 """
 
 import asyncio
@@ -26,18 +26,19 @@ from sinks.judgement.consequences import EvidenceOrder
 from sinks.outbox_item import OutboxItem
 
 _NAME = re.compile(r"(?!\.)[^/\\:*?\x00-\x1f]{1,200}")
-"""A folder's or a file's name that stays where it is put, on every file system and object store."""
+"""The name of a folder or file that leads out of no folder, on any file system or object store."""
 BUSY_RETRY_S = 5.0
+"""Pause before the next write to a storage that is full or away."""
 
 
 class Reader(Protocol):
-    """`andon.stream.reading.RecordReader`, as far as it is needed here."""
+    """The part of `andon.stream.reading.RecordReader` that the channel needs."""
 
     async def read(self, ref: RecordRef) -> Record | None: ...
 
 
 class EvidenceChannel:
-    """The channel `evidence`. Decoding, drawing and storing happen on a thread of its own; `close` ends it."""
+    """The channel `evidence`, one item at a time. A thread of its own decodes, draws and stores; `close` ends it."""
 
     def __init__(self, reader: Reader, settings: EvidenceSettings, emit: Emit, limit: TimeLimit = NO_LIMIT) -> None:
         """`limit` is entered for each picture. Raises ConfigError for a `settings.url` that fsspec can't open."""
@@ -50,16 +51,16 @@ class EvidenceChannel:
         self._under_way: Future[bool] | None = None
 
     def close(self) -> None:
-        """Does not wait for a write that hangs."""
+        """Returns at once, also while a write hangs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, item: OutboxItem) -> None:
-        """Store the picture, unless it is there already. A frame that is gone is said to be, and that is all."""
+        """Store the picture, or a note where the frame is gone; neither, if one of them is there already."""
         order = _order(item)
         record = await self._read(order.frame)
         frame = _frame(record, order.defect.best_frame) if record else None
         if self._under_way is not None and not self._under_way.done():
-            raise SinkBusy("the last write has not come back yet: does the evidence folder hang?", BUSY_RETRY_S)
+            raise SinkBusy("the last write has not returned yet: does the evidence folder hang?", BUSY_RETRY_S)
         self._under_way = self._thread.submit(self._store, order, frame)
         try:
             new = await asyncio.wrap_future(self._under_way)
@@ -83,7 +84,7 @@ class EvidenceChannel:
         path = order.path if frame else _expired_path(order.path)
         if self._files.exists(order.path) or self._files.exists(path):
             return False
-        content = annotated(frame.payload, order.defect, self._jpeg_quality, order.shape) if frame else _obituary(order)
+        content = annotated(frame.payload, order.defect, self._jpeg_quality, order.shape) if frame else _note(order)
         self._files.write(path, content)
         return True
 
@@ -100,7 +101,7 @@ def _order(item: OutboxItem) -> EvidenceOrder:
 
 
 def _frame(record: Record, wanted: str) -> Frame | None:
-    """The frame in `record`; None where another record lies at its place, in a log that began anew."""
+    """The frame in `record`; None if another record lies at its offset, because the log began again."""
     try:
         message = decode(record)
     except DecodeError:
@@ -116,9 +117,10 @@ def _expired_path(path: str) -> str:
     return str(PurePosixPath(path).with_suffix(".expired.json"))
 
 
-def _obituary(order: EvidenceOrder) -> bytes:
+def _note(order: EvidenceOrder) -> bytes:
+    """Why there is no picture."""
     defect = order.defect
-    told = {
+    note = {
         "evidence": "expired",
         "why": "the frame was no longer in Kafka when its picture was to be stored; see kafka.retention_minutes",
         "defect_id": defect.defect_id,
@@ -127,4 +129,4 @@ def _obituary(order: EvidenceOrder) -> bytes:
         "record": order.frame.model_dump(),
         "at": defect.at.isoformat(),
     }
-    return json.dumps(told, indent=2).encode()
+    return json.dumps(note, indent=2).encode()

@@ -1,4 +1,4 @@
-"""Files at any fsspec URL, written whole or not at all. Blocks: for a thread of its own."""
+"""Files at any fsspec URL, written whole or not at all. Every call blocks: use a thread of its own."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from andon.errors import ConfigError, RetryableError
 
 
 class FilesBusy(RetryableError):  # noqa: N818  # like SinkBusy
-    """Full, read-only, unreachable: the same write may succeed later."""
+    """The storage is full, read-only or unreachable. The same call may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class StoredFile:
 
 
 class Files:
-    """What lies below one URL."""
+    """The files and folders below one URL."""
 
     def __init__(self, url: str) -> None:
-        """Raises ConfigError for a URL that fsspec can't open; touches nothing yet."""
+        """Touches no storage. Raises ConfigError for a URL that fsspec can't open."""
         try:
             filesystem, root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
@@ -42,7 +42,7 @@ class Files:
             raise self._busy("look into", error) from error
 
     def write(self, path: str, content: bytes) -> None:
-        """Whoever looks at `path` sees nothing, or all of `content`. Raises FilesBusy."""
+        """Write a file. A reader sees no file or the whole `content`, never a part. Raises FilesBusy."""
         target = f"{self._root}/{path}"
         try:
             if self._local:
@@ -98,7 +98,7 @@ class Files:
 
 
 def _write_local(target: Path, content: bytes) -> None:
-    """Durable before it is seen: flushed to the disk under another name, then moved."""
+    """Write the file under another name, flush it to the disk, then rename it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
     try:
@@ -113,5 +113,5 @@ def _write_local(target: Path, content: bytes) -> None:
 
 
 def _scheme(url: str) -> str:
-    """As much of the URL as can hold no password."""
+    """The part of the URL that can hold no password."""
     return f"{url.partition('://')[0]}://..." if "://" in url else url

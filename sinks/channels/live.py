@@ -1,7 +1,7 @@
-"""The latest state of each camera in Redis, for boards and for people at redis-cli.
+"""Writes the latest state of each camera to Redis, for boards and for people at redis-cli.
 
-Redis is written to, never trusted: every value is absolute, so that writing it again changes nothing, and what Redis
-has lost is written anew from memory. The account only leaves news here; one task writes them, however slow Redis is.
+Every value is absolute, so a repeated write changes nothing. Memory holds the truth: a value that Redis has lost is
+written again. The account only leaves states and inspections here; one task writes them, however slow Redis is.
 
 Keys: `<prefix>:cameras` (set of ids), `<prefix>:camera:<id>` (hash), `<prefix>:inspections` (capped stream).
 """
@@ -35,11 +35,11 @@ SINK = "live"
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
     waiting_inspections: int = 2_000
-    """Past so many that wait for Redis the oldest are left out of the stream, counted."""
+    """Bound of the inspections that wait for Redis. Past it the oldest are left out of the stream, and counted."""
     write_inspections: int = 500
-    """So many at most in one write."""
+    """Most inspections in one write."""
     every_s: float = 0.25
-    """Between two writes, unless more waits than one takes: who looks at it reads no faster."""
+    """Pause between two writes, unless more waits than one write takes. Nobody who watches a board reads faster."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -57,7 +57,7 @@ class RedisLive:
         self._limits = limits
         self._owned: frozenset[int] = frozenset()
         self._latest: dict[str, CameraSnapshot] = {}
-        """Of the cameras in the owned partitions alone: another sink shows newer states of all others."""
+        """The state of each camera in the owned partitions. Other sinks have newer states of all others."""
         self._partition: dict[str, int] = {}
         """The partition of each of these cameras."""
         self._written_at: dict[str, str] = {}
@@ -66,8 +66,8 @@ class RedisLive:
         """Cameras whose latest snapshot has not reached Redis."""
         self._inspections: deque[Inspection] = deque()
         self.left_out = 0
-        """Inspections that the stream lacks, since the last failure was told."""
-        self._news = asyncio.Event()
+        """Inspections that the stream lacks; counted since the last failure was logged."""
+        self._changed = asyncio.Event()
 
     def own(self, partitions: frozenset[int]) -> None:
         """Forget the cameras of all other partitions: their owner writes newer states."""
@@ -89,16 +89,16 @@ class RedisLive:
         while len(self._inspections) > self._limits.waiting_inspections:
             self._inspections.popleft()
             self.left_out += 1
-        self._news.set()
+        self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write what is new, until `stop` and a last time after it; never raises because of Redis."""
+        """Write what is new until `stop`, and a last time after it. Never raises an error of Redis."""
         failures = 0
-        with wake_at_stop(stop, self._news.set, "live") as stopping:
+        with wake_at_stop(stop, self._changed.set, "live") as stopping:
             while not (stop.is_set() and (failures or not any(self.waiting))):
                 if not any(self.waiting):
-                    self._news.clear()
-                    await self._news.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
                     continue
                 failures = 0 if await self._written(failures + 1) else failures + 1
                 if not failures:
@@ -106,7 +106,7 @@ class RedisLive:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many cameras' states and how many inspections have yet to be written."""
+        """The numbers of states and of inspections that are not yet in Redis."""
         return len(self._dirty), len(self._inspections)
 
     async def _rest(self, stopping: asyncio.Task[None]) -> None:
@@ -114,7 +114,7 @@ class RedisLive:
             await asyncio.wait({stopping}, timeout=self._limits.every_s)
 
     async def _written(self, attempt: int) -> bool:
-        """One write, and the pause after one that failed."""
+        """Write once. After a failure, pause and return False."""
         begun_s = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._settings.timeout_s):
@@ -134,7 +134,7 @@ class RedisLive:
         return f"; {left_out} inspections left out of its stream" if left_out else ""
 
     async def _write(self) -> None:
-        """Write everything in one round trip. What was written is forgotten when Redis has answered."""
+        """Write everything in one round trip; it counts as written when Redis has answered."""
         now = self._clock.now()
         cameras = [self._latest[camera] for camera in sorted(self._dirty)]
         others = sorted(self._latest.keys() - self._dirty)
@@ -161,7 +161,7 @@ class RedisLive:
             pipe.xadd(self._key("inspections"), _entry(inspection), maxlen=self._settings.inspections_maxlen)
 
     def _strike_off(self, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection], now: datetime) -> None:
-        """Forget what was written, but not what has come in meanwhile."""
+        """Forget the written states and inspections, but none that came in the meantime."""
         for snapshot in cameras:
             if snapshot.camera_id in self._latest:
                 self._written_at[snapshot.camera_id] = _moment(now)
@@ -176,7 +176,7 @@ class RedisLive:
 
 
 def _fields(camera: CameraSnapshot, now: datetime) -> dict[FieldT, EncodableT]:
-    """The hash of a camera; what is not known is an empty string, so that no older value stays."""
+    """The hash of a camera. An unknown value is an empty string, so that no older value stays."""
     return {
         "camera": camera.camera_id,
         "state": camera.state,
@@ -199,7 +199,7 @@ def _fields(camera: CameraSnapshot, now: datetime) -> dict[FieldT, EncodableT]:
 
 
 def _entry(inspection: Inspection) -> dict[FieldT, EncodableT]:
-    """An entry of the stream: whole, and beside it what a person at redis-cli looks for."""
+    """An entry of the stream: the whole inspection, and beside it the fields that a person at redis-cli reads."""
     return {
         "inspection": inspection.model_dump_json(),
         "camera": inspection.camera_id,

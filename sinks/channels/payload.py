@@ -1,4 +1,4 @@
-"""What the outbox holds for an alert channel: the JSON of a Defect or of a PartVerdict."""
+"""Reads the payload that the outbox holds for an alert channel: the JSON of a Defect or of a PartVerdict."""
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,7 +10,7 @@ _EVENT: TypeAdapter[Defect | PartVerdict] = TypeAdapter(Defect | PartVerdict)
 
 
 def event_of(item: OutboxItem) -> Defect | PartVerdict:
-    """The event to send. Raises DecodeError (poison) where the payload is none."""
+    """The event to send. Raises DecodeError (poison) for any other payload."""
     try:
         return _EVENT.validate_json(item.payload)
     except ValidationError as error:

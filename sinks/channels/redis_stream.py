@@ -54,7 +54,7 @@ class RedisAlerts:
 
 
 def _of_part(verdict: PartVerdict) -> dict[str, str]:
-    """The event whole, and beside it what a person at redis-cli looks for."""
+    """The whole event, and beside it the fields that a person at redis-cli reads."""
     return {
         "type": "andon.part.v1",
         "event": verdict.model_dump_json(),

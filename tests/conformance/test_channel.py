@@ -1,4 +1,4 @@
-"""What holds for every alert channel: in memory, of another package, on a Redis stream, on a Kafka topic."""
+"""Every alert channel passes this: in memory, of another package, on a Redis stream, on a Kafka topic."""
 
 import asyncio
 import signal
@@ -180,7 +180,7 @@ async def test_events_arrive_in_the_order_in_which_they_were_sent(rig: Rig) -> N
     assert all(defect in (None, sent[number]) for number, (_, defect) in enumerate(received))
 
 
-async def test_an_event_that_is_sent_again_has_the_effect_of_once(rig: Rig) -> None:
+async def test_an_event_that_is_sent_again_has_no_further_effect(rig: Rig) -> None:
     first, second = an_item(1), an_item(2)
     for item in (first, second, replace(first, attempts=1), second):
         await rig.channel.send(item)
@@ -211,14 +211,14 @@ async def test_two_senders_of_the_same_event_at_a_time_have_the_effect_of_one(ri
     assert sorted(event_id for event_id, _ in await rig.received()) == sorted(an_item(n).event_id for n in range(3))
 
 
-async def test_what_is_no_event_is_refused_as_poison(rig: Rig) -> None:
+async def test_a_payload_that_is_no_event_is_refused_as_poison(rig: Rig) -> None:
     with pytest.raises(Exception, match="no Defect") as error:
         await rig.channel.send(OutboxItem(1, "alerts", 0, "e", b"\xff{", START, 0))
     assert type(error.value).__name__ == "DecodeError"
     assert await rig.received() == []
 
 
-async def test_what_is_away_means_later_within_bounded_time(mortal_rig: Rig) -> None:
+async def test_a_target_that_is_away_keeps_the_item_for_later_within_bounded_time(mortal_rig: Rig) -> None:
     await mortal_rig.channel.send(an_item(1))
     mortal_rig.go_away()
     async with asyncio.timeout(30):

@@ -25,14 +25,14 @@ async def test_a_frame_is_read_back_by_its_reference_and_stored_with_its_box(
     broker: KafkaSettings, tmp_path: Path
 ) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
-    told = Told()
+    events = Told()
     async with (
         started(lambda: producer(broker), broker, silent) as sender,
         started(lambda: reader(broker), broker, silent) as client,
     ):
         publisher = KafkaPublisher(sender)
         refs = [await (await publisher.send(broker.frames_topic, encode(a_frame(seq)))) for seq in range(3)]
-        channel = EvidenceChannel(RecordReader(client), EvidenceSettings(url=str(tmp_path)), told)
+        channel = EvidenceChannel(RecordReader(client), EvidenceSettings(url=str(tmp_path)), events)
         await channel.send(an_evidence_item(an_order(refs[1], a_defect(1))))
         gone = RecordRef(topic=refs[1].topic, partition=refs[1].partition, offset=10_000)
         await channel.send(an_evidence_item(an_order(gone, a_defect(2), "press-3/2.jpg")))
@@ -40,4 +40,4 @@ async def test_a_frame_is_read_back_by_its_reference_and_stored_with_its_box(
     with Image.open(tmp_path / "press-3/1.jpg") as image:
         assert image.width == 640
     assert (tmp_path / "press-3/2.expired.json").is_file()
-    assert [event.outcome for event in told.of(EvidenceStored)] == ["stored", "expired"]
+    assert [event.outcome for event in events.of(EvidenceStored)] == ["stored", "expired"]

@@ -58,8 +58,8 @@ def an_inspection(seq: int, camera: str = "press-3") -> Inspection:
 class Line:
     """A running RedisLive, and a client of its own to look at what it wrote."""
 
-    def __init__(self, live: RedisLive, redis: Redis, prefix: str, told: Told) -> None:
-        self.live, self.redis, self.told = live, redis, told
+    def __init__(self, live: RedisLive, redis: Redis, prefix: str, events: Told) -> None:
+        self.live, self.redis, self.events = live, redis, events
         self._prefix = prefix
 
     async def camera(self, camera: str = "press-3") -> dict[str, str]:
@@ -76,15 +76,15 @@ class Line:
 
 @asynccontextmanager
 async def running(settings: RedisSettings, limits: LiveLimits | None = None) -> AsyncIterator[Line]:
-    url, told, stop = settings.url.get_secret_value(), Told(), asyncio.Event()
+    url, events, stop = settings.url.get_secret_value(), Told(), asyncio.Event()
     writing = andon_redis.client(url, settings.timeout_s)
     looking = andon_redis.client(url, 5.0)
     limits = limits or LiveLimits(backoff=Backoff(0.05, 0.1))
-    live = RedisLive(writing, settings, FakeClock(), told, limits)
+    live = RedisLive(writing, settings, FakeClock(), events, limits)
     live.own(frozenset({0}))
     task = asyncio.create_task(live.run(stop))
     try:
-        yield Line(live, looking, settings.prefix, told)
+        yield Line(live, looking, settings.prefix, events)
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)
@@ -100,7 +100,7 @@ async def until(check: Callable[[], Awaitable[bool]]) -> None:
 
 async def until_written(line: Line, count: int) -> None:
     async def written() -> bool:
-        return len(line.told.of(SinkWrote)) >= count
+        return len(line.events.of(SinkWrote)) >= count
 
     await until(written)
 
@@ -139,7 +139,7 @@ async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: Redi
         assert not [key for key in await line.camera("press-2") if key.startswith("parts")]
 
 
-async def test_the_same_news_again_changes_no_number(valkey: RedisSettings) -> None:
+async def test_the_same_state_again_changes_no_number(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
         await line.live.show(0, [a_snapshot()], [])
         await until_written(line, 1)
@@ -149,7 +149,7 @@ async def test_the_same_news_again_changes_no_number(valkey: RedisSettings) -> N
         assert await line.camera() == before
 
 
-async def test_what_comes_while_a_write_is_under_way_is_written_next(valkey: RedisSettings) -> None:
+async def test_a_state_that_comes_during_a_write_is_written_next(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
         for captured in range(2, 200):
             await line.live.show(0, [a_snapshot(captured=captured)], [an_inspection(captured)])
@@ -171,7 +171,7 @@ async def test_the_stream_of_inspections_is_capped(valkey: RedisSettings) -> Non
         assert 100 <= len(await line.frames()) < 400  # Redis trims whole nodes of 100
 
 
-async def test_redis_emptied_behind_our_back_is_rebuilt_even_for_cameras_without_news(valkey: RedisSettings) -> None:
+async def test_an_emptied_redis_is_rebuilt_even_for_cameras_whose_state_did_not_change(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
         await line.live.show(0, [a_snapshot("press-1"), a_snapshot("press-2")], [])
         await until_written(line, 1)
@@ -193,7 +193,7 @@ async def test_redis_killed_and_back_empty_is_rebuilt_and_the_account_never_wait
         await line.live.show(0, [a_snapshot("press-1", captured=8)], [an_inspection(7, "press-1")])
 
         async def noticed() -> bool:
-            return len(line.told.of(SinkFailed)) >= 2
+            return len(line.events.of(SinkFailed)) >= 2
 
         await until(noticed)
         mortal.start()
@@ -215,16 +215,16 @@ async def test_a_redis_that_hangs_is_given_up_in_time_and_the_oldest_inspections
         await line.live.show(0, [a_snapshot()], [an_inspection(seq) for seq in range(30)])
 
         async def noticed() -> bool:
-            return bool(line.told.of(SinkFailed))
+            return bool(line.events.of(SinkFailed))
 
         await until(noticed)
         mortal.thaw()
         await until_written(line, 1)
         # the frozen server may have read an attempt that was given up: the stream can hold an inspection twice
         assert set(await line.frames()) == {f"press-3/s1/{seq}" for seq in range(20, 30)}
-        told = line.told.of(SinkFailed)[0]
-        assert told.sink == "live"
-        assert "no answer in time; 20 inspections left out" in told.error
+        events = line.events.of(SinkFailed)[0]
+        assert events.sink == "live"
+        assert "no answer in time; 20 inspections left out" in events.error
 
 
 async def test_another_sinks_newer_state_is_not_overwritten_by_an_old_one(valkey: RedisSettings) -> None:
@@ -278,4 +278,4 @@ async def test_stopping_while_redis_is_away_does_not_wait_for_it(mortal: MortalR
     async with running(mortal.settings) as line:
         mortal.kill()
         await line.live.show(0, [a_snapshot()], [])
-    assert line.told.of(SinkFailed)
+    assert line.events.of(SinkFailed)

@@ -26,18 +26,18 @@ def mortal() -> Iterator[MortalRedis]:
         yield server
 
 
-async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(mortal: MortalRedis) -> None:
-    client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+async def test_alerts_sent_to_a_frozen_redis_arrive_later_in_order_and_each_once(mortal: MortalRedis) -> None:
+    client, events, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     items = [an_item(number, "redis") for number in range(1, 301)]
     store = MemoryOutbox(*items)
-    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
+    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), events)
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))
     async with asyncio.timeout(30):
-        while len(told.of(AlertSent)) < 50:
+        while len(events.of(AlertSent)) < 50:
             await asyncio.sleep(0)
         mortal.freeze()  # an attempt may now have arrived whose answer never comes back
-        while len(told.of(SinkFailed)) < 2:
+        while len(events.of(SinkFailed)) < 2:
             await asyncio.sleep(0.02)
         mortal.thaw()
         stop.set()
@@ -48,24 +48,24 @@ async def test_redis_frozen_in_the_middle_means_later_in_order_and_never_twice(m
     await client.aclose()
 
 
-async def test_redis_killed_and_back_gets_what_waited(mortal: MortalRedis) -> None:
-    client, told, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+async def test_a_redis_that_was_killed_gets_the_waiting_alerts_when_it_is_back(mortal: MortalRedis) -> None:
+    client, events, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
     store = MemoryOutbox(an_item(1, "redis"))
-    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), told)
+    dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), events)
     mortal.kill()
     dispatcher.own(frozenset({0}))
     running = asyncio.create_task(dispatcher.run(stop))
     async with asyncio.timeout(30):
-        while not told.of(SinkFailed):
+        while not events.of(SinkFailed):
             await asyncio.sleep(0.02)
         mortal.start()
         stop.set()
         await running
-    assert [event.event_id for event in told.of(AlertSent)] == [an_item(1).event_id]
+    assert [event.event_id for event in events.of(AlertSent)] == [an_item(1).event_id]
     await client.aclose()
 
 
-async def test_the_stream_is_capped_and_its_memory_of_events_ends(mortal: MortalRedis) -> None:
+async def test_the_stream_is_capped_and_event_ids_expire(mortal: MortalRedis) -> None:
     client = andon_redis.client(mortal.url, 5.0)
     settings = mortal.settings.model_copy(update={"alerts_maxlen": 100, "dedup_hours": 1.0})
     channel = RedisAlerts(client, settings)

@@ -1,4 +1,4 @@
-"""What waits leaves in order, whatever is away; nothing is lost, and nothing blocks for ever."""
+"""Items leave in order, whatever is away; none is lost, and none blocks others for ever."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,15 +20,15 @@ ALL = frozenset(range(8))
 
 
 class Pauses:
-    """A pause that takes no time, remembers how long it should have been, and then lets something happen."""
+    """A pause that takes no time. It remembers the delay, then calls `then` with the number of pauses."""
 
     def __init__(self, then: Callable[[int], None] = lambda count: None) -> None:
-        self.asked_s: list[float] = []
+        self.delays_s: list[float] = []
         self._then = then
 
     async def __call__(self, delay_s: float) -> None:
-        self.asked_s.append(delay_s)
-        self._then(len(self.asked_s))
+        self.delays_s.append(delay_s)
+        self._then(len(self.delays_s))
         await asyncio.sleep(0)
 
 
@@ -40,13 +40,13 @@ def a_dispatcher(
     store: MemoryOutbox,
     *channels: Channel | NamedChannel,
     pause: Callable[[float], Awaitable[object]] = forever,
-    told: Told | None = None,
+    events: Told | None = None,
     clock: FakeClock | None = None,
 ) -> Dispatcher:
     """With a channel `memory`, or with these channels."""
     limits = DispatchLimits(read_items=3, backoff=Backoff(1.0, 8.0, draw=lambda: 1.0), pause=pause)
     named = [item if isinstance(item, NamedChannel) else NamedChannel("memory", item) for item in channels]
-    dispatcher = Dispatcher(store, named, clock or FakeClock(), told or Told(), limits)
+    dispatcher = Dispatcher(store, named, clock or FakeClock(), events or Told(), limits)
     dispatcher.own(ALL)
     return dispatcher
 
@@ -59,7 +59,7 @@ async def drained(dispatcher: Dispatcher) -> None:
 
 
 class Scripted(MemoryChannel):
-    """A channel that first does what it was told to, call by call."""
+    """A channel that first acts by a script, one action for each call."""
 
     def __init__(self, *script: Callable[[], None]) -> None:
         super().__init__()
@@ -92,35 +92,35 @@ async def test_items_leave_in_order_and_are_marked_as_sent() -> None:
     assert store.items == []
 
 
-async def test_an_alert_is_told_with_the_time_since_its_frame() -> None:
-    told, clock = Told(), FakeClock()
+async def test_the_event_of_a_sent_alert_has_the_time_since_its_frame() -> None:
+    events, clock = Told(), FakeClock()
     clock.advance(0.4)
-    await drained(a_dispatcher(MemoryOutbox(an_item(1)), MemoryChannel(), told=told, clock=clock))
-    assert told.of(AlertSent) == [AlertSent("memory", an_item(1).event_id, 0.4)]
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), MemoryChannel(), events=events, clock=clock))
+    assert events.of(AlertSent) == [AlertSent("memory", an_item(1).event_id, 0.4)]
 
 
 async def test_a_busy_channel_is_tried_again_with_the_same_item_after_growing_bounded_pauses() -> None:
-    pauses, told = Pauses(), Told()
+    pauses, events = Pauses(), Told()
     channel = Scripted(fine, *[raises(SinkBusy("away", 0.0))] * 5)
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
-    await drained(a_dispatcher(store, channel, pause=pauses, told=told))
+    await drained(a_dispatcher(store, channel, pause=pauses, events=events))
     assert channel.calls == [1, 2, 2, 2, 2, 2, 2, 3]
-    assert pauses.asked_s == [1.0, 2.0, 4.0, 8.0, 8.0]
-    assert [event.retry_after_s for event in told.of(SinkFailed)] == pauses.asked_s
+    assert pauses.delays_s == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert [event.retry_after_s for event in events.of(SinkFailed)] == pauses.delays_s
     assert store.items == []
 
 
 async def test_a_channel_that_names_its_pause_gets_it() -> None:
     pauses = Pauses()
     await drained(a_dispatcher(MemoryOutbox(an_item(1)), Scripted(raises(SinkBusy("full", 5.0))), pause=pauses))
-    assert pauses.asked_s == [5.0]
+    assert pauses.delays_s == [5.0]
 
 
 async def test_the_pauses_begin_anew_after_a_success() -> None:
     pauses, away = Pauses(), raises(SinkBusy("away", 0.0))
     store = MemoryOutbox(an_item(1), an_item(2))
     await drained(a_dispatcher(store, Scripted(away, away, fine, away), pause=pauses))
-    assert pauses.asked_s == [1.0, 2.0, 1.0]
+    assert pauses.delays_s == [1.0, 2.0, 1.0]
 
 
 async def test_one_channel_that_is_down_delays_no_other() -> None:
@@ -135,22 +135,22 @@ async def test_one_channel_that_is_down_delays_no_other() -> None:
     assert [item.id for item in store.items] == [1]
 
 
-async def test_poison_is_given_up_aloud_and_blocks_nobody() -> None:
-    told, channel = Told(), MemoryChannel()
+async def test_poison_is_given_up_with_an_event_and_blocks_no_other_item() -> None:
+    events, channel = Told(), MemoryChannel()
     poison = OutboxItem(1, "memory", 0, "bad", b"{not a defect", an_item(1).created_at, 0)
     store = MemoryOutbox(poison, an_item(2))
-    await drained(a_dispatcher(store, channel, told=told))
+    await drained(a_dispatcher(store, channel, events=events))
     assert channel.received == [an_item(2).event_id]
     assert store.items == []
-    assert [event.event_id for event in told.of(OutboxGivenUp)] == ["bad"]
+    assert [event.event_id for event in events.of(OutboxGivenUp)] == ["bad"]
 
 
-async def test_what_nobody_foresaw_is_tried_again_and_given_up_at_last() -> None:
-    told, channel = Told(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
+async def test_an_unforeseen_error_is_tried_again_and_its_item_given_up_at_last() -> None:
+    events, channel = Told(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
     store = MemoryOutbox(an_item(1), an_item(2))
-    await drained(a_dispatcher(store, channel, pause=Pauses(), told=told))
+    await drained(a_dispatcher(store, channel, pause=Pauses(), events=events))
     assert channel.calls == [1] * 10 + [2]
-    assert [event.error for event in told.of(OutboxGivenUp)] == ["ZeroDivisionError: a bug"]
+    assert [event.error for event in events.of(OutboxGivenUp)] == ["ZeroDivisionError: a bug"]
 
 
 async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> None:
@@ -162,17 +162,17 @@ async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> No
                 await asyncio.Event().wait()
             await super().send(item)
 
-    channel, told = Silent(), Told()
+    channel, events = Silent(), Told()
 
     def answer(_: int) -> None:
         channel.silent = False
 
     limits = DispatchLimits(send_timeout_s=0.0, pause=Pauses(answer))
-    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [NamedChannel("memory", channel)], FakeClock(), told, limits)
+    dispatcher = Dispatcher(MemoryOutbox(an_item(1)), [NamedChannel("memory", channel)], FakeClock(), events, limits)
     dispatcher.own(ALL)
     await drained(dispatcher)
     assert channel.received == [an_item(1).event_id]
-    assert "no acknowledgement" in told.of(SinkFailed)[0].error
+    assert "no acknowledgement" in events.of(SinkFailed)[0].error
 
 
 async def test_items_of_partitions_that_others_own_stay() -> None:
@@ -194,7 +194,7 @@ async def test_a_partition_that_moves_between_two_items_is_left_to_its_new_owner
 
 
 async def test_a_partition_that_goes_and_comes_back_leaves_in_order() -> None:
-    """Seen in the simulation: an item passed over while its partition was away must not be overtaken by the next."""
+    """The simulation showed: the next item must not overtake one that was passed over while its partition was away."""
     store = MemoryOutbox(
         an_item(1, partition=4), an_item(2, partition=3), an_item(3, partition=4), an_item(4, partition=3)
     )
@@ -230,7 +230,7 @@ async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> 
     assert store.items == []
 
 
-async def test_what_is_cut_off_by_the_drain_deadline_stays_and_what_had_left_is_marked() -> None:
+async def test_an_item_cut_off_by_the_drain_deadline_stays_and_sent_items_are_deleted() -> None:
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
     channel = Scripted(fine, raises(SinkBusy("away", 0.0)))
     with pytest.raises(TimeoutError):
@@ -239,7 +239,7 @@ async def test_what_is_cut_off_by_the_drain_deadline_stays_and_what_had_left_is_
     assert [item.id for item in store.items] == [2, 3]
 
 
-async def test_depth_and_age_are_told_by_channel() -> None:
+async def test_depth_and_age_are_measured_by_channel() -> None:
     clock, channel = FakeClock(), MemoryChannel()
     channel.away = True
     dispatcher = Dispatcher(
@@ -334,57 +334,57 @@ async def test_no_more_items_are_under_way_at_a_time_than_the_channel_takes() ->
     assert (most, store.items) == (2, [])
 
 
-# ---- what is refused, and what is given up
+# ---- refusals, and items that are given up
 
 
-async def test_a_refusal_that_a_person_must_mend_is_told_apart_from_an_absence_and_loses_nothing() -> None:
-    told, pauses = Told(), Pauses()
+async def test_a_refusal_that_a_person_must_mend_has_its_own_event_and_loses_nothing() -> None:
+    events, pauses = Told(), Pauses()
     channel = Scripted(raises(SinkBroken("no right to write: see its ACLs")), raises(SinkBusy("away", 0.0)))
     store = MemoryOutbox(an_item(1))
-    await drained(a_dispatcher(store, channel, pause=pauses, told=told))
-    assert [event.error for event in told.of(SinkRefused)] == ["no right to write: see its ACLs"]
-    assert [event.error for event in told.of(SinkFailed)] == ["away"]
+    await drained(a_dispatcher(store, channel, pause=pauses, events=events))
+    assert [event.error for event in events.of(SinkRefused)] == ["no right to write: see its ACLs"]
+    assert [event.error for event in events.of(SinkFailed)] == ["away"]
     assert channel.received == [an_item(1).event_id]
 
 
 async def test_an_absence_does_not_count_towards_giving_an_item_up() -> None:
-    told, away = Told(), raises(SinkBusy("away", 0.0))
+    events, away = Told(), raises(SinkBusy("away", 0.0))
     channel = Scripted(*[away] * 20, raises(ZeroDivisionError("a bug")))
-    await drained(a_dispatcher(MemoryOutbox(an_item(1)), channel, pause=Pauses(), told=told))
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), channel, pause=Pauses(), events=events))
     assert channel.received == [an_item(1).event_id]
-    assert told.of(OutboxGivenUp) == []
+    assert events.of(OutboxGivenUp) == []
 
 
 async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_one_leaves() -> None:
-    told, clock, channel = Told(), FakeClock(), MemoryChannel()
+    events, clock, channel = Told(), FakeClock(), MemoryChannel()
     clock.advance(60)
     fresh = a_defect(2, at=clock.now())
     store = MemoryOutbox(an_item(1), an_item(2, defect=fresh))
-    await drained(a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), told=told, clock=clock))
+    await drained(a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), events=events, clock=clock))
     assert channel.received == [fresh.event_id]
     assert store.items == []
-    assert [(event.event_id, event.error) for event in told.of(OutboxGivenUp)] == [
+    assert [(event.event_id, event.error) for event in events.of(OutboxGivenUp)] == [
         (an_item(1).event_id, "older than 5 s (sinks.channels.memory.max_age_s)")
     ]
 
 
 async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up() -> None:
-    told, clock = Told(), FakeClock()
+    events, clock = Told(), FakeClock()
     channel = Scripted(*[raises(SinkBusy("away", 0.0))] * 9)
     pauses = Pauses(lambda count: clock.advance(2.0))
     store = MemoryOutbox(an_item(1))
     await drained(
-        a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), pause=pauses, told=told, clock=clock)
+        a_dispatcher(store, NamedChannel("memory", channel, max_age_s=5.0), pause=pauses, events=events, clock=clock)
     )
     assert (len(channel.calls), channel.received, store.items) == (3, [], [])
-    assert len(told.of(OutboxGivenUp)) == 1
+    assert len(events.of(OutboxGivenUp)) == 1
 
 
 async def test_old_items_of_a_channel_that_was_switched_off_are_given_up_in_one_line() -> None:
-    told, clock = Told(), FakeClock()
+    events, clock = Told(), FakeClock()
     clock.advance(SWITCHED_OFF_S + 1)
     young = replace(an_item(4, "belt"), created_at=clock.now())
     store = MemoryOutbox(an_item(1, "belt"), an_item(2, "belt"), an_item(3, "belt", partition=9), young)
-    await drained(a_dispatcher(store, MemoryChannel(), told=told, clock=clock))
-    assert [(event.channel, event.count) for event in told.of(OutboxGivenUp)] == [("belt", 2)]
+    await drained(a_dispatcher(store, MemoryChannel(), events=events, clock=clock))
+    assert [(event.channel, event.count) for event in events.of(OutboxGivenUp)] == [("belt", 2)]
     assert [item.id for item in store.items] == [3, 4], "another owner's, and one that another sink may still send"

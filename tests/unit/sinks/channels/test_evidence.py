@@ -60,8 +60,8 @@ class MemoryReader:
 
 
 @contextmanager
-def a_channel(url: Path | str, reader: MemoryReader, told: Told | None = None) -> Iterator[EvidenceChannel]:
-    channel = EvidenceChannel(reader, EvidenceSettings(url=str(url)), told or Told())
+def a_channel(url: Path | str, reader: MemoryReader, events: Told | None = None) -> Iterator[EvidenceChannel]:
+    channel = EvidenceChannel(reader, EvidenceSettings(url=str(url)), events or Told())
     try:
         yield channel
     finally:
@@ -77,51 +77,51 @@ def an_item(path: str = "press-3/2026-03-01/1.jpg") -> OutboxItem:
 
 
 async def test_the_picture_of_a_defect_is_stored_where_the_order_says(tmp_path: Path) -> None:
-    told = Told()
-    with a_channel(tmp_path, MemoryReader(a_frame()), told) as channel:
+    events = Told()
+    with a_channel(tmp_path, MemoryReader(a_frame()), events) as channel:
         await channel.send(an_item())
     stored = tmp_path / "press-3/2026-03-01/1.jpg"
     assert files_below(tmp_path) == [stored]
     with Image.open(stored) as image:
         assert (image.format, image.width) == ("JPEG", 640)
-    assert told.of(EvidenceStored) == [EvidenceStored(a_defect().defect_id, "stored")]
+    assert events.of(EvidenceStored) == [EvidenceStored(a_defect().defect_id, "stored")]
 
 
 async def test_storing_twice_has_the_effect_of_once(tmp_path: Path) -> None:
-    told = Told()
-    with a_channel(tmp_path, MemoryReader(a_frame()), told) as channel:
+    events = Told()
+    with a_channel(tmp_path, MemoryReader(a_frame()), events) as channel:
         await channel.send(an_item())
         written = (tmp_path / "press-3/2026-03-01/1.jpg").stat()
         await channel.send(an_item())
     assert (tmp_path / "press-3/2026-03-01/1.jpg").stat() == written
-    assert len(told.of(EvidenceStored)) == 1
+    assert len(events.of(EvidenceStored)) == 1
 
 
-async def test_a_frame_that_retention_has_taken_is_said_to_be_gone(tmp_path: Path) -> None:
-    told = Told()
-    with a_channel(tmp_path, MemoryReader(None), told) as channel:
+async def test_a_note_takes_the_place_of_a_frame_that_retention_has_deleted(tmp_path: Path) -> None:
+    events = Told()
+    with a_channel(tmp_path, MemoryReader(None), events) as channel:
         await channel.send(an_item())
         await channel.send(an_item())
-    assert told.of(EvidenceStored) == [EvidenceStored(a_defect().defect_id, "expired")]
+    assert events.of(EvidenceStored) == [EvidenceStored(a_defect().defect_id, "expired")]
     word = json.loads((tmp_path / "press-3/2026-03-01/1.expired.json").read_text())
     assert (word["evidence"], word["record"]["offset"]) == ("expired", 40)
     assert not (tmp_path / "press-3/2026-03-01/1.jpg").exists()
 
 
-async def test_another_frame_at_its_place_is_no_evidence(tmp_path: Path) -> None:
-    told = Told()
-    with a_channel(tmp_path, MemoryReader(a_frame(seq=99)), told) as channel:
+async def test_another_frame_at_the_same_offset_is_no_evidence(tmp_path: Path) -> None:
+    events = Told()
+    with a_channel(tmp_path, MemoryReader(a_frame(seq=99)), events) as channel:
         await channel.send(an_item())
-    assert told.of(EvidenceStored)[0].outcome == "expired"
+    assert events.of(EvidenceStored)[0].outcome == "expired"
 
 
 async def test_a_picture_stored_before_its_frame_expired_stays_the_evidence(tmp_path: Path) -> None:
-    reader, told = MemoryReader(a_frame()), Told()
-    with a_channel(tmp_path, reader, told) as channel:
+    reader, events = MemoryReader(a_frame()), Told()
+    with a_channel(tmp_path, reader, events) as channel:
         await channel.send(an_item())
         reader.frame = None
         await channel.send(an_item())
-    assert [event.outcome for event in told.of(EvidenceStored)] == ["stored"]
+    assert [event.outcome for event in events.of(EvidenceStored)] == ["stored"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_a_frame_of_video_is_poison_until_somebody_can_draw_on_it(tmp_path
         await channel.send(an_item())
 
 
-async def test_what_is_no_order_is_poison(tmp_path: Path) -> None:
+async def test_a_payload_that_is_no_order_is_poison(tmp_path: Path) -> None:
     with (
         a_channel(tmp_path, MemoryReader(a_frame())) as channel,
         pytest.raises(PoisonError, match="no EvidenceOrder"),
@@ -158,7 +158,7 @@ async def test_what_is_no_order_is_poison(tmp_path: Path) -> None:
         await channel.send(OutboxItem(1, "evidence", 0, "e", b"{}", START, 0))
 
 
-async def test_a_broker_that_is_away_means_later(tmp_path: Path) -> None:
+async def test_a_broker_that_is_away_keeps_the_order_for_later(tmp_path: Path) -> None:
     reader = MemoryReader(a_frame())
     reader.away = RetryableError("no answer in time")
     with (
@@ -168,7 +168,7 @@ async def test_a_broker_that_is_away_means_later(tmp_path: Path) -> None:
         await channel.send(an_item())
 
 
-async def test_a_full_disk_means_later_in_one_line_and_leaves_no_torn_file(
+async def test_a_full_disk_keeps_the_order_for_later_and_leaves_no_torn_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int) -> None:
@@ -185,7 +185,7 @@ async def test_a_full_disk_means_later_in_one_line_and_leaves_no_torn_file(
     assert (tmp_path / "press-3/2026-03-01/1.jpg").exists()
 
 
-async def test_a_folder_that_can_not_be_written_means_later(tmp_path: Path) -> None:
+async def test_a_folder_that_can_not_be_written_keeps_the_order_for_later(tmp_path: Path) -> None:
     (tmp_path / "evidence").write_text("a file where the folder should be")
     with (
         a_channel(tmp_path / "evidence", MemoryReader(a_frame())) as channel,
@@ -194,7 +194,7 @@ async def test_a_folder_that_can_not_be_written_means_later(tmp_path: Path) -> N
         await channel.send(an_item())
 
 
-async def test_a_write_that_hangs_is_not_queued_up_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_write_waits_behind_one_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr("os.fsync", lambda descriptor: released.wait(10))
     with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
@@ -202,25 +202,25 @@ async def test_a_write_that_hangs_is_not_queued_up_behind(tmp_path: Path, monkey
         await asyncio.wait({first}, timeout=0.2)
         first.cancel()
         await asyncio.wait({first})
-        with pytest.raises(SinkBusy, match="has not come back"):
+        with pytest.raises(SinkBusy, match="has not returned yet"):
             await channel.send(an_item())
         released.set()
 
 
-async def test_any_fsspec_url_will_do() -> None:
+async def test_the_place_may_be_any_fsspec_url() -> None:
     with a_channel("memory://line-1/evidence", MemoryReader(a_frame())) as channel:
         await channel.send(an_item())
     stored = fsspec.filesystem("memory").cat("/line-1/evidence/press-3/2026-03-01/1.jpg")
     assert stored.startswith(b"\xff\xd8")
 
 
-def test_a_url_that_nobody_knows_is_told_in_one_line_without_its_password() -> None:
+def test_an_unknown_url_is_refused_in_one_line_without_its_password() -> None:
     with pytest.raises(ConfigError, match=r"sinks\.evidence\.url") as error:
         a_channel("gopher://host/evidence?password=hunter2", MemoryReader(None)).__enter__()
     assert "hunter2" not in str(error.value)
 
 
-# ---- what is drawn
+# ---- drawing
 
 
 def drawn(defect: Defect, picture: bytes | None = None) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What the Kafka client holds is not given to it again, however often the outbox tries."""
+"""An event that the Kafka client holds is not given to it again, however often the outbox tries."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,7 +16,7 @@ REF = RecordRef(topic="andon.defects", partition=0, offset=0)
 
 
 class SlowPublisher:
-    """Acknowledges when it is told to."""
+    """Acknowledges a record when a test sets its answer."""
 
     def __init__(self) -> None:
         self.given: list[str] = []
@@ -74,7 +74,7 @@ async def test_a_missing_right_on_the_topic_keeps_the_alert_and_stops_no_other_c
         await channel.send(an_item(1))
 
 
-async def test_what_was_handed_over_and_never_asked_for_again_is_forgotten() -> None:
+async def test_an_event_that_is_never_sent_again_is_forgotten() -> None:
     publisher = SlowPublisher()
     channel = KafkaAlerts(publisher, "andon.defects", timeout_s=0.01)
     for number in (1, 2, 3):

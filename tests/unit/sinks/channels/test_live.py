@@ -1,4 +1,4 @@
-"""What the live state holds back is bounded, and leaving it news never waits for Redis."""
+"""The live state holds a bounded number of inspections in memory, and to leave it one never waits for Redis."""
 
 from andon import redis as andon_redis
 from andon.settings import RedisSettings
@@ -7,7 +7,7 @@ from tests.fakes import FakeClock, Told
 from tests.integration.sinks.test_live import a_snapshot, an_inspection
 
 
-async def test_news_wait_in_memory_within_their_bounds() -> None:
+async def test_states_and_inspections_wait_in_memory_within_their_bounds() -> None:
     client = andon_redis.client("redis://127.0.0.1:1/0", 0.1)  # never connected to
     live = RedisLive(client, RedisSettings(), FakeClock(), Told(), LiveLimits(waiting_inspections=5))
     live.own(frozenset({0}))
