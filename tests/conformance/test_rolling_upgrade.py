@@ -19,7 +19,7 @@ from andon.wire import Record
 from sinks.batch import QUARANTINE, Work, gather
 from sinks.store.stored import Position
 from tests.fakes import START, Told
-from tests.unit.workers.bench import jpeg, worker
+from tests.unit.workers.rig import jpeg, worker
 from tests.versions import MESSAGES, PREVIOUS, ahead, one_version_ahead, previous, unknown
 
 FRAME = "frame, only what it needs"

@@ -120,7 +120,7 @@ def _compare(case: Case, ours: Detections, theirs: Any, shown: Picture) -> int:
 def _pairs(ours: Detections, theirs: Any, shown: Picture) -> list[tuple[int, int]]:
     """Each of predict's detections that lies in the picture is among ours, at the same place; ours may have more.
 
-    More: boxes whose mask is empty, which predict leaves out, and what is as sure as the limit to a thousandth.
+    More: boxes whose mask is empty, which predict leaves out, and detections within a thousandth of the limit.
     """
     seen = theirs.obb if theirs.obb is not None else theirs.boxes
     height, width = shown.shape[:2]

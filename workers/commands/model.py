@@ -47,7 +47,7 @@ def _data(command: Command) -> Command:
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Export the .pt in it first.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:0, ...")
 @click.option("--imgsz", type=int, help="Pixels of the model's input; by default what it was trained at.")
-@click.option("--frames", type=int, help="At most so many pictures, spread evenly.")
+@click.option("--frames", type=int, help="Largest number of pictures, spread evenly.")
 @_cache
 @_as_json
 def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any) -> None:
@@ -165,7 +165,7 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 )
 @click.option("--epochs", type=click.IntRange(0), default=5, show_default=True, help="Of training after it.")
 @click.option("--out", type=FILE, default=Path("pruned"), show_default=True, help="Folder of the run and its weights.")
-@click.option("--frames", type=click.IntRange(1), help="At most so many pictures to measure on.")
+@click.option("--frames", type=click.IntRange(1), help="Largest number of pictures to measure on.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, or GPUs: 0, or 0,1 for both.")
 @_cache
 @_as_json
@@ -200,7 +200,7 @@ def prune(weights: Path, *, as_json: bool, **given: Any) -> None:
     default=("fp32", "int8"),
     show_default=True,
 )
-@click.option("--frames", type=click.IntRange(1), help="At most so many pictures, spread evenly.")
+@click.option("--frames", type=click.IntRange(1), help="Largest number of pictures, spread evenly.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures at once.")
 @click.option("--turns", type=click.IntRange(1), default=7, show_default=True, help="How often each is timed.")
 @click.option("--plot", type=FILE, help="Draw speed against mAP50 into this PNG.")

@@ -100,7 +100,7 @@ def test_pruned_weights_stay_zero_through_the_training_after_it(room: Path, trai
     asked = ["--data", data, "--amount", 0.5, "--epochs", 1, "--out", room / "pruned", "--json"]
     before, cut, after = json.loads(andon(room, "prune", trained, *asked))["rows"]
     assert before["zeros"] < 0.02 * before["parameters"]
-    assert cut["zeros"] > 0.3 * cut["parameters"], "half of what is not the head's"
+    assert cut["zeros"] > 0.3 * cut["parameters"], "half of the weights outside the head"
     assert after["zeros"] >= cut["zeros"] * 0.999
     assert after["packed_bytes"] < before["packed_bytes"]
     assert after["parameters"] == before["parameters"]

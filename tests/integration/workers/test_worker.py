@@ -4,10 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import NewTopic
 
+from andon.events import silent
 from andon.messages import CameraStatus, Inspection, Shed
 from andon.settings import KafkaSettings, WorkerSettings
+from andon.stream.clients import admin, started
 from andon.wire import Outgoing
+from tests.conftest import kafka_settings
 from tests.integration.workers.line import PICTURE, Line, frame, seqs
 
 pytestmark = pytest.mark.integration
@@ -152,7 +156,7 @@ async def test_a_stop_while_the_model_is_being_exported_ends_the_worker_cleanly(
             await asyncio.sleep(0.05)
         assert await worker.interrupt() == 0
         assert "andon work: " not in worker.said
-    assert not list(models.glob("*-openvino")), "what is half made is not served"
+    assert not list(models.glob("*-openvino")), "an unfinished export is not served"
 
 
 async def test_weights_with_another_digest_are_refused(tmp_path: Path, cache: Path) -> None:
@@ -170,3 +174,28 @@ async def test_a_pool_that_line_yaml_does_not_name_is_refused(tmp_path: Path, ca
     async with line.worker() as worker:
         assert await worker.exit_code() == 2
         assert "--pool default: no such pool; the pools are: heavy" in worker.said
+
+
+async def test_a_damaged_frame_too_large_for_an_administrators_quarantine_does_not_block_its_partition(
+    apache_kafka: str, tmp_path: Path, cache: Path
+) -> None:
+    kafka = kafka_settings(apache_kafka, embedded=False)
+    narrow = NewTopic(kafka.quarantine_topic, 1, 1, topic_configs={"max.message.bytes": "5000"})
+    async with started(lambda: admin(kafka), kafka, silent) as client:
+        await client.create_topics([narrow])
+    line = Line(tmp_path, cache, kafka)
+    await line.create_topics()
+    damaged = frame(CAMERAS[0], 1, payload=b"no picture" * 2_000)
+    await line.publish(frame(CAMERAS[0], 0), damaged, frame(CAMERAS[0], 2))
+    async with line.worker() as worker:
+        inspections = await line.inspections(at_least=3)
+        (kept,) = await line.published(kafka.quarantine_topic, at_least=1)
+        assert await worker.stop() == 0
+    assert [(item.seq, item.outcome) for item in inspections] == [
+        (0, "inspected"),
+        (1, "quarantined"),
+        (2, "inspected"),
+    ]
+    assert not kept.value
+    assert dict(kept.headers)["andon_quarantine_truncated_bytes"] == b"20000"
+    assert await line.committed() == (3, 3)

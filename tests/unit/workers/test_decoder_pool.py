@@ -8,7 +8,7 @@ import pytest
 
 from andon.errors import PoisonError
 from tests.fakes import FakeClock
-from tests.unit.workers.bench import jpeg
+from tests.unit.workers.rig import jpeg
 from workers import decoder_pool
 from workers.decoder_pool import TOGETHER, DecoderOptions, DecoderPool
 from workers.decoding.decode import DecodedPicture, PictureLimits, decode

@@ -15,7 +15,7 @@ from andon.stream.step import Delivery
 from andon.wire import Record
 from tests.detectors import FAKE_INFO, FakeDetector, brightness, grey
 from tests.fakes import START, MemoryPublisher
-from tests.unit.workers.bench import FRAMES, LANE, SECOND, frame, jpeg, record_of, worker
+from tests.unit.workers.rig import FRAMES, LANE, SECOND, frame, jpeg, record_of, worker
 from workers.detector import Picture
 
 
@@ -164,8 +164,8 @@ async def test_only_the_frame_that_the_detector_fails_on_is_quarantined() -> Non
         (2, "quarantined", "detector_error"),
         (3, "inspected", None),
     ]
-    (told,) = running.told.of(RecordQuarantined)
-    assert told.error == "RuntimeError: out of memory"
+    (event,) = running.told.of(RecordQuarantined)
+    assert event.error == "RuntimeError: out of memory"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ async def test_each_camera_learns_once_of_a_hole_in_the_log_before_its_next_reco
         running.lanes[LANE].submit([Delivery(records[4], lambda: None)])
         await running.finish()
     kinds = [(type(item).__name__, item.camera_id) for item in running.published]  # type: ignore[attr-defined]
-    told = [item for item in running.published if isinstance(item, Expired)]
+    expired = [item for item in running.published if isinstance(item, Expired)]
     assert kinds[2:] == [
         ("Expired", "one"),
         ("Inspection", "one"),
@@ -286,7 +286,7 @@ async def test_each_camera_learns_once_of_a_hole_in_the_log_before_its_next_reco
         ("Inspection", "two"),
         ("Inspection", "one"),
     ]
-    assert [(item.first_offset, item.last_offset) for item in told] == [(5, 7), (5, 7)]
+    assert [(item.first_offset, item.last_offset) for item in expired] == [(5, 7), (5, 7)]
 
 
 def limited(**limits: int) -> MemoryPublisher:

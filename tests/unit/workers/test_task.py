@@ -1,4 +1,4 @@
-"""What a model says of itself, and what is made of it."""
+"""A model's metadata and the head that it describes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A class that line.yaml names and no model knows is told before a line waits for it."""
+"""A class in line.yaml that no model has is reported at the start."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_another_pools_model_may_know_it(weights: Path) -> None:
     require_classes(settings, "pool-1", ("burr",))
     with pytest.raises(ConfigError, match="no pool's model has a class 'burr'"):
         require_classes(settings, "pool-1", ("hole",))
-    require_classes(settings, "pool-0", KNOWN)  # what the other knows can't be told here
+    require_classes(settings, "pool-0", KNOWN)  # the other model's classes are unknown here
 
 
 def test_without_a_manifest_nothing_is_said_before_the_worker_starts(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Datasets in YOLO format are read as they lie there; what is wrong with one is told in one line."""
+"""Datasets in YOLO format are read as they are; a mistake in one is reported in one line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Detections are paired with labels as the field does it; what is served is what is measured."""
+"""Detections are paired with labels as is usual in the field, and come from the detector that is served."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,10 +78,10 @@ class Knowing:
 @pytest.mark.filterwarnings("ignore")  # ultralytics' imports
 def test_figures_by_class_do_not_depend_on_the_order_of_the_models_classes(tmp_path: Path) -> None:
     dataset = read_dataset(yolo_dataset.write(tmp_path / "data", train=1, val=11))
-    told: list[int] = []
-    metrics = measure(Knowing(("hand", "bar", "ring")), dataset, "val", tmp_path, progress=told.append).metrics
+    counts: list[int] = []
+    metrics = measure(Knowing(("hand", "bar", "ring")), dataset, "val", tmp_path, progress=counts.append).metrics
     assert metrics.images == 11
-    assert told == [8, 3]
+    assert counts == [8, 3]
     assert metrics.map50_by_class["bar"] == 0.0
     assert 0.4 < metrics.map50_by_class["ring"] < 1.0, "half of what it calls a ring is none"
     assert metrics.map50 == pytest.approx(metrics.map50_by_class["ring"] / 2, abs=1e-4)

@@ -1,4 +1,4 @@
-"""What is told before a training begins, and what may lie in its folder already."""
+"""Mistakes that are reported before a training begins, and earlier runs in its folder."""
 
 import json
 from dataclasses import replace

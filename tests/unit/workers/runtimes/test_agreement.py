@@ -1,4 +1,4 @@
-"""An export that draws otherwise than its source is told by what it draws otherwise."""
+"""An export whose shapes differ from its source's is refused with the kind of shape that differs."""
 
 from dataclasses import replace
 

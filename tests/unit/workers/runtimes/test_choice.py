@@ -1,4 +1,4 @@
-"""What is wrong with a pool's model is told in one line; nothing here loads a model."""
+"""A mistake in a pool's model is reported in one line. No test here loads a model."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""An engine's header is read without a GPU, and what lacks one is told; engines run in the conformance suite."""
+"""An engine's header is read without a GPU, and its mistakes are reported; the conformance suite runs engines."""
 
 import json
 from pathlib import Path
