@@ -17,7 +17,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.group(help=__doc__, context_settings={"show_default": True})
 def main() -> None:
-    """Hold the commands together."""
+    """Draw synthetic lines, train the demo model, serve clips."""
 
 
 @main.command(name="clips")
@@ -51,10 +51,10 @@ def _given(context: click.Context, name: str) -> bool:
 @main.command(name="frames")
 @click.option("--out", type=_FOLDER, required=True)
 @click.option("--seed", type=int, default=0)
-@click.option("--every", type=click.IntRange(1), default=30, help="Write one frame of so many.")
+@click.option("--every", type=click.IntRange(1), default=30, help="Write every Nth frame.")
 @line_options
 def write_frames(out: Path, seed: int, every: int, **values: Any) -> None:
-    """Draw a line's frames and write some of them as PNG, to look at; says how fast they were drawn.
+    """Draw a line's frames, write some of them as PNG to look at, and print how fast they were drawn.
 
     Example: python -m sample_streams frames --out build/look --seed 7 --parts-per-minute 240
     """
@@ -77,7 +77,7 @@ def write_frames(out: Path, seed: int, every: int, **values: Any) -> None:
 @click.option("--val", type=click.IntRange(0), default=200, help="Pictures to choose the best epoch by.")
 @click.option("--test", type=click.IntRange(0), default=400, help="Pictures to measure the model on.")
 def write_dataset(out: Path, seed: int, train: int, val: int, test: int) -> None:
-    """Draw a data set in YOLO format: every picture of a line of its own, of any speed, light and noise.
+    """Draw a data set in YOLO format: each picture from another line, of any speed, light and noise.
 
     Example: python -m sample_streams dataset --out build/line --train 500 --val 100 --test 0
     """
@@ -97,13 +97,13 @@ def write_dataset(out: Path, seed: int, train: int, val: int, test: int) -> None
 @click.option("--out", type=click.Path(path_type=Path), default=MODEL)
 @click.option("--validate-only", is_flag=True, help="Measure the weights at --out and write their card.")
 def train(work: Path, out: Path, validate_only: bool, **sizes: int) -> None:
-    """Train the demo model from scratch (under an hour on one core); started again, it goes on.
+    """Train the demo model from scratch (under an hour on one core); a second start resumes.
 
     Example: python -m sample_streams train --work build/demo
     """
-    from sample_streams import train as training  # noqa: PLC0415 - it loads torch, which the others need not
+    from sample_streams import train as training  # noqa: PLC0415 - it loads torch, which the other commands do not need
 
-    run = training.Training(work=work, out=out, told=click.echo, **sizes)
+    run = training.Training(work=work, out=out, report=click.echo, **sizes)
     card = training.validate(run) if validate_only else training.train(run)
     click.echo(card["metrics"])
 

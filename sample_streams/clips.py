@@ -30,7 +30,7 @@ CLIPS = {
         _LINE, seed=145, parts_per_minute=50.0, look=Look(flicker=0.045, noise_grey=3.2, light_angle_rad=4.0)
     ),
 }
-"""Each clip's name and line. The seeds were chosen for four or five defects of three classes or more."""
+"""Each clip's name and line. The seeds give four or five defects of at least three classes."""
 
 _PRESET = "slow"
 """Small files. `veryfast` takes a quarter of the time for a tenth more bytes."""
@@ -44,7 +44,7 @@ _X264 = {
 
 
 def write_all(folder: Path = FOLDER, lines: Mapping[str, LineSpec] = CLIPS) -> Iterator[Path]:
-    """Write each line's clip, named as it is, and its truth into the folder; yields the paths of the MP4 files."""
+    """Write each line's clip and its truth into the folder, named like the line; yields the paths of the MP4 files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, spec in lines.items():
         yield write(folder / f"{name}.mp4", spec)
@@ -58,7 +58,7 @@ def write(path: Path, spec: LineSpec, preset: str = _PRESET) -> Path:
 
 
 def truth_path(clip: Path) -> Path:
-    """Where a clip's truth lies."""
+    """The path of a clip's truth."""
     return clip.with_suffix(".truth.json")
 
 

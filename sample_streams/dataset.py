@@ -19,23 +19,23 @@ _PITCHES = 5
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Some frames: each is the frame of a line of its own, whose seed names it."""
+    """Some frames, each from another line; the line's seed names it."""
 
     name: str
     first_seed: int
     images: int
     line: LineSpec
-    """What its lines have in common; their speed, look and length vary."""
+    """The common base of its lines; their speed, look and length vary."""
 
 
 TRAINING = LineSpec(defect_rate=0.85, second_defect_rate=0.65, most_defects=4)
-"""Crowded with defects, so that each picture teaches much; one part in seven is good."""
+"""Crowded with defects, so that each picture teaches much. One part in seven is good."""
 MEASURING = LineSpec(defect_rate=0.5)
-"""Half of the parts are bad, no worse than on any line: enough of each class, and enough good parts to fail on."""
+"""Half of the parts are bad, with as many defects as on any line: enough of each class, and enough good parts."""
 
 
 def splits(train: int, val: int, test: int = 0, seed: int = TRAIN_SEED) -> tuple[Split, ...]:
-    """Pictures to train on, to choose the best epoch by, and to measure it on: a million seeds from each other."""
+    """The splits for training, for choosing the best epoch, and for measuring it, a million seeds apart."""
     step = VAL_SEED - TRAIN_SEED
     return (
         Split("train", seed, train, TRAINING),
@@ -44,13 +44,13 @@ def splits(train: int, val: int, test: int = 0, seed: int = TRAIN_SEED) -> tuple
     )
 
 
-def build(folder: Path, parts: Iterable[Split], told: Callable[[str], None] = lambda text: None) -> Path:
-    """Write the splits below `folder`, but for the pictures that are there; returns its data.yaml."""
+def build(folder: Path, parts: Iterable[Split], report: Callable[[str], None] = lambda text: None) -> Path:
+    """Write the splits below `folder`, without the pictures that exist; returns its data.yaml."""
     parts = tuple(split for split in parts if split.images)
     for split in parts:
-        told(f"{split.name}: {split.images} pictures, {_write_split(folder, split)} of them drawn now")
+        report(f"{split.name}: {split.images} pictures, {_write_split(folder, split)} of them drawn now")
     names = [split.name for split in parts]
-    # ultralytics wants `train` and `val` whatever it is asked to do
+    # ultralytics requires `train` and `val` for every task
     where = {name: name for name in names} | {name: names[0] for name in ("train", "val") if name not in names}
     lines = [f"path: {folder.resolve()}", *(f"{name}: images/{pictures}" for name, pictures in where.items())]
     lines += ["names:", *(f"  {number}: {name}" for number, name in enumerate(CLASSES))]
@@ -59,7 +59,7 @@ def build(folder: Path, parts: Iterable[Split], told: Callable[[str], None] = la
 
 
 def sample(seed: int, line: LineSpec = TRAINING) -> tuple[Frame, FrameTruth]:
-    """Draw one frame of a line of its own: (480, 640, 3) uint8 BGR and its labels; one in 25 is an empty belt."""
+    """Draw one frame of a new line: (480, 640, 3) uint8 BGR and its labels; one in 25 is an empty belt."""
     rng = np.random.default_rng([seed, 6])
     spec = vary(replace(line, seed=seed), rng)
     camera = Camera(spec)
@@ -86,7 +86,7 @@ def vary(line: LineSpec, rng: np.random.Generator) -> LineSpec:
 
 
 def label_lines(truth: FrameTruth, spec: LineSpec) -> str:
-    """The frame's boxes as YOLO writes them: class and box centre and size, relative to the picture."""
+    """The frame's boxes in YOLO's format: class, then box centre and size relative to the picture."""
     lines = []
     for number, (x1, y1, x2, y2) in truth.boxes:
         x, y = (x1 + x2) / 2 / spec.width_px, (y1 + y2) / 2 / spec.height_px
@@ -96,17 +96,17 @@ def label_lines(truth: FrameTruth, spec: LineSpec) -> str:
 
 
 def _write_split(folder: Path, split: Split) -> int:
-    """Draw what is missing of the split; returns how many pictures that were."""
+    """Draw the missing pictures of the split; returns their number."""
     images, labels = folder / "images" / split.name, folder / "labels" / split.name
     images.mkdir(parents=True, exist_ok=True)
     labels.mkdir(parents=True, exist_ok=True)
     drawn = 0
     for seed in range(split.first_seed, split.first_seed + split.images):
         target = labels / f"{seed}.txt"
-        if target.exists():  # written after its image: a broken-off run goes on where it stopped
+        if target.exists():  # written after its image, so an interrupted run resumes here
             continue
         image, truth = sample(seed, split.line)
-        quality = 70 + seed % 26  # what cameras and encoders do to a picture is part of what is learnt
+        quality = 70 + seed % 26  # the model also learns what cameras and encoders do to a picture
         cv2.imwrite(str(images / f"{seed}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         target.write_text(label_lines(truth, split.line), encoding="utf-8")
         drawn += 1

@@ -26,12 +26,12 @@ _EXTENT_PX: dict[str, tuple[tuple[float, float], ...]] = {
     "dent": ((9.5, 11.5), (13, 16), (17.5, 21)),
     "stain": ((9.5, 11.5), (13, 16), (18, 22)),
 }
-"""From and to, for each of the sizes: the length of lines, the radius of blots. A hole's sizes stand in its kind."""
+"""Range for each size: the length of lines, the radius of blots. The kind of a part gives the sizes of holes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A defect's geometry in its part's pixels: open strokes of a width, or (width 0) one closed outline."""
+    """A defect's geometry in its part's pixels: open strokes with a width, or (width 0) one closed outline."""
 
     name: str
     size: str
@@ -56,14 +56,14 @@ def bounds(points: NDArray[np.float64], pad: float) -> Rect:
 
 
 def annotated(points: NDArray[np.float64], width_px: float) -> Rect:
-    """The box that a person would draw about strokes: a little off them, and never thinner than 16 pixels."""
+    """The box that a person would draw around strokes: with a small margin, and at least 16 pixels wide."""
     x1, y1, x2, y2 = bounds(points, width_px / 2 + _MARGIN_PX)
     across, down = max(_LEAST_SIDE_PX - (x2 - x1), 0.0) / 2, max(_LEAST_SIDE_PX - (y2 - y1), 0.0) / 2
     return x1 - across, y1 - down, x2 + across, y2 + down
 
 
 def draw_flaw(name: str, size: str, kind: Kind, taken: tuple[Flaw, ...], rng: np.random.Generator) -> Flaw | None:
-    """Draw a defect of the class that lies on the metal, clear of the `taken` ones; None where no place was found."""
+    """Draw a defect of the class that lies on the metal, clear of the `taken` ones; None if it finds no place."""
     for _ in range(_TRIES):
         strokes, width = _missing_hole(size, kind, rng) if name == "missing_hole" else _drawn(name, size, kind, rng)
         flaw = Flaw(name, size, strokes, width)
@@ -74,7 +74,7 @@ def draw_flaw(name: str, size: str, kind: Kind, taken: tuple[Flaw, ...], rng: np
 
 
 def missing_holes(kind: Kind, flaws: tuple[Flaw, ...]) -> frozenset[Hole]:
-    """The holes of the kind that the defects left undrilled."""
+    """The holes of the kind that are missing as defects."""
     centres = [np.mean(flaw.strokes[0], axis=0) for flaw in flaws if flaw.name == "missing_hole"]
     return frozenset(h for h in kind.holes for c in centres if math.hypot(h.x - c[0], h.y - c[1]) < h.radius / 2)
 
@@ -100,7 +100,7 @@ def _scratch(at: Point, length: float, rng: np.random.Generator) -> _Drawn:
     line = _walk(at, heading, np.full(10, bend / 10), length)
     width = float(rng.uniform(2.3, 3.4))
     strokes: tuple[Stroke, ...] = (line,)
-    if rng.random() < 0.5:  # what scratches has more than one edge
+    if rng.random() < 0.5:  # the object that scratches has more than one edge
         off, cut = width + rng.uniform(2.0, 5.0), int(rng.integers(1, 4))
         dx, dy = -off * math.sin(heading), off * math.cos(heading)
         strokes = (line, tuple((x + dx, y + dy) for x, y in line[cut : len(line) - cut + 1]))
@@ -109,7 +109,7 @@ def _scratch(at: Point, length: float, rng: np.random.Generator) -> _Drawn:
 
 def _crack(at: Point, length: float, rng: np.random.Generator) -> _Drawn:
     heading = float(rng.uniform(0, 2 * math.pi))
-    # Turns alternate, so that a crack zigzags about its heading where a scratch runs smoothly.
+    # turns alternate, so a crack zigzags around its heading; a scratch runs smoothly
     turns = rng.uniform(0.5, 1.2, 11) * np.where(np.arange(11) % 2 == 0, 1, -1)
     trunk = _walk(at, heading - 0.4, turns, length)
     fork = trunk[int(rng.integers(3, 8))]

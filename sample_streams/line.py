@@ -1,4 +1,4 @@
-"""The line's kinematics: which parts pass, with which defects, and where each lies in each frame (pure)."""
+"""The line's kinematics: its parts, their defects, and their poses in each frame. Pure."""
 
 import math
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from sample_streams.shapes import KINDS, Kind
 from sample_streams.spec import DEFECTS, SIZES, LineSpec
 
 SHADOW_PX = 14.0
-"""How far a part's shadow reaches beyond the part: out of the picture means out with its shadow."""
+"""Reach of a part's shadow beyond the part: a part has left when its shadow has, too."""
 _WIDEST = max(kind.reach for kind in KINDS.values()) + SHADOW_PX
 
 
@@ -26,7 +26,7 @@ class Part:
     entry_frame: int
     exit_frame: int
     belt_px: float
-    """How far the belt has run when the part's centre lies on the picture's left edge."""
+    """The belt's way when the part's centre lies on the picture's left edge."""
     y_px: float
     angle_rad: float
     flaws: tuple[Flaw, ...]
@@ -35,20 +35,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a part lies in a frame: its centre in pixels, and its rotation (clockwise in the picture)."""
+    """A part's pose in a frame: its centre in pixels, and its rotation (clockwise in the picture)."""
 
     x_px: float
     y_px: float
     angle_rad: float
 
     def place(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (N, 2) of the part's own coordinates, in the picture's."""
+        """Transform points (N, 2) from the part's coordinates to the picture's."""
         c, s = math.cos(self.angle_rad), math.sin(self.angle_rad)
         return np.asarray(points @ np.array([[c, s], [-s, c]]) + np.array([self.x_px, self.y_px]), np.float64)
 
 
 def plan(spec: LineSpec) -> tuple[Part, ...]:
-    """All parts of the line, in the order in which they enter; each passes wholly between the margins."""
+    """All parts of the line, in order of entry; each passes wholly between the margins."""
     rng = np.random.default_rng([spec.seed, 1])
     parts = list[Part]()
     while True:
@@ -60,12 +60,12 @@ def plan(spec: LineSpec) -> tuple[Part, ...]:
 
 
 def pose(spec: LineSpec, part: Part, frame: int) -> Pose:
-    """Where the part lies in the frame; outside the picture before it enters and after it left."""
+    """The part's pose in the frame; outside the picture before it enters and after it has left."""
     return Pose(spec.step_px * frame - part.belt_px, part.y_px, part.angle_rad)
 
 
 def in_view(parts: Sequence[Part], frame: int) -> tuple[Part, ...]:
-    """Those of the parts (in the order in which they enter) of which something may be seen in the frame."""
+    """The parts (in order of entry) that the frame may show."""
     entered = bisect_right(parts, frame, key=lambda part: part.entry_frame)
     first = entered
     while first and parts[first - 1].exit_frame >= frame:
@@ -97,7 +97,7 @@ def _draw_flaws(spec: LineSpec, kind: Kind, rng: np.random.Generator) -> tuple[F
         name, size = DEFECTS[int(rng.integers(len(DEFECTS)))], int(rng.integers(len(SIZES)))
         drawn = (draw_flaw(name, smaller, kind, flaws, rng) for smaller in SIZES[size::-1])
         flaw = next((flaw for flaw in drawn if flaw), None)
-        if flaw is None:  # no place is left for it
+        if flaw is None:  # no room is left for it
             break
         flaws, chance = (*flaws, flaw), spec.second_defect_rate
     return flaws

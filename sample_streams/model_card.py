@@ -1,4 +1,4 @@
-"""The model's card: what the weights are, how they were made, and the digest that tells them from any others."""
+"""The model's card: origin, figures and digest of the weights."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ MODEL = Path(__file__).parent / "models" / "andon-demo.pt"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What only the training knows: how it was run, and what was measured afterwards."""
+    """Facts about the training run, and the figures measured afterwards."""
 
     facts: dict[str, Any]
     metrics: dict[str, Any]
 
 
 def path_of(weights: Path) -> Path:
-    """Where the card of these weights lies."""
+    """The path of the card of these weights."""
     return weights.with_suffix(".json")
 
 
@@ -31,7 +31,7 @@ def digest(weights: Path) -> str:
 
 
 def verify(weights: Path) -> bool:
-    """Whether the file is, byte for byte, the one that its card describes."""
+    """Whether the file has the digest on its card."""
     card = json.loads(path_of(weights).read_text(encoding="utf-8"))
     return bool(card["digest"] == digest(weights))
 

@@ -1,4 +1,4 @@
-"""The options by which a command is told what line to draw."""
+"""The options that describe a line to draw."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ def line_options(command: Command) -> Command:
 
 
 def line(seed: int, values: dict[str, Any]) -> LineSpec:
-    """The line of that seed that the options describe."""
+    """The line with this seed and these options."""
     look = Look(
         exposure_s=values["exposure_ms"] / 1000,
         noise_grey=values["noise"],

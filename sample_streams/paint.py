@@ -1,4 +1,4 @@
-"""How a defect looks: paints it on a part's metal, at the metal's own scale."""
+"""Paints a defect on a part's metal, at the metal's scale."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,10 @@ Picture: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.float64]
 
 SCALE = 2
-"""Pixels of the metal for each of the picture: thin lines stay smooth when the part is turned and moved."""
+"""Pixels of the metal for one of the picture: thin lines stay smooth when the part is turned and moved."""
 _SHIFT = 4  # cv2's fixed-point bits for coordinates finer than a pixel
 _ROOM = 12
-"""Pixels of the metal about a defect that painting it may touch."""
+"""Margin in pixels of the metal that painting a defect may touch."""
 
 _BROWN = np.array([52.0, 78.0, 108.0], np.float32)
 _OIL = np.array([66.0, 56.0, 52.0], np.float32)
@@ -78,7 +78,7 @@ def _crack(metal: Picture, strokes: list[Pixels], width: float, rng: np.random.G
 def _dent(metal: Picture, rim: Pixels, angle_rad: float, rng: np.random.Generator) -> None:
     bowl = cv2.GaussianBlur(fill(metal.shape[:2], rim), (0, 0), 1.2)
     depth = cv2.GaussianBlur(bowl, (0, 0), float(np.ptp(rim[:, 0])) * 0.16)
-    # The lamp stands at the picture's upper left: a bowl is dark on the lamp's side and bright on the other.
+    # the lamp is at the upper left, so a bowl is dark on the lamp's side and bright on the other
     heading = math.radians(45) - angle_rad
     across, down = cv2.Sobel(depth, cv2.CV_32F, 1, 0), cv2.Sobel(depth, cv2.CV_32F, 0, 1)
     slope = math.cos(heading) * across + math.sin(heading) * down
@@ -87,7 +87,7 @@ def _dent(metal: Picture, rim: Pixels, angle_rad: float, rng: np.random.Generato
 
 
 def _stain(metal: Picture, strokes: list[Pixels], width: float, rng: np.random.Generator) -> None:
-    """A drop that dried: cloudy within, darkest along its rim."""
+    """A dried drop: cloudy inside, darkest along its rim."""
     shape = metal.shape[:2]
     blot = fill(shape, strokes[0])
     within = cv2.GaussianBlur(blot, (0, 0), 5.0)
@@ -99,7 +99,7 @@ def _stain(metal: Picture, strokes: list[Pixels], width: float, rng: np.random.G
 
 
 def _missing_hole(metal: Picture, strokes: list[Pixels], width: float, rng: np.random.Generator) -> None:
-    """Leave the punch's imprint: a faint ring and the centre mark, the metal within untouched."""
+    """The punch's imprint: a faint ring and the centre mark; the metal inside is untouched."""
     centre = strokes[0].mean(axis=0)
     ring = np.concatenate([strokes[0], strokes[0][:1]])
     mark = centre + (strokes[0] - centre) * (4.5 / max(float(np.ptp(strokes[0][:, 0])) / 2, 4.5))

@@ -20,11 +20,11 @@ _RAIL_PX = 34
 _RIB_PX = 120
 _NOISE_TILE = (292, 380)
 _NOISE_ROOM = (97, 113)
-"""So many rows and columns the noise is larger than the picture: each frame cuts its own out of it."""
+"""Extra rows and columns of the noise: each frame cuts another window out of it."""
 
 
 class Camera:
-    """Draws any frame of one line; holds the sprites of the parts in view, nothing else that changes."""
+    """Draws any frame of one line. Its only changing state are the sprites of the parts in view."""
 
     def __init__(self, spec: LineSpec, *, flaws: bool = True) -> None:
         self.spec = spec
@@ -39,7 +39,7 @@ class Camera:
         self._noise = _noise(spec, rng)
 
     def frame(self, index: int) -> Frame:
-        """Draw frame `index`: (height, width, 3) uint8 BGR, the caller's own."""
+        """Draw frame `index`: (height, width, 3) uint8 BGR; the caller owns it."""
         visible = in_view(self.parts, index)
         self._sprites = {part.part_id: self._sprite(part) for part in visible}
         scene = self._belt_at(index)
@@ -79,7 +79,7 @@ def frames(spec: LineSpec) -> Iterator[tuple[Frame, FrameTruth]]:
 
 
 def _belt(spec: LineSpec, rng: np.random.Generator) -> Picture:
-    """The belt's whole loop, wider than the picture and as much of it again: grained rubber, ribs, dust."""
+    """The belt's whole loop and one more picture's width: grained rubber, ribs, dust."""
     period = _RIB_PX * math.ceil(spec.width_px * 1.5 / _RIB_PX)
     grain = cv2.GaussianBlur(rng.standard_normal((spec.height_px, period), dtype=np.float32), (0, 0), 1.2)
     tone: Gray = np.asarray(spec.look.belt_grey + 3.5 * grain / grain.std(), np.float32)
@@ -114,7 +114,7 @@ def _light(spec: LineSpec) -> Picture:
 
 
 def _noise(spec: LineSpec, rng: np.random.Generator) -> Picture:
-    """The sensor's noise, most of it in brightness: a tile again and again, too large for an eye to see it."""
+    """The sensor's noise, mostly in brightness: a repeated tile, too large for an eye to notice."""
     rows, columns = spec.height_px + _NOISE_ROOM[0], spec.width_px + _NOISE_ROOM[1]
     tile = rng.standard_normal((*_NOISE_TILE, 3), dtype=np.float32) * np.float32(spec.look.noise_grey)
     mixed = cv2.transform(tile, np.full((3, 3), 0.49, np.float32) + 0.22 * np.eye(3, dtype=np.float32))

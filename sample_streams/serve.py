@@ -1,9 +1,9 @@
 """Serves a folder of clips as live cameras: one RTSP server, bound to this machine only.
 
-`rtsp://127.0.0.1:PORT/NAME.mp4?play_count=0` plays the clip in a loop for ever, from its first frame for each client
-that connects; without `play_count` it plays once. Over TCP every frame comes, in order, once: the number of a frame
-received since the connection, modulo the clip's length, is its number in the clip's truth. So is its timestamp in
-seconds times the clip's rate, which holds for a client that missed some, too (FFmpeg gives the first frame none).
+`rtsp://127.0.0.1:PORT/NAME.mp4?play_count=0` plays the clip in a loop for ever, for each client from the first frame;
+without `play_count` it plays once. Over TCP every frame arrives once and in order. So the frame's count since the
+connection, modulo the clip's length, is its number in the clip's truth. The timestamp in seconds times the clip's rate
+gives the same number, also to a client that missed frames (FFmpeg gives the first frame no timestamp).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _FIRST_TIMESTAMP_S = 1 / 90_000
 
 
 def run(folder: Path, port: int) -> None:
-    """Serve the folder until SIGTERM or SIGINT. Blocks; raises OSError where the port is taken."""
+    """Serve the folder until SIGTERM or SIGINT. Blocks; raises OSError if the port is taken."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     asyncio.run(_serve(folder, port))
 
@@ -49,7 +49,7 @@ class ClipServer(RtspServer):  # type: ignore[misc] # the toolkit has no types
 
     def __init__(self, folder: Path, port: int) -> None:
         super().__init__(str(folder), host=HOST, port=port)
-        # The server tells every client and loop as information: too much beside a live table.
+        # the server logs every client and loop as info: too much beside a live table
         self.logger = logging.getLogger("sample_streams.rtsp")
         self._sessions: set[ClipSession] = set()
 
@@ -75,18 +75,18 @@ class ClipSession(RtspServerSession):  # type: ignore[misc] # the toolkit has no
     async def _send_video_packet(self, state: Any, data: bytes, media_time: float, *rest: Any) -> None:
         """Send one picture, stamped one tick of the RTP clock late.
 
-        A stream's timestamps begin anywhere (RFC 3550, 5.1), the toolkit's at 0, which FFmpeg takes for not known yet:
-        it would count from the second frame on, and every timestamp be one frame short.
+        A stream's timestamps may begin anywhere (RFC 3550, 5.1). The toolkit's begin at 0, which FFmpeg takes for
+        unknown: it would count from the second frame on, and every timestamp would be one frame short.
         """
         await super()._send_video_packet(state, data, media_time + _FIRST_TIMESTAMP_S, *rest)
 
     def _threadsafe_queue_put(
         self, loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Any], item: object, stop_event: threading.Event
     ) -> bool:
-        """Hand a packet from the reading thread to the loop, once; False where the session ended before.
+        """Hand a packet from the reading thread to the loop, once; False if the session has ended.
 
-        The toolkit (0.1.4) cancels a put that took 50 ms and puts again. With its queue full, as it always is, now
-        and then the first put has gone through at that moment, and the client gets the frame twice.
+        The toolkit (0.1.4) cancels a put that took 50 ms and puts again. Its queue is always full, so sometimes the
+        first put succeeds at that moment, and the client gets the frame twice.
         """
         put = asyncio.run_coroutine_threadsafe(queue.put(item), loop)
         while not stop_event.is_set():

@@ -1,4 +1,4 @@
-"""The parts' drawings: outline and holes of each kind of part, in pixels about the part's centre (pure geometry)."""
+"""The parts' drawings: outline and holes of each kind, in pixels around the part's centre. Pure geometry."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _FULL = np.linspace(0, 2 * math.pi, 64, endpoint=False)
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A round hole; forgetting it is a defect of its `size` (see spec.SIZES)."""
+    """A round hole; if it is missing, the defect has its `size` (see spec.SIZES)."""
 
     x: float
     y: float
@@ -40,13 +40,13 @@ class Kind:
 
     @property
     def reach(self) -> float:
-        """Radius of the circle about the centre that holds the part at any rotation."""
+        """Radius of the circle around the centre that holds the part at any rotation."""
         dx, dy = self.half_width - self.corner, self.half_height - self.corner
         return math.hypot(dx, dy) + self.corner
 
     @property
     def is_round(self) -> bool:
-        """Whether the part may lie at any angle without its outline showing it."""
+        """Whether the outline looks the same at any angle."""
         return self.corner >= min(self.half_width, self.half_height)
 
     @property

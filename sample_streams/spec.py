@@ -1,4 +1,4 @@
-"""What a synthetic line is made of: every number that the scene and its picture depend on.
+"""The specification of a synthetic line: every number that its picture depends on.
 
 Two equal `LineSpec` give byte-identical frames, so a clip, its truth and a training set are all named by their spec.
 """
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 DEFECTS = ("scratch", "dent", "stain", "crack", "missing_hole")
 """Names of the defect classes."""
 CLASSES = ("part", *DEFECTS)
-"""What the model knows: a class's position is its number in data sets and in the model."""
+"""The model's classes: a class's position is its number in data sets and in the model."""
 SIZES = ("small", "medium", "large")
-"""What sizes mean in pixels stands in flaws.py, for holes in shapes.py."""
+"""Their pixels stand in flaws.py, for holes in shapes.py."""
 
 SLOWEST, FASTEST = 30.0, 240.0
-"""Parts a minute between which the model was trained."""
+"""The range of parts a minute on which the model was trained."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the camera sees the line. Grey levels are 0-255, x and y in pixels."""
+    """The camera's view of the line. Grey levels are 0-255, x and y in pixels."""
 
     metal_grey: float = 165.0
     belt_grey: float = 58.0
     light_gradient: float = 0.18
-    """Relative fall of brightness from the lamp's side to the other."""
+    """Relative loss of brightness from the lamp's side to the other."""
     light_angle_rad: float = 0.6
     flicker: float = 0.02
     """Relative amplitude of the lamps' flicker."""
@@ -32,7 +32,7 @@ class Look:
     noise_grey: float = 2.0
     """Standard deviation of the sensor's noise."""
     exposure_s: float = 0.0008
-    """What moves smears by the way that the belt goes in this time; flicker faster than it evens out."""
+    """Moving things smear by the belt's way in this time; faster flicker evens out."""
     softness_px: float = 0.5
     """Standard deviation of the lens's blur."""
 
@@ -50,15 +50,15 @@ class LineSpec:
     """Frames without any part at the beginning and at the end, so that a loop has no seam."""
     parts_per_minute: float = 60.0
     pitch_px: float = 340.0
-    """From one part's centre to the next one's: the belt must run as fast as parts a minute ask."""
+    """Distance of the parts' centres; it and the parts a minute give the belt's speed."""
     position_jitter: float = 0.04
-    """How far a part may lie before or behind its place on the belt, in pitches."""
+    """Largest offset of a part from its place on the belt, in pitches."""
     lateral_jitter_px: float = 40.0
     tilt_jitter_rad: float = 0.2
     defect_rate: float = 0.2
     """Probability that a part has a defect."""
     second_defect_rate: float = 0.3
-    """Probability that a part with a defect has another one, and so on up to `most_defects`."""
+    """Probability that a part with a defect has one more, up to `most_defects`."""
     most_defects: int = 2
     look: Look = Look()
 
@@ -70,15 +70,15 @@ class LineSpec:
 
     @property
     def belt_speed_px_s(self) -> float:
-        """How fast the belt runs."""
+        """The belt's speed."""
         return self.parts_per_minute / 60 * self.pitch_px
 
     @property
     def step_px(self) -> float:
-        """How far the belt moves from one frame to the next."""
+        """The belt's way from one frame to the next."""
         return self.belt_speed_px_s / self.fps
 
     @property
     def smear_px(self) -> float:
-        """How far the belt moves while the shutter is open."""
+        """The belt's way while the shutter is open."""
         return self.belt_speed_px_s * self.look.exposure_s

@@ -1,6 +1,6 @@
-"""A part drawn once, as it lies under the camera, to be pasted into each frame that it is seen in.
+"""A part, drawn once as it lies under the camera, and pasted into each frame that shows it.
 
-What every frame would do to it again is done here: turning it, the lens's blur, and the smear of its motion.
+The sprite holds all that is the same in each frame: rotation, the lens's blur, and the smear of the motion.
 """
 
 import math
@@ -16,9 +16,9 @@ from sample_streams.shapes import Hole, Kind
 from sample_streams.spec import LineSpec
 
 _SPARE_PX = 4
-"""Room about a sprite for its blur, apart from its smear."""
+"""Margin of a sprite for its blur, beside its smear."""
 _SHADOW = 0.6
-"""How much of the belt's light a part takes away at most."""
+"""Largest share of the belt's light that a part's shadow takes."""
 _TINT = np.array([1.02, 1.0, 0.985], np.float32)
 
 
@@ -49,7 +49,7 @@ class Sprite:
 
 
 def draw_sprite(part: Part, spec: LineSpec, *, flaws: bool = True) -> Sprite:
-    """Draw the part; with `flaws` false as it would be without its defects, of otherwise the same pixels."""
+    """Draw the part; with `flaws` false without its defects, all other pixels the same."""
     side = 2 * math.ceil((part.kind.reach + SHADOW_PX) * SCALE)
     metal = _brushed(side, spec.look.metal_grey, np.random.default_rng([part.seed, 2]))
     forgotten = missing_holes(part.kind, part.flaws) if flaws else frozenset[Hole]()
@@ -59,11 +59,11 @@ def draw_sprite(part: Part, spec: LineSpec, *, flaws: bool = True) -> Sprite:
     metal += _edges(cover, part.angle_rad)[..., None]
     add = cover[..., None] * np.clip(metal, 0, 255)
     keep = (1 - _SHADOW * _shade(cover, part.angle_rad)) * (1 - cover)
-    return _seen(part, spec, np.asarray(keep, np.float32), np.asarray(add, np.float32))
+    return _projected(part, spec, np.asarray(keep, np.float32), np.asarray(add, np.float32))
 
 
 def smear(spec: LineSpec) -> Gray:
-    """The motion's kernel (1, N): as many pixels as the belt moves while the shutter is open, ends in fractions."""
+    """The motion's kernel (1, N): the pixels that the belt moves during the exposure, with fractions at its ends."""
     way = max(spec.smear_px, 1.0)
     side = math.ceil((way - 1) / 2)
     kernel = np.ones((1, 2 * side + 1), np.float32)
@@ -81,12 +81,12 @@ def _shifted(picture: Picture, window: tuple[slice, slice], rest: float) -> Pict
     rows, columns = window
     before = slice(max(columns.start - 1, 0), max(columns.stop - 1, 0))
     if before.stop - before.start < columns.stop - columns.start:  # the first column has none before it
-        return picture[rows, columns]  # it only holds room: what is a pixel off there is seen by nobody
+        return picture[rows, columns]  # this column is empty margin, so a pixel's offset does not show
     return np.asarray(cv2.addWeighted(picture[rows, columns], 1 - rest, picture[rows, before], rest, 0), np.float32)
 
 
-def _seen(part: Part, spec: LineSpec, keep: Gray, add: Picture) -> Sprite:
-    """Turn, shrink and blur what was drawn at SCALE."""
+def _projected(part: Part, spec: LineSpec, keep: Gray, add: Picture) -> Sprite:
+    """Turn, shrink and blur a drawing made at SCALE."""
     kernel = smear(spec)
     half = keep.shape[0] // (2 * SCALE) + _SPARE_PX + kernel.shape[1] // 2 + 1
     c, s, middle = math.cos(part.angle_rad) / SCALE, math.sin(part.angle_rad) / SCALE, keep.shape[0] / 2
@@ -107,7 +107,7 @@ def _seen(part: Part, spec: LineSpec, keep: Gray, add: Picture) -> Sprite:
 
 def _brushed(side: int, grey: float, rng: np.random.Generator) -> Picture:
     size = (side, side)
-    # Brushing runs along x: noise that is drawn coarse across it and stretched.
+    # brushing runs along x: coarse noise, stretched
     fine = cv2.resize(rng.standard_normal((side, side // 24), dtype=np.float32), size, interpolation=cv2.INTER_LINEAR)
     broad = cv2.resize(rng.standard_normal((6, 6), dtype=np.float32), size, interpolation=cv2.INTER_CUBIC)
     tone = np.float32(grey + rng.uniform(-10, 10)) + 7.0 * fine + 5.0 * broad
@@ -125,7 +125,7 @@ def _cover(side: int, kind: Kind, forgotten: frozenset[Hole]) -> Gray:
 def _edges(cover: Gray, angle_rad: float) -> Gray:
     """Bright edges towards the lamp at the picture's upper left, dark ones away from it."""
     soft = cv2.GaussianBlur(cover, (0, 0), 2.0)
-    # The part turns under a lamp that stands still: the lamp's direction in the part's own coordinates.
+    # the lamp stands still and the part turns: this is the lamp's direction in the part's coordinates
     heading = math.radians(225) - angle_rad
     across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     return np.asarray(-38.0 * (math.cos(heading) * across + math.sin(heading) * down), np.float32)

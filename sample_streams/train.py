@@ -1,7 +1,7 @@
 """Trains the demo model: YOLO26n from scratch, on a CPU, on frames of lines that no clip shows.
 
-The recipe is that of `andon model train`, and the figures are those that `andon model val` prints: what a worker serves
-is what is measured. A run that was broken off goes on from its last epoch when it is started again.
+The recipe is that of `andon model train`, and `andon model val` prints the same figures, so they are those of the model
+that a worker serves. An interrupted run resumes from its last epoch.
 """
 
 import csv
@@ -20,7 +20,7 @@ _PURPOSE = {"train": "learning", "val": "choosing the best epoch", "test": "the 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a run is made of; `work` holds its pictures and checkpoints and may be deleted afterwards."""
+    """The settings of a run; `work` holds its pictures and checkpoints and may be deleted afterwards."""
 
     work: Path
     out: Path
@@ -31,8 +31,8 @@ class Training:
     imgsz: int = 320
     threads: int = 1
     seed: int = 1
-    told: Callable[[str], None] = field(default=lambda text: None, compare=False)
-    """Takes a line for each step before the training."""
+    report: Callable[[str], None] = field(default=lambda text: None, compare=False)
+    """Called with a line for each step before the training."""
 
 
 def train(run: Training) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def validate(run: Training) -> dict[str, Any]:
 
 
 def _data(run: Training) -> Path:
-    return dataset.build(run.work / "dataset", _splits(run), run.told)
+    return dataset.build(run.work / "dataset", _splits(run), run.report)
 
 
 def _splits(run: Training) -> tuple[dataset.Split, ...]:
@@ -63,10 +63,10 @@ def _splits(run: Training) -> tuple[dataset.Split, ...]:
 
 
 def _fit(run: Training, data: Path) -> None:
-    # a second's worth of torch, which the other commands of this package do without
+    # importing torch takes a second; the other commands of this package do not need it
     from workers.model import train as training  # noqa: PLC0415
 
-    asked = training.Training(
+    settings = training.Training(
         data,
         run.work,
         _ARCHITECTURE,
@@ -76,7 +76,7 @@ def _fit(run: Training, data: Path) -> None:
         threads=run.threads,
         settings={"seed": run.seed},
     )
-    training.fit(asked, data, run.work, run.told)
+    training.fit(settings, data, run.work, run.report)
 
 
 def _release(trained: Path, out: Path) -> None:
@@ -99,7 +99,7 @@ def _measure(run: Training, data: Path) -> dict[str, Any]:
 
 
 def _duration_s(run: Training) -> int:
-    """How long the epochs took, by ultralytics' own table; of a run that was broken off, since it went on."""
+    """Duration of the epochs, by ultralytics' table; for a resumed run, since it resumed."""
     with (run.work / "run" / "results.csv").open(encoding="utf-8", newline="") as table:
         return round(float([row["time"] for row in csv.DictReader(table, skipinitialspace=True)][-1]))
 

@@ -1,4 +1,4 @@
-"""What is really to be seen: the boxes of each frame, the defects of each part, and the file they are kept in."""
+"""The truth: the boxes of each frame, the defects of each part, and the file that holds them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from sample_streams.spec import CLASSES, LineSpec
 
 FORMAT = "andon.truth.v2"
 MIN_VISIBLE = 0.5
-"""A defect of which less than this share of its box lies in the picture is not in the labels."""
+"""Smallest share of a defect's box in the picture for a label."""
 PART_MIN_VISIBLE = 0.15
 """The same for a part."""
 

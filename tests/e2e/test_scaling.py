@@ -43,7 +43,7 @@ def test_workers_go_from_one_to_three_to_two_with_one_killed_and_every_frame_is_
     assert line.stop("sink") == 0
 
 
-def test_a_worker_that_is_told_to_stop_drains_and_commits(line: Line) -> None:
+def test_a_worker_drains_and_commits_at_sigterm(line: Line) -> None:
     line.write([{"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "pace": "fast"}])
     line.start("worker-1", "work")
     line.start("ingest", "ingest", "--once")

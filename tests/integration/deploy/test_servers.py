@@ -43,7 +43,7 @@ def test_both_listen_on_loopback_alone(tmp_path: Path) -> None:
             assert [(at.ip, at.port) for at in listening] == [("127.0.0.1", each.port)]
 
 
-def test_redis_keeps_what_it_was_told_in_its_folder(tmp_path: Path) -> None:
+def test_redis_keeps_its_data_in_its_folder(tmp_path: Path) -> None:
     with EmbeddedRedis(None, tmp_path / "data") as redis, Redis.from_url(redis.url) as client:
         client.set("part", "7")
     with EmbeddedRedis(None, tmp_path / "data") as redis, Redis.from_url(redis.url) as client:
@@ -70,7 +70,7 @@ def test_a_server_is_gone_after_its_block_even_when_that_failed(kind: type[Embed
     assert not psutil.pid_exists(pids[0])
 
 
-def test_a_port_that_was_taken_meanwhile_is_given_up_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_takes_another_port_if_its_own_was_taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
         ports = [taken.getsockname()[1], free_port()]

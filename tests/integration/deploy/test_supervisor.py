@@ -49,10 +49,10 @@ def journal(folder: Path) -> list[str]:
     return (folder / "journal").read_text().splitlines()
 
 
-async def test_a_killed_process_is_started_again_and_told(tmp_path: Path) -> None:
-    told = Told()
+async def test_a_killed_process_starts_again_and_its_end_is_logged(tmp_path: Path) -> None:
+    events = Told()
     stages = stage(tmp_path, "ingest")
-    async with asyncio.timeout(60), supervisor(told) as running:
+    async with asyncio.timeout(60), supervisor(events) as running:
         await running.start(stages)
         process = running.processes[0]
         assert process.pid is not None
@@ -60,7 +60,7 @@ async def test_a_killed_process_is_started_again_and_told(tmp_path: Path) -> Non
         while not (process.starts == 2 and await process.ready()):
             await asyncio.sleep(0.05)
         assert await running.drain([stages])
-    (died,) = told.of(RoleDied)
+    (died,) = events.of(RoleDied)
     assert (died.process, died.code) == ("ingest", -signal.SIGKILL)
     assert journal(tmp_path) == ["ingest began", "ingest began", "ingest ended"]
 
@@ -74,56 +74,56 @@ async def test_each_stage_stops_when_the_one_before_has_and_its_own_lag_is_gone(
         assert f"{name} ended" not in journal(tmp_path)
         return lags[name].pop(0)
 
-    told = Told()
+    events = Told()
     ingest = stage(tmp_path, "ingest")
     workers = stage(tmp_path, "workers", lambda: behind("workers"))
     sinks = stage(tmp_path, "sinks", lambda: behind("sinks"))
-    async with asyncio.timeout(60), supervisor(told) as running:
+    async with asyncio.timeout(60), supervisor(events) as running:
         for each in (sinks, workers, ingest):
             await running.start(each)
         assert await running.drain([ingest, workers, sinks])
     assert lags == {"workers": [], "sinks": []}
     assert [line for line in journal(tmp_path) if "ended" in line] == ["ingest ended", "workers ended", "sinks ended"]
-    assert [(event.stage, event.left) for event in told.of(StageStopped)] == [
+    assert [(event.stage, event.left) for event in events.of(StageStopped)] == [
         ("ingest", 0),
         ("workers", 0),
         ("sinks", 0),
     ]
 
 
-async def test_a_backlog_that_outlasts_patience_is_told_and_is_no_success(tmp_path: Path) -> None:
+async def test_a_backlog_that_outlasts_its_time_is_logged_and_is_a_failure(tmp_path: Path) -> None:
     async def stuck() -> int:
         return 12
 
-    told = Told()
+    events = Told()
     workers = stage(tmp_path, "workers", stuck)
-    async with asyncio.timeout(60), supervisor(told, Timeouts(backlog_s=0.5)) as running:
+    async with asyncio.timeout(60), supervisor(events, Timeouts(backlog_s=0.5)) as running:
         await running.start(workers)
         assert not await running.drain([workers])
-    assert [event.left for event in told.of(StageStopped)] == [12]
+    assert [event.left for event in events.of(StageStopped)] == [12]
     assert journal(tmp_path)[-1] == "workers ended"
 
 
-async def test_a_process_that_ignores_sigterm_is_killed_and_is_no_success(tmp_path: Path) -> None:
-    told = Told()
+async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tmp_path: Path) -> None:
+    events = Told()
     deaf = stage(tmp_path, "ingest")
-    async with asyncio.timeout(60), supervisor(told, Timeouts(stop_s=0.5)) as running:
+    async with asyncio.timeout(60), supervisor(events, Timeouts(stop_s=0.5)) as running:
         await running.start(deaf)
         pid = running.processes[0].pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)  # deafer than any handler
         assert not await running.drain([deaf])
-    assert told.of(StageStopped)[0].codes == str(-signal.SIGKILL)
+    assert events.of(StageStopped)[0].codes == str(-signal.SIGKILL)
 
 
-async def test_a_mistake_in_the_settings_ends_the_start_with_the_roles_own_words(tmp_path: Path) -> None:
+async def test_a_mistake_in_the_settings_ends_the_start_with_the_end_of_the_log(tmp_path: Path) -> None:
     wrong = script(tmp_path, "worker-1", "import sys; print('line.yaml: no such key'); sys.exit(2)")
     with pytest.raises(FatalError, match=r"worker-1 can't start: line\.yaml: no such key"):
         async with supervisor(Told()) as running:
             await running.start(RoleGroup("workers", (wrong,)))
 
 
-async def test_a_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> None:
+async def test_the_error_of_a_process_that_never_gets_ready_names_its_log(tmp_path: Path) -> None:
     slow = script(tmp_path, "worker-1", "import sys; sys.stdin.read(); import time; time.sleep(60)")
     with pytest.raises(FatalError, match=r"worker-1 was not ready after .*worker-1\.log"):
         async with supervisor(Told(), Timeouts(ready_s=0.5)) as running:
@@ -138,7 +138,7 @@ async def test_leaving_the_block_leaves_no_process(tmp_path: Path) -> None:
     assert not psutil.pid_exists(pid)
 
 
-async def test_what_a_process_writes_is_echoed_line_by_line_and_kept_in_its_log(tmp_path: Path) -> None:
+async def test_the_output_of_a_process_is_echoed_line_by_line_and_kept_in_its_log(tmp_path: Path) -> None:
     lines: list[tuple[str, str]] = []
     code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(2)"
     talker = script(tmp_path, "ingest", code)
@@ -155,14 +155,14 @@ async def test_a_process_that_ended_because_a_call_hung_is_started_again_later_e
         print("the model has not returned for 60 s: the process ends and must be started again", flush=True)
         os._exit(1)
     """
-    told, hanging = Told(), script(tmp_path, "worker-1", code)
-    process = RoleProcess(hanging, told)
+    events, hanging = Told(), script(tmp_path, "worker-1", code)
+    process = RoleProcess(hanging, events)
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(process.keep())
-        while len(told.of(RoleDied)) < 3:
+        while len(events.of(RoleDied)) < 3:
             await asyncio.sleep(0.05)
         keeping.cancel()
-    died = told.of(RoleDied)
+    died = events.of(RoleDied)
     assert {event.code for event in died} == {1}
     assert all("the model has not returned for 60 s" in event.said for event in died)
     # each pause is drawn from the upper half of its ceiling, and the ceilings double

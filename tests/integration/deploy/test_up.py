@@ -79,7 +79,7 @@ def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
     assert account["ledger"]["captured"] > first["ledger"]["captured"]
 
 
-def test_a_missing_model_is_told_in_one_line(config: Path) -> None:
+def test_a_missing_model_is_an_error_of_one_line(config: Path) -> None:
     config.write_text(config.read_text().replace(str(model_card.MODEL), "nowhere.pt"))
     done = subprocess.run(
         command("up", "-c", str(config)), cwd=config.parent, capture_output=True, text=True, check=False

@@ -14,12 +14,12 @@ async def for_ever() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_first_signal_ends_the_work_and_is_told(number: signal.Signals) -> None:
-    told: list[str] = []
-    with Interrupt(lambda: told.append("draining")) as interrupt:
+async def test_the_first_signal_ends_the_work_and_calls_back(number: signal.Signals) -> None:
+    calls: list[str] = []
+    with Interrupt(lambda: calls.append("draining")) as interrupt:
         os.kill(os.getpid(), number)
         assert not await interrupt.before(for_ever())
-    assert told == ["draining"]
+    assert calls == ["draining"]
 
 
 async def test_work_that_ends_by_itself_is_finished() -> None:
@@ -28,7 +28,7 @@ async def test_work_that_ends_by_itself_is_finished() -> None:
         assert not interrupt.requested.is_set()
 
 
-async def test_what_fails_in_the_work_is_raised() -> None:
+async def test_an_error_in_the_work_is_raised() -> None:
     async def fail() -> None:
         raise RuntimeError("no model")
 
@@ -48,7 +48,7 @@ def test_a_second_signal_forces() -> None:
     assert run(main()) == FORCED
 
 
-async def test_what_runs_alongside_ends_with_the_block() -> None:
+async def test_work_alongside_ends_with_the_block() -> None:
     ended: list[str] = []
 
     async def watch() -> None:
@@ -63,7 +63,7 @@ async def test_what_runs_alongside_ends_with_the_block() -> None:
     assert ended == ["watch"]
 
 
-async def test_what_fails_alongside_fails_the_block() -> None:
+async def test_an_error_alongside_fails_the_block() -> None:
     async def fail() -> None:
         raise RuntimeError("the broker ended")
 

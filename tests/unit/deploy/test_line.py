@@ -33,7 +33,7 @@ def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp
     assert all(role.env["ANDON_KAFKA__EPOCH"] == "e" for role in roles)
 
 
-def test_a_shared_brokers_backlog_is_not_waited_for_as_others_go_on_producing(tmp_path: Path) -> None:
+def test_nobody_waits_for_the_backlog_of_a_shared_broker(tmp_path: Path) -> None:
     found = role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
     assert found.workers.behind is None
     assert found.sinks.behind is None

@@ -89,7 +89,7 @@ def test_an_alert_that_came_twice_is_a_duplicate(tmp_path: Path) -> None:
     assert not result.balanced
 
 
-def test_what_people_read_names_the_missed_and_the_evidence(tmp_path: Path) -> None:
+def test_the_printed_report_names_missed_defects_and_evidence(tmp_path: Path) -> None:
     (tmp_path / "d1.jpg").touch()
     console = Console(width=100)
     with console.capture() as printed:

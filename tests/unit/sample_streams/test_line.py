@@ -33,7 +33,7 @@ def test_a_part_enters_and_leaves_outside_the_picture() -> None:
         assert pose(SPEC, part, part.exit_frame + 1).x_px - part.kind.reach >= SPEC.width_px
 
 
-def test_in_view_is_what_has_entered_and_not_left() -> None:
+def test_parts_in_view_have_entered_and_not_left() -> None:
     parts = plan(FAST)
     for frame in range(0, FAST.n_frames, 7):
         assert in_view(parts, frame) == tuple(p for p in parts if p.entry_frame <= frame <= p.exit_frame)

@@ -46,7 +46,7 @@ def defect(transition: Transition, name: str = "d1") -> Defect:
     )
 
 
-def test_a_percentile_is_the_value_that_so_many_do_not_exceed() -> None:
+def test_a_percentile_is_the_value_of_the_nearest_rank() -> None:
     values = [float(value) for value in range(100, 0, -1)]
     assert [percentile(values, percent) for percent in (50, 95, 99, 100)] == [50.0, 95.0, 99.0, 100.0]
     assert percentile([7.0], 99) == 7.0
@@ -76,7 +76,7 @@ def test_a_frame_that_was_not_inspected_leaves_the_verdict_unknown_and_no_latenc
     assert (observer.cameras["cam"].other, len(observer.latencies_s)) == (1, 1)
 
 
-def test_a_part_is_no_defect() -> None:
+def test_a_part_is_not_a_defect() -> None:
     observer = Observer(["cam"], part="part")
     observer.add_message(frame(0, "inspected", 0.1, "part"))
     assert observer.cameras["cam"].verdict == "ok"
@@ -93,7 +93,7 @@ def test_the_rate_is_that_of_the_capture_times() -> None:
     assert observer.sessions == [InspectedSession("cam", "s", 30)]
 
 
-def test_a_cameras_state_is_the_last_that_was_told() -> None:
+def test_a_cameras_state_is_that_of_its_last_status() -> None:
     observer = Observer(["cam"])
     observer.add_message(CameraStatus(camera_id="cam", state="online", at=START))
     assert observer.cameras["cam"].state == "online"

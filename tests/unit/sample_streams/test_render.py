@@ -40,7 +40,7 @@ def test_the_first_and_the_last_frames_show_an_empty_belt() -> None:
     assert camera.frame(50)[60:420].max() > 150
 
 
-def test_what_moves_is_smeared_along_its_way_and_what_stands_still_is_not() -> None:
+def test_moving_parts_are_smeared_along_their_way_and_still_ones_are_not() -> None:
     still = Look(noise_grey=0.0, flicker=0.0, exposure_s=0.0)
     fast = replace(SPEC, parts_per_minute=FASTEST, look=still)
     slow_shutter = replace(fast, look=replace(still, exposure_s=0.004))

@@ -66,7 +66,7 @@ def test_both_are_found() -> None:
     assert watch(N - 1, scratch(20), dent(22)) == Score(truth=2, found=2, missed=(), false=())
 
 
-def test_what_no_alert_told_is_missed() -> None:
+def test_an_occurrence_without_an_alert_is_missed() -> None:
     result = watch(N - 1, dent(22))
     assert (result.truth, result.found, result.missed) == (2, 1, (f"cam/{SESSION}/10 scratch p0.0",))
 
@@ -89,7 +89,7 @@ def test_a_wrong_label_is_false_and_its_defect_missed() -> None:
     assert (result.found, len(result.missed), result.false) == (1, 1, ("x",))
 
 
-def test_an_alert_where_nothing_is_is_false() -> None:
+def test_an_alert_without_a_defect_is_false() -> None:
     assert watch(N - 1, scratch(60, "ghost")).false == ("ghost",)
     assert watch(N - 1, raised(20, "scratch", 400.0, "ghost")).false == ("ghost",)
 
@@ -99,16 +99,16 @@ def test_a_box_a_little_off_still_finds_its_defect() -> None:
     assert watch(N - 1, scratch(20, dx=60.0)).found == 0
 
 
-def test_what_was_still_passing_at_the_end_counts_neither_way() -> None:
+def test_an_occurrence_that_still_passes_at_the_end_counts_neither_way() -> None:
     assert watch(31, scratch(20), dent(22)) == Score(truth=1, found=1, missed=(), false=())
     assert watch(31, scratch(20)) == Score(truth=1, found=1, missed=(), false=())
 
 
-def test_what_had_not_yet_come_is_no_truth() -> None:
+def test_an_occurrence_after_the_end_does_not_count() -> None:
     assert watch(5) == Score(truth=0, found=0, missed=(), false=())
 
 
-def test_two_neighbours_of_one_kind_are_told_apart_by_the_nearer_box() -> None:
+def test_of_two_neighbours_of_one_kind_an_alert_matches_the_nearer() -> None:
     truth = clip()
     twins = tuple(
         replace(frame, labels=(*frame.labels, *(twin(label) for label in frame.labels if label.defect_id == "p0.0")))

@@ -14,7 +14,7 @@ SPEC = LineSpec(seed=9, defect_rate=1.0, second_defect_rate=1.0)
 TRUTH = clip_truth(SPEC)
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_truth_can_be_loaded(tmp_path: Path) -> None:
     save(TRUTH, tmp_path / "a.truth.json")
     assert load(tmp_path / "a.truth.json") == TRUTH
 

@@ -9,7 +9,7 @@ from deploy.local.child import Child
 from tests.soak.injector import closed, locked, stopped
 
 
-def test_a_closed_folder_takes_nothing_and_has_all_it_had_afterwards(tmp_path: Path) -> None:
+def test_a_closed_folder_refuses_files_and_keeps_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "evidence"
     folder.mkdir()
     (folder / "1.jpg").write_bytes(b"picture")
@@ -18,13 +18,13 @@ def test_a_closed_folder_takes_nothing_and_has_all_it_had_afterwards(tmp_path: P
     assert [path.name for path in folder.iterdir()] == ["1.jpg"]
 
 
-def test_a_folder_that_nobody_has_made_yet_can_be_closed(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_can_be_closed(tmp_path: Path) -> None:
     with closed(tmp_path / "evidence"):
         pass
     assert list((tmp_path / "evidence").iterdir()) == []
 
 
-def test_a_locked_store_can_be_read_and_not_written_until_it_is_let_go(tmp_path: Path) -> None:
+def test_a_locked_store_can_be_read_but_not_written_until_it_is_released(tmp_path: Path) -> None:
     store = tmp_path / "andon.db"
     with closing(sqlite3.connect(store, timeout=0.0, isolation_level=None)) as line:
         line.execute("PRAGMA journal_mode=WAL")

@@ -36,7 +36,7 @@ def test_records_that_were_published_again_change_nothing() -> None:
     assert replayed(*twice).events == replayed(*records(FRAMES)).events
 
 
-def test_a_record_that_is_no_message_changes_nothing() -> None:
+def test_a_record_that_is_not_a_message_changes_nothing() -> None:
     garbage = Record("inspections", 0, len(FRAMES), 0, b"press-1", b"?", ())
     assert replayed(*records(FRAMES), garbage).events == replayed(*records(FRAMES)).events
 

@@ -30,7 +30,7 @@ def test_a_fault_that_costs_nothing_is_as_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "complaint"),
     [
         (account(balanced=False), "the account does not balance"),
         (account(duplicates=2), "2 counted twice"),
@@ -38,20 +38,20 @@ def test_a_fault_that_costs_nothing_is_as_promised() -> None:
         (account(lost={"expired": 3}), "lost: {'expired': 3}"),
     ],
 )
-def test_what_is_not_as_promised_is_told_after_a_fault_and_at_the_end(wrong: Account, told: str) -> None:
-    assert outcome().add_fault(fault("kill_sink"), WELL, wrong) == [told]
+def test_a_broken_promise_is_a_complaint_after_a_fault_and_at_the_end(wrong: Account, complaint: str) -> None:
+    assert outcome().add_fault(fault("kill_sink"), WELL, wrong) == [complaint]
     soak = outcome()
     soak.finish(wrong, {})
-    assert soak.complaints == [f"at the end: {told}"]
+    assert soak.complaints == [f"at the end: {complaint}"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_a_killed_ingester_may_cost_what_it_held(kind: Kind) -> None:
+def test_only_the_death_of_an_ingester_may_cost_frames(kind: Kind) -> None:
     complaints = outcome().add_fault(fault(kind), WELL, account(lost={"ingester_died": 2}))
     assert complaints == ([] if kind == "kill_ingest" else ["lost: {'ingester_died': 2}"])
 
 
-def test_a_loss_is_told_of_the_fault_that_it_came_with_alone() -> None:
+def test_a_loss_is_a_complaint_about_its_own_fault_alone() -> None:
     soak = outcome()
     soak.add_fault(fault("kill_ingest"), WELL, account(lost={"ingester_died": 2}))
     assert soak.add_fault(fault("kill_sink"), WELL, account(lost={"ingester_died": 2})) == []
@@ -74,7 +74,7 @@ def test_a_line_has_recovered_when_its_last_place_has() -> None:
     assert Recovery({"inspected": 1.0, "alerts": None}).seconds is None
 
 
-def test_frames_that_nobody_finished_are_told_at_the_end_alone() -> None:
+def test_frames_in_flight_are_a_complaint_at_the_end_alone() -> None:
     soak = outcome()
     assert soak.add_fault(fault("kill_sink"), WELL, account(in_flight=4)) == []
     soak.finish(account(in_flight=4), {})
