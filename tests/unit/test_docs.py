@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 FILE = re.compile(r"`([a-z_]+/[a-z_/]+\.py)`")
-STEPS = [FILE.findall(line) for line in ARCHITECTURE.splitlines() if re.match(r"\| \d+ \|", line)]
-"""For each step of a frame: the file of its row, and the files in the last column."""
+ROWS = [FILE.findall(line) for line in ARCHITECTURE.splitlines() if re.match(r"\| \d+ \|", line)]
+"""For each row of the frame's way: its file, and the files in the last column."""
 
 
 def imported_by(file: str) -> set[str]:
@@ -36,18 +36,18 @@ def test_every_file_that_the_architecture_names_exists() -> None:
     assert len(named) >= 25
 
 
-def test_a_frame_passes_25_files_and_each_is_named_once() -> None:
-    assert [len(step) > 0 for step in STEPS] == [True] * 25
-    assert max(Counter(file for step in STEPS for file in step).values()) == 1
+def test_the_way_of_a_frame_has_25_rows_and_names_each_file_once() -> None:
+    assert [len(row) > 0 for row in ROWS] == [True] * 25
+    assert max(Counter(file for row in ROWS for file in row).values()) == 1
 
 
 def test_a_file_in_the_last_column_serves_the_file_in_its_row() -> None:
     """It is imported there, or by another file of the same row."""
     alone = [
-        (step[0], file)
-        for step in STEPS
-        for file in step[1:]
-        if not any(linked(file, other) for other in step if other != file)
+        (row[0], file)
+        for row in ROWS
+        for file in row[1:]
+        if not any(linked(file, other) for other in row if other != file)
     ]
     assert alone == []
 
