@@ -21,12 +21,12 @@ _PROBE = """
 import json, sys
 from importlib.metadata import version
 from inference import get_model
-said = ""
+refusal = ""
 try:
     get_model(model_id=sys.argv[1])
 except Exception as error:
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-print(json.dumps({"version": version("inference"), "refuses_own_weights": said}))
+    refusal = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+print(json.dumps({"version": version("inference"), "refuses_own_weights": refusal}))
 """
 
 
