@@ -62,6 +62,7 @@ class DecoderPool:
     def _hand_over(self) -> None:
         """Share the waiting pictures out between the idle threads."""
         self._scheduled = False
+        self._waiting = deque(request for request in self._waiting if not request.response.done())  # not cancelled
         while self._waiting and self._busy < self._options.threads:
             idle = self._options.threads - self._busy
             size = min(TOGETHER, -(-len(self._waiting) // idle))

@@ -8,6 +8,10 @@ WINDOW_S = 60.0
 """A measurement counts in its own window and in the next."""
 
 
+MAX_AHEAD_S = 3600.0
+"""A larger difference is not counted: either the broker does not know the time, or nobody does."""
+
+
 class BrokerClock:
     """The time by the earlier of two clocks: this machine's, and the broker's as far as its records prove it.
 
@@ -32,7 +36,9 @@ class BrokerClock:
         now_s = self._clock.monotonic()
         if now_s - self._since_s > WINDOW_S:
             self._since_s, self._before_s, self._longest_s = now_s, self._longest_s, 0.0
-        self._longest_s = max(self._longest_s, sent_s - appended_ms / 1000)
+        difference_s = sent_s - appended_ms / 1000
+        if difference_s < MAX_AHEAD_S:
+            self._longest_s = max(self._longest_s, difference_s)
 
     @property
     def ahead_s(self) -> float:

@@ -102,9 +102,12 @@ class KafkaPublisher:
 
     async def _missing(self, topic: str) -> AndonError:
         """The client says "unknown topic" while the broker is away, too: only a fresh answer proves it."""
-        if await self._producer.client.force_metadata_update():
+        client = self._producer.client
+        if not await client.force_metadata_update():
+            return RetryableError(f"{topic}: the broker has not taken a record: it does not answer")
+        if client.cluster.partitions_for_topic(topic) is None:
             return no_such_topic(topic)
-        return RetryableError(f"{topic}: the broker has not taken a record: it does not answer")
+        return RetryableError(f"{topic}: the broker has not taken a record: the topic has just been made")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,12 @@ def test_a_slow_broker_does_not_put_the_clock_back() -> None:
     assert clock.now() == START
 
 
+def test_a_broker_that_does_not_know_the_time_does_not_put_the_clock_back() -> None:
+    clock = BrokerClock(FakeClock())
+    clock.appended(clock.wall_s(), 0)
+    assert clock.now() == START
+
+
 def test_a_clock_that_was_set_right_is_trusted_again_after_two_windows() -> None:
     machine = FakeClock()
     clock = BrokerClock(machine)
