@@ -111,7 +111,7 @@ def test_its_timestamps_run_at_the_rate_that_it_tells(source: FrameSource) -> No
     assert np.diff(times) == pytest.approx(1 / source.info.fps, abs=0.002)
 
 
-def test_an_array_that_was_handed_out_is_the_callers_own(source: FrameSource) -> None:
+def test_the_caller_owns_the_array_that_it_gets(source: FrameSource) -> None:
     first, second = read(source, 2)
     assert first.bgr is not None
     assert second.bgr is not None

@@ -24,7 +24,7 @@ class Flight:
 
 @dataclass(slots=True)
 class Camera:
-    """What outlives the process: how many frames it will still deliver, and what it has delivered (the truth)."""
+    """What outlives the process: how many frames it will still deliver, and how many it has delivered (the truth)."""
 
     camera_id: str
     sessions: deque[int]
@@ -37,7 +37,7 @@ class Camera:
     killed: set[str] = field(default_factory=set)
     """Sessions of which something went with a process."""
     split: bool = False
-    """A process was told to end within a session: the next one's frames are another session's."""
+    """A process was stopped within a session: the frames of the next process belong to another session."""
     disk: Disk = field(default_factory=Disk)
 
 
@@ -125,7 +125,7 @@ class Ingester:
         )
 
     def _safe(self, session: str) -> bool:
-        """Every frame of it, and its last word, is in the log, or has been kept on disk."""
+        """Every frame of it, and its final status, is in the log or was stored on disk."""
         numbers: set[int] = set()
         ended = False
         for item in (*self.world.sent[self._partition], *self.camera.disk.written):

@@ -41,7 +41,7 @@ class Spooling:
         next(self._work)
 
     def end(self) -> None:
-        """The process is told to end: what memory holds goes to disk."""
+        """The process is stopped: what memory holds goes to disk."""
         while not self._between_jobs:
             next(self._work)
         if self._queue.wants_deletion:

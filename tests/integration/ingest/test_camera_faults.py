@@ -1,4 +1,4 @@
-"""Cameras that freeze, go black, change their size, send garbage, flood: noticed, told, in the account."""
+"""Cameras that freeze, go black, change their size, send garbage or flood are noticed, reported and accounted for."""
 
 import asyncio
 import socket

@@ -134,14 +134,14 @@ async def test_a_disk_that_is_full_costs_what_memory_cannot_hold_and_no_more(
     assert_shed_in_the_account(messages)
 
 
-async def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(server: KafkaServer, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_to_is_one_line(server: KafkaServer, tmp_path: Path) -> None:
     kafka = await topics(server)
     with Ingester(tmp_path, kafka, camera(tmp_path), spool={"folder": "/proc/andon-spool"}) as ingester:
         await shedding_and_back(ingester, server, mended=False)
     messages = await log(kafka, "a")
-    told = [line for line in ingester.said.splitlines() if "spool.full" in line]
-    assert len(told) == 1
-    assert "/proc/andon-spool/a: No such file or directory" in told[0]
+    errors = [line for line in ingester.said.splitlines() if "spool.full" in line]
+    assert len(errors) == 1
+    assert "/proc/andon-spool/a: No such file or directory" in errors[0]
     assert_shed_in_the_account(messages)
 
 

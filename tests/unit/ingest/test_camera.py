@@ -1,4 +1,4 @@
-"""A camera's life, told by what it publishes."""
+"""A camera's life, as its records show it."""
 
 import asyncio
 import threading

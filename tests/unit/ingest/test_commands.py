@@ -36,7 +36,7 @@ def test_without_json_it_is_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["none.mp4", "rtsp://u:gEh31m@127.0.0.1:99999/x", "ftp://u:gEh31m@h/x"])
-def test_a_camera_that_does_not_is_told_in_one_line_and_exits_1(url: str) -> None:
+def test_a_camera_that_does_not_work_is_one_line_and_exit_code_1(url: str) -> None:
     done = CliRunner().invoke(main, ["camera", "test", url])
     assert done.exit_code == 1
     assert done.stdout == ""
@@ -44,7 +44,7 @@ def test_a_camera_that_does_not_is_told_in_one_line_and_exits_1(url: str) -> Non
     assert "gEh31m" not in done.stderr
 
 
-def test_a_snapshot_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_snapshot_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", 5)
     done = CliRunner().invoke(main, ["camera", "test", str(clip), "--snapshot", str(tmp_path / "no" / "a.jpg")])
     assert done.exit_code == 1
@@ -56,7 +56,7 @@ def test_all_enabled_cameras_run_unless_some_are_named() -> None:
     assert [camera.id for camera in choose(line(A, B), frozenset({"b"}))] == ["b"]
 
 
-def test_an_unknown_camera_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_camera_is_named_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="no camera 'x' in this line; it has: a, b"):
         choose(line(A, B), frozenset({"x"}))
 

@@ -34,7 +34,7 @@ def test_a_crop_is_that_part_of_the_picture() -> None:
 
 
 @pytest.mark.parametrize("roi", [(40, 0, 30, 10), (0, 40, 10, 10), (0, 0, 65, 48)])
-def test_a_crop_outside_the_picture_is_told_with_both_sizes(roi: tuple[int, int, int, int]) -> None:
+def test_a_crop_outside_the_picture_is_named_with_both_sizes(roi: tuple[int, int, int, int]) -> None:
     with pytest.raises(SourceError, match=r"roi \[.*\] lies outside the picture of 64x48"):
         encode(bgr(64, 48), camera_settings(roi=roi))
 

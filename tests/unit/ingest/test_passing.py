@@ -117,7 +117,7 @@ def test_a_stream_that_changes_its_size_tells_the_new_one(tmp_path: Path) -> Non
     assert frames[5].payload == payloads[5]
 
 
-def test_what_is_damaged_keeps_its_number_and_spoils_no_other(tmp_path: Path) -> None:
+def test_a_damaged_picture_keeps_its_number_and_spoils_no_other(tmp_path: Path) -> None:
     truncated = PICTURES[4][:-40]
     payloads = [*PICTURES[:2], b"no picture" * 20, PICTURES[3], truncated, *PICTURES[5:]]
     frames = Line(make_mjpeg(tmp_path / "clip.avi", payloads)).frames

@@ -144,7 +144,7 @@ async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels
     assert [event.frame for event in rig.told.of(FrameCorrupt)] == ["c/s/1"]
 
 
-async def test_stale_frames_are_told_as_shed_when_they_are_taken_out() -> None:
+async def test_stale_frames_are_reported_as_shed_when_they_are_taken() -> None:
     rig = Rig(MemoryPublisher(), max_age_s=1.0)
     rig.put(frame(0, age_s=9), frame(1, age_s=9), frame(2))
     assert [type(item).__name__ for item in await rig.drain()] == ["Shed", "Frame"]
@@ -201,7 +201,7 @@ async def test_nothing_passes_a_frame_that_the_client_had_no_room_for() -> None:
     assert seqs(await rig.drain()) == list(range(6))
 
 
-async def test_what_is_sent_again_keeps_its_order_where_the_client_has_no_room_for_the_first() -> None:
+async def test_frames_that_are_sent_again_keep_their_order_if_the_client_has_no_room_for_the_first() -> None:
     refused, full = away("s0", "s1", "s2"), away("s0", "s0")
     attempts: list[Outgoing] = []
 

@@ -1,4 +1,4 @@
-"""What goes wrong with files, folders and devices, and how it is told."""
+"""What goes wrong with files, folders and devices, and the line that says so."""
 
 import errno
 from pathlib import Path
@@ -31,20 +31,20 @@ def read_all(source: FrameSource) -> list[Picture]:
     return list(iter(source.read, None))
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.mp4: no such file$"):
         opened(tmp_path / "none.mp4")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world" * 100])
-def test_a_file_that_is_no_video_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_video_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"notes\.mp4: this is not a video$"):
         opened(path)
 
 
-def test_a_file_without_a_picture_track_is_told(tmp_path: Path) -> None:
+def test_a_file_without_a_picture_track_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
@@ -87,12 +87,12 @@ def test_an_unreadable_image_is_a_corrupt_picture_in_its_place(tmp_path: Path) -
     ]
 
 
-def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no images in this folder"):
         opened(tmp_path)
 
 
-def test_a_folder_without_a_readable_image_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_readable_image_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no image")
     with pytest.raises(SourceError, match="none of its 1 images can be read"):
         opened(tmp_path)
@@ -134,7 +134,7 @@ def test_a_usb_cameras_pictures_carry_no_time_and_its_end_is_a_loss() -> None:
     assert webcam.released
 
 
-def test_a_usb_camera_that_is_not_there_is_told() -> None:
+def test_a_usb_camera_that_is_not_there_is_one_line() -> None:
     with pytest.raises(SourceError, match="usb:0: no such camera"):
         UsbSource(Address("usb", "0", "usb:0"), Webcam(there=False))
 
@@ -148,10 +148,10 @@ def every_error() -> list[type[av.FFmpegError]]:
 @pytest.mark.parametrize("kind", every_error())
 def test_no_ffmpeg_error_shows_the_password(kind: type[av.FFmpegError], reading: bool) -> None:
     url = f"rtsp://admin:{SECRET}@10.0.0.7/x"
-    told = explain(kind(1, f"failed: {url}", url), parse(url), reading=reading)
-    assert told.startswith("rtsp://10.0.0.7: ")
-    assert SECRET not in told
-    assert "\n" not in told
+    line = explain(kind(1, f"failed: {url}", url), parse(url), reading=reading)
+    assert line.startswith("rtsp://10.0.0.7: ")
+    assert SECRET not in line
+    assert "\n" not in line
 
 
 def test_a_refused_login_says_what_to_check() -> None:
@@ -159,7 +159,7 @@ def test_a_refused_login_says_what_to_check() -> None:
     assert "refused the login (401)" in explain(error, parse("rtsp://h/x"), reading=False)
 
 
-def test_a_camera_without_the_asked_transport_is_told_apart_from_a_host_that_is_away() -> None:
+def test_a_camera_without_the_transport_is_not_mistaken_for_a_host_that_is_away() -> None:
     error = ffmpeg.OSError(errno.EPROTONOSUPPORT, "x", "x")
     assert "does not offer this transport" in explain(error, parse("rtsp://h/x"), reading=False)
     assert "can't be reached" in explain(ffmpeg.OSError(errno.EIO, "x", "x"), parse("rtsp://h/x"), reading=False)

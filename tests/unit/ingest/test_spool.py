@@ -44,7 +44,7 @@ def test_a_message_comes_back_as_it_was_stored(tmp_path: Path, message: Message)
 
 
 @pytest.mark.parametrize("fsync", [False, True])
-def test_what_is_stored_survives_its_process_until_it_is_deleted(tmp_path: Path, fsync: bool) -> None:
+def test_stored_messages_survive_their_process_until_they_are_deleted(tmp_path: Path, fsync: bool) -> None:
     first = Spool(place(tmp_path, fsync=fsync))
     rows: list[Row] = [(seq, frame(seq, size_bytes=1000)) for seq in range(20)]
     rows.append((20, status(final=True, captured=20)))

@@ -103,7 +103,7 @@ async def test_what_memory_has_no_room_for_waits_on_disk_and_goes_out_in_order(t
     assert not line.told.of(SpoolFailed)
 
 
-async def test_a_process_told_to_end_leaves_memory_on_disk_and_the_next_one_sends_it_first(tmp_path: Path) -> None:
+async def test_a_stopped_process_leaves_memory_on_disk_and_the_next_one_sends_it_first(tmp_path: Path) -> None:
     line = Line(tmp_path)
     line.memory.away = True
     async with line.running(5) as camera:

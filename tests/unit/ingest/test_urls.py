@@ -56,7 +56,7 @@ def test_an_ipv6_host_keeps_its_brackets() -> None:
         "  ",
     ],
 )
-def test_a_bad_url_is_told_in_one_line_without_what_it_holds(url: str) -> None:
+def test_a_bad_url_is_one_line_that_shows_nothing_of_it(url: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse(url)
     assert "expected rtsp://" in str(caught.value) or "usb:0" in str(caught.value)
