@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
+class InferenceBatch(Generic[T]):
     items: tuple[T, ...]
     """The items of each camera are in the order in which they were added."""
     wait_s: float
@@ -42,7 +42,7 @@ class Batcher(Generic[T]):
         self._queues.setdefault(camera_id, deque()).append((now, item))
         self._waiting += 1
 
-    def take(self, now: float, *, full_only: bool = False) -> Batch[T] | None:
+    def take(self, now: float, *, full_only: bool = False) -> InferenceBatch[T] | None:
         """The next batch, if one closes now. `full_only`: only size closes it, because the detector is busy."""
         due = self.due_at
         aged = due is not None and now >= due and not full_only
@@ -50,7 +50,7 @@ class Batcher(Generic[T]):
             return None
         dealt = [self._deal() for _ in range(min(self._size, self._waiting))]
         first = min(since for since, _ in dealt)
-        return Batch(tuple(item for _, item in dealt), max(0.0, now - first))
+        return InferenceBatch(tuple(item for _, item in dealt), max(0.0, now - first))
 
     def _oldest(self) -> float | None:
         return min((queue[0][0] for queue in self._queues.values()), default=None)

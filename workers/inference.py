@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from andon.clock import Clock
 from andon.errors import FatalError, PoisonError
 from andon.events import BatchHalved, BatchInferred, Emit
-from workers.batcher import Batch, Batcher
+from workers.batcher import Batcher, InferenceBatch
 from workers.detector import Detections, Detector, OutOfMemoryError, Picture
 from workers.threads import NO_LIMIT, TimeLimit
 
@@ -87,7 +87,7 @@ class Inference:
                 self._inferring += 1
                 batches.create_task(self._infer(batch), name="worker.batch")
 
-    async def _next(self) -> Batch[Request]:
+    async def _next(self) -> InferenceBatch[Request]:
         """The batch that closes next: by age only while the detector is idle, and full ones up to one ahead of it."""
         while True:
             self._wake.clear()
@@ -103,7 +103,7 @@ class Inference:
             except TimeoutError:
                 pass  # the first frame has waited long enough
 
-    async def _infer(self, batch: Batch[Request]) -> None:
+    async def _infer(self, batch: InferenceBatch[Request]) -> None:
         requests = [request for request in batch.items if not request.response.cancelled()]
         pictures = [request.picture for request in requests]
         loop = asyncio.get_running_loop()

@@ -36,7 +36,7 @@ from tests.simulation.sink import Dispatch
 from tests.simulation.spool import Spooling
 from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
-from workers.batcher import Batch, Batcher
+from workers.batcher import Batcher, InferenceBatch
 from workers.gaps import Gaps
 
 SCHEDULES = 10_000
@@ -232,7 +232,7 @@ def sheds_a_frame_and_its_neighbour(patch: Patch) -> None:
 def leaves_one_of_a_full_batch_out(patch: Patch) -> None:
     genuine = Batcher.take
 
-    def take(self: Batcher[object], now: float) -> Batch[object] | None:
+    def take(self: Batcher[object], now: float) -> InferenceBatch[object] | None:
         batch = genuine(self, now)
         return batch if batch is None or len(batch.items) < 3 else replace(batch, items=batch.items[:2])
 

@@ -41,7 +41,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchRow:
     """The figures of one runtime and precision."""
 
     info: ModelInfo
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    rows: tuple[Row, ...]
+    rows: tuple[BenchRow, ...]
     """The first is the source, served by torch."""
     left_out: dict[str, str]
     """By runtime and precision: why this machine could not run it."""
@@ -77,7 +77,7 @@ def bench(contest: Contest, say: Say) -> BenchReport:
         pictures = [picture(sample.path) for sample in samples(dataset, "val", TIMED)]
         speeds = time_in_turns(detectors, pictures, contest.batch, contest.turns)
         columns = zip(detectors, speeds, metrics, made, strict=True)
-        rows = tuple(Row(detector.info, speed, found, _size(path)) for detector, speed, found, path in columns)
+        rows = tuple(BenchRow(detector.info, speed, found, _size(path)) for detector, speed, found, path in columns)
     return BenchReport(rows, left_out)
 
 

@@ -51,7 +51,7 @@ class Pruning:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PruneRow:
     """One state of the model."""
 
     name: str
@@ -67,7 +67,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class PruneReport:
     weights: Path
-    rows: tuple[Row, ...]
+    rows: tuple[PruneRow, ...]
     manifest: Manifest
 
 
@@ -165,11 +165,11 @@ def _speeds(options: Pruning, states: list[Path]) -> list[Speed]:
     return time_in_turns(detectors, pictures, 4)
 
 
-def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> Row:
+def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> PruneRow:
     module = torch.load(path, map_location="cpu", weights_only=False)["model"]
     parameters = list(deepcopy(module).parameters())
     content = path.read_bytes()
-    return Row(
+    return PruneRow(
         name,
         sum(parameter.numel() for parameter in parameters),
         sum(int((parameter == 0).sum()) for parameter in parameters),
@@ -180,7 +180,7 @@ def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> Row:
     )
 
 
-def _manifest(options: Pruning, done: ValReport, row: Row) -> Manifest:
+def _manifest(options: Pruning, done: ValReport, row: PruneRow) -> Manifest:
     facts = {
         "kind": "structured" if options.structured else "unstructured",
         "amount": options.amount,

@@ -20,11 +20,11 @@ Digest = Field(pattern=r"^[0-9a-f]{64}$")
 ENDING = ".manifest.json"
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Metrics(Part):
+class Metrics(ManifestPart):
     """Measured on `images` pictures that the model was not trained on, through the runtime that serves it."""
 
     images: int
@@ -40,14 +40,14 @@ class Metrics(Part):
     map50_95_by_class: dict[str, float]
 
 
-class Source(Part):
+class Source(ManifestPart):
     """The file that an export was made from."""
 
     file: str
     digest: str = Digest
 
 
-class Agreement(Part):
+class Agreement(ManifestPart):
     """The comparison of the export with its source, before the export was released."""
 
     images: int
@@ -57,7 +57,7 @@ class Agreement(Part):
     """The source's mAP50 minus the export's. None: there were no labelled pictures."""
 
 
-class Manifest(Part):
+class Manifest(ManifestPart):
     manifest: Literal[1] = 1
     """The format's version."""
     file: str

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.batcher import Batch, Batcher
+from workers.batcher import Batcher, InferenceBatch
 
 
 def batcher(size: int = 4, max_wait_s: float = 0.02) -> Batcher[tuple[str, int]]:
@@ -25,7 +25,7 @@ def test_size_closes_a_batch_at_once() -> None:
     add(gathering, "a", 0, 1)
     assert gathering.take(0.0) is None
     add(gathering, "b", 0)
-    assert gathering.take(0.0) == Batch((("a", 0), ("b", 0), ("a", 1)), 0.0)
+    assert gathering.take(0.0) == InferenceBatch((("a", 0), ("b", 0), ("a", 1)), 0.0)
 
 
 def test_the_age_of_its_first_frame_closes_a_batch() -> None:
@@ -34,7 +34,7 @@ def test_the_age_of_its_first_frame_closes_a_batch() -> None:
     add(gathering, "a", 1, now=1.015)
     assert gathering.due_at == 1.02
     assert gathering.take(1.019) is None
-    assert gathering.take(1.02) == Batch((("a", 0), ("a", 1)), 0.020000000000000018)
+    assert gathering.take(1.02) == InferenceBatch((("a", 0), ("a", 1)), 0.020000000000000018)
     assert len(gathering) == 0
 
 
@@ -62,7 +62,7 @@ def test_with_more_cameras_than_places_each_has_its_turn() -> None:
     gathering = batcher(size=2)
     for camera in "abcde":
         add(gathering, camera, 0, 1)
-    dealt = [item for _ in range(5) for item in (gathering.take(0.0) or Batch((), 0.0)).items]
+    dealt = [item for _ in range(5) for item in (gathering.take(0.0) or InferenceBatch((), 0.0)).items]
     assert dealt == [(camera, number) for number in (0, 1) for camera in "abcde"]
 
 

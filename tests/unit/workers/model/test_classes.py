@@ -46,7 +46,7 @@ def weights(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_a_class_that_the_model_lacks(weights: Path, sections: dict[str, Any], complaint: str) -> None:
+def test_a_class_that_the_model_lacks_is_refused(weights: Path, sections: dict[str, Any], complaint: str) -> None:
     settings = line(weights, **sections)
     with pytest.raises(ConfigError) as before:
         check(settings)
@@ -57,13 +57,13 @@ def test_a_class_that_the_model_lacks(weights: Path, sections: dict[str, Any], c
     assert "part, dent, scratch" in str(before.value)
 
 
-def test_classes_that_the_model_has(weights: Path) -> None:
+def test_classes_that_the_model_has_are_accepted(weights: Path) -> None:
     settings = line(weights, defects={"classes": {"dent": {}}, "ignore": ["part"]}, parts={"class": "part"})
     check(settings)
     require_classes(settings, "pool-0", KNOWN)
 
 
-def test_another_pools_model_may_know_it(weights: Path) -> None:
+def test_a_class_of_another_pools_model_is_accepted(weights: Path) -> None:
     settings = line(weights, Path("other.pt"), defects={"classes": {"burr": {}}})
     require_classes(settings, "pool-1", ("burr",))
     with pytest.raises(ConfigError, match="no pool's model has a class 'burr'"):
@@ -71,7 +71,7 @@ def test_another_pools_model_may_know_it(weights: Path) -> None:
     require_classes(settings, "pool-0", KNOWN)  # the other model's classes are unknown here
 
 
-def test_without_a_manifest_nothing_is_said_before_the_worker_starts(tmp_path: Path) -> None:
+def test_a_model_without_a_manifest_is_not_checked_before_the_worker_starts(tmp_path: Path) -> None:
     settings = line(tmp_path / "none.pt", defects={"classes": {"burr": {}}})
     check(settings)
     with pytest.raises(ConfigError, match="has no class 'burr'"):

@@ -29,7 +29,7 @@ def complaint(data: Path) -> str:
     return str(caught.value)
 
 
-def test_pictures_and_labels(data: Path) -> None:
+def test_pictures_are_read_with_their_labels(data: Path) -> None:
     dataset = read_dataset(data)
     assert dataset.classes == yolo_dataset.CLASSES
     assert {split: len(pictures) for split, pictures in dataset.splits.items()} == {"train": 3, "val": 2}
@@ -58,7 +58,7 @@ def test_a_picture_without_labels_has_nothing_in_it(data: Path) -> None:
     assert samples(read_dataset(data), "val")[0].boxes.shape == (0, 4)
 
 
-def test_some_of_many_are_spread_over_all(data: Path) -> None:
+def test_a_few_of_many_pictures_are_spread_over_all(data: Path) -> None:
     dataset = read_dataset(yolo_dataset.write(data.parent, train=9, val=2))
     assert [item.path.stem for item in samples(dataset, "train", 3)] == ["1", "4", "7"]
 
@@ -77,7 +77,7 @@ def test_a_text_file_may_list_the_pictures(data: Path) -> None:
         ("\nring 0.5 0.5 0.1 0.1", "line 2: not a YOLO label"),
     ],
 )
-def test_a_label_that_is_none(data: Path, text: str, said: str) -> None:
+def test_a_line_that_is_no_label_is_refused(data: Path, text: str, said: str) -> None:
     path = label(data, text)
     assert complaint(data).startswith(f"{path}: {said}")
 
@@ -91,22 +91,22 @@ def test_a_label_that_is_none(data: Path, text: str, said: str) -> None:
         ("names: [a]\nval: nowhere", "no such folder of pictures"),
     ],
 )
-def test_a_yaml_that_is_no_dataset(data: Path, text: str, said: str) -> None:
+def test_a_yaml_that_is_no_dataset_is_refused(data: Path, text: str, said: str) -> None:
     data.write_text(text)
     assert said in complaint(data)
 
 
-def test_a_yaml_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_yaml_is_refused(tmp_path: Path) -> None:
     assert "--data names a dataset's YAML" in complaint(tmp_path / "none.yaml")
 
 
-def test_a_split_that_is_not_there(data: Path) -> None:
+def test_a_missing_split_is_refused(data: Path) -> None:
     with pytest.raises(ConfigError, match="no pictures for `test`"):
         samples(read_dataset(data), "test")
 
 
 @pytest.mark.parametrize("name", ["broken.jpg", "broken.bmp"])
-def test_a_file_that_is_no_picture(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no picture")
     with pytest.raises(ConfigError, match="not a picture"):
         picture(tmp_path / name)

@@ -30,16 +30,16 @@ def test_a_detection_on_its_label_is_right() -> None:
     assert hits(found((10, 10, 30, 30, 0.9, 1)), (1, 0.1, 0.1, 0.3, 0.3)) == [True]
 
 
-def test_one_of_another_class_is_wrong() -> None:
+def test_a_detection_of_another_class_is_wrong() -> None:
     assert hits(found((10, 10, 30, 30, 0.9, 0)), (1, 0.1, 0.1, 0.3, 0.3)) == [False]
 
 
-def test_of_two_on_one_label_the_more_confident_is_right_though_the_other_fits_better() -> None:
+def test_of_two_detections_on_one_label_the_more_confident_is_right_even_if_the_other_fits_better() -> None:
     seen = found((12, 10, 32, 30, 0.9, 1), (10, 10, 30, 30, 0.5, 1))
     assert hits(seen, (1, 0.1, 0.1, 0.3, 0.3)) == [True, False]
 
 
-def test_nothing_seen_and_nothing_there() -> None:
+def test_a_picture_without_labels_and_detections_adds_nothing() -> None:
     assert hits(found(), (1, 0.1, 0.1, 0.3, 0.3)) == []
     assert hits(found((10, 10, 30, 30, 0.9, 1))) == [False]
 

@@ -43,15 +43,15 @@ def exported(folder: Path, card: str) -> Path:
     return folder
 
 
-def test_no_weights() -> None:
+def test_a_model_without_weights_is_refused() -> None:
     assert "not set" in complaint()
 
 
-def test_weights_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
     assert "no such file" in complaint(weights=str(tmp_path / "gone.pt"))
 
 
-def test_a_file_of_another_kind(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"")
     assert "expected a YOLO .pt" in complaint(weights=str(path))
@@ -63,26 +63,26 @@ def test_a_wrong_digest_is_refused_before_the_file_is_loaded(pickle: Path) -> No
     assert f"pools.heavy.model.digest says {'a' * 64}" in message
 
 
-def test_a_folder_that_is_no_export(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_export_is_refused(tmp_path: Path) -> None:
     assert "not an OpenVINO export" in complaint(weights=str(tmp_path))
 
 
 @pytest.mark.parametrize("card", ["", "names: 3", "task: detect", ": : :", "names: {0: a}\ntask: detect\nimgsz: [x]"])
-def test_an_export_whose_card_says_nothing(tmp_path: Path, card: str) -> None:
+def test_an_export_without_a_description_is_refused(tmp_path: Path, card: str) -> None:
     assert "not what ultralytics writes" in complaint(weights=str(exported(tmp_path / "m", card)))
 
 
-def test_an_export_of_another_task(tmp_path: Path) -> None:
+def test_an_export_of_another_task_is_refused(tmp_path: Path) -> None:
     card = "names: {0: a}\ntask: classify\nimgsz: [320, 320]"
     assert "a classify model; the tasks that are served" in complaint(weights=str(exported(tmp_path / "m", card)))
 
 
-def test_an_export_that_openvino_cannot_read(tmp_path: Path) -> None:
+def test_an_export_that_openvino_cannot_read_is_refused(tmp_path: Path) -> None:
     card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
     assert "OpenVINO can't serve it on CPU" in complaint(weights=str(exported(tmp_path / "m", card)))
 
 
-def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_device_is_refused(tmp_path: Path) -> None:
     card = "names: {0: a}\ntask: detect\nimgsz: [320, 320]"
     assert "on NPU" in complaint(weights=str(exported(tmp_path / "m", card)), device="npu")
 
@@ -100,21 +100,21 @@ def test_only_onnx_serves_an_onnx_file(onnx: Path, runtime: str) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["auto", "onnx"])
-def test_a_file_that_is_no_onnx_model(onnx: Path, runtime: str) -> None:
+def test_a_file_that_is_no_onnx_model_is_refused(onnx: Path, runtime: str) -> None:
     assert f"{onnx}: not a model that ONNX Runtime opens on cpu: " in complaint(weights=str(onnx), runtime=runtime)
 
 
 @pytest.mark.parametrize("device", ["npu", "cuda:first"])
-def test_a_device_that_onnx_runtime_does_not_know(onnx: Path, device: str) -> None:
+def test_a_device_that_onnx_runtime_does_not_know_is_refused(onnx: Path, device: str) -> None:
     assert f"can't serve it on {device}: only on auto, cpu and cuda:N" in complaint(weights=str(onnx), device=device)
 
 
-def test_cuda_without_the_onnx_runtime_that_has_it(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_is_refused_without_the_onnx_runtime_for_it(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     assert "on cuda:0: pip install onnxruntime-gpu" in complaint(weights=str(onnx), device="cuda:0")
 
 
-def test_onnx_runtime_that_is_not_installed(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_onnx_runtime_is_reported(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "find_spec", lambda name: None)
     assert "the onnx runtime is not installed: pip install 'andon[onnx]'" in complaint(weights=str(onnx))
 
@@ -131,7 +131,7 @@ def test_a_missing_package_for_the_export_is_reported(
     ("installed", "served_by"),
     [({"openvino", "onnxruntime"}, "openvino"), ({"onnxruntime"}, "onnx"), (set(), "torch")],
 )
-def test_a_pt_on_a_cpu_is_served_by_the_fastest_that_is_installed(
+def test_a_pt_on_a_cpu_is_served_by_the_fastest_installed_runtime(
     pickle: Path, monkeypatch: pytest.MonkeyPatch, installed: set[str], served_by: str
 ) -> None:
     monkeypatch.setattr(choice, "find_spec", lambda name: name if name in installed else None)

@@ -43,11 +43,11 @@ def test_a_written_manifest_is_read_again(artifact: Path) -> None:
     assert verified(artifact, "a" * 64, "weights") == manifest()
 
 
-def test_a_folders_lies_in_it(tmp_path: Path) -> None:
+def test_a_folders_manifest_lies_in_the_folder(tmp_path: Path) -> None:
     assert manifest_path(tmp_path) == tmp_path / "manifest.json"
 
 
-def test_an_artifact_may_have_none(artifact: Path) -> None:
+def test_an_artifact_may_have_no_manifest(artifact: Path) -> None:
     assert verified(artifact, "a" * 64, "weights") is None
 
 

@@ -39,7 +39,7 @@ def test_too_little_memory_is_recognised_in_one_line(guard: Guard, error: Except
         (openvino._memory, RuntimeError("invalid shape")),
     ],
 )
-def test_any_other_failure_stays_what_it_is(guard: Guard, error: Exception) -> None:
+def test_any_other_failure_stays_unchanged(guard: Guard, error: Exception) -> None:
     with pytest.raises(type(error)) as caught, guard():
         raise error
     assert caught.value is error

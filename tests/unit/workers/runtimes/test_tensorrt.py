@@ -31,14 +31,14 @@ def test_the_header_is_read_and_the_rest_is_the_engine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xff\xff\xff{}", b"\x02\x00\x00\x00{}", b"\x05\x00\x00\x00nones"])
-def test_a_file_that_is_no_engine(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_engine_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "line.engine"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"^weights: not a TensorRT engine that ultralytics built"):
         read_header(path, "weights")
 
 
-def test_an_engine_of_a_task_that_is_not_served(tmp_path: Path) -> None:
+def test_an_engine_of_a_task_that_is_not_served_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^weights: a classify model"):
         read_header(engine(tmp_path, task="classify"), "weights")
 

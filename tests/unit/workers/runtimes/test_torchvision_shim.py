@@ -61,14 +61,14 @@ def test_missing_operators_are_defined_and_nms_is_replaced(monkeypatch: pytest.M
     assert [schema.split("(")[0] for schema in module.andon_operators.defined] == ["nms", "qnms"]
 
 
-def test_asked_again_it_still_says_that_the_stand_in_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_call_still_says_that_the_substitute_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     module = fake_torchvision()
     answer_imports(monkeypatch, RuntimeError("operator torchvision::nms does not exist"), module, module)
     assert [torchvision_shim.ensure_torchvision() for _ in range(2)] == [True, True]
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("out of memory"), ImportError("No module named torchvision")])
-def test_any_other_failure_is_raised_as_it_came(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+def test_any_other_failure_is_raised_unchanged(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
     answer_imports(monkeypatch, failure)
     with pytest.raises(type(failure), match=str(failure)):
         torchvision_shim.ensure_torchvision()
