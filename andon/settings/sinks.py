@@ -43,14 +43,14 @@ class KeepDays(Section):
     """Days for which sinks keep rows in the store. Each table has its own age; the sums of deleted rows are kept."""
 
     parts: Positive = 30.0
-    """Verdicts on parts, by the time of the verdict. 30: the bulk of the store."""
+    """Verdicts on parts, by their time. 1 KB each: four cameras with 60 parts a minute write 10 GB in 30 days."""
     defects: Positive = 365.0
-    """Closed defects and their events, by the time of the last event."""
+    """Closed defects and their events, by the time of the last event. 2 to 4 KB each: 3,500 a day are 5 GB a year."""
     spans: Positive = 365.0
-    """Times without frames, by their end."""
+    """Times without frames, by their end. 0.15 KB each: a camera that drops out every hour has 1.3 MB a year."""
     sessions: Positive = 365.0
-    """Accounts of capture sessions that are over, by the sinks' time of their last change. The account of a session
-    recognises records that are delivered again, so keep it for longer than Kafka keeps these."""
+    """Accounts of capture sessions that are over, by the sinks' time of their last change. 0.25 KB each. The account of
+    a session recognises records that are delivered again, so at least twice kafka.retention_minutes."""
 
 
 class SinkSettings(Section):

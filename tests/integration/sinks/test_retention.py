@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import Table, func, select
 
+from andon.events import DefectChanged, SessionPruned
 from andon.messages import Inspection, new_session
 from andon.settings import KeepDays
 from andon.stream.offsets import Partition
@@ -20,6 +21,7 @@ from sinks.store.retention import StoreRetention
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Leaving, Opening, Position
 from tests.fakes import START, FakeClock
+from tests.integration.sinks.test_account import MemoryLog, Sink
 from tests.unit.sinks.judgement.frames import Steps, crossing, inspected, shed
 
 pytestmark = pytest.mark.integration
@@ -192,6 +194,25 @@ async def test_a_record_of_a_pruned_session_that_comes_again_changes_nothing(lin
     assert line.account.state.session == SECOND
     assert await line.report() == before
     assert await line.sessions() == {SECOND}
+
+
+async def test_a_sink_that_meets_a_pruned_session_says_so_and_keeps_its_account(store: Store, line: Line) -> None:
+    log = MemoryLog().append([*frames(range(20), FIRST), *quiet(range(5), SECOND)])
+    sink = Sink(store, log)
+    async with sink.running() as resume:
+        log.deliver(sink, resume, 25)
+        await log.settled()
+    line.clock.advance(LATER_S)
+    assert (await line.retention.prune()).sessions == 1
+    before = await line.report()
+    log.append(frames(range(30), FIRST))  # from the spool of a host that was off
+    sink = Sink(store, log)
+    async with sink.running() as resume:
+        log.deliver(sink, resume, 55)
+        await log.settled()
+    assert sink.told.of(SessionPruned) == [SessionPruned("press-1", FIRST)]
+    assert sink.told.of(DefectChanged) == []
+    assert await line.report() == before
 
 
 async def test_a_host_whose_clock_is_at_1970_begins_new_sessions(line: Line) -> None:
