@@ -1,4 +1,4 @@
-"""The one place that builds Kafka clients: security, sizes and timeouts are decided here."""
+"""Builds every Kafka client: security, sizes and timeouts are decided here alone."""
 
 import asyncio
 import math
@@ -18,18 +18,19 @@ from andon.stream.refusals import LoginRefusals
 from andon.stream.sequence import give_back_refused_numbers
 
 CLOSE_S = 2.5
-"""A producer flushes for ever while the broker is away; who closes it has awaited the acknowledgements that matter.
-Shorter than the time that a cancelled process is given to end, so that it still says that it has not drained."""
+"""Time limit for closing a client. A producer would flush for ever while the broker is away; its owner has already
+awaited every acknowledgement that matters. Shorter than the time that a cancelled process has to end, so that the
+process can still report that it has not drained."""
 BATCH_BYTES = 1_000_000
-"""Of the records of a partition that a producer sends together; a larger record is sent by itself."""
+"""Bytes of the records of a partition that a producer sends together. A larger record is sent by itself."""
 FETCH_BYTES = 2_000_000
-"""Of each partition in one fetch: what a consumer holds ahead, times its partitions. A larger record comes whole, by
-itself (KIP-74)."""
+"""Bytes of each partition in one fetch. A consumer holds this many ahead for each partition. A larger record comes
+whole, by itself (KIP-74)."""
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
 def producer(settings: KafkaSettings) -> AIOKafkaProducer:
-    """Not started. `acks=all`; pictures are compressed already, so records are not."""
+    """A producer, not started. `acks=all`. Pictures are compressed already, so records are not."""
     client = AIOKafkaProducer(
         **_connection(settings),
         acks="all",
@@ -39,18 +40,18 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
         linger_ms=2,
         compression_type=None,
     )
-    # The client (0.14) gives a batch up after the request's timeout, and then sends those behind it: a camera's records
-    # would change their order. It does so while a partition has no leader and, unless idempotent, after any failure.
+    # The client (0.14) gives a batch up after the request's timeout and then sends the batches behind it, which would
+    # reorder a camera's records. It does so while a partition has no leader and, unless idempotent, after any failure.
     client._message_accumulator._batch_ttl = math.inf
     give_back_refused_numbers(client)
     return client
 
 
 def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
-    """Not started, not subscribed. Without a committed offset it starts at the earliest; it never commits by itself.
+    """A consumer, not started and not subscribed. It never commits by itself.
 
-    `fetch_min_bytes`: until there are so many, or `fetch_max_wait_ms` have passed, the broker holds its answer: for who
-    reads small records in batches, since an answer costs as much as ten of them. 1: what comes is told at once.
+    The broker holds its answer until it has `fetch_min_bytes` or `fetch_max_wait_ms` have passed. 1: it answers at
+    once. More pays for a reader of small records in batches: an answer costs as much as ten of them.
     """
     return AIOKafkaConsumer(
         **_connection(settings),
@@ -68,7 +69,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
 
 
 def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """Not started: a consumer for a RecordReader. A fetch brings it one batch: the broker sends the first one whole."""
+    """A consumer for a RecordReader, not started. A fetch brings one batch: the broker sends the first one whole."""
     return AIOKafkaConsumer(
         **_connection(settings),
         enable_auto_commit=False,
@@ -79,10 +80,10 @@ def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
 
 @asynccontextmanager
 async def started(build: Callable[[], Client], settings: KafkaSettings, emit: Emit) -> AsyncIterator[Client]:
-    """Build and start a client, trying again while the broker is away, and close it at the end.
+    """Build and start a client, and close it at the end. Starting is repeated while the broker is away.
 
     Raises:
-        ConfigError: at once, where the broker refuses the login or is not to be trusted.
+        ConfigError: at once, where the broker refuses the login or its certificate is not trusted.
         FatalError: after `start_timeout_s` without a broker, with its address and the client's own reason.
     """
     client = await _start(build, settings, emit)
@@ -117,7 +118,7 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
 
 
 async def _close(client: Client) -> None:
-    # aiokafka 0.14 raises CancelledError from stop() where a task of its own has not yet had its first turn
+    # aiokafka 0.14 raises CancelledError from stop() if one of its own tasks has not run yet
     await asyncio.sleep(0)
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_S):

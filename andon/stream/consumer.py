@@ -19,7 +19,7 @@ from andon.stream.offsets import Partition
 from andon.wire import Record
 
 NOWHERE = TopicPartition("", -1)
-"""A poll of this keeps the membership alive and takes nothing; what was fetched for other partitions stays fetched."""
+"""A poll of this keeps the membership alive and takes nothing. Records of other partitions stay fetched."""
 
 
 REMEDIES: dict[type[KafkaError], str] = {
@@ -38,7 +38,7 @@ class NotOwnerError(AndonError):
 
 
 class Owner(Protocol):
-    """Who learns of the group's decisions. The client only logs what is raised here, so neither method may raise.
+    """Learns of the group's decisions. Neither method may raise: the client would only log the error.
 
     Heartbeats go on during `give_up`, and stop until `take_over` has returned: it must not wait for anything.
     """
@@ -48,11 +48,11 @@ class Owner(Protocol):
 
 
 class Consumer(Protocol):
-    """A member of a group. Where Kafka does not answer now, its methods raise RetryableError; where it refuses for
-    good, FatalError."""
+    """A member of a group. Its methods raise RetryableError while Kafka does not answer, and FatalError where Kafka
+    refuses for good."""
 
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
-        """Join the group. `owner` learns which partitions are this member's; each is held until `read_from`."""
+        """Join the group. `owner` learns which partitions this member gets; each is held until `read_from`."""
         ...
 
     def read_from(self, partition: Partition, offset: int) -> None:
@@ -62,7 +62,7 @@ class Consumer(Protocol):
     async def poll(
         self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
     ) -> Mapping[Partition, Sequence[Record]]:
-        """Take what has been fetched of these partitions. Of none: take nothing, and stay a member of the group."""
+        """Take fetched records of these partitions. Without any: take nothing, and stay a member of the group."""
         ...
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -70,7 +70,7 @@ class Consumer(Protocol):
         ...
 
     def highwater(self, partition: Partition) -> int | None:
-        """The end of the partition as of the last fetch; None before the first, or where it is not this member's.
+        """The end of the partition as of the last fetch. None before the first one, or if the partition is not ours.
 
         May be called from any thread.
         """
@@ -103,7 +103,7 @@ class KafkaConsumer:
         wanted = [TopicPartition(*partition) for partition in partitions] or [NOWHERE]
         try:
             batches = await self._client.getmany(*wanted, timeout_ms=timeout_ms, max_records=max_records)
-        except KafkaError as error:  # what can be retried, the client has retried
+        except KafkaError as error:  # the client itself has retried whatever can be retried
             topics = ", ".join(sorted(self._client.subscription()))
             raise FatalError(f"can't read {topics} from Kafka: {_why(error)}") from error
         return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
@@ -141,7 +141,7 @@ class KafkaConsumer:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """Hands the group's decisions to the owner, and holds what is assigned until it is read from."""
+    """Hands the group's decisions to the owner, and holds each assigned partition until it is read from."""
 
     def __init__(self, client: AIOKafkaConsumer, owner: Owner) -> None:
         self._client = client
@@ -161,7 +161,7 @@ def record_of(raw: Any) -> Record:
 
 
 def own_error(what: str, error: KafkaError) -> RetryableError | FatalError:
-    """What the client says of its error decides: it can be retried, or it ends the process with one line."""
+    """A RetryableError if the client calls its error retriable, else a FatalError."""
     kind = RetryableError if error.retriable else FatalError
     return kind(f"can't {what}: {_why(error)}")
 

@@ -1,4 +1,4 @@
-"""The gauges of a stage: in flight, lag, and whether it can catch up. For workers and sinks alike."""
+"""The gauges of a stage, for workers and sinks: records in flight, lag, and whether the stage catches up."""
 
 import threading
 from collections import deque
@@ -11,7 +11,7 @@ from andon.stream.offsets import Partition
 from andon.stream.stage import Stage
 
 WINDOW_S = 30.0
-"""Over which service and arrival are compared: some scrapes, and a burst does not look like the end of the world."""
+"""Service and arrival are compared over this window: several scrapes, so that a burst does not raise an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class _Sample:
 
 
 class StageGauges:
-    """Reads a stage at each scrape, from the scraping thread; nothing runs in between."""
+    """Reads a stage at each scrape, from the scraping thread. Nothing runs between scrapes."""
 
     def __init__(self, stage: Stage, consumer: Consumer, clock: Clock) -> None:
         self._stage = stage
@@ -35,7 +35,7 @@ class StageGauges:
         return [((self._stage.name, str(p.partition)), float(lag)) for p, lag in self._lags().items()]
 
     def lag_seconds(self) -> list[Reading]:
-        """Age of the record read last where there are more behind it, else 0."""
+        """Age of the record that was read last; 0 if no record follows it."""
         now_s = self._clock.now().timestamp()
         lanes = dict(self._stage.lanes)
         readings: list[Reading] = []
@@ -92,5 +92,5 @@ def watch_stage(metrics: Metrics, stage: Stage, consumer: Consumer, clock: Clock
 
 
 def _growth(first: dict[Partition, int], last: dict[Partition, int]) -> int:
-    """Over the partitions that are in both: those that came or went say nothing of the rate."""
+    """The growth of the partitions that are in both. A partition that came or went says nothing about the rate."""
     return sum(last[partition] - first[partition] for partition in last if partition in first)

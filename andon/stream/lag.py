@@ -1,4 +1,4 @@
-"""How far a consumer group is behind, read by clients of its own so that no fetching consumer is asked."""
+"""Measures how far a consumer group is behind, with clients of its own, so that no fetching consumer is disturbed."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,10 +28,10 @@ class PartitionLag:
     topic: str
     partition: int
     committed: int
-    """The next offset to read; the partition's first one while nothing has been committed."""
+    """The next offset to read. While nothing has been committed, the partition's first offset."""
     end: int
     seconds: float
-    """Age of the record at `committed`, by its capture time; 0 without lag."""
+    """Age of the record at `committed`, counted from its capture. 0 without lag."""
 
     @property
     def records(self) -> int:
@@ -41,9 +41,9 @@ class PartitionLag:
 async def group_lag(
     settings: KafkaSettings, group: str, topic: str, *, timeout_s: float = 5.0, clock: Clock | None = None
 ) -> list[PartitionLag] | None:
-    """Every partition of `topic`, in order; None where the broker can't be reached or has no such topic.
+    """The lag of every partition of `topic`, in order. None where the broker can't be reached or has no such topic.
 
-    Raises ConfigError where it refuses the login or is not to be trusted.
+    Raises ConfigError where the broker refuses the login or its certificate is not trusted.
     """
     kafka = settings.model_copy(update={"start_timeout_s": timeout_s})
     now = (clock or SystemClock()).now
@@ -67,7 +67,7 @@ async def group_lag(
 async def _committed(
     administrator: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """A broker that was started just now has no coordinator yet: it is asked again until it has."""
+    """Ask again until the broker has a coordinator: just after its start it has none."""
     while True:
         try:
             offsets = await administrator.list_consumer_group_offsets(group, partitions=partitions)

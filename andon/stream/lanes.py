@@ -58,7 +58,7 @@ class Lanes:
         return lane
 
     def close(self, lane: Lane) -> int:
-        """Forget a lane and abandon what it has in flight. Returns how many records that are."""
+        """Forget a lane and abandon its records in flight. Returns how many they are."""
         del self._lanes[lane.partition]
         lane.revoked = True
         self.in_flight -= lane.offsets.in_flight
@@ -109,7 +109,7 @@ class Lanes:
         return max(0, min(spare, fitting, share - lane.offsets.in_flight))
 
     def committable(self) -> dict[Partition, int]:
-        """The offsets of what is done and has not been committed."""
+        """The offsets that may be committed and have not been."""
         offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values()}
         return {
             partition: offset

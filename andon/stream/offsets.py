@@ -1,4 +1,4 @@
-"""Partitions, and in-flight offsets -> the highest one that may be committed. Pure: no clock, no I/O, no client."""
+"""Partitions, and the offsets in flight -> the highest offset that may be committed. Pure."""
 
 from collections import deque
 from typing import NamedTuple
@@ -21,14 +21,14 @@ class Ends(NamedTuple):
 
 
 class OffsetTracker:
-    """What one partition has in flight.
+    """The offsets of one partition that are in flight.
 
     Offsets are taken in ascending order, with holes where the log has none (compaction, transaction markers), and may
-    be done in any order. What may be committed is the offset after the last one such that it and all before are done.
+    be done in any order. The offset to commit is the one after the last that is done together with all before it.
     """
 
     def __init__(self, resumed_at: int | None = None) -> None:
-        """`resumed_at`: the offset before which all is known to be done, whatever has been committed."""
+        """`resumed_at`: every record before this offset is done, whatever has been committed."""
         self._taken: deque[int] = deque()
         self._done: set[int] = set()
         self._next = resumed_at
@@ -53,7 +53,7 @@ class OffsetTracker:
         self._taken.append(offset)
 
     def done(self, offset: int) -> None:
-        """Mark one taken offset as done; an offset that is not in flight is a defect of the caller."""
+        """Mark one taken offset as done. Raises ValueError for an offset that is not in flight: the caller is wrong."""
         if offset in self._done or not self._is_taken(offset):
             raise ValueError(f"offset {offset} is not in flight")
         self._done.add(offset)

@@ -1,4 +1,4 @@
-"""A Stage reads a group's partitions, bounds what is in flight, and commits only what is done.
+"""A Stage reads a group's partitions, bounds the records in flight, and commits only records that are done.
 
 Workers and sinks are both a Stage around a Step. The step knows nothing of Kafka: it takes records, and says when each
 one is durable; the stage commits contiguously behind it. A full stage holds its partitions back and keeps polling, and
@@ -44,7 +44,7 @@ class Limits:
     commit_interval_s: float = 1.0
     commit_timeout_s: float = 10.0
     rebalance_drain_s: float = 5.0
-    """How long a revoked partition may finish what it holds; what is left is abandoned uncommitted."""
+    """How long a revoked partition may finish its records in flight. The rest is abandoned uncommitted."""
 
 
 class Stage:
@@ -75,7 +75,7 @@ class Stage:
         return self._lanes.in_flight
 
     async def run(self, topics: Sequence[str], stop: asyncio.Event) -> None:
-        """Read until `stop` is set, then finish what is in flight and commit it.
+        """Read until `stop` is set, then finish the records in flight and commit them.
 
         Raises what the step raised while it opened or gave up partitions, and the consumer's fatal errors.
         """
@@ -96,8 +96,7 @@ class Stage:
             await asyncio.gather(committer, return_exceptions=True)
 
     async def commit(self) -> None:
-        """Commit what is done and has not been committed. A group that has moved on and a broker that is away are only
-        reported.
+        """Commit the records that are done. Only reports a group that has moved on, or a broker that is away.
 
         Raises FatalError where the broker refuses for good.
         """
@@ -123,7 +122,7 @@ class Stage:
             self._loading = asyncio.create_task(self._load(partitions), name=f"{self.name}.load")
 
     async def give_up(self, partitions: frozenset[Partition]) -> None:
-        """The group takes these away: finish or abandon what they hold, commit, and forget them."""
+        """The group takes these away: finish or abandon their records in flight, commit, and discard their steps."""
         await self._stop_loading()
         if not partitions:
             return
@@ -145,7 +144,7 @@ class Stage:
         self._raise_failure()
 
     async def _drain_in_time(self, lanes: Sequence[Lane]) -> None:
-        """What is left when the time is up is delivered again, to the next owner."""
+        """When the time is up, the rest is delivered again, to the next owner."""
         try:
             async with asyncio.timeout(self.limits.rebalance_drain_s):
                 await self._drain(lanes)
@@ -208,14 +207,14 @@ class Stage:
             await self._wait()
 
     def _may_have_more(self, lane: Lane) -> bool:
-        """A call for what has nothing costs as much as a small record."""
+        """A poll of a partition without records costs as much as a small record."""
         end = self._consumer.highwater(lane.partition)
         return end is None or end > lane.position
 
     async def _wait(self) -> None:
         open_lanes = self._open_lanes()
         self._wake.clear()
-        if not open_lanes:  # full, or nothing assigned: wait for room, and stay a member
+        if not open_lanes:  # full, or nothing is open: wait for room, and stay a member
             await self._consumer.poll([])
             await self._wait_for_wake(self.limits.poll_ms / 1000)
             return
@@ -223,7 +222,7 @@ class Stage:
         await self._take(open_lanes, 1, 20 if held else self.limits.poll_ms)
 
     async def _take(self, lanes: Sequence[Lane], most: int, timeout_ms: int = 0) -> int:
-        """At most so many records of all these; returns how many there were."""
+        """Take at most `most` records of all these together. Returns how many there were."""
         if most < 1:
             return 0
         partitions = [lane.partition for lane in lanes]
@@ -244,7 +243,7 @@ class Stage:
 
         def done() -> None:
             if lane.revoked:
-                return  # abandoned: its next owner delivers it again
+                return  # abandoned: it is delivered again, to the next owner
             self._lanes.done(lane, record)
             self._emit(RecordsDone(self.name, 1))
             self._wake.set()
@@ -252,7 +251,7 @@ class Stage:
         return Delivery(record, done, expired)
 
     def _expired(self, lane: Lane, record: Record) -> range:
-        """Neither topic is compacted or written in transactions: a hole in the offsets is what retention took."""
+        """Neither topic is compacted or written in transactions, so only retention leaves a hole in the offsets."""
         if record.offset <= lane.position:
             return range(0)
         gone = range(lane.position, record.offset)

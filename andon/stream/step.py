@@ -10,7 +10,7 @@ from andon.wire import Record
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One record for a step. `done` is called once, from the event loop, when what follows from it is durable."""
+    """One record for a step. `done` is called once, from the event loop, when every effect of the record is durable."""
 
     record: Record
     done: Callable[[], None]
@@ -38,7 +38,7 @@ class PartitionStep(Protocol):
         ...
 
     def discard(self) -> None:
-        """The partition is gone: begin nothing more for it. What is under way may end, and changes nothing here."""
+        """The partition is gone: begin nothing more for it. Work that is under way may end, without an effect here."""
         ...
 
 
@@ -46,8 +46,8 @@ class Step(Protocol):
     """What a stage does with records."""
 
     async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, PartitionStep]:
-        """Load what is known of these partitions, all together. May take its time: the member's heartbeats go on.
+        """Load these partitions, all together. It may take its time: the member's heartbeats go on.
 
-        Cancelled where the group takes the partitions away meanwhile. What it raises ends the process.
+        Cancelled if the group takes the partitions away meanwhile. An error that it raises ends the process.
         """
         ...
