@@ -104,21 +104,24 @@ def prune(connection: Connection, target: Target, before: Cutoffs) -> PruneCount
     return counts
 
 
-def count(connection: Connection, before: Cutoffs) -> PruneCounts:
-    """The rows that `prune` and `prune_sessions` would delete by and by."""
-    counts = PruneCounts()
-    for target in targets(connection, None):
-        old = _old_defects(target, before)
-        defects = select(tables.defects.c.defect_id).where(*old)
-        counts += PruneCounts(
-            parts=_count(connection, tables.parts, _old_parts(target, before)),
-            defects=_count(connection, tables.defects, old),
-            defect_events=_count(connection, tables.defect_events, [tables.defect_events.c.defect_id.in_(defects)]),
-            spans=_count(connection, tables.spans, _old_spans(target, before)),
-            sessions=_count_sessions(connection, target, before.sessions),
-        )
-    epochs = sum(_count(connection, tables.epochs, _old_epochs(number, before.sessions)) for number in _all(connection))
-    return counts + PruneCounts(epochs=epochs)
+def count(connection: Connection, target: Target, before: Cutoffs) -> PruneCounts:
+    """The rows of a camera that `prune` and `prune_sessions` would delete by and by, epochs excepted."""
+    old = _old_defects(target, before)
+    defects = select(tables.defects.c.defect_id).where(*old)
+    return PruneCounts(
+        parts=_count(connection, tables.parts, _old_parts(target, before)),
+        defects=_count(connection, tables.defects, old),
+        defect_events=_count(connection, tables.defect_events, [tables.defect_events.c.defect_id.in_(defects)]),
+        spans=_count(connection, tables.spans, _old_spans(target, before)),
+        sessions=_count_sessions(connection, target, before.sessions),
+    )
+
+
+def count_epochs(connection: Connection, before: Cutoffs) -> PruneCounts:
+    """The epochs that `prune` would delete."""
+    numbers = set(connection.execute(select(tables.partitions.c.partition)).scalars())
+    counts = [_count(connection, tables.epochs, _old_epochs(number, before.sessions)) for number in numbers]
+    return PruneCounts(epochs=sum(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +179,9 @@ def _ended(connection: Connection, camera_id: str, before: datetime, names: Sequ
     parts: dict[str, list[Any]] = {}
     for row in connection.execute(query.order_by(table.c.session)):
         parts.setdefault(row.session, []).append(row)
-    in_use = _open_sessions(connection, camera_id)
-    accounts = {name: _account(rows) for name, rows in parts.items() if name not in in_use}
+    kept = _open_sessions(connection, camera_id)
+    kept |= {name for name, rows in parts.items() if any(row.changed_at is None for row in rows)}
+    accounts = {name: _account(rows) for name, rows in parts.items() if name not in kept}
     return {
         name: account
         for name, account in accounts.items()
@@ -258,10 +262,6 @@ def _old_epochs(partition: int, before: datetime) -> list[ColumnElement[bool]]:
     table, now = tables.epochs, tables.partitions
     current = select(now.c.epoch).where(now.c.topic == table.c.topic, now.c.partition == table.c.partition)
     return [table.c.partition == partition, table.c.opened_at < before, table.c.epoch < current.scalar_subquery()]
-
-
-def _all(connection: Connection) -> list[int]:
-    return sorted(set(connection.execute(select(tables.partitions.c.partition)).scalars()))
 
 
 def _count(connection: Connection, table: Table, old: Sequence[ColumnElement[bool]]) -> int:

@@ -7,6 +7,9 @@ does not shrink: after the first prune of an old, large file `VACUUM` gives the 
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from andon.clock import Clock
 from andon.settings import KeepDays
@@ -14,8 +17,9 @@ from sinks.store import prune_queries
 from sinks.store.database import Database
 from sinks.store.prune_queries import Cutoffs, PruneCounts, Target, cutoffs
 
-PAUSE_S = 0.05
-"""Pause after each transaction, for the batches of the account that wait for the database."""
+PAUSE_S = 0.02
+"""Pause after each transaction: on SQLite one that waits for the lock polls for it, and must find it free."""
+T = TypeVar("T")
 
 
 class StoreRetention:
@@ -48,26 +52,30 @@ class StoreRetention:
     async def count(self) -> PruneCounts:
         """What `prune` would delete now."""
         before = cutoffs(self._keep, self._clock.now())
-        return await self._database.run(lambda connection: prune_queries.count(connection, before))
+        counts = await self._run(partial(prune_queries.count_epochs, before=before))
+        for target in await self._targets(None):
+            counts += await self._run(partial(prune_queries.count, target=target, before=before))
+        return counts
+
+    async def _run(self, work: Callable[[Connection], T]) -> T:
+        result = await self._database.run(work)
+        await self._pause(PAUSE_S)
+        return result
 
     async def _targets(self, partitions: frozenset[int] | None) -> list[Target]:
-        return await self._database.run(lambda connection: prune_queries.targets(connection, partitions))
+        return await self._run(partial(prune_queries.targets, partitions=partitions))
 
     async def _prune_rows(self, target: Target, before: Cutoffs) -> PruneCounts:
         counts = PruneCounts()
-        while True:
-            step = await self._database.run(lambda connection: prune_queries.prune(connection, target, before))
-            if not step.rows:
-                return counts
+        while (step := await self._run(partial(prune_queries.prune, target=target, before=before))).rows:
             counts += step
-            await self._pause(PAUSE_S)
+        return counts
 
     async def _prune_sessions(self, target: Target, before: Cutoffs) -> PruneCounts:
         sessions, after = 0, ""
         while True:
             look = partial(prune_queries.prune_sessions, target=target, before=before.sessions, after=after)
-            step = await self._database.run(look)
+            step = await self._run(look)
             if step.last is None:
                 return PruneCounts(sessions=sessions)
             sessions, after = sessions + step.deleted, step.last
-            await self._pause(PAUSE_S)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Table, func, select
+from sqlalchemy import Engine, Table, event, func, select, update
 
 from andon.events import DefectChanged, SessionPruned
 from andon.messages import Inspection, new_session
@@ -267,6 +267,42 @@ async def test_a_sink_prunes_its_own_partitions_alone(line: Line) -> None:
     await two_sessions(line)
     line.clock.advance(LATER_S)
     assert (await line.retention.prune(frozenset({4}))).rows == 0
+
+
+async def test_a_ledger_without_a_time_stays_as_its_other_half_does(line: Line, store: Store) -> None:
+    """An earlier sink, which knows no such column, still runs beside this one."""
+    moved = await Line(store, line.database, Partition("andon.inspections", 4)).begin()
+    await line.take(quiet(range(10), FIRST))
+    await moved.take(quiet(range(10, 20), FIRST))
+    for each in (line, moved):
+        await each.take(quiet(range(3), SECOND))
+        each.clock.advance(LATER_S)
+    no_time = update(tables.sessions).where(tables.sessions.c.partition == 4).values(changed_at=None)
+    await line.database.run(lambda connection: connection.execute(no_time))
+    assert (await line.retention.prune()).sessions == 0
+
+
+async def test_the_account_gets_its_turn_after_each_transaction(line: Line) -> None:
+    """SQLite lets a transaction that waits for the lock poll for it: without pauses it would find it taken."""
+    pauses: list[float] = []
+    transactions: list[object] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    def began(_connection: object) -> None:
+        transactions.append(None)
+
+    await two_sessions(line)
+    line.clock.advance(LATER_S)
+    event.listen(Engine, "begin", began)
+    try:
+        retention = StoreRetention(line.database, KEEP, line.clock, pause)
+        assert (await retention.count()).rows == (await retention.prune()).rows > 0
+    finally:
+        event.remove(Engine, "begin", began)
+    assert len(pauses) == len(transactions) > 4
+    assert min(pauses) > 0
 
 
 async def test_old_epochs_of_a_log_go_and_the_current_one_stays(line: Line) -> None:
