@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ingest.queue import Message
-from ingest.spool import Spool, decoded, explained
+from ingest.spool import Spool, explained
+from ingest.spool_record import decode_record
 
 HEAD = struct.Struct(">4sIII")
 MAGIC = b"ASP1"
@@ -44,5 +45,5 @@ def records(content: bytes) -> Iterator[Message | None]:
             yield None
             return
         key, timestamp_ms, headers = json.loads(body[:about_bytes])
-        yield decoded(timestamp_ms, key, headers, body[about_bytes:])
+        yield decode_record(timestamp_ms, key, headers, body[about_bytes:])
         at += HEAD.size + len(body)

@@ -5,7 +5,6 @@ they outlive a power cut, too, and each commit waits for the disk.
 """
 
 import fcntl
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from andon import wire
-from andon.errors import DecodeError
-from andon.messages import CameraStatus, Frame, Shed
-from andon.wire import Record
-from ingest.queue import Message
+from ingest.spool_record import decode, encode
 from ingest.spooled import ReadRow, Row
 
 NAME = "spool.db"
@@ -30,8 +25,9 @@ MAX_SALVAGED = 10_000_000
 LOG_BYTES = 8_000_000
 """Most of the write-ahead log, which counts towards the spool's bound."""
 _SCHEMA = """CREATE TABLE IF NOT EXISTS message
-(position INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, about TEXT NOT NULL, value BLOB NOT NULL)"""
+(position INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, about BLOB NOT NULL, value BLOB NOT NULL)"""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
 
 
 class SpoolError(Exception):
@@ -89,7 +85,7 @@ class Spool:
         """
         packed, free = [], self._max_pages - self._used_pages
         for position, message in rows:
-            values = _encoded(position, message)
+            values = encode(position, message)
             free -= 2 + (len(values[2]) + len(values[3])) // (self._page_bytes - 4)
             if free < 0:
                 break
@@ -106,10 +102,10 @@ class Spool:
         Raises SpoolError, DamagedSpoolError.
         """
         rows: list[ReadRow] = []
-        with explained():
+        with explained(), _unreadable_is_damage():
             query = "SELECT position, timestamp_ms, about, value FROM message WHERE position > ? ORDER BY position"
             for position, timestamp_ms, about, value in self._db.execute(f"{query} LIMIT ?", (after, most)):
-                rows.append((position, _decoded(timestamp_ms, about, value)))
+                rows.append((position, decode(timestamp_ms, about, value)))
                 most_bytes -= len(value)
                 if most_bytes <= 0:
                     break
@@ -127,7 +123,7 @@ class Spool:
         Raises SpoolError, DamagedSpoolError.
         """
         with self._transaction():
-            values = [_encoded(*row) for row in rows]
+            values = [encode(*row) for row in rows]
             self._db.executemany("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?)", values)
         self._measure()
 
@@ -223,36 +219,12 @@ def readable(damaged: Path, after: int) -> Iterator[Row]:
         (last,) = database.execute("SELECT max(position) FROM message").fetchone()
         positions = range(max(after + 1, first), min(last, first + MAX_SALVAGED) + 1) if first is not None else ()
         for position in positions:
-            with suppress(sqlite3.DatabaseError, ValueError, TypeError):
+            with suppress(sqlite3.DatabaseError):
                 query = "SELECT timestamp_ms, about, value FROM message WHERE position = ?"
                 row = database.execute(query, (position,)).fetchone()
-                message = None if row is None else _decoded(*row)
+                message = None if row is None else decode(*row)
                 if message is not None:
                     yield position, message
-
-
-def _encoded(position: int, message: Message) -> tuple[int, int, str, bytes]:
-    """The message as its own Kafka record, so that a version which reads old records reads old spools, too."""
-    record = wire.encode(message)
-    headers = [(name, value.decode()) for name, value in record.headers]
-    about = json.dumps([record.key.decode(), headers], separators=(",", ":"))
-    return position, record.timestamp_ms, about, record.value
-
-
-def _decoded(timestamp_ms: int, about: str, value: bytes) -> Message | None:
-    """None: this version can't read it."""
-    key, headers = json.loads(about)
-    return decoded(timestamp_ms, key, headers, value)
-
-
-def decoded(timestamp_ms: int, key: str, headers: Sequence[tuple[str, str]], value: bytes) -> Message | None:
-    """The message of a Kafka record; None: this version can't read it."""
-    encoded = [(name, text.encode()) for name, text in headers]
-    try:
-        message = wire.decode(Record("spool", 0, 0, timestamp_ms, key.encode(), value, encoded))
-    except DecodeError:
-        return None
-    return message if isinstance(message, Frame | Shed | CameraStatus) else None
 
 
 def _locked(path: Path) -> int:
@@ -279,6 +251,17 @@ def explained() -> Iterator[None]:
         raise SpoolError("another process holds this camera's spool") from error
     except OSError as error:
         raise SpoolError(error.strerror or type(error).__name__) from error
+
+
+@contextmanager
+def _unreadable_is_damage() -> Iterator[None]:
+    """A part of the disk that can't be read must not hold up what lies behind it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) in _UNREADABLE:
+            raise DamagedSpoolError(str(error)) from error
+        raise
 
 
 def _code(error: sqlite3.DatabaseError) -> int:

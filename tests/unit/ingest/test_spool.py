@@ -173,11 +173,44 @@ def test_a_record_that_another_version_wrote_is_passed_over(tmp_path: Path) -> N
     first.append([(0, frame(0)), (1, frame(1))])
     first.close()
     with sqlite3.connect(tmp_path / "c" / NAME) as database:
-        database.execute("UPDATE message SET about = replace(about, 'frame.v1', 'frame.v9') WHERE position = 0")
+        database.execute(
+            "UPDATE message SET about = CAST(replace(about, 'frame.v1', 'frame.v9') AS BLOB) WHERE position = 0"
+        )
     database.close()
     second = Spool(place(tmp_path))
     assert read_all(second) == [(0, None), (1, frame(1))]
     second.close()
+
+
+@pytest.mark.parametrize("about", ["x'ff00'", "'{}'", "'[1'", "'[\"c\", 5]'"])
+def test_a_record_whose_headers_are_damaged_is_passed_over(tmp_path: Path, about: str) -> None:
+    first = Spool(place(tmp_path))
+    first.append([(0, frame(0)), (1, frame(1))])
+    first.close()
+    with sqlite3.connect(tmp_path / "c" / NAME) as database:
+        database.execute(f"UPDATE message SET about = {about} WHERE position = 0")  # a test's own text
+    database.close()
+    second = Spool(place(tmp_path))
+    assert read_all(second) == [(0, None), (1, frame(1))]
+    second.close()
+
+
+def test_a_part_of_the_disk_that_cannot_be_read_is_damage_and_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(place(tmp_path))
+    spool.append([(0, frame(0))])
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+
+    def unreadable(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.spool.decode", unreadable)
+        with pytest.raises(DamagedSpoolError):
+            read_all(spool)
+    spool.close()
 
 
 def test_a_folder_that_cannot_be_had_is_said_with_the_reason(tmp_path: Path) -> None:
