@@ -1,4 +1,4 @@
-"""Takes partitions over: reads what the store knows of them, and opens an epoch where the log is not the one it knows.
+"""Takes partitions over: loads their accounts, and opens an epoch where the store knows another log.
 
 A few calls for all of them together, repeated while the store or the broker is away. Heartbeats go on meanwhile.
 """
@@ -36,12 +36,12 @@ class Takeover:
         self._retrier = retrier
 
     async def load(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
-        """What is known of these, in epochs of the log that the broker has."""
+        """The stored accounts of these, each in an epoch of the log that the broker has now."""
         await self._open_epochs(partitions)
         return await self.reload(partitions)
 
     async def reload(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
-        """What is known of these, as it is stored now."""
+        """The accounts of these as they are stored now."""
         return await self._retrier.insist("the store", lambda: self._store.load(partitions))
 
     async def _open_epochs(self, partitions: Collection[Partition]) -> None:
@@ -64,7 +64,7 @@ class Takeover:
         return {item: epoch for item, epoch in judged.items() if epoch is not None}
 
     async def _begin(self, epochs: Mapping[Partition, Epoch], stand: Positions) -> None:
-        """Open these epochs. What the open sessions still had in the log is lost with it."""
+        """Open these epochs. Records of open sessions that nobody has accounted for are lost with the log."""
         known = await self.reload(epochs)
         openings = []
         for partition, epoch in epochs.items():

@@ -21,7 +21,7 @@ KEYS = 5_000
 def positions(
     connection: Connection, partitions: Collection[Partition], *, lock: bool = False
 ) -> dict[Partition, Position]:
-    """Where these partitions stand. `lock`: until the transaction ends, nobody else moves them."""
+    """The positions of these partitions. With `lock`, nobody else moves them until the transaction ends."""
     table = tables.partitions
     here = tuple_(table.c.topic, table.c.partition).in_([tuple(item) for item in partitions])
     query = select(table).where(here).order_by(table.c.topic, table.c.partition)
@@ -30,7 +30,7 @@ def positions(
 
 
 def load(connection: Connection, partitions: Collection[Partition]) -> dict[Partition, StoredPartition]:
-    """All that is stored of these."""
+    """Everything that is stored of these partitions."""
     # the positions first: what a zombie writes in between then gets our next batch refused, and is not overwritten
     stand = positions(connection, partitions)
     cameras = _cameras(connection, {item.partition for item in partitions})

@@ -1,4 +1,4 @@
-"""What goes into the store, and what comes out of it."""
+"""The data that goes into the store and comes out of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What some records of one partition change."""
+    """The changes that some records of one partition make."""
 
     partition: Partition
     expected: Position
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class StoredPartition:
-    """What the store knows of one partition."""
+    """Everything that the store knows of one partition."""
 
     position: Position | None
     """None: nothing of it was ever accounted for."""

@@ -133,7 +133,7 @@ async def test_a_partition_that_is_not_asked_for_waits(rig: Rig) -> None:
     assert [record.value for record in await polled(rig, 1, 0)] == [b"a"]
 
 
-async def test_a_commit_is_kept_and_reading_begins_again_where_it_is_told_to(rig: Rig) -> None:
+async def test_a_commit_is_kept_and_reading_begins_again_at_the_given_offset(rig: Rig) -> None:
     await joined(rig)
     for value in (b"a", b"b", b"c"):
         await rig.append(2, value)

@@ -43,7 +43,7 @@ SCHEDULES = 10_000
 SHARES = 4
 """Each test runs every fourth schedule."""
 BY_THEN = 5_000
-"""Within so many schedules a broken promise must be seen."""
+"""A broken promise must be seen within this number of schedules."""
 Patch = pytest.MonkeyPatch
 
 

@@ -27,7 +27,7 @@ class Slot:
 
     record: Record
     message: Message | None
-    """None: no record's, but what is said before this one's."""
+    """None: the slot is not a record's, but the report of a hole before the record."""
     lane: Lane
     result: Result | None = None
     outgoing: Outgoing | None = None
@@ -150,7 +150,7 @@ class Worker:
                 record = Record(FRAMES, number, offset, 0, message.camera_id.encode(), b"frame", ())
                 expired = range(lane.position, offset)
                 self.lanes.take(lane, record)
-                self._say_expired(lane, Delivery(record, _told, expired))
+                self._say_expired(lane, Delivery(record, _not_done_here, expired))
                 self._begin(Slot(record, message, lane))
 
     def _say_expired(self, lane: Lane, delivery: Delivery) -> None:
@@ -236,7 +236,7 @@ class Worker:
             self.lanes.committed(ahead)
 
 
-def _told() -> None:
+def _not_done_here() -> None:
     """A delivery's end is the slot's."""
 
 

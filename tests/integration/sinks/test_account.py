@@ -107,7 +107,7 @@ RULES = AccountRules(DEFECT_RULES, ("redis", "kafka"), pause=at_once)
 
 
 class Sink:
-    """An account on a store, told to nobody but this test."""
+    """An account on a store, whose events only this test sees."""
 
     def __init__(self, store: Store, log: MemoryLog, rules: AccountRules = RULES) -> None:
         self.shown = Shown()
@@ -145,7 +145,7 @@ async def tally(store: Store, session: str = "s1") -> Tally:
     return (await store.everything()).ledgers["press-1", session].tally()
 
 
-async def test_a_batch_is_stored_shown_told_and_done(store: Store, log: MemoryLog) -> None:
+async def test_a_batch_is_stored_shown_reported_and_done(store: Store, log: MemoryLog) -> None:
     sink = Sink(store, log)
     async with sink.running() as resume:
         assert resume == 0
@@ -541,7 +541,7 @@ async def test_known_cameras_are_shown_as_soon_as_they_are_ours(store: Store, lo
 
 
 async def test_a_record_of_a_session_long_over_is_known_again(store: Store) -> None:
-    """Ledgers of past sessions leave memory; what is delivered again of them must not begin a new session."""
+    """Ledgers of past sessions leave memory. Their redelivered records must not begin a new session."""
     sessions = [[inspected(n, session=f"s{number:02}", late_s=number) for n in range(3)] for number in range(12)]
     log = MemoryLog().append([item for session in sessions for item in session] + sessions[0])
     sink = Sink(store, log)

@@ -205,7 +205,7 @@ async def test_two_sinks_may_make_the_tables_at_once(store_url: str) -> None:
         await store.close()
 
 
-async def test_a_newer_schema_is_told_in_one_line_without_the_password(store_url: str) -> None:
+async def test_a_newer_schema_is_reported_in_one_line_without_the_password(store_url: str) -> None:
     database = await opened(store_url)
     await database.run(lambda connection: connection.execute(text("update alembic_version set version_num = '9999'")))
     await database.close()
@@ -225,7 +225,7 @@ async def test_a_newer_schema_is_told_in_one_line_without_the_password(store_url
         "sqlite:////proc/nowhere/andon.db",
     ],
 )
-async def test_a_store_that_cannot_be_opened_is_told_in_one_line_without_the_password(url: str) -> None:
+async def test_a_store_that_cannot_be_opened_is_reported_in_one_line_without_the_password(url: str) -> None:
     with pytest.raises(ConfigError, match=r"sinks\.store") as error:
         await opened(url)
     assert PASSWORD not in str(error.value)
@@ -257,7 +257,7 @@ async def test_a_database_that_is_locked_at_the_start_is_no_mistake_in_the_setti
     assert not isinstance(error.value, ConfigError)
 
 
-async def test_a_wrong_password_is_told(postgres: PostgresServer) -> None:
+async def test_a_wrong_password_is_reported(postgres: PostgresServer) -> None:
     with pytest.raises(ConfigError, match="password authentication failed") as error:
         await opened(postgres.url.replace(PASSWORD, "wr0ng"))
     assert "wr0ng" not in str(error.value)

@@ -87,7 +87,7 @@ class Robbed(MemoryConsumer):
         return taken
 
 
-async def test_a_partition_that_is_taken_away_while_another_is_polled_is_let_be() -> None:
+async def test_a_partition_that_is_taken_away_while_another_is_polled_is_not_polled() -> None:
     rig = Rig(partitions=3)
     rig.consumer = Robbed(rig.log, "group")
     rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.told)
@@ -157,7 +157,7 @@ async def test_a_revoked_partition_is_drained_committed_and_forgotten() -> None:
     assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [2]
 
 
-async def test_a_zombies_commit_is_refused_and_told() -> None:
+async def test_the_refused_commit_of_a_zombie_is_reported() -> None:
     rig = Rig()
     rig.log.append(0, b"x")
     rig.consumer.zombie = True
@@ -320,7 +320,7 @@ async def test_a_log_that_begins_anew_under_records_in_flight_ends_the_stage_wit
         await asyncio.wait_for(running, 5)
 
 
-async def test_a_hole_between_what_was_committed_and_what_is_there_is_told_and_handed_on() -> None:
+async def test_a_hole_between_the_committed_offset_and_the_oldest_record_is_reported_and_handed_on() -> None:
     rig = Rig()
     rig.log.append(0, b"0", b"1", b"2", b"3", b"4")
     rig.log.committed("group")[LANE] = 1
