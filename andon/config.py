@@ -102,7 +102,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def complaints(error: ValidationError, source: str, section: type[BaseModel] = Settings) -> list[str]:
-    """One line for each mistake in `section`; `source` says where that stands. No line repeats what was given."""
+    """One line for each mistake in `section`; `source` says where that stands. No line repeats a value."""
     found = error.errors(include_input=False)
     return [_complaint(section, item["loc"], item["type"], item["msg"], source) for item in found]
 

@@ -2,7 +2,7 @@
 
 A model, a driver or a dead disk can block a thread for ever, and nothing can stop a thread from outside. So each such
 call stands under a time limit: past it `/livez` is red, one line names the call, and the process ends. Its supervisor
-starts it again, and what was not committed is delivered again.
+starts it again, and the broker delivers uncommitted records again.
 """
 
 import os
@@ -122,7 +122,7 @@ class Guard:
             self._off.set()
 
     def end_within(self, seconds: float) -> None:
-        """The process ends then at the latest, whatever still runs. A later call only shortens the time."""
+        """End the process within `seconds`, whatever still runs. A later call can only shorten the time."""
         self._deadline = min(self._deadline, self._clock.monotonic() + seconds)
 
     def _watch(self) -> None:
