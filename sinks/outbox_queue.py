@@ -116,7 +116,7 @@ class ChannelQueue:
             self._failures = 0
 
     async def _delete(self) -> None:
-        if self._done:
+        while self._done:  # a row that is still there would be read, and sent, again
             leaving = list(self._done)
             await self.shared.store.sent(leaving)
             del self._done[: len(leaving)]
@@ -125,21 +125,27 @@ class ChannelQueue:
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         if not self._unread:
             return
-        shared, owned = self.shared, self.shared.owned
-        busy = dict(self._lanes)
-        most = shared.limits.read_items
-        items = await shared.store.waiting(self.name, owned - busy.keys(), most)
-        if shared.owned is not owned:
-            self._woken.set()  # read again: another owner may have sent what was read
-            return
-        self._unread = len(items) >= most
-        for lane in busy.values():
+        shared, owned, most = self.shared, self.shared.owned, self.shared.limits.read_items
+        # before the read: what comes, and which lane ends, while it is under way is looked at by the next read
+        self._unread = False
+        for lane in self._lanes.values():
             lane.passed_over = True
+        items = await self._waiting(owned - self._lanes.keys(), most)
+        if shared.owned is not owned:
+            self.wake()  # read again: another owner may have sent what was read
+            return
         by_partition = attrgetter("partition")
         for partition, group in groupby(sorted(items, key=by_partition), by_partition):
             self._start(tasks, partition, list(group))
-        if self._unread:
-            self._woken.set()
+        if len(items) >= most:
+            self.wake()
+
+    async def _waiting(self, partitions: frozenset[int], most: int) -> Sequence[OutboxItem]:
+        try:
+            return await self.shared.store.waiting(self.name, partitions, most)
+        except RetryableError:
+            self._unread = True
+            raise
 
     def _start(self, tasks: asyncio.TaskGroup, partition: int, items: Sequence[OutboxItem]) -> None:
         lane = _Lane(self, items)

@@ -1,7 +1,7 @@
 """Items leave in order, whatever is away; none is lost, and none blocks others for ever."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -315,6 +315,100 @@ async def test_an_item_that_comes_while_its_partition_is_busy_leaves_after_those
     dispatcher = a_dispatcher(store, channel)
     await drained(dispatcher)
     assert [call for call in channel.calls if call != 2] == [1, 3]
+    assert store.items == []
+
+
+class SlowStore(MemoryOutbox):
+    """A store whose calls answer late: `meanwhile` happens between the effect of a call and its answer."""
+
+    def __init__(self, *items: OutboxItem) -> None:
+        super().__init__(*items)
+        self.meanwhile: dict[str, list[Callable[[], Awaitable[None]]]] = {"waiting": [], "sent": []}
+
+    async def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> Sequence[OutboxItem]:
+        found = await super().waiting(channel, partitions, limit)
+        await self._answer("waiting")
+        return found
+
+    async def sent(self, ids: Sequence[int]) -> None:
+        await super().sent(ids)
+        await self._answer("sent")
+
+    async def _answer(self, call: str) -> None:
+        if self.meanwhile[call]:
+            await self.meanwhile[call].pop(0)()
+
+
+async def ended(name: str) -> None:
+    """Returns when no task of this name runs, and its callbacks have been called."""
+    while any(task.get_name() == name for task in asyncio.all_tasks()):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_an_item_that_comes_while_the_store_is_read_leaves_without_another_wake() -> None:
+    store, channel = SlowStore(an_item(1)), MemoryChannel()
+
+    async def another_comes() -> None:
+        store.items.append(an_item(2, partition=1))
+        dispatcher.wake()
+
+    store.meanwhile["waiting"].append(another_comes)
+    dispatcher = a_dispatcher(store, channel)
+    running = asyncio.create_task(dispatcher.run(asyncio.Event()))
+    await until_idle()
+    assert channel.received == [an_item(1).event_id, an_item(2).event_id]
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_an_item_whose_lane_ends_while_the_store_is_read_leaves_without_another_wake() -> None:
+    answer = asyncio.Event()
+
+    class Held(MemoryChannel):
+        async def send(self, item: OutboxItem) -> None:
+            if item.id == 1:
+                await answer.wait()
+            await super().send(item)
+
+    store, channel = SlowStore(an_item(1)), Held()
+    dispatcher = a_dispatcher(store, channel)
+    running = asyncio.create_task(dispatcher.run(asyncio.Event()))
+    await until_idle()  # the lane of partition 0 is busy now
+
+    async def its_lane_ends() -> None:
+        answer.set()
+        await ended("outbox.memory.0")
+
+    store.meanwhile["waiting"].append(its_lane_ends)
+    store.items.append(an_item(2))
+    dispatcher.wake()
+    await until_idle()
+    assert channel.received == [an_item(1).event_id, an_item(2).event_id]
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_an_item_that_is_sent_while_others_are_deleted_is_not_sent_again() -> None:
+    answer = asyncio.Event()
+
+    class Held(Scripted):
+        async def send(self, item: OutboxItem) -> None:
+            await super().send(item)
+            if item.id == 2:
+                await answer.wait()
+
+    store, channel = SlowStore(an_item(1), an_item(2, partition=1)), Held()
+
+    async def the_other_is_sent() -> None:
+        answer.set()
+        dispatcher.wake()
+        await ended("outbox.memory.1")
+
+    store.meanwhile["sent"].append(the_other_is_sent)
+    dispatcher = a_dispatcher(store, channel)
+    await drained(dispatcher)
+    assert sorted(channel.calls) == [1, 2]
     assert store.items == []
 
 

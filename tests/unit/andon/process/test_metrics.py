@@ -46,11 +46,12 @@ def test_a_label_says_what_it_holds() -> None:
     metrics(SinkWrote("redis", 0.1))
     metrics(SinkFailed("kafka", "away", 1.0))
     metrics(OutboxGivenUp("redis", "e1", "no event"))
+    metrics(OutboxGivenUp("redis", "", "switched off", count=7))
     text = generate_latest(registry).decode()
     assert 'andon_sinks_defects_total{camera="press-3",transition="opened"} 1.0' in text
     assert 'andon_sinks_write_seconds_count{channel="redis"} 1.0' in text
     assert 'andon_sinks_write_failures_total{channel="kafka"} 1.0' in text
-    assert 'andon_sinks_outbox_given_up_total{channel="redis"} 1.0' in text
+    assert 'andon_sinks_outbox_given_up_total{channel="redis"} 8.0' in text
 
 
 def test_parts_are_counted_by_camera_and_verdict() -> None:
