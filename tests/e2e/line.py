@@ -1,4 +1,4 @@
-"""A line whose roles are real processes over a given broker and Redis; every one of them is ended, whatever happens."""
+"""A line whose roles are real processes, with a given broker and Redis. All of them are ended, whatever happens."""
 
 import json
 import os
@@ -24,11 +24,11 @@ MODEL = REPOSITORY / "sample_streams" / "models" / "andon-demo.pt"
 READY_S = 90.0
 """The first worker exports the model."""
 MOST_MB = 1200.0
-"""The most that a role of a test's line may need at any time, whatever happens to it."""
+"""Upper limit of what a role of a test's line needs at any time."""
 
 
 class Line:
-    """`start` and `kill` roles by a name of the test's choice; `audit` and `wait_for` look at what they did."""
+    """`start` and `kill` roles by a name that the test chooses; `audit` and `wait_for` read their results."""
 
     def __init__(self, folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path) -> None:
         self._folder = folder
@@ -78,7 +78,7 @@ class Line:
         self._processes[name].send_signal(number)
 
     def kill(self, name: str) -> None:
-        """As a power cut would."""
+        """SIGKILL, as a power cut."""
         process = self._processes.pop(name)
         process.kill()
         process.wait()
@@ -88,7 +88,7 @@ class Line:
         return self._processes.pop(name).wait(timeout_s)
 
     def stop(self, name: str) -> int:
-        """As an orchestrator does; returns the exit code."""
+        """SIGTERM, as an orchestrator sends; returns the exit code."""
         self.signal(name, signal.SIGTERM)
         return self.finish(name)
 
@@ -141,7 +141,7 @@ class Line:
 
 
 def _peak_mb(pid: int) -> float:
-    """The most resident memory that the process has had; 0 where nobody says, or it has ended."""
+    """Largest resident memory of the process; 0 if the system does not say, or it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

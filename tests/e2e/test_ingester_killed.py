@@ -1,4 +1,4 @@
-"""An ingester is killed: what it held is told as lost, bounded by its mailbox, and the gap in time shows."""
+"""An ingester is killed: the account says what it lost, at most its mailbox, and shows the gap in time."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""README's three sections work as pasted: what runs for ever gets a terminal of its own, the rest runs to its end."""
+"""README's three sections work as pasted: each endless command in its own terminal, the others to their end."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def blocks(section: str, language: str) -> list[str]:
 
 
 class Shell:
-    """Somebody at the repository's root, who pastes."""
+    """A user at the repository's root who pastes commands."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A role that only says that it is ready, and writes down when it began and ended: `fake_role.py NAME PORT JOURNAL`."""
+"""A role that says that it is ready, and records its start and its end: `fake_role.py NAME PORT JOURNAL`."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""The supervisor brings dead processes back and stops a line in the order in which frames travel."""
+"""The supervisor restarts dead processes and stops a line in the order in which frames travel."""
 
 import asyncio
 import os
@@ -111,7 +111,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tm
         await running.start(deaf)
         pid = running.processes[0].pid
         assert pid is not None
-        os.kill(pid, signal.SIGSTOP)  # deafer than any handler
+        os.kill(pid, signal.SIGSTOP)  # a stopped process handles no signal
         assert not await running.drain([deaf])
     assert events.of(StageStopped)[0].codes == str(-signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The images and the compose file, as far as that can be told without an engine."""
+"""The images and the compose file, as far as a test can check them without an engine."""
 
 import re
 import subprocess
@@ -122,3 +122,8 @@ def test_workers_can_be_scaled() -> None:
     workers = compose()["services"]["workers"]
     assert "container_name" not in workers
     assert re.fullmatch(r"127\.0\.0\.1:\d+-\d+:8080", workers["ports"][0])
+
+
+def test_the_log_of_each_container_is_rotated() -> None:
+    for name, service in compose()["services"].items():
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name

@@ -1,4 +1,4 @@
-"""`andon init` writes a line.yaml that is right as it stands."""
+"""`andon init` writes a valid line.yaml."""
 
 import re
 from pathlib import Path

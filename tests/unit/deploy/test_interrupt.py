@@ -1,4 +1,4 @@
-"""The first signal asks, the second one forces."""
+"""The first signal requests a stop, the second one forces it."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Which processes a line has, and whose servers it uses."""
+"""The processes of a line, and the servers that it uses."""
 
 from pathlib import Path
 

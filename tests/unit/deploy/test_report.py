@@ -1,4 +1,4 @@
-"""What a demo ends with."""
+"""The demo's report."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the demo counts with its own eyes."""
+"""The demo counts inspections and alerts from outside."""
 
 from datetime import timedelta
 
