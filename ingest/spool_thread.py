@@ -219,7 +219,7 @@ class SpoolThread:
         try:
             with self._on_disk():
                 self._spool = self._opened()
-        except SpoolError as error:
+        except (SpoolError, DamagedSpoolError) as error:
             self._fail("open", str(error))
 
     def _opened(self) -> Spool:
@@ -227,7 +227,11 @@ class SpoolThread:
             spool = Spool(self.place)
         except DamagedSpoolError:
             spool = self._salvaged(-1)
-        import_old(spool, self.place.folder, lambda text: self._emit(SpoolDamaged(self.camera_id, text)))
+        try:
+            import_old(spool, self.place.folder, lambda text: self._emit(SpoolDamaged(self.camera_id, text)))
+        except BaseException:
+            spool.close()  # else it stays locked, and the next attempt is refused
+            raise
         if spool.records:
             self._filling = True
             self._emit(SpoolFound(self.camera_id, spool.records, spool.size_bytes))
@@ -248,12 +252,13 @@ class SpoolThread:
             self._queue.replaced(self._spool.records if self._spool is not None else 0)
 
     def _salvaged(self, after: int) -> Spool:
-        """Raises SpoolError."""
+        """Raises SpoolError: there is no new database."""
         damaged = set_aside(self.place)
         spool = Spool(self.place)
         rows = readable(damaged, after)
-        while batch := list(itertools.islice(rows, BATCH)):
-            spool.keep(batch)
+        with suppress(SpoolError):  # a full disk: what has no room is lost, and lies in the damaged one
+            while batch := list(itertools.islice(rows, BATCH)):
+                spool.keep(batch)
         text = f"the spool was damaged: {spool.records} records are read back, the others lost; it lies at {damaged}"
         self._emit(SpoolDamaged(self.camera_id, text))
         return spool

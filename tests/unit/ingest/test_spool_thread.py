@@ -18,10 +18,11 @@ from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.source import Picture
-from ingest.spool import NAME, DamagedSpoolError, Spool, SpoolPlace
+from ingest.spool import NAME, DamagedSpoolError, Spool, SpoolError, SpoolPlace
 from ingest.spooled import ReadRow, Row
 from tests.fakes import MemoryPublisher, Told
-from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings
+from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, frame
+from tests.unit.ingest.test_old_spool import old_record
 
 
 class Line:
@@ -236,3 +237,31 @@ async def test_a_disk_that_does_not_answer_is_reported_and_stops_neither_the_cam
     reasons = {event.error.partition(": ")[2] for event in line.told.of(SpoolFailed)}
     assert reasons == {"the disk has not answered for 0.01 s (spool.timeout_s)"}
     answers.set()
+
+
+async def test_an_older_versions_files_that_find_no_room_are_read_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.spool_thread.RETRY_S", 0.01)
+    genuine, refusals = Spool.keep, [SpoolError("No space left on device")]
+
+    def keep(self: Spool, rows: Sequence[Row]) -> None:
+        if refusals:
+            raise refusals.pop()
+        genuine(self, rows)
+
+    monkeypatch.setattr(Spool, "keep", keep)
+    line = Line(tmp_path)
+    line.place.folder.mkdir()
+    (line.place.folder / "001000000001.spool").write_bytes(old_record(frame(0, session="earlier")))
+    line.memory.away = True
+    async with line.running(50) as camera:
+        await until_captured(camera, 50)
+        while not line.told.of(SpoolFound):
+            await asyncio.sleep(0.001)
+        line.memory.away = False
+        await line.until_drained(camera)
+        while not any(isinstance(item, Frame) and item.session == "earlier" for item in line.log):
+            await asyncio.sleep(0.001)
+    assert not list(line.place.folder.glob("*.spool"))
+    assert next(event.error.rpartition(": ")[2] for event in line.told.of(SpoolFailed)) == "No space left on device"
