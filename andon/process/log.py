@@ -17,6 +17,8 @@ from andon.clock import Clock
 from andon.events import Emit, Event, KafkaNoise
 from andon.process.summary import WINDOW_S, Line, Summary, values_of
 
+FLUSH_S = 1.0
+"""How long the last lines wait for a thread that is writing."""
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -55,9 +57,13 @@ class EventLog:
             self._write(self._summary.due(self._clock.monotonic()))
 
     def flush(self) -> None:
-        """Write the lines for all held events."""
-        with self._lock:
+        """Write the lines for all held events, unless another thread hangs in writing: the end must not wait for it."""
+        if not self._lock.acquire(timeout=FLUSH_S):
+            return
+        try:
             self._write(self._summary.rest())
+        finally:
+            self._lock.release()
 
     async def _sum_up_forever(self) -> None:
         while True:

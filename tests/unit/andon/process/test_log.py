@@ -169,6 +169,18 @@ async def test_the_end_of_the_block_writes_the_held_events(capsys: pytest.Captur
     assert [line["count"] for line in written(capsys)] == [1, 1]
 
 
+def test_a_thread_that_hangs_in_writing_does_not_hold_up_the_last_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("andon.process.log.FLUSH_S", 0.01)
+    log = EventLog("info", "json", "ingest", FakeClock())
+    log(SHED)
+    log(SHED)
+    with log._lock:
+        log.flush()
+    assert len(written(capsys)) == 1
+
+
 def test_every_alert_and_every_change_of_a_camera_has_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
     log = EventLog("info", "json", "sink", FakeClock())
     for number in range(3):
