@@ -14,8 +14,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import yaml
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from andon.clock import SystemClock
 from andon.settings import KafkaSettings, RedisSettings
+from sinks.audit import Audit, Circumstances, audit_of
+from sinks.store import queries
+from sinks.store.stored import Stored
 from tests.kafka_server import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -25,6 +31,25 @@ READY_S = 90.0
 """The first worker exports the model."""
 MOST_MB = 1200.0
 """Upper limit of what a role of a test's line needs at any time."""
+
+
+def read_store(store: Path) -> Stored:
+    """The content of a line's SQLite store."""
+    with create_engine(f"sqlite:///{store}", poolclass=NullPool).begin() as connection:
+        return queries.everything(connection)
+
+
+def account(store: Path) -> Audit:
+    """The audit of a store without asking the broker. It starts no process, so it is fit for polling."""
+    return audit_of(read_store(store), Circumstances(SystemClock().now(), None, 3.0))
+
+
+def inspected(store: Path) -> int:
+    """Frames that the sink has accounted for as inspected; 0 while there is no store yet."""
+    try:
+        return account(store).total.inspected if store.exists() else 0
+    except SQLAlchemyError:
+        return 0  # its tables are not there yet
 
 
 class Line:
@@ -95,6 +120,12 @@ class Line:
     def audit(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(self.run("audit", "--json", code=None))
         return report
+
+    def account(self) -> Audit:
+        return account(self._folder / "andon.db")
+
+    def inspected(self) -> int:
+        return inspected(self._folder / "andon.db")
 
     def metrics(self, name: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/metrics", timeout=5) as answer:

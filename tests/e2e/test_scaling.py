@@ -1,7 +1,6 @@
 """Workers come, go and die; every frame is inspected and counted once."""
 
 import signal
-import time
 
 import pytest
 
@@ -21,13 +20,13 @@ def test_workers_go_from_one_to_three_to_two_with_one_killed_and_every_frame_is_
     line.start("sink", "sink")
     line.start("worker-1", "work")
     line.start("ingest", "ingest", "--once")
-    time.sleep(3)
+    line.wait_for(lambda: line.inspected() > 30, 60, "inspections of the first worker")
     line.start("worker-2", "work")
     line.start("worker-3", "work")
     line.kill("worker-2")
     assert line.finish("ingest") == 0
     expected = frames_of_the_clips()
-    line.wait_for(lambda: line.audit()["ledger"]["inspected"] == expected, 120, f"{expected} inspected frames")
+    line.wait_for(lambda: line.inspected() == expected, 120, f"{expected} inspected frames")
     report = line.audit()
     assert report["ledger"] == {
         "captured": expected,
@@ -54,5 +53,5 @@ def test_a_worker_drains_and_commits_at_sigterm(line: Line) -> None:
     line.start("sink", "sink")
     line.start("worker-2", "work")
     expected = truth.load(CLIPS / "press-1.truth.json").n_frames
-    line.wait_for(lambda: line.audit()["ledger"]["inspected"] == expected, 60, f"{expected} inspected frames")
+    line.wait_for(lambda: line.inspected() == expected, 60, f"{expected} inspected frames")
     assert line.audit()["cameras"][0]["redelivered"] == 0

@@ -82,11 +82,11 @@ def test_a_sink_killed_in_the_middle_of_a_track_raises_the_same_events_with_the_
     line.write()
     line.start("sink", "sink")
     asyncio.run(publish(broker, [inspection(seq) for seq in range(30)]))
-    line.wait_for(lambda: line.audit()["ledger"]["inspected"] >= 20, 30, "the track to be open")
+    line.wait_for(lambda: line.inspected() >= 20, 30, "the track to be open")
     line.kill("sink")
     asyncio.run(publish(broker, [*(inspection(seq) for seq in range(30, FRAMES)), final()]))
     line.start("sink", "sink")
-    line.wait_for(lambda: line.audit()["ledger"]["inspected"] == FRAMES, 60, "the rest")
+    line.wait_for(lambda: line.inspected() == FRAMES, 60, "the rest")
     events = asyncio.run(defects(broker, 4))
     assert [event.event_id for event in events] == expected_ids()
     assert line.audit()["ledger"]["duplicates"] == 0
@@ -101,7 +101,7 @@ def test_a_redelivered_inspection_changes_neither_ledger_nor_counters_nor_events
     asyncio.run(
         publish(broker, [*first, *first, *first[20:], *(inspection(seq) for seq in range(60, FRAMES)), final()])
     )
-    line.wait_for(lambda: line.audit()["ledger"]["inspected"] == FRAMES, 60, "every frame")
+    line.wait_for(lambda: line.inspected() == FRAMES, 60, "every frame")
     report = line.audit()
     assert report["ledger"]["captured"] == FRAMES
     assert report["ledger"]["duplicates"] == 0

@@ -10,10 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import redis
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import RetryableError
 from andon.events import silent
@@ -22,9 +19,7 @@ from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.stream.clients import producer, started
 from andon.stream.publisher import KafkaPublisher
 from andon.wire import Outgoing, encode
-from sinks.audit import Audit, Circumstances, audit_of
-from sinks.store import queries as rows
-from tests.e2e.line import Line
+from tests.e2e.line import Line, read_store
 from tests.faults.recording import FRAMES, Recording, Step, step_of
 
 SETTLE_S = 90.0
@@ -39,7 +34,6 @@ class Rig(Line):
         self.folder = folder
         self.kafka = kafka
         self._redis = redis
-        self._engine = create_engine(f"sqlite:///{folder / 'andon.db'}")
         self._feeds: list[Feed] = []
 
     @property
@@ -67,19 +61,6 @@ class Rig(Line):
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     # ---- what became of it
-
-    def account(self) -> Audit:
-        """What the store says now; the broker is not asked."""
-        with self._engine.begin() as connection:
-            stored = rows.everything(connection)
-        return audit_of(stored, Circumstances(SystemClock().now(), None, 3.0))
-
-    def inspected(self) -> int:
-        """0 while there is no store yet."""
-        try:
-            return self.account().total.inspected
-        except SQLAlchemyError:
-            return 0
 
     def wait_inspected(self, count: int, timeout_s: float = SETTLE_S) -> float:
         """Wait until so many frames are inspected; returns how many seconds that took."""
@@ -110,8 +91,7 @@ class Rig(Line):
 
     def sessions(self) -> list[tuple[str, str]]:
         """(camera, session), in the order of their names."""
-        with self._engine.begin() as connection:
-            return sorted(rows.everything(connection).ledgers)
+        return sorted(read_store(self.folder / "andon.db").ledgers)
 
     def wait_for_all(self, recording: Recording, frames: int = 2 * FRAMES) -> None:
         """Everything is accounted for, and every event of the run without a fault has been raised, once."""
@@ -134,7 +114,6 @@ class Rig(Line):
         for feed in self._feeds:
             feed.cancel()
         super().__exit__(kind, error, at)
-        self._engine.dispose()
 
 
 class Feed:

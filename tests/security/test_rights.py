@@ -43,7 +43,7 @@ async def test_the_rights_of_the_page_are_enough_for_a_line(
         async with started(lambda: producer(kafka), kafka, silent) as client:
             for seq in range(20):
                 await (await KafkaPublisher(client).send(kafka.inspections_topic, encode(inspected(seq))))
-        line.wait_for(lambda: line.audit()["ledger"]["inspected"] == 20, 60, "the account")
+        line.wait_for(lambda: line.inspected() == 20, 60, "the account")
         assert line.stop("sink") == 0
     lags = await group_lag(kafka, Settings(kafka=kafka).sink_group, kafka.inspections_topic)
     assert lags is not None

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sample_streams import clips, model_card
+from tests.e2e.line import inspected
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -42,19 +43,19 @@ def up(config: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def audit(config: Path) -> dict[str, Any] | None:
-    """None before there is an account."""
-    asked = command("audit", "-c", str(config), "--json")
-    done = subprocess.run(asked, cwd=config.parent, capture_output=True, text=True, check=False)
-    account: dict[str, Any] | None = json.loads(done.stdout) if done.stdout else None
+def audit(config: Path) -> dict[str, Any]:
+    arguments = command("audit", "-c", str(config), "--json")
+    done = subprocess.run(arguments, cwd=config.parent, capture_output=True, text=True, check=False)
+    account: dict[str, Any] = json.loads(done.stdout)
     return account
 
 
 def wait_for_inspections(config: Path, count: int) -> None:
+    store = config.parent / "andon-data" / "andon.db"
     deadline = time.monotonic() + 90
-    while (account := audit(config)) is None or account["ledger"]["inspected"] < count:
+    while inspected(store) < count:
         assert time.monotonic() < deadline, (config.parent / "up.log").read_text()[-5000:]
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
@@ -63,7 +64,6 @@ def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (config.parent / "up.log").read_text()[-5000:]
     first = audit(config)
-    assert first is not None
     assert first["balanced"]
     assert (first["ledger"]["lost"], first["ledger"]["in_flight"]) == (0, 0)
     with up(config) as process:
@@ -74,7 +74,6 @@ def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, (config.parent / "up.log").read_text()[-5000:]
     account = audit(config)
-    assert account is not None
     assert account["balanced"]
     assert account["ledger"]["captured"] > first["ledger"]["captured"]
 
