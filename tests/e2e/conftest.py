@@ -7,12 +7,6 @@ from andon.settings import KafkaSettings, RedisSettings
 from tests.e2e.line import Line
 
 
-@pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Exports are made once for all tests."""
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def line(tmp_path: Path, broker: KafkaSettings, valkey: RedisSettings, model_cache: Path) -> Iterator[Line]:
     with Line(tmp_path, broker, valkey, model_cache) as line:

@@ -42,11 +42,6 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
 def guarded_line(line: Line, log_format: str) -> None:
     """Secrets in all three ways: in the file, from the environment, and from their own file."""
     folder = line.config.parent
@@ -74,7 +69,7 @@ async def test_a_running_line_and_its_crash_show_no_secret(
     guarded: KafkaSettings,
     redis_url: str,
     postgres: PostgresServer,
-    cache: Path,
+    model_cache: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -83,7 +78,7 @@ async def test_a_running_line_and_its_crash_show_no_secret(
     output: dict[str, str] = {}
     with (
         FakeCamera("401 Unauthorized") as refusing,
-        Line(tmp_path, guarded, RedisSettings(url=redis_url), cache) as line,
+        Line(tmp_path, guarded, RedisSettings(url=redis_url), model_cache) as line,
     ):
         guarded_line(line, log_format)
         line.document["sinks"]["store"] = postgres.url

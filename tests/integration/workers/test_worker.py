@@ -18,10 +18,9 @@ pytestmark = pytest.mark.integration
 CAMERAS = ("press-1", "press-2", "weld-1")
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of exported models: made once for all of these tests."""
-    return tmp_path_factory.mktemp("models")
+@pytest.fixture
+def cache(model_cache: Path) -> Path:
+    return model_cache
 
 
 @pytest.fixture
