@@ -2,6 +2,7 @@
 sent again in their order)."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -105,6 +106,17 @@ class Ingester:
             camera.sessions[0] = max(1, camera.sessions[0] - camera.captured)
         elif self._session in camera.killed or (camera.killed and not self._named):
             camera.sessions.append(1)  # the next session's frames end the killed ones
+
+    @property
+    def unplaced(self) -> bool:
+        """Its last session came out ahead of its name: it does not end the killed ones, and nothing more is to come."""
+        first = next((item for item in self._sent if item.session == self._session), None)
+        named = first is None or (isinstance(first, CameraStatus) and not first.final)
+        return self.idle and bool(self.camera.killed) and not named
+
+    @property
+    def _sent(self) -> Iterator[Message]:
+        return (item for item in self.world.sent[self._partition] if item.camera_id == self.camera.camera_id)
 
     @property
     def _session(self) -> str:

@@ -269,7 +269,12 @@ class _Schedule:
             if self._uneasy or min(len(self._workers), len(self._sinks)) < 2:
                 self._recover(0.5)
             self._step()
-            if self._steps % 8 == 0 and not self._uneasy and self._at_rest():
+            if self._steps % 8:
+                continue
+            for ingester in self._ingesters:
+                if ingester.unplaced:
+                    ingester.go_on()
+            if not self._uneasy and self._at_rest():
                 return
         require(False, f"nothing comes to rest: {self._standing()}")
 
