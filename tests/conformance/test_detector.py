@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from andon.settings import PoolSettings
 from sample_streams.dataset import sample
 from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey
 from workers.detector import Detections, Detector, Picture
-from workers.runtimes.cache import ENDINGS, Format
+from workers.runtimes.cache import ENDINGS, Exporter, Format
 from workers.runtimes.choice import load
 from workers.runtimes.export import check, disagreement
 from workers.runtimes.openvino import import_openvino
@@ -217,17 +218,17 @@ def test_an_export_that_differs_from_its_source_is_refused(cache: Path, runtime:
 def test_workers_that_start_at_once_make_one_export_between_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs: list[object] = []
-    run = subprocess.run
+    exports: list[Sequence[str]] = []
+    run = Exporter.run
 
-    def counted(*arguments: object, **options: object) -> object:
-        runs.append(arguments)
-        return run(*arguments, **options)  # type: ignore[call-overload]  # handed on as it came
+    def count(exporter: Exporter, arguments: Sequence[str], named: str) -> None:
+        exports.append(arguments)
+        run(exporter, arguments, named)
 
-    monkeypatch.setattr(subprocess, "run", counted)
+    monkeypatch.setattr(Exporter, "run", count)
     with ThreadPoolExecutor(3) as starting:
         made = list(starting.map(lambda _: real("openvino", DEMO_WEIGHTS, tmp_path), range(3)))
-    assert len(runs) == 1
+    assert len(exports) == 1
     assert all(len(detector.detect([grey(0)])) == 1 for detector in made)
 
 
