@@ -24,6 +24,8 @@ CHECK_S = 0.25
 """Interval between two looks at the running calls."""
 FORCE_S = 3.0
 """How long a cancelled role may take to leave before the process ends without it."""
+FLUSH_S = 1.0
+"""How long the last lines may take to leave."""
 LOOP = "the event loop"
 
 
@@ -105,7 +107,7 @@ class Guard:
     """A daemon thread that ends the process: for a call that hangs, and at a deadline that nothing else has met."""
 
     def __init__(self, watchdog: Watchdog, clock: Clock, hung: Callable[[Overdue], None]) -> None:
-        """`hung` is called once, on the guard's thread, `FORCE_S` before the process ends."""
+        """`hung` is called once, on a thread of its own, `FORCE_S` before the process ends. It may block."""
         self._watchdog = watchdog
         self._clock = clock
         self._hung = hung
@@ -133,11 +135,18 @@ class Guard:
             if not reported and (overdue := self._watchdog.overdue()) is not None:
                 reported = True
                 self.end_within(FORCE_S)
-                self._hung(overdue)
+                # stderr may be a pipe that nobody reads: the write then blocks, and the deadline must stand
+                threading.Thread(target=self._hung, args=(overdue,), name="guard.report", daemon=True).start()
 
 
 def end(code: int) -> NoReturn:
-    """End the process without joining its threads."""
+    """End the process without joining its threads, `FLUSH_S` later at most if nobody reads its output."""
+    flushing = threading.Thread(target=_flush, name="guard.flush", daemon=True)
+    flushing.start()
+    flushing.join(FLUSH_S)
+    os._exit(code)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(code)

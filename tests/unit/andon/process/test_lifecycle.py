@@ -70,6 +70,16 @@ async def overdue(life: Life) -> None:
     life.ready()
     await asyncio.get_running_loop().run_in_executor(None, blocked, life, 0.5)
 
+async def unread(life: Life) -> None:
+    life.ready()
+    await asyncio.get_running_loop().run_in_executor(None, flood, life)
+
+def flood(life: Life) -> None:
+    with life.watchdog.limit("the model", 0.5, "worker.inference_timeout_s"):
+        while True:
+            sys.stderr.write("x" * 65536)
+            sys.stderr.flush()
+
 run_settings = RunSettings(drain_s=float(sys.argv[2]), loop_timeout_s=1)
 settings = Settings(run=run_settings, http=HttpSettings(port=int(sys.argv[3])))
 sys.exit(run("test", globals()[sys.argv[1]], settings))
@@ -139,6 +149,11 @@ def test_a_thread_that_is_left_behind_does_not_delay_the_exit() -> None:
     with living("left") as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+def test_a_call_that_hangs_ends_the_process_though_nobody_reads_its_log() -> None:
+    with living("unread") as (process, _):
+        assert process.wait(20) == 1
 
 
 @pytest.mark.parametrize(
