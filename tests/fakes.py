@@ -47,17 +47,17 @@ class FakeClock:
         self._start += timedelta(seconds=seconds)
 
 
-class Told:
-    """An `emit` that keeps the events."""
+class RecordedEvents:
+    """An `emit` that records every event, in order."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.all: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        self.events.append(event)
+        self.all.append(event)
 
     def of(self, kind: type[T]) -> list[T]:
-        return [event for event in self.events if isinstance(event, kind)]
+        return [event for event in self.all if isinstance(event, kind)]
 
 
 class MemoryPublisher:

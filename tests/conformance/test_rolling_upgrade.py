@@ -18,7 +18,7 @@ from andon.stream.step import Delivery
 from andon.wire import Record
 from sinks.batch import QUARANTINE, Work, gather
 from sinks.store.stored import Position
-from tests.fakes import START, Told
+from tests.fakes import START, RecordedEvents
 from tests.unit.workers.rig import jpeg, worker
 from tests.versions import MESSAGES, PREVIOUS, ahead, one_version_ahead, previous, unknown
 
@@ -60,26 +60,26 @@ async def test_a_worker_puts_an_unknown_version_into_quarantine() -> None:
     assert running.done == [7]
 
 
-def account(record: Record) -> tuple[Work, Told]:
-    told = Told()
+def account(record: Record) -> tuple[Work, RecordedEvents]:
+    events = RecordedEvents()
     here = Partition("andon.inspections", 0)
-    return gather(here, Position(1, "", 0), [Delivery(record, lambda: None)], START, told), told
+    return gather(here, Position(1, "", 0), [Delivery(record, lambda: None)], START, events), events
 
 
 @NEIGHBOURS
 @pytest.mark.parametrize("name", ACCOUNTED)
 def test_a_sink_accounts_for_the_messages_of_a_neighbour_version(version: Version, name: str) -> None:
-    work, told = account(version(name))
+    work, events = account(version(name))
     assert work.messages == [MESSAGES[name]]
-    assert told.events == []
+    assert events.all == []
 
 
 @pytest.mark.parametrize("name", ACCOUNTED)
 def test_a_sink_puts_an_unknown_version_into_quarantine(name: str) -> None:
-    work, told = account(unknown(name))
+    work, events = account(unknown(name))
     assert work.messages == []
     assert [item.channel for item in work.batch.leaving] == [QUARANTINE]
-    assert len(told.of(RecordQuarantined)) == 1
+    assert len(events.of(RecordQuarantined)) == 1
 
 
 ALERTS = pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sinks.judgement.snapshot import snapshot
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
 from sinks.store.stored import Position
-from tests.fakes import START, Told
+from tests.fakes import START, RecordedEvents
 from tests.fuzz.records import mutated
 from tests.unit.sinks.judgement.frames import DEFECT_RULES
 
@@ -56,10 +56,10 @@ def read(seed: int) -> bool:
 
 def _account(record: Record) -> None:
     """The record is accounted for or reported, and the state can be stored, shown and stepped again."""
-    told = Told()
+    events = RecordedEvents()
     cameras: dict[str, CameraAccount] = {}
-    work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, told)
-    assert len(told.events) + len(work.messages) == 1
+    work = gather(HERE, Position(1, "", 0), [Delivery(record, lambda: None)], START, events)
+    assert len(events.all) + len(work.messages) == 1
     work.step(cameras, DEFECT_RULES, ("kafka",))
     work.step(cameras, DEFECT_RULES, ("kafka",))  # delivered again
     for camera in work.touched:

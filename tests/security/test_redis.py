@@ -21,7 +21,7 @@ from sinks.channels.channel import SinkBroken
 from sinks.channels.live import RedisLive
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.judgement.snapshot import snapshot
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 from tests.outbox import a_defect, an_item
 from tests.security.certificates import Authority
 from tests.security.redis_server import PASSWORD, READER, READER_PASSWORD, USER
@@ -47,7 +47,7 @@ async def line(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def test_live_state_is_written(line: Redis, redis_url: str) -> None:
-    events = Told()
+    events = RecordedEvents()
     live = RedisLive(line, RedisSettings(url=SecretStr(redis_url)), SystemClock(), events)
     live.own(frozenset({0}))
     stepped = Steps().take(crossing(range(3)))
@@ -99,7 +99,7 @@ async def _of_alerts(url: str) -> str:
 
 
 async def _of_live(url: str) -> str:
-    events, client = Told(), andon_redis.client(url, 5.0)
+    events, client = RecordedEvents(), andon_redis.client(url, 5.0)
     live = RedisLive(client, RedisSettings(), SystemClock(), events)
     live.own(frozenset({0}))
     await live.show(0, [snapshot(Steps().take(crossing(range(1))).camera)], ())

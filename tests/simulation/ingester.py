@@ -89,7 +89,7 @@ class Ingester:
                 self._begin()
 
     def end(self) -> None:
-        """Told to end, and given no time for the broker: the disk takes what it can."""
+        """End without waiting for the broker: the disk takes what it can."""
         assert self.spooling is not None
         if self.camera.sessions and self.camera.captured:
             self.queue.end(self._status("offline", final=True))

@@ -20,7 +20,7 @@ from deploy.local.role_process import Role, RoleProcess
 from deploy.local.rotating_log import LogLimits
 from deploy.local.server import free_port
 from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 from tests.integration.deploy import fake_role
 
 pytestmark = pytest.mark.integration
@@ -41,7 +41,7 @@ def stage(folder: Path, name: str, behind: Callable[[], Awaitable[int | None]] |
     return RoleGroup(name, (role(folder, name),), behind)
 
 
-def supervisor(emit: Told, timeouts: Timeouts = TIMEOUTS) -> Supervisor:
+def supervisor(emit: RecordedEvents, timeouts: Timeouts = TIMEOUTS) -> Supervisor:
     return Supervisor(emit, SystemClock(), timeouts)
 
 
@@ -50,7 +50,7 @@ def journal(folder: Path) -> list[str]:
 
 
 async def test_a_killed_process_starts_again_and_its_end_is_logged(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     stages = stage(tmp_path, "ingest")
     async with asyncio.timeout(60), supervisor(events) as running:
         await running.start(stages)
@@ -74,7 +74,7 @@ async def test_each_stage_stops_when_the_one_before_has_and_its_own_lag_is_gone(
         assert f"{name} ended" not in journal(tmp_path)
         return lags[name].pop(0)
 
-    events = Told()
+    events = RecordedEvents()
     ingest = stage(tmp_path, "ingest")
     workers = stage(tmp_path, "workers", lambda: behind("workers"))
     sinks = stage(tmp_path, "sinks", lambda: behind("sinks"))
@@ -95,7 +95,7 @@ async def test_a_backlog_that_outlasts_its_time_is_logged_and_is_a_failure(tmp_p
     async def stuck() -> int:
         return 12
 
-    events = Told()
+    events = RecordedEvents()
     workers = stage(tmp_path, "workers", stuck)
     async with asyncio.timeout(60), supervisor(events, Timeouts(backlog_s=0.5)) as running:
         await running.start(workers)
@@ -105,7 +105,7 @@ async def test_a_backlog_that_outlasts_its_time_is_logged_and_is_a_failure(tmp_p
 
 
 async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     deaf = stage(tmp_path, "ingest")
     async with asyncio.timeout(60), supervisor(events, Timeouts(stop_s=0.5)) as running:
         await running.start(deaf)
@@ -119,19 +119,19 @@ async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tm
 async def test_a_mistake_in_the_settings_ends_the_start_with_the_end_of_the_log(tmp_path: Path) -> None:
     wrong = script(tmp_path, "worker-1", "import sys; print('line.yaml: no such key'); sys.exit(2)")
     with pytest.raises(FatalError, match=r"worker-1 can't start: line\.yaml: no such key"):
-        async with supervisor(Told()) as running:
+        async with supervisor(RecordedEvents()) as running:
             await running.start(RoleGroup("workers", (wrong,)))
 
 
 async def test_the_error_of_a_process_that_never_gets_ready_names_its_log(tmp_path: Path) -> None:
     slow = script(tmp_path, "worker-1", "import sys; sys.stdin.read(); import time; time.sleep(60)")
     with pytest.raises(FatalError, match=r"worker-1 was not ready after .*worker-1\.log"):
-        async with supervisor(Told(), Timeouts(ready_s=0.5)) as running:
+        async with supervisor(RecordedEvents(), Timeouts(ready_s=0.5)) as running:
             await running.start(RoleGroup("workers", (slow,)))
 
 
 async def test_leaving_the_block_leaves_no_process(tmp_path: Path) -> None:
-    async with supervisor(Told()) as running:
+    async with supervisor(RecordedEvents()) as running:
         await running.start(stage(tmp_path, "ingest"))
         pid = running.processes[0].pid
     assert pid is not None
@@ -143,7 +143,7 @@ async def test_the_output_of_a_process_is_echoed_line_by_line_and_kept_in_its_lo
     code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(2)"
     talker = script(tmp_path, "ingest", code)
     with pytest.raises(FatalError):
-        async with Supervisor(Told(), SystemClock(), TIMEOUTS, lambda *line: lines.append(line)) as running:
+        async with Supervisor(RecordedEvents(), SystemClock(), TIMEOUTS, lambda *line: lines.append(line)) as running:
             await running.start(RoleGroup("ingest", (talker,)))
     assert sorted(lines) == [("ingest", "one"), ("ingest", "two")]
     assert sorted(talker.log.read_text().split()) == ["one", "two"]
@@ -155,7 +155,7 @@ async def test_a_process_that_ended_because_a_call_hung_is_started_again_later_e
         print("the model has not returned for 60 s: the process ends and must be started again", flush=True)
         os._exit(1)
     """
-    events, hanging = Told(), script(tmp_path, "worker-1", code)
+    events, hanging = RecordedEvents(), script(tmp_path, "worker-1", code)
     process = RoleProcess(hanging, events)
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(process.keep())
@@ -173,7 +173,7 @@ async def test_the_log_of_a_process_that_writes_a_lot_stays_within_its_limits(tm
     code = "import sys; [print(f'line {number:06}') for number in range(20_000)]; sys.exit(2)"
     role = replace(script(tmp_path, "ingest", code), limits=LogLimits(50_000, 3))
     with pytest.raises(FatalError, match="line 019999"):
-        async with supervisor(Told()) as running:
+        async with supervisor(RecordedEvents()) as running:
             await running.start(RoleGroup("ingest", (role,)))
     with os.scandir(tmp_path) as entries:
         sizes = {entry.name: entry.stat().st_size for entry in entries}
@@ -186,9 +186,9 @@ def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     code = """
         import asyncio, sys
         from pathlib import Path
-        from tests.integration.deploy.test_supervisor import Told, stage, supervisor
+        from tests.integration.deploy.test_supervisor import RecordedEvents, stage, supervisor
         async def main():
-            async with supervisor(Told()) as running:
+            async with supervisor(RecordedEvents()) as running:
                 await running.start(stage(Path(sys.argv[1]), "ingest"))
                 print(running.processes[0].pid, flush=True)
                 await asyncio.Event().wait()

@@ -24,7 +24,7 @@ from ingest.camera import Camera
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.choice import open_source
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 
 QUIET_S = 1.0
 
@@ -40,18 +40,18 @@ class Line:
     def __init__(self, publisher: KafkaPublisher, kafka: KafkaSettings) -> None:
         self._publisher = publisher
         self._kafka = kafka
-        self.told = Told()
+        self.events = RecordedEvents()
         self.stop = asyncio.Event()
 
     def camera(self, camera: CameraSettings) -> Camera:
         route = Route(camera.id, self._kafka.frames_topic, self._publisher, 5.0)
-        return Camera(camera, route, Tools(open_source, SystemClock(), self.told, self._kafka.max_record_bytes))
+        return Camera(camera, route, Tools(open_source, SystemClock(), self.events, self._kafka.max_record_bytes))
 
     def states(self, camera_id: str) -> list[str]:
-        return [event.state for event in self.told.of(CameraChanged) if event.camera == camera_id]
+        return [event.state for event in self.events.of(CameraChanged) if event.camera == camera_id]
 
     def details(self, camera_id: str) -> list[str]:
-        return [event.detail for event in self.told.of(CameraChanged) if event.camera == camera_id]
+        return [event.detail for event in self.events.of(CameraChanged) if event.camera == camera_id]
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.choice import open_source
-from tests.fakes import MemoryPublisher, Told
+from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.integration.ingest import faulty_clips as clips
 from tests.integration.ingest.line import line_on, log, numbers, settings, until
 from tests.videos import RtspServer, make_video
@@ -31,8 +31,8 @@ class Watched:
     """One camera with the usual health settings, its broker in memory."""
 
     def __init__(self, camera: CameraSettings) -> None:
-        self.told, self.memory, self.stop = Told(), MemoryPublisher(), asyncio.Event()
-        tools = Tools(open_source, SystemClock(), self.told, 8_000_000)
+        self.events, self.memory, self.stop = RecordedEvents(), MemoryPublisher(), asyncio.Event()
+        tools = Tools(open_source, SystemClock(), self.events, 8_000_000)
         route = Route(camera.id, "t", self.memory, 5.0)
         self.camera = Camera(camera, route, tools, CameraOptions(health=HealthSettings()))
 
@@ -55,7 +55,7 @@ class Watched:
 
     @property
     def states(self) -> list[str]:
-        return [event.state for event in self.told.of(CameraChanged)]
+        return [event.state for event in self.events.of(CameraChanged)]
 
     async def ended(self) -> None:
         await until(lambda: "stopped" in self.states, 60)
@@ -108,7 +108,7 @@ async def test_pictures_that_change_their_size_go_on_in_the_same_session_and_are
     path = clips.of_two_sizes(tmp_path / "c.ts")
     async with Watched(settings("a", path)).running() as watched:
         await watched.ended()
-    (change,) = watched.told.of(CameraResized)
+    (change,) = watched.events.of(CameraResized)
     assert (change.before, change.now) == ("320x240", "160x120")
     assert watched.states == ["connecting", "online", "stopped"]
     assert {(item.width, item.height) for item in watched.frames if not item.corrupt} == {(320, 240), (160, 120)}
@@ -133,7 +133,7 @@ async def test_a_camera_that_answers_with_garbage_is_offline_in_one_line_and_tri
         async with Watched(camera).running() as watched:
             await until(lambda: garbage.connections >= 3, 30)
     assert set(watched.states) == {"connecting", "offline", "stopped"}
-    details = {event.detail for event in watched.told.of(CameraChanged) if event.state == "offline"}
+    details = {event.detail for event in watched.events.of(CameraChanged) if event.state == "offline"}
     assert all("\n" not in detail and "s3cret" not in detail for detail in details)
 
 

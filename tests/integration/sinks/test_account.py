@@ -31,7 +31,7 @@ from sinks.quarantine_order import QuarantineOrder
 from sinks.store import tables
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
-from tests.fakes import FakeClock, Told
+from tests.fakes import FakeClock, RecordedEvents
 from tests.integration.sinks.shown import Shown
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, part_rules
 from tests.unit.sinks.judgement.frames import DEFECT_RULES, crossing, inspected, status
@@ -111,10 +111,10 @@ class Sink:
 
     def __init__(self, store: Store, log: MemoryLog, rules: AccountRules = RULES) -> None:
         self.shown = Shown()
-        self.told = Told()
+        self.events = RecordedEvents()
         self.log = log
         outlets = Outlets(self.shown, self.shown)
-        self.account = Account(store, log, outlets, rules, FakeClock(), self.told)
+        self.account = Account(store, log, outlets, rules, FakeClock(), self.events)
         self.opened: PartitionAccount
 
     async def open(self) -> PartitionAccount:
@@ -155,8 +155,8 @@ async def test_a_batch_is_stored_shown_reported_and_done(store: Store, log: Memo
     assert log.done == list(range(len(LOG)))
     assert await outbox(store) == await outbox(store, "redis") == IDS
     assert await outbox(store, "evidence") == [f"press-1/s1/{seq}/scratch-1/evidence" for seq in (0, 40)]
-    assert [event.transition for event in sink.told.of(DefectChanged)] == ["opened", "closed"] * 2
-    assert sum(event.records for event in sink.told.of(BatchAccounted)) == len(LOG)
+    assert [event.transition for event in sink.events.of(DefectChanged)] == ["opened", "closed"] * 2
+    assert sum(event.records for event in sink.events.of(BatchAccounted)) == len(LOG)
     assert sink.shown.snapshots["press-1"].counts["inspected"] == 60
     assert len(sink.shown.inspections) == 60
     assert sink.shown.woken
@@ -203,7 +203,7 @@ async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_betwee
             log.deliver(sink, resume, min(resume + stride, len(PARTS)))
             await log.settled()
             done = min(resume + stride, len(PARTS))
-        told += [(event.part, event.verdict) for event in sink.told.of(PartJudged)]
+        told += [(event.part, event.verdict) for event in sink.events.of(PartJudged)]
     assert await kept(store) == told == JUDGED
     sent = await outbox(store)
     assert sent == await outbox(store, "redis")
@@ -223,7 +223,7 @@ async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_ev
     assert (whole.captured, whole.inspected, whole.lost, whole.duplicates) == (60, 60, {}, 0)
     assert await outbox(store) == IDS
     assert sink.shown.snapshots["press-1"].verdicts == {"pass": 20, "fail": 40, "unknown": 0}
-    assert sum(event.redelivered for event in sink.told.of(BatchAccounted)) == whole.redelivered == 108
+    assert sum(event.redelivered for event in sink.events.of(BatchAccounted)) == whole.redelivered == 108
     assert len(sink.shown.inspections) == 60
 
 
@@ -254,7 +254,7 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
             woken = zombie.shown.woken
             log.deliver(zombie, 15, 50)  # it wakes up and goes on where it was
             await log.settled()
-            assert [event.expected for event in zombie.told.of(WriteRefused)] == [15]
+            assert [event.expected for event in zombie.events.of(WriteRefused)] == [15]
             assert zombie.shown.woken > woken, "the outbox is looked into: the other owner may be gone"
             log.deliver(owner, 45, len(LOG))
             await log.settled()
@@ -294,7 +294,7 @@ async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwrit
     assert await outbox(store) == IDS
     whole = await tally(store)
     assert (whole.inspected, whole.lost, whole.redelivered) == (60, {}, 0)
-    assert owner.told.of(EpochOpened) == []
+    assert owner.events.of(EpochOpened) == []
     await store.close()
     await other.close()
 
@@ -324,7 +324,7 @@ async def test_no_epoch_is_opened_over_what_a_zombie_accounts_for_meanwhile(
             assert resume == 40
             log.deliver(owner, resume, len(LOG))
             await log.settled()
-    assert owner.told.of(EpochOpened) == []
+    assert owner.events.of(EpochOpened) == []
     assert await outbox(store) == IDS
     whole = await tally(store)
     assert (whole.inspected, whole.lost, whole.redelivered) == (60, {}, 0)
@@ -361,7 +361,7 @@ async def test_a_store_that_is_busy_is_tried_again_and_nothing_is_lost(
     async with sink.running():
         log.deliver(sink, 0, len(LOG))
         await log.settled()
-    assert [event.attempt for event in sink.told.of(Retrying)] == [1, 2, 3]
+    assert [event.attempt for event in sink.events.of(Retrying)] == [1, 2, 3]
     assert await outbox(store) == IDS
 
 
@@ -370,7 +370,7 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(store: Store, lo
     sink = Sink(store, log)
     async with sink.running() as resume:
         assert resume == 0
-    assert len(sink.told.of(Retrying)) == 2
+    assert len(sink.events.of(Retrying)) == 2
 
 
 @pytest.mark.parametrize("cause", ["empty", "another", "expired"])
@@ -389,7 +389,7 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
     after = Sink(store, anew, rules)
     async with after.running() as resume:
         assert resume == anew.first
-        (opened,) = after.told.of(EpochOpened)
+        (opened,) = after.events.of(EpochOpened)
         assert opened.epoch == 2
         # which numbers expired, the next record shows
         assert (await tally(store)).lost == ({} if cause == "expired" else {"log_lost": 5})
@@ -401,7 +401,7 @@ async def test_another_log_opens_an_epoch_and_its_unaccounted_frames_are_lost(st
     again = Sink(store, anew, rules)
     async with again.running() as resume:
         assert resume == len(anew.records)
-    assert again.told.of(EpochOpened) == []
+    assert again.events.of(EpochOpened) == []
 
 
 async def test_records_that_expire_under_a_running_account_end_the_process_which_then_says_so(
@@ -433,7 +433,7 @@ async def test_an_unreadable_record_is_quarantined_with_the_batch_that_accounts_
     async with sink.running():
         log.deliver(sink, 0, len(log.records))
         await log.settled()
-    assert [event.where for event in sink.told.of(RecordQuarantined)] == [f"{HERE.topic}/0@{n}" for n in (5, 6)]
+    assert [event.where for event in sink.events.of(RecordQuarantined)] == [f"{HERE.topic}/0@{n}" for n in (5, 6)]
     kept = [
         QuarantineOrder.model_validate_json(item.payload)
         for item in await store.waiting("quarantine", frozenset({0}), 9)

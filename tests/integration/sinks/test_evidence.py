@@ -14,7 +14,7 @@ from andon.stream.reading import RecordReader
 from andon.stream.topics import ensure_topics
 from andon.wire import encode
 from sinks.channels.evidence import EvidenceChannel
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 from tests.outbox import a_defect, an_evidence_item, an_order
 from tests.unit.sinks.channels.test_evidence import a_frame
 
@@ -25,7 +25,7 @@ async def test_a_frame_is_read_back_by_its_reference_and_stored_with_its_box(
     broker: KafkaSettings, tmp_path: Path
 ) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
-    events = Told()
+    events = RecordedEvents()
     async with (
         started(lambda: producer(broker), broker, silent) as sender,
         started(lambda: reader(broker), broker, silent) as client,

@@ -16,7 +16,7 @@ from andon.messages import Inspection, RecordRef
 from andon.settings import RedisSettings
 from sinks.channels.live import LiveLimits, RedisLive
 from sinks.judgement.snapshot import CameraSnapshot
-from tests.fakes import START, FakeClock, Told
+from tests.fakes import START, FakeClock, RecordedEvents
 from tests.redis_server import MortalRedis, ask
 
 pytestmark = pytest.mark.integration
@@ -58,7 +58,7 @@ def an_inspection(seq: int, camera: str = "press-3") -> Inspection:
 class Line:
     """A running RedisLive, and a client of its own to look at what it wrote."""
 
-    def __init__(self, live: RedisLive, redis: Redis, prefix: str, events: Told) -> None:
+    def __init__(self, live: RedisLive, redis: Redis, prefix: str, events: RecordedEvents) -> None:
         self.live, self.redis, self.events = live, redis, events
         self._prefix = prefix
 
@@ -76,7 +76,7 @@ class Line:
 
 @asynccontextmanager
 async def running(settings: RedisSettings, limits: LiveLimits | None = None) -> AsyncIterator[Line]:
-    url, events, stop = settings.url.get_secret_value(), Told(), asyncio.Event()
+    url, events, stop = settings.url.get_secret_value(), RecordedEvents(), asyncio.Event()
     writing = andon_redis.client(url, settings.timeout_s)
     looking = andon_redis.client(url, 5.0)
     limits = limits or LiveLimits(backoff=Backoff(0.05, 0.1))

@@ -13,7 +13,7 @@ from sinks.channels.channel import SinkBroken
 from sinks.channels.redis_stream import RedisAlerts
 from sinks.outbox import Dispatcher
 from sinks.outbox_queue import NamedChannel
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 from tests.outbox import MemoryOutbox, an_item
 from tests.redis_server import MortalRedis, ask
 
@@ -27,7 +27,7 @@ def mortal() -> Iterator[MortalRedis]:
 
 
 async def test_alerts_sent_to_a_frozen_redis_arrive_later_in_order_and_each_once(mortal: MortalRedis) -> None:
-    client, events, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+    client, events, stop = andon_redis.client(mortal.url, 0.3), RecordedEvents(), asyncio.Event()
     items = [an_item(number, "redis") for number in range(1, 301)]
     store = MemoryOutbox(*items)
     dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), events)
@@ -49,7 +49,7 @@ async def test_alerts_sent_to_a_frozen_redis_arrive_later_in_order_and_each_once
 
 
 async def test_a_redis_that_was_killed_gets_the_waiting_alerts_when_it_is_back(mortal: MortalRedis) -> None:
-    client, events, stop = andon_redis.client(mortal.url, 0.3), Told(), asyncio.Event()
+    client, events, stop = andon_redis.client(mortal.url, 0.3), RecordedEvents(), asyncio.Event()
     store = MemoryOutbox(an_item(1, "redis"))
     dispatcher = Dispatcher(store, [NamedChannel("redis", RedisAlerts(client, mortal.settings))], SystemClock(), events)
     mortal.kill()

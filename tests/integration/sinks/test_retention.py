@@ -210,8 +210,8 @@ async def test_a_sink_that_meets_a_pruned_session_says_so_and_keeps_its_account(
     async with sink.running() as resume:
         log.deliver(sink, resume, 55)
         await log.settled()
-    assert sink.told.of(SessionPruned) == [SessionPruned("press-1", FIRST)]
-    assert sink.told.of(DefectChanged) == []
+    assert sink.events.of(SessionPruned) == [SessionPruned("press-1", FIRST)]
+    assert sink.events.of(DefectChanged) == []
     assert await line.report() == before
 
 

@@ -24,7 +24,7 @@ from sinks.judgement.state import CameraAccount
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Opening, Position
 from sinks.takeover import LogEnds
-from tests.fakes import START, FakeClock, Told
+from tests.fakes import START, FakeClock, RecordedEvents
 from tests.integration.sinks.shown import Shown
 from tests.postgres_server import PostgresServer
 from tests.slow_network import slow_network
@@ -64,9 +64,9 @@ class EmptyLogs:
         return dict.fromkeys(partitions, Ends(0, 0))
 
 
-def account(store: Store, ends: LogEnds, told: Told) -> Account:
+def account(store: Store, ends: LogEnds, events: RecordedEvents) -> Account:
     shown = Shown()
-    return Account(store, ends, Outlets(shown, shown), AccountRules(DEFECT_RULES, ()), FakeClock(), told)
+    return Account(store, ends, Outlets(shown, shown), AccountRules(DEFECT_RULES, ()), FakeClock(), events)
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def statements(store: Store) -> AsyncIterator[list[str]]:
 async def test_many_partitions_and_cameras_are_taken_over_with_a_few_statements(store: Store) -> None:
     await fill(store, "t")
     async with statements(store) as seen:
-        opened = await account(store, EmptyLogs(), Told()).open(frozenset(of("t")))
+        opened = await account(store, EmptyLogs(), RecordedEvents()).open(frozenset(of("t")))
     assert len(opened) == PARTITIONS
     assert {len(item.cameras) for item in opened.values()} == {CAMERAS_EACH}
     assert [sorted(known.sessions) for known in opened[Partition("t", 7)].cameras.values()] == [["s2", "s3"]] * 10
@@ -95,7 +95,7 @@ async def test_many_partitions_and_cameras_are_taken_over_with_a_few_statements(
 
 async def test_many_partitions_are_opened_for_the_first_time_with_a_few_statements(store: Store) -> None:
     async with statements(store) as seen:
-        opened = await account(store, EmptyLogs(), Told()).open(frozenset(of("t")))
+        opened = await account(store, EmptyLogs(), RecordedEvents()).open(frozenset(of("t")))
     assert {item.resume_at for item in opened.values()} == {0}
     assert len([statement for statement in seen if "BEGIN" not in statement]) <= 12, seen
 
@@ -104,7 +104,7 @@ async def test_an_epoch_of_many_partitions_is_opened_with_a_few_statements(store
     await fill(store, "t")
     rules = AccountRules(DEFECT_RULES, (), log="another")
     shown = Shown()
-    reopened = Account(store, EmptyLogs(), Outlets(shown, shown), rules, FakeClock(), Told())
+    reopened = Account(store, EmptyLogs(), Outlets(shown, shown), rules, FakeClock(), RecordedEvents())
     async with statements(store) as seen:
         opened = await reopened.open(frozenset(of("t")))
     assert {item.position for item in opened.values()} == {Position(2, "another", 0)}
@@ -141,7 +141,7 @@ async def test_a_sink_stays_in_its_group_while_it_takes_over_from_a_slow_databas
     """200 partitions and 2,000 cameras, 5 ms to the database; and a store that takes longer than two heartbeats."""
     kafka = broker.model_copy(update={"partitions": PARTITIONS})
     await ensure_topics(Settings(kafka=kafka), silent)
-    topic, place, told = kafka.inspections_topic, make_url(postgres.url), Told()
+    topic, place, events = kafka.inspections_topic, make_url(postgres.url), RecordedEvents()
     async with slow_network(str(place.host), int(place.port or 0), LATENCY_S) as network:
         filling = await Store.open(postgres.url)
         await fill(filling, topic)
@@ -160,8 +160,8 @@ async def test_a_sink_stays_in_its_group_while_it_takes_over_from_a_slow_databas
             started(lambda: consumer(kafka, None), kafka, silent) as asking,
             started(lambda: consumer(kafka, kafka.group_prefix), kafka, silent) as client,
         ):
-            step, stop = account(store, KafkaLogEnds(asking), told), asyncio.Event()
-            stage = Stage("sinks", KafkaConsumer(client), step, Limits(100, 10**6), FakeClock(), told)
+            step, stop = account(store, KafkaLogEnds(asking), events), asyncio.Event()
+            stage = Stage("sinks", KafkaConsumer(client), step, Limits(100, 10**6), FakeClock(), events)
             accounting = asyncio.create_task(step.run())
             running = asyncio.create_task(stage.run([topic], stop))
             async with asyncio.timeout(60):
@@ -173,7 +173,7 @@ async def test_a_sink_stays_in_its_group_while_it_takes_over_from_a_slow_databas
             await asyncio.gather(accounting, return_exceptions=True)
         await store.close()
     assert heartbeats.missed == 0
-    assert told.of(PartitionsRevoked) == []
-    assert told.of(CommitRefused) == []
-    assert len([item for item in told.of(PartitionsAssigned) if item.partitions]) == 1
+    assert events.of(PartitionsRevoked) == []
+    assert events.of(CommitRefused) == []
+    assert len([item for item in events.of(PartitionsAssigned) if item.partitions]) == 1
     assert network.trips <= 40

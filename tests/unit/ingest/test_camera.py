@@ -16,7 +16,7 @@ from ingest.capture import Tools
 from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
 from ingest.sources.source import Bgr, FrameSource, Picture, SourceError
-from tests.fakes import FakeClock, MemoryPublisher, Told
+from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
 REFUSED = SourceError("rtsp://10.0.0.7: connection refused")
@@ -32,9 +32,10 @@ class Rig:
         boundary: Boundary | None = None,
         **settings: object,
     ) -> None:
-        self.clock, self.told, self.memory, self.stop = FakeClock(), Told(), MemoryPublisher(), asyncio.Event()
+        self.clock, self.events = FakeClock(), RecordedEvents()
+        self.memory, self.stop = MemoryPublisher(), asyncio.Event()
         self.opener = Opener(*turns)
-        tools = Tools(self._open, self.clock, self.told, 1_000_000)
+        tools = Tools(self._open, self.clock, self.events, 1_000_000)
         route = Route("c", "t", self.memory, 5.0)
         options = CameraOptions(heartbeat_s=heartbeat_s, boundary=boundary)
         self.camera = Camera(camera_settings(**settings), route, tools, options)
@@ -53,7 +54,7 @@ class Rig:
 
     @property
     def states(self) -> list[str]:
-        return [event.state for event in self.told.of(CameraChanged)]
+        return [event.state for event in self.events.of(CameraChanged)]
 
     async def until(self, met: Callable[[], bool]) -> None:
         while not met():
@@ -77,7 +78,7 @@ async def test_a_camera_that_is_away_is_tried_for_ever_and_said_once() -> None:
     rig.stop.set()
     await running
     assert rig.states == ["connecting", "offline", "stopped"]
-    assert [event.detail for event in rig.told.of(CameraChanged)][1] == str(REFUSED)
+    assert [event.detail for event in rig.events.of(CameraChanged)][1] == str(REFUSED)
     assert not any(item.final for item in rig.statuses)
 
 
@@ -151,10 +152,10 @@ async def test_an_unforeseen_error_in_the_capture_takes_down_its_camera_only() -
     boundary = Boundary(["c", "another"])
     rig = Rig(broken, broken, broken, broken, lambda: ScriptedSource(pictures(3)), boundary=boundary)
     await rig.camera.run(rig.stop)
-    failures = [event.error for event in rig.told.of(CaptureFailed)]
+    failures = [event.error for event in rig.events.of(CaptureFailed)]
     assert len(failures) == 4
     assert all("ZeroDivisionError in test_camera.py" in error for error in failures)
-    assert "gEh31m" not in repr(rig.told.events)
+    assert "gEh31m" not in repr(rig.events.all)
     assert rig.states == ["connecting", "offline", "online", "stopped"]
     assert [item.seq for item in rig.log if isinstance(item, Frame)] == [0, 1, 2]
 
@@ -221,7 +222,7 @@ async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_o
     await rig.until(running.done)
     await running
     blocked.let_go.set()
-    details = [event.detail for event in rig.told.of(CameraChanged) if event.state == "offline"]
+    details = [event.detail for event in rig.events.of(CameraChanged) if event.state == "offline"]
     assert details == [
         "reading a picture has not returned for 15 s (read_timeout_s + hang_grace_s): its thread is left behind"
     ]
@@ -237,7 +238,7 @@ async def test_a_camera_whose_threads_all_hang_is_tried_again_only_when_one_retu
         await rig.until(lambda: rig.camera.state == "online" and blocked.calls == attempt)  # noqa: B023  # awaited here
         rig.clock.advance(16)
         await rig.until(lambda: rig.camera.state == "offline")
-    assert "2 of them hang now" in [event.detail for event in rig.told.of(CameraChanged)][-1]
+    assert "2 of them hang now" in [event.detail for event in rig.events.of(CameraChanged)][-1]
     await asyncio.sleep(0.05)  # the longest delay between two attempts is 0.01 s
     assert blocked.calls == MAX_HANGING
     blocked.let_go.set()

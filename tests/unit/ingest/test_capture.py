@@ -13,15 +13,15 @@ from ingest.capture import Capture, Tools
 from ingest.encode import JPEG_SIDE_PX
 from ingest.queue import Lossless, Message
 from ingest.sources.source import Bgr, Picture, SourceError
-from tests.fakes import START, FakeClock, Told
+from tests.fakes import START, FakeClock, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
 
 class Rig:
     def __init__(self, source: ScriptedSource, frames: int = 1000, max_payload_bytes: int = 1_000_000) -> None:
-        self.clock, self.told, self.source = FakeClock(), Told(), source
+        self.clock, self.events, self.source = FakeClock(), RecordedEvents(), source
         self.bridge = Bridge(Lossless(frames, 10_000_000, self.clock), self.clock)
-        self.tools = Tools(Opener(lambda: source), self.clock, self.told, max_payload_bytes)
+        self.tools = Tools(Opener(lambda: source), self.clock, self.events, max_payload_bytes)
         self.begun: list[str] = []
 
     def capture(self, **settings: object) -> Capture:
@@ -45,7 +45,7 @@ async def test_every_picture_of_a_file_becomes_a_numbered_frame_of_one_session()
     assert {item.session for item in frames} == {new_session(START)} == set(rig.begun)
     assert [item.media_time_s for item in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
     assert (frames[0].width, frames[0].height, frames[0].clock) == (64, 48, "file")
-    assert len(rig.told.of(FrameCaptured)) == 5
+    assert len(rig.events.of(FrameCaptured)) == 5
     assert rig.source.closed
 
 
@@ -66,7 +66,7 @@ async def test_a_damaged_picture_is_a_frame_that_says_so() -> None:
     assert [item.corrupt for item in frames] == [True, True]
     assert frames[0].payload
     assert frames[1].payload == b""
-    assert len(rig.told.of(FrameCorrupt)) == 2
+    assert len(rig.events.of(FrameCorrupt)) == 2
 
 
 async def test_a_picture_larger_than_the_broker_takes_goes_without_its_pixels() -> None:
@@ -87,7 +87,7 @@ async def test_frames_that_a_live_camera_sheds_are_counted_and_numbered() -> Non
     rig = Rig(ScriptedSource(pictures(4), clock="host"), frames=2)
     rig.capture().run()
     assert [type(item) for item in rig.taken()] == [Frame, Frame, Shed]
-    assert sum(event.count for event in rig.told.of(FramesShed)) == 2
+    assert sum(event.count for event in rig.events.of(FramesShed)) == 2
 
 
 async def test_only_a_freshest_cameras_frames_carry_an_age_limit() -> None:
@@ -153,7 +153,7 @@ async def test_a_picture_that_cannot_be_encoded_is_a_numbered_frame_without_pixe
         (1, True, False),
         (2, False, True),
     ]
-    assert [event.frame for event in rig.told.of(FrameCorrupt)] == [frames[1].frame_id]
+    assert [event.frame for event in rig.events.of(FrameCorrupt)] == [frames[1].frame_id]
 
 
 async def test_what_a_capture_delivers_after_it_was_stopped_is_not_looked_at() -> None:

@@ -19,7 +19,7 @@ from ingest.probe import probe
 from ingest.queue import Lossless
 from ingest.sources.choice import open_source
 from ingest.sources.source import Bgr
-from tests.fakes import FakeClock, Told
+from tests.fakes import FakeClock, RecordedEvents
 from tests.unit.ingest.fakes import camera_settings
 from tests.unit.ingest.jpegs import grey_jpeg, jpeg, make_mjpeg, with_orientation, without_tables
 from tests.videos import SIZE, number_of
@@ -43,7 +43,7 @@ class Line:
     async def _captured(self, camera: CameraSettings, monitor: HealthMonitor | None) -> list[Frame]:
         clock = FakeClock()
         bridge = Bridge(Lossless(1000, 10_000_000, clock), clock)
-        tools = Tools(open_source, clock, Told(), 1_000_000)
+        tools = Tools(open_source, clock, RecordedEvents(), 1_000_000)
         Capture(camera, bridge, tools, lambda _: None, monitor).run()
         taken = iter(bridge.take, None)
         return [message for message in taken if isinstance(message, Frame)]

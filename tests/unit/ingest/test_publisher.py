@@ -13,7 +13,7 @@ from andon.wire import Outgoing, Record, decode
 from ingest.bridge import Bridge
 from ingest.publisher import WINDOW, CameraPublisher, Route
 from ingest.queue import Freshest, Lossless
-from tests.fakes import FakeClock, MemoryPublisher, Told, until_idle
+from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents, until_idle
 from tests.unit.ingest.fakes import frame, status
 
 
@@ -72,14 +72,14 @@ def name(message: Message) -> str:
 
 class Rig:
     def __init__(self, publisher: MemoryPublisher, frames: int = 100, max_age_s: float | None = None) -> None:
-        self.clock, self.told, self.memory = FakeClock(), Told(), publisher
+        self.clock, self.events, self.memory = FakeClock(), RecordedEvents(), publisher
         self.queue = Lossless(frames, 100_000, self.clock)
         if max_age_s is not None:
             self.queue = Freshest(frames, 100_000, self.clock, max_age_s)
         self.bridge = Bridge(self.queue, self.clock)
         self.bridge.open("s")
         route = Route("c", "t", publisher, 5.0, Backoff(0.0001, 0.0001))
-        self.publisher = CameraPublisher(route, self.bridge, self.clock, self.told)
+        self.publisher = CameraPublisher(route, self.bridge, self.clock, self.events)
 
     def put(self, *frames: Frame) -> None:
         for item in frames:
@@ -103,7 +103,7 @@ async def test_frames_arrive_in_order_and_the_queue_is_empty_afterwards() -> Non
     assert seqs(sent) == list(range(WINDOW * 2))
     assert isinstance(sent[-1], CameraStatus)
     assert rig.queue.depth == 0
-    assert len(rig.told.of(FramePublished)) == WINDOW * 2
+    assert len(rig.events.of(FramePublished)) == WINDOW * 2
 
 
 async def test_what_the_broker_did_not_take_is_sent_again_in_order() -> None:
@@ -115,7 +115,7 @@ async def test_what_the_broker_did_not_take_is_sent_again_in_order() -> None:
     rig = Rig(Refusing(refuses))
     rig.put(*(frame(seq) for seq in range(3)))
     assert seqs(await rig.drain()) == [0, 1, 2]
-    assert [event.what for event in rig.told.of(Retrying)] == ["publish c"]
+    assert [event.what for event in rig.events.of(Retrying)] == ["publish c"]
     assert rig.queue.depth == 0
 
 
@@ -124,7 +124,7 @@ async def test_while_the_broker_is_away_it_tries_again_until_it_is_back() -> Non
     rig.memory.away = True
     rig.put(*(frame(seq) for seq in range(3)))
     draining = asyncio.ensure_future(rig.drain())
-    while len(rig.told.of(Retrying)) < 3:
+    while len(rig.events.of(Retrying)) < 3:
         await asyncio.sleep(0)
     assert rig.queue.depth == 3
     rig.memory.away = False
@@ -141,14 +141,14 @@ async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels
     mended = [item for item in sent if isinstance(item, Frame) and item.seq == 1]
     assert [(item.corrupt, item.payload) for item in mended] == [(True, b"")]
     assert rig.queue.size_bytes == 0
-    assert [event.frame for event in rig.told.of(FrameCorrupt)] == ["c/s/1"]
+    assert [event.frame for event in rig.events.of(FrameCorrupt)] == ["c/s/1"]
 
 
 async def test_stale_frames_are_reported_as_shed_when_they_are_taken() -> None:
     rig = Rig(MemoryPublisher(), max_age_s=1.0)
     rig.put(frame(0, age_s=9), frame(1, age_s=9), frame(2))
     assert [type(item).__name__ for item in await rig.drain()] == ["Shed", "Frame"]
-    assert [(event.reason, event.count) for event in rig.told.of(FramesShed)] == [("stale", 2)]
+    assert [(event.reason, event.count) for event in rig.events.of(FramesShed)] == [("stale", 2)]
 
 
 async def test_a_mistake_in_the_program_is_no_reason_to_try_again() -> None:

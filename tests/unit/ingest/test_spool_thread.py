@@ -20,7 +20,7 @@ from ingest.publisher import Route
 from ingest.sources.source import Picture
 from ingest.spool import NAME, DamagedSpoolError, Spool, SpoolError, SpoolPlace
 from ingest.spooled import ReadRow, Row
-from tests.fakes import MemoryPublisher, Told
+from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, frame
 from tests.unit.ingest.test_old_spool import old_record
 
@@ -29,7 +29,7 @@ class Line:
     """One camera of `frames` pictures, as fast as they come, with 8 of them in memory."""
 
     def __init__(self, folder: Path, max_bytes: int = 10_000_000, spool_timeout_s: float = 10.0) -> None:
-        self.told, self.memory, self.stop = Told(), MemoryPublisher(), asyncio.Event()
+        self.events, self.memory, self.stop = RecordedEvents(), MemoryPublisher(), asyncio.Event()
         self.over = threading.Event()
         self.spool_timeout_s = spool_timeout_s
         self.place = SpoolPlace(folder / "c", max_bytes)
@@ -43,7 +43,7 @@ class Line:
             self.over.wait()
 
         opener = Opener(lambda: ScriptedSource(script(), clock="host"))
-        tools = Tools(opener, SystemClock(), self.told, 1_000_000)
+        tools = Tools(opener, SystemClock(), self.events, 1_000_000)
         route = Route("c", "t", self.memory, 5.0, Backoff(0.001, 0.001))
         options = CameraOptions(heartbeat_s=0.01, spool=self.place, spool_timeout_s=self.spool_timeout_s)
         camera = Camera(camera_settings(mailbox_frames=8), route, tools, options)
@@ -97,11 +97,11 @@ async def test_what_memory_has_no_room_for_waits_on_disk_and_goes_out_in_order(t
         line.memory.away = False
         while len(line.numbers()) < 200:
             await asyncio.sleep(0)
-        while not line.told.of(SpoolDrained):
+        while not line.events.of(SpoolDrained):
             await asyncio.sleep(0.001)
     assert line.numbers() == list(range(200))
     assert not any(isinstance(item, Shed) for item in line.log)
-    assert not line.told.of(SpoolFailed)
+    assert not line.events.of(SpoolFailed)
 
 
 async def test_a_stopped_process_leaves_memory_on_disk_and_the_next_one_sends_it_first(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_a_stopped_process_leaves_memory_on_disk_and_the_next_one_sends_it
         line.over.set()
         line.stop.set()
         await line.task
-    assert [event.records for event in line.told.of(SpoolFound)] == [6]
+    assert [event.records for event in line.events.of(SpoolFound)] == [6]
     assert line.numbers() == [0, 1, 2, 3, 4, 0, 1, 2]
     frames = [item for item in line.log if isinstance(item, Frame)]
     assert frames[0].session < frames[-1].session
@@ -146,10 +146,8 @@ async def test_a_folder_that_cannot_be_had_is_reported_once_and_costs_only_what_
             await asyncio.sleep(0)
     assert line.numbers() == list(range(50))
     assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
-    assert len(line.told.of(SpoolFailed)) == 1
-    assert (
-        "File exists" in line.told.of(SpoolFailed)[0].error or "Not a directory" in line.told.of(SpoolFailed)[0].error
-    )
+    (failure,) = line.events.of(SpoolFailed)
+    assert "File exists" in failure.error or "Not a directory" in failure.error
 
 
 async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path) -> None:
@@ -163,13 +161,13 @@ async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path
         while len(line.numbers()) < 300:
             await asyncio.sleep(0)
         assert camera.spool is not None
-        while not line.told.of(SpoolDrained) or camera.spool.trouble or camera._status._detail:
+        while not line.events.of(SpoolDrained) or camera.spool.trouble or camera._status._detail:
             await asyncio.sleep(0.001)
     assert line.numbers() == list(range(300))
     assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
-    assert line.told.of(SpoolFilling)
-    assert "full" in line.told.of(SpoolFailed)[0].error
-    assert not line.told.of(SpoolDamaged)
+    assert line.events.of(SpoolFilling)
+    assert "full" in line.events.of(SpoolFailed)[0].error
+    assert not line.events.of(SpoolDamaged)
 
 
 async def test_a_file_that_is_no_database_is_set_aside_with_one_line_and_the_camera_goes_on(tmp_path: Path) -> None:
@@ -184,7 +182,7 @@ async def test_a_file_that_is_no_database_is_set_aside_with_one_line_and_the_cam
             await asyncio.sleep(0)
     assert line.numbers() == list(range(50))
     assert not any(isinstance(item, Shed) for item in line.log)
-    (damaged,) = line.told.of(SpoolDamaged)
+    (damaged,) = line.events.of(SpoolDamaged)
     assert damaged.error.startswith("the spool was damaged: 0 records are read back, the others lost; it lies at ")
 
 
@@ -207,7 +205,7 @@ async def test_what_can_be_read_of_a_spool_that_is_damaged_in_use_is_sent_in_ord
         while len(line.numbers()) < 50:
             await asyncio.sleep(0)
     assert line.numbers() == list(range(50))
-    assert len(line.told.of(SpoolDamaged)) == 1
+    assert len(line.events.of(SpoolDamaged)) == 1
 
 
 async def test_a_disk_that_does_not_answer_is_reported_and_stops_neither_the_camera_nor_its_end(
@@ -234,7 +232,7 @@ async def test_a_disk_that_does_not_answer_is_reported_and_stops_neither_the_cam
         line.task.cancel()
         with suppress(asyncio.CancelledError):
             await line.task
-    reasons = {event.error.partition(": ")[2] for event in line.told.of(SpoolFailed)}
+    reasons = {event.error.partition(": ")[2] for event in line.events.of(SpoolFailed)}
     assert reasons == {"the disk has not answered for 0.01 s (spool.timeout_s)"}
     answers.set()
 
@@ -257,11 +255,11 @@ async def test_an_older_versions_files_that_find_no_room_are_read_when_there_is_
     line.memory.away = True
     async with line.running(50) as camera:
         await until_captured(camera, 50)
-        while not line.told.of(SpoolFound):
+        while not line.events.of(SpoolFound):
             await asyncio.sleep(0.001)
         line.memory.away = False
         await line.until_drained(camera)
         while not any(isinstance(item, Frame) and item.session == "earlier" for item in line.log):
             await asyncio.sleep(0.001)
     assert not list(line.place.folder.glob("*.spool"))
-    assert next(event.error.rpartition(": ")[2] for event in line.told.of(SpoolFailed)) == "No space left on device"
+    assert next(event.error.rpartition(": ")[2] for event in line.events.of(SpoolFailed)) == "No space left on device"

@@ -6,7 +6,7 @@ from andon.messages import CameraStatus
 from ingest.bridge import Bridge
 from ingest.queue import Lossless
 from ingest.status import RARE, StatusReporter
-from tests.fakes import FakeClock, Told
+from tests.fakes import FakeClock, RecordedEvents
 from tests.unit.ingest.fakes import frame
 
 
@@ -17,7 +17,7 @@ class Rig:
         self.clock = FakeClock()
         self.bridge = Bridge(Lossless(10, 1000, self.clock), self.clock)
         self.bridge.open("s")
-        self.reporter = StatusReporter("c", self.bridge, self.clock, Told(), 1.0)
+        self.reporter = StatusReporter("c", self.bridge, self.clock, RecordedEvents(), 1.0)
         self.reporter.turn("online", "")
         self.sent()
         self._seq = 0

@@ -13,7 +13,7 @@ from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
 from sinks.outbox_queue import DispatchLimits, NamedChannel
-from tests.fakes import FakeClock, Told, until_idle
+from tests.fakes import FakeClock, RecordedEvents, until_idle
 from tests.outbox import MemoryChannel, MemoryOutbox, a_defect, an_item
 
 ALL = frozenset(range(8))
@@ -40,13 +40,13 @@ def a_dispatcher(
     store: MemoryOutbox,
     *channels: Channel | NamedChannel,
     pause: Callable[[float], Awaitable[object]] = forever,
-    events: Told | None = None,
+    events: RecordedEvents | None = None,
     clock: FakeClock | None = None,
 ) -> Dispatcher:
     """With a channel `memory`, or with these channels."""
     limits = DispatchLimits(read_items=3, backoff=Backoff(1.0, 8.0, draw=lambda: 1.0), pause=pause)
     named = [item if isinstance(item, NamedChannel) else NamedChannel("memory", item) for item in channels]
-    dispatcher = Dispatcher(store, named, clock or FakeClock(), events or Told(), limits)
+    dispatcher = Dispatcher(store, named, clock or FakeClock(), events or RecordedEvents(), limits)
     dispatcher.own(ALL)
     return dispatcher
 
@@ -93,14 +93,14 @@ async def test_items_leave_in_order_and_are_marked_as_sent() -> None:
 
 
 async def test_the_event_of_a_sent_alert_has_the_time_since_its_frame() -> None:
-    events, clock = Told(), FakeClock()
+    events, clock = RecordedEvents(), FakeClock()
     clock.advance(0.4)
     await drained(a_dispatcher(MemoryOutbox(an_item(1)), MemoryChannel(), events=events, clock=clock))
     assert events.of(AlertSent) == [AlertSent("memory", an_item(1).event_id, 0.4)]
 
 
 async def test_a_busy_channel_is_tried_again_with_the_same_item_after_growing_bounded_pauses() -> None:
-    pauses, events = Pauses(), Told()
+    pauses, events = Pauses(), RecordedEvents()
     channel = Scripted(fine, *[raises(SinkBusy("away", 0.0))] * 5)
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
     await drained(a_dispatcher(store, channel, pause=pauses, events=events))
@@ -136,7 +136,7 @@ async def test_one_channel_that_is_down_delays_no_other() -> None:
 
 
 async def test_poison_is_given_up_with_an_event_and_blocks_no_other_item() -> None:
-    events, channel = Told(), MemoryChannel()
+    events, channel = RecordedEvents(), MemoryChannel()
     poison = OutboxItem(1, "memory", 0, "bad", b"{not a defect", an_item(1).created_at, 0)
     store = MemoryOutbox(poison, an_item(2))
     await drained(a_dispatcher(store, channel, events=events))
@@ -146,7 +146,7 @@ async def test_poison_is_given_up_with_an_event_and_blocks_no_other_item() -> No
 
 
 async def test_an_unforeseen_error_is_tried_again_and_its_item_given_up_at_last() -> None:
-    events, channel = Told(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
+    events, channel = RecordedEvents(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
     store = MemoryOutbox(an_item(1), an_item(2))
     await drained(a_dispatcher(store, channel, pause=Pauses(), events=events))
     assert channel.calls == [1] * 10 + [2]
@@ -162,7 +162,7 @@ async def test_a_channel_that_never_answers_is_timed_out_and_tried_again() -> No
                 await asyncio.Event().wait()
             await super().send(item)
 
-    channel, events = Silent(), Told()
+    channel, events = Silent(), RecordedEvents()
 
     def answer(_: int) -> None:
         channel.silent = False
@@ -246,7 +246,7 @@ async def test_depth_and_age_are_measured_by_channel() -> None:
         MemoryOutbox(an_item(1), an_item(2)),
         [NamedChannel("memory", channel)],
         clock,
-        Told(),
+        RecordedEvents(),
         DispatchLimits(pause=forever),
     )
     dispatcher.own(ALL)
@@ -432,7 +432,7 @@ async def test_no_more_items_are_under_way_at_a_time_than_the_channel_takes() ->
 
 
 async def test_a_refusal_that_a_person_must_mend_has_its_own_event_and_loses_nothing() -> None:
-    events, pauses = Told(), Pauses()
+    events, pauses = RecordedEvents(), Pauses()
     channel = Scripted(raises(SinkBroken("no right to write: see its ACLs")), raises(SinkBusy("away", 0.0)))
     store = MemoryOutbox(an_item(1))
     await drained(a_dispatcher(store, channel, pause=pauses, events=events))
@@ -442,7 +442,7 @@ async def test_a_refusal_that_a_person_must_mend_has_its_own_event_and_loses_not
 
 
 async def test_an_absence_does_not_count_towards_giving_an_item_up() -> None:
-    events, away = Told(), raises(SinkBusy("away", 0.0))
+    events, away = RecordedEvents(), raises(SinkBusy("away", 0.0))
     channel = Scripted(*[away] * 20, raises(ZeroDivisionError("a bug")))
     await drained(a_dispatcher(MemoryOutbox(an_item(1)), channel, pause=Pauses(), events=events))
     assert channel.received == [an_item(1).event_id]
@@ -450,7 +450,7 @@ async def test_an_absence_does_not_count_towards_giving_an_item_up() -> None:
 
 
 async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_one_leaves() -> None:
-    events, clock, channel = Told(), FakeClock(), MemoryChannel()
+    events, clock, channel = RecordedEvents(), FakeClock(), MemoryChannel()
     clock.advance(60)
     fresh = a_defect(2, at=clock.now())
     store = MemoryOutbox(an_item(1), an_item(2, defect=fresh))
@@ -463,7 +463,7 @@ async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_o
 
 
 async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up() -> None:
-    events, clock = Told(), FakeClock()
+    events, clock = RecordedEvents(), FakeClock()
     channel = Scripted(*[raises(SinkBusy("away", 0.0))] * 9)
     pauses = Pauses(lambda count: clock.advance(2.0))
     store = MemoryOutbox(an_item(1))
@@ -475,7 +475,7 @@ async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up
 
 
 async def test_old_items_of_a_channel_that_was_switched_off_are_given_up_in_one_line() -> None:
-    events, clock = Told(), FakeClock()
+    events, clock = RecordedEvents(), FakeClock()
     clock.advance(SWITCHED_OFF_S + 1)
     young = replace(an_item(4, "belt"), created_at=clock.now())
     store = MemoryOutbox(an_item(1, "belt"), an_item(2, "belt"), an_item(3, "belt", partition=9), young)

@@ -12,7 +12,7 @@ from sinks.channels.evidence_retention import FileCounts
 from sinks.retention import EVERY_S, FIRST_S, EvidenceThread, Retention
 from sinks.store.prune_queries import PruneCounts
 from sinks.store.retention import StoreRetention
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 
 
 class FakeStore:
@@ -41,14 +41,14 @@ class StopError(Exception):
 
 class Rig:
     def __init__(self, *owned: int) -> None:
-        self.store, self.evidence, self.told = FakeStore(), FakeEvidence(), Told()
+        self.store, self.evidence, self.events = FakeStore(), FakeEvidence(), RecordedEvents()
         self.pauses: list[float] = []
         self.owned = frozenset(owned)
         self.retention = Retention(
             cast(StoreRetention, self.store),
             cast(EvidenceThread, self.evidence),
             lambda: self.owned,
-            self.told,
+            self.events,
             self._pause,
         )
 
@@ -71,7 +71,7 @@ async def test_the_owner_of_partition_0_prunes_the_evidence() -> None:
     for rig in (owner, other):
         await rig.retention.prune()
     assert (owner.evidence.passes, other.evidence.passes) == (1, 0)
-    assert owner.told.of(StorePruned) == [StorePruned(rows=7, pictures=2, bytes=300)]
+    assert owner.events.of(StorePruned) == [StorePruned(rows=7, pictures=2, bytes=300)]
 
 
 async def test_a_pass_follows_every_hour_also_after_one_that_failed() -> None:
@@ -80,7 +80,7 @@ async def test_a_pass_follows_every_hour_also_after_one_that_failed() -> None:
     with pytest.raises(StopError):
         await rig.retention.run()
     assert rig.pauses == [FIRST_S, EVERY_S, EVERY_S]
-    assert rig.told.of(PruningFailed) == [PruningFailed("the store is locked")] * 2
+    assert rig.events.of(PruningFailed) == [PruningFailed("the store is locked")] * 2
 
 
 def test_sessions_are_kept_for_longer_than_kafka_keeps_their_records() -> None:

@@ -19,7 +19,7 @@ from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from tests.detectors import FakeDetector, grey
-from tests.fakes import START, FakeClock, MemoryPublisher, Told
+from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.decoding.decode import PictureLimits
@@ -59,7 +59,7 @@ class Worker:
     publisher: MemoryPublisher
     clock: FakeClock
     broker_clock: BrokerClock
-    told: Told
+    events: RecordedEvents
     done: list[int] = field(default_factory=list)
     """Offsets, in the order in which they were done."""
 
@@ -101,7 +101,7 @@ async def worker(
     publisher: MemoryPublisher | None = None,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
-    clock, told, memory = FakeClock(), Told(), publisher or MemoryPublisher()
+    clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()
     with detector_threads() as thread, decoder_threads(2) as threads:
         async with asyncio.TaskGroup() as tasks:
 
@@ -109,13 +109,13 @@ async def worker(
                 return tasks.create_task(work, name=name)
 
             looking = detector or FakeDetector()
-            inference = Inference(looking, thread, Batcher(batch_size, 0.0), clock, told)
+            inference = Inference(looking, thread, Batcher(batch_size, 0.0), clock, events)
             decoding = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
             decoders = DecoderPool(threads, decoding, clock)
-            outlet, broker_clock = Outlet(memory, spawn, told, NO_WAIT), BrokerClock(clock)
+            outlet, broker_clock = Outlet(memory, spawn, events, NO_WAIT), BrokerClock(clock)
             deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0), broker_clock)
             options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(inference.serve(), "worker.detect")
-            inspector = Inspector(looking.info, deps, options, clock, told)
-            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, broker_clock, told)
+            inspector = Inspector(looking.info, deps, options, clock, events)
+            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, broker_clock, events)
             running.cancel()

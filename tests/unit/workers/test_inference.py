@@ -8,7 +8,7 @@ import pytest
 from andon.errors import FatalError, PoisonError
 from andon.events import BatchHalved
 from tests.detectors import FakeDetector, brightness, grey
-from tests.fakes import FakeClock, Told
+from tests.fakes import FakeClock, RecordedEvents
 from workers.batcher import Batcher
 from workers.detector import Detections, OutOfMemoryError, Picture
 from workers.inference import Inference
@@ -33,7 +33,7 @@ class Gate:
 @asynccontextmanager
 async def running(detector: FakeDetector, size: int = 4, at_once: int = 1) -> AsyncIterator[Inference]:
     with detector_threads(at_once) as thread:
-        inference = Inference(detector, thread, Batcher(size, 0.0), FakeClock(), Told())
+        inference = Inference(detector, thread, Batcher(size, 0.0), FakeClock(), RecordedEvents())
         task = asyncio.create_task(inference.serve(), name="detect")
         yield inference
         task.cancel()
@@ -112,7 +112,7 @@ async def test_a_detector_that_gives_too_few_results_ends_the_process() -> None:
             return super().detect(pictures)[1:]
 
     with detector_threads() as thread:
-        inference = Inference(Short(), thread, Batcher(4, 0.0), FakeClock(), Told())
+        inference = Inference(Short(), thread, Batcher(4, 0.0), FakeClock(), RecordedEvents())
         task = asyncio.create_task(inference.serve(), name="detect")
         asked = ask(inference, 1)
         with pytest.raises(ExceptionGroup) as caught:
@@ -136,7 +136,7 @@ class Ill(FakeDetector):
 async def failure(detector: FakeDetector, *levels: int) -> Exception:
     """How `serve` ends over these pictures. None of the calls gets a response."""
     with detector_threads() as thread:
-        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), Told())
+        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), RecordedEvents())
         calls = ask(inference, *levels)
         await asyncio.sleep(0)  # all of them wait for the detector
         with pytest.raises(ExceptionGroup) as caught:
@@ -164,16 +164,16 @@ async def test_a_batch_that_fails_only_as_a_whole_costs_no_picture() -> None:
 
 
 async def test_a_batch_for_which_memory_is_too_small_is_inferred_in_halves() -> None:
-    detector, told = Ill(OutOfMemoryError("CUDA out of memory"), fits=2), Told()
+    detector, events = Ill(OutOfMemoryError("CUDA out of memory"), fits=2), RecordedEvents()
     with detector_threads() as thread:
-        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), told)
+        inference = Inference(detector, thread, Batcher(4, 0.0), FakeClock(), events)
         task = asyncio.create_task(inference.serve(), name="detect")
         responses = await asyncio.gather(*(inference.infer("cam", grey(level)) for level in (1, 2, 3, 4)))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert [round(float(response.detections.confidences[0]) * 255) for response in responses] == [1, 2, 3, 4]
     assert detector.batches == [4, 2, 2]
-    assert told.of(BatchHalved) == [BatchHalved(4, "cpu")]
+    assert events.of(BatchHalved) == [BatchHalved(4, "cpu")]
 
 
 @pytest.mark.parametrize("levels", [(1, 2, 3, 4), (1,)])

@@ -127,7 +127,7 @@ async def test_a_frame_that_cannot_be_decoded_is_quarantined_and_the_others_are_
     reasons = [item.reason for item in running.inspections]
     assert reasons == [None, "undecodable", "undecodable", "undecodable", "too_large", None]
     assert [record.value for record in running.quarantine] == list(bad.values())
-    assert [event.reason for event in running.told.of(RecordQuarantined)] == reasons[1:5]
+    assert [event.reason for event in running.events.of(RecordQuarantined)] == reasons[1:5]
     assert running.done == list(range(6))
 
 
@@ -139,7 +139,7 @@ async def test_a_record_with_foreign_headers_stands_only_in_quarantine() -> None
         await running.finish()
     assert [item.seq for item in running.inspections] == [0, 1]
     assert [record.value for record in running.quarantine] == [b"{}", inspection.value]
-    assert [event.camera for event in running.told.of(RecordQuarantined)] == ["unknown", "unknown"]
+    assert [event.camera for event in running.events.of(RecordQuarantined)] == ["unknown", "unknown"]
     assert running.done == [0, 1, 2, 3]
 
 
@@ -164,7 +164,7 @@ async def test_only_the_frame_that_the_detector_fails_on_is_quarantined() -> Non
         (2, "quarantined", "detector_error"),
         (3, "inspected", None),
     ]
-    (event,) = running.told.of(RecordQuarantined)
+    (event,) = running.events.of(RecordQuarantined)
     assert event.error == "RuntimeError: out of memory"
 
 
@@ -201,17 +201,17 @@ async def test_a_stale_frame_is_shed_before_it_is_decoded() -> None:
         running.submit(late, frame(1, max_age_s=2.0, captured_at=START + 2 * SECOND), frame(2))
         await running.finish()
     assert outcomes(running.inspections) == [(0, "shed", "stale"), (1, "inspected", None), (2, "inspected", None)]
-    assert running.told.of(FramesShed) == [FramesShed("cam", "stale", 1, by_worker=True)]
+    assert running.events.of(FramesShed) == [FramesShed("cam", "stale", 1, by_worker=True)]
 
 
 async def test_a_frame_is_done_only_after_the_broker_has_acknowledged_its_inspection() -> None:
     async with worker() as running:
         running.publisher.away = True
         running.submit(frame(0), frame(1, payload=b""), frame(2))
-        while len(running.told.of(Retrying)) < 3:
+        while len(running.events.of(Retrying)) < 3:
             await asyncio.sleep(0)
         assert running.done == []
-        assert running.told.of(FrameInspected) == []
+        assert running.events.of(FrameInspected) == []
         running.publisher.away = False
         await running.finish()
     assert [item.seq for item in running.inspections] == [0, 1, 2]
@@ -222,12 +222,12 @@ async def test_latency_runs_from_capture_to_the_acknowledgement() -> None:
     async with worker() as running:
         running.publisher.away = True
         running.submit(frame(0))
-        while not running.told.of(Retrying):
+        while not running.events.of(Retrying):
             await asyncio.sleep(0)
         running.later(7.0)
         running.publisher.away = False
         await running.finish()
-    (event,) = running.told.of(FrameInspected)
+    (event,) = running.events.of(FrameInspected)
     assert (event.camera, event.detections, event.latency_s) == ("cam", 1, 7.0)
 
 
@@ -258,7 +258,7 @@ async def test_each_batch_reports_its_size() -> None:
     async with worker(detector, batch_size=8) as running:
         running.submit(*(frame(seq) for seq in range(16)))
         await running.finish()
-    assert sum(event.size for event in running.told.of(BatchInferred)) == 16
+    assert sum(event.size for event in running.events.of(BatchInferred)) == 16
     assert max(detector.batches) <= 8
 
 
@@ -306,8 +306,8 @@ async def test_a_frame_whose_inspection_is_too_large_for_the_topic_is_quarantine
         await running.finish()
     assert outcomes(running.inspections) == [(0, "quarantined", "too_large")]
     assert [record.value for record in running.quarantine] == [jpeg()]
-    assert [event.reason for event in running.told.of(RecordQuarantined)] == ["too_large"]
-    assert running.told.of(FrameInspected) == []
+    assert [event.reason for event in running.events.of(RecordQuarantined)] == ["too_large"]
+    assert running.events.of(FrameInspected) == []
     assert running.done == [0]
 
 

@@ -9,7 +9,7 @@ from andon.errors import FatalError, RetryableError, TooLargeError
 from andon.events import Retrying
 from andon.messages import RecordRef
 from andon.wire import Outgoing
-from tests.fakes import MemoryPublisher, Told
+from tests.fakes import MemoryPublisher, RecordedEvents
 from workers.publisher import OrderedPublisher, Outlet, Publication
 
 
@@ -43,9 +43,9 @@ def publication(number: int, settled: Callable[[], None]) -> Publication:
     return Publication((("out", Outgoing(b"cam", b"%d" % number, (), 0)),), settled)
 
 
-async def published(publisher: MemoryPublisher, told: Told, numbers: int) -> tuple[list[int], list[int]]:
+async def published(publisher: MemoryPublisher, events: RecordedEvents, numbers: int) -> tuple[list[int], list[int]]:
     """The topic's records, and the order in which publications were settled, if all are ready at once."""
-    publishing = OrderedPublisher(Outlet(publisher, spawn, told, Backoff(0.0, 0.0)), "publish")
+    publishing = OrderedPublisher(Outlet(publisher, spawn, events, Backoff(0.0, 0.0)), "publish")
     settled: list[int] = []
 
     async def ready(number: int) -> Publication:
@@ -60,7 +60,7 @@ async def published(publisher: MemoryPublisher, told: Told, numbers: int) -> tup
 
 async def test_publications_leave_in_the_order_of_their_records_however_they_became_ready() -> None:
     publisher = MemoryPublisher()
-    publishing = OrderedPublisher(Outlet(publisher, spawn, Told()), "publish")
+    publishing = OrderedPublisher(Outlet(publisher, spawn, RecordedEvents()), "publish")
     gates = [asyncio.Event() for _ in range(5)]
 
     async def ready(number: int) -> Publication:
@@ -77,15 +77,15 @@ async def test_publications_leave_in_the_order_of_their_records_however_they_bec
 
 
 async def test_a_refused_send_is_repeated_and_everything_behind_it_waits() -> None:
-    told = Told()
-    log, settled = await published(Flaky({2, 5}, set()), told, 6)
+    events = RecordedEvents()
+    log, settled = await published(Flaky({2, 5}, set()), events, 6)
     assert log == [0, 1, 2, 3, 4, 5]
     assert settled == [0, 1, 2, 3, 4, 5]
-    assert len(told.of(Retrying)) == 2
+    assert len(events.of(Retrying)) == 2
 
 
 async def test_a_record_that_was_not_acknowledged_is_sent_again_with_all_that_followed_it() -> None:
-    log, settled = await published(Flaky(set(), {2}), Told(), 5)
+    log, settled = await published(Flaky(set(), {2}), RecordedEvents(), 5)
     last_seen = {number: at for at, number in enumerate(log)}
     assert sorted(last_seen, key=last_seen.__getitem__) == [0, 1, 2, 3, 4], "read to its end, the log is in order"
     assert settled == [0, 1, 2, 3, 4]
@@ -93,7 +93,7 @@ async def test_a_record_that_was_not_acknowledged_is_sent_again_with_all_that_fo
 
 async def test_partitions_do_not_wait_for_each_other_and_one_that_is_discarded_publishes_nothing_more() -> None:
     publisher = MemoryPublisher()
-    outlet = Outlet(publisher, spawn, Told())
+    outlet = Outlet(publisher, spawn, RecordedEvents())
     one, other = OrderedPublisher(outlet, "one"), OrderedPublisher(outlet, "other")
     gate = asyncio.Event()
 
@@ -123,7 +123,7 @@ def large(*sizes: int) -> Publication:
 
 async def test_a_record_that_is_too_large_is_replaced_by_a_smaller_one_in_its_place() -> None:
     publisher = MemoryPublisher(max_bytes=10)
-    publishing = OrderedPublisher(Outlet(publisher, spawn, Told()), "publish")
+    publishing = OrderedPublisher(Outlet(publisher, spawn, RecordedEvents()), "publish")
 
     async def ready(value: Publication) -> Publication:
         return value
@@ -139,7 +139,7 @@ async def test_a_record_that_is_too_large_is_replaced_by_a_smaller_one_in_its_pl
 
 async def test_a_record_that_is_too_large_and_has_no_smaller_form_ends_the_process() -> None:
     publisher = MemoryPublisher(max_bytes=10)
-    publishing = OrderedPublisher(Outlet(publisher, spawn, Told()), "publish")
+    publishing = OrderedPublisher(Outlet(publisher, spawn, RecordedEvents()), "publish")
 
     async def ready() -> Publication:
         return large(50)
@@ -156,7 +156,7 @@ async def test_a_refusal_for_good_ends_the_process() -> None:
         async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
             raise FatalError("out: give the user the ACL Write")
 
-    publishing = OrderedPublisher(Outlet(Refusing(), spawn, Told()), "publish")
+    publishing = OrderedPublisher(Outlet(Refusing(), spawn, RecordedEvents()), "publish")
 
     async def ready() -> Publication:
         return large(1)

@@ -10,7 +10,7 @@ from andon.events import CommitRefused, PartitionsAssigned, PartitionsRevoked, P
 from andon.stream.offsets import Partition
 from andon.stream.stage import Limits, Stage
 from andon.wire import Record
-from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, Told
+from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, RecordedEvents
 from tests.unit.andon.stream.holding import Holding, HoldingPartition
 
 TOPIC = "andon.frames"
@@ -22,10 +22,10 @@ class Rig:
         self.log = MemoryLog(TOPIC, partitions)
         self.consumer = MemoryConsumer(self.log, "group")
         self.step = step or Holding()
-        self.told = Told()
+        self.events = RecordedEvents()
         self.clock = FakeClock()
         limits = Limits(limit, 10_000, poll_ms=1, commit_interval_s=0.001, rebalance_drain_s=0.01)
-        self.stage = Stage("test", self.consumer, self.step, limits, self.clock, self.told)
+        self.stage = Stage("test", self.consumer, self.step, limits, self.clock, self.events)
         self.stop = asyncio.Event()
 
     async def run_until(self, reached: Callable[[], bool]) -> None:
@@ -69,7 +69,7 @@ async def test_a_full_stage_takes_no_more_until_something_is_done() -> None:
     for delivery in list(rig.step.held):
         delivery.done()
     await running
-    assert [event.seconds for event in rig.told.of(Paused)] == [2.0]
+    assert [event.seconds for event in rig.events.of(Paused)] == [2.0]
 
 
 class Robbed(MemoryConsumer):
@@ -90,7 +90,7 @@ class Robbed(MemoryConsumer):
 async def test_a_partition_that_is_taken_away_while_another_is_polled_is_not_polled() -> None:
     rig = Rig(partitions=3)
     rig.consumer = Robbed(rig.log, "group")
-    rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.told)
+    rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.events)
     for partition in range(3):
         rig.log.append(partition, b"x")
     await rig.run_until(lambda: bool(rig.step.held))
@@ -154,14 +154,14 @@ async def test_a_revoked_partition_is_drained_committed_and_forgotten() -> None:
     rig.stop.set()
     await running
     assert rig.log.committed("group") == {Partition(TOPIC, 0): 1, Partition(TOPIC, 1): 0}
-    assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [2]
+    assert [event.abandoned for event in rig.events.of(PartitionsRevoked)] == [2]
 
 
 async def test_the_refused_commit_of_a_zombie_is_reported() -> None:
     rig = Rig()
     rig.log.append(0, b"x")
     rig.consumer.zombie = True
-    running = asyncio.create_task(rig.run_until(lambda: bool(rig.told.of(CommitRefused))))
+    running = asyncio.create_task(rig.run_until(lambda: bool(rig.events.of(CommitRefused))))
     while not rig.step.held:
         await asyncio.sleep(0)
     rig.step.finish(0)
@@ -234,7 +234,7 @@ async def test_what_was_loaded_is_discarded_if_the_partition_goes_before_it_open
     rig = Rig()
     rig.consumer.away = 1
     running = asyncio.create_task(rig.run_until(rig.stop.is_set))
-    while not rig.told.of(Retrying):
+    while not rig.events.of(Retrying):
         await asyncio.sleep(0)
     await rig.consumer.rebalance(frozenset())
     assert [item.discarded for item in rig.step.opened] == [True]
@@ -244,7 +244,7 @@ async def test_what_was_loaded_is_discarded_if_the_partition_goes_before_it_open
 
 async def test_each_assignment_gets_a_fresh_object() -> None:
     rig = Rig()
-    running = asyncio.create_task(rig.run_until(lambda: len(rig.told.of(PartitionsAssigned)) == 2))
+    running = asyncio.create_task(rig.run_until(lambda: len(rig.events.of(PartitionsAssigned)) == 2))
     while not rig.step.opened:
         await asyncio.sleep(0)
     await rig.consumer.rebalance(frozenset({LANE}))
@@ -278,7 +278,7 @@ async def test_a_drain_that_takes_too_long_is_cut_off_and_its_object_never_used_
         await asyncio.sleep(0)
     await asyncio.wait_for(rig.consumer.rebalance(frozenset({LANE})), 5)
     assert rig.step.opened[0].discarded
-    assert [event.abandoned for event in rig.told.of(PartitionsRevoked)] == [1]
+    assert [event.abandoned for event in rig.events.of(PartitionsRevoked)] == [1]
     await running
 
 
@@ -328,14 +328,14 @@ async def test_a_hole_between_the_committed_offset_and_the_oldest_record_is_repo
     await rig.run_until(lambda: len(rig.step.held) == 2)
     first, second = rig.step.held
     assert (first.record.offset, first.expired, second.expired) == (3, range(1, 3), range(0))
-    assert rig.told.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 1, 2)]
+    assert rig.events.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 1, 2)]
 
 
 async def test_where_the_step_resumes_is_what_a_hole_is_reckoned_from() -> None:
     rig = Rig(step=Holding({LANE: 2}))
     rig.log.append(0, b"0", b"1", b"2")
     await rig.run_until(lambda: len(rig.step.held) == 1)
-    assert rig.told.of(RecordsExpired) == []
+    assert rig.events.of(RecordsExpired) == []
 
 
 async def test_a_new_group_begins_where_an_old_log_begins_and_misses_nothing() -> None:
@@ -344,7 +344,7 @@ async def test_a_new_group_begins_where_an_old_log_begins_and_misses_nothing() -
     rig.consumer.expired = 3
     await rig.run_until(lambda: len(rig.step.held) == 1)
     assert rig.step.held[0].expired == range(0)
-    assert rig.told.of(RecordsExpired) == []
+    assert rig.events.of(RecordsExpired) == []
 
 
 async def test_a_group_that_joined_and_did_nothing_is_not_new_any_more() -> None:
@@ -356,7 +356,7 @@ async def test_a_group_that_joined_and_did_nothing_is_not_new_any_more() -> None
     second.consumer.expired = 3
     await second.run_until(lambda: len(second.step.held) == 1)
     assert second.step.held[0].expired == range(3)
-    assert second.told.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 0, 2)]
+    assert second.events.of(RecordsExpired) == [RecordsExpired("test", TOPIC, 0, 0, 2)]
 
 
 async def test_nothing_is_read_before_the_broker_says_where_to_begin() -> None:
@@ -365,8 +365,8 @@ async def test_nothing_is_read_before_the_broker_says_where_to_begin() -> None:
     rig.consumer.expired = 1
     rig.consumer.away = 1
     await rig.run_until(lambda: len(rig.step.held) == 1)
-    assert rig.told.of(RecordsExpired) == []
-    assert [event.what for event in rig.told.of(Retrying)] == ["test offsets"]
+    assert rig.events.of(RecordsExpired) == []
+    assert [event.what for event in rig.events.of(Retrying)] == ["test offsets"]
 
 
 async def test_in_a_backlog_each_partition_has_its_turn_whatever_the_clients_order() -> None:

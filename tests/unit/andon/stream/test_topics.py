@@ -12,7 +12,7 @@ from andon.events import Retrying, silent
 from andon.settings import KafkaSettings, Settings
 from andon.stream import topics
 from andon.stream.topics import ensure_topics, partition_counts, topic_there
-from tests.fakes import Told
+from tests.fakes import RecordedEvents
 
 NO_TIME = KafkaSettings(start_timeout_s=0.001)
 
@@ -59,10 +59,10 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_broker_that_goes_away_while_a_topic_is_awaited_is_asked_again() -> None:
-    told = Told()
+    events = RecordedEvents()
     client: Any = Asked(KafkaError("Unable to get cluster metadata"), set(), {"frames"})
-    await topic_there(client, "frames", KafkaSettings(), told)
-    said = [event.error for event in told.of(Retrying)]
+    await topic_there(client, "frames", KafkaSettings(), events)
+    said = [event.error for event in events.of(Retrying)]
     assert said == [
         "can't be looked up at 127.0.0.1:9092: KafkaError: Unable to get cluster metadata",
         "is missing at 127.0.0.1:9092: `andon topics create` makes it",
@@ -76,5 +76,5 @@ async def test_a_topic_that_never_comes_ends_with_one_line(
     monkeypatch.setattr(topics, "TOPIC_POLL_S", 0.01)
     client: Any = Asked(*[answer] * 2)
     with pytest.raises(FatalError, match=r"^the topic frames .* at 127\.0\.0\.1:9092: ") as error:
-        await topic_there(client, "frames", NO_TIME, Told())
+        await topic_there(client, "frames", NO_TIME, RecordedEvents())
     assert "\n" not in str(error.value)

@@ -22,7 +22,7 @@ from sinks.channels.annotation import annotated
 from sinks.channels.channel import SinkBusy
 from sinks.channels.evidence import EvidenceChannel
 from sinks.outbox_item import OutboxItem
-from tests.fakes import START, Told
+from tests.fakes import START, RecordedEvents
 from tests.outbox import a_defect, an_evidence_item, an_order
 
 REF = RecordRef(topic="andon.frames", partition=2, offset=40)
@@ -60,8 +60,8 @@ class MemoryReader:
 
 
 @contextmanager
-def a_channel(url: Path | str, reader: MemoryReader, events: Told | None = None) -> Iterator[EvidenceChannel]:
-    channel = EvidenceChannel(reader, EvidenceSettings(url=str(url)), events or Told())
+def a_channel(url: Path | str, reader: MemoryReader, events: RecordedEvents | None = None) -> Iterator[EvidenceChannel]:
+    channel = EvidenceChannel(reader, EvidenceSettings(url=str(url)), events or RecordedEvents())
     try:
         yield channel
     finally:
@@ -77,7 +77,7 @@ def an_item(path: str = "press-3/2026-03-01/1.jpg") -> OutboxItem:
 
 
 async def test_the_picture_of_a_defect_is_stored_where_the_order_says(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     with a_channel(tmp_path, MemoryReader(a_frame()), events) as channel:
         await channel.send(an_item())
     stored = tmp_path / "press-3/2026-03-01/1.jpg"
@@ -88,7 +88,7 @@ async def test_the_picture_of_a_defect_is_stored_where_the_order_says(tmp_path: 
 
 
 async def test_storing_twice_has_the_effect_of_once(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     with a_channel(tmp_path, MemoryReader(a_frame()), events) as channel:
         await channel.send(an_item())
         written = (tmp_path / "press-3/2026-03-01/1.jpg").stat()
@@ -98,7 +98,7 @@ async def test_storing_twice_has_the_effect_of_once(tmp_path: Path) -> None:
 
 
 async def test_a_note_takes_the_place_of_a_frame_that_retention_has_deleted(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     with a_channel(tmp_path, MemoryReader(None), events) as channel:
         await channel.send(an_item())
         await channel.send(an_item())
@@ -109,14 +109,14 @@ async def test_a_note_takes_the_place_of_a_frame_that_retention_has_deleted(tmp_
 
 
 async def test_another_frame_at_the_same_offset_is_no_evidence(tmp_path: Path) -> None:
-    events = Told()
+    events = RecordedEvents()
     with a_channel(tmp_path, MemoryReader(a_frame(seq=99)), events) as channel:
         await channel.send(an_item())
     assert events.of(EvidenceStored)[0].outcome == "expired"
 
 
 async def test_a_picture_stored_before_its_frame_expired_stays_the_evidence(tmp_path: Path) -> None:
-    reader, events = MemoryReader(a_frame()), Told()
+    reader, events = MemoryReader(a_frame()), RecordedEvents()
     with a_channel(tmp_path, reader, events) as channel:
         await channel.send(an_item())
         reader.frame = None
