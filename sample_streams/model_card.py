@@ -13,7 +13,7 @@ MODEL = Path(__file__).parent / "models" / "andon-demo.pt"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TrainingResult:
     """Facts about the training run, and the figures measured afterwards."""
 
     facts: dict[str, Any]
@@ -36,7 +36,7 @@ def verify(weights: Path) -> bool:
     return bool(card["digest"] == digest(weights))
 
 
-def describe(weights: Path, made: Made) -> dict[str, Any]:
+def describe(weights: Path, result: TrainingResult) -> dict[str, Any]:
     """The card of the weights, ready to be written as JSON."""
     return {
         "name": weights.stem,
@@ -46,8 +46,8 @@ def describe(weights: Path, made: Made) -> dict[str, Any]:
         "digest_note": f"verify with `sha256sum {weights.name}` or sample_streams.model_card.verify(path);"
         " inspections carry this digest as that of their model",
         "classes": list(CLASSES),
-        **made.facts,
+        **result.facts,
         "versions": {name: version(name) for name in ("ultralytics", "torch")},
-        "metrics": made.metrics,
+        "metrics": result.metrics,
         "licence": "AGPL-3.0",
     }

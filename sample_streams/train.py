@@ -49,7 +49,7 @@ def train(run: Training) -> dict[str, Any]:
 def validate(run: Training) -> dict[str, Any]:
     """Measure the weights at `run.out` on the test split with the NMS-free head; write and return the card."""
     metrics = _measure(run, _data(run))
-    card = model_card.describe(run.out, model_card.Made(_facts(run), metrics))
+    card = model_card.describe(run.out, model_card.TrainingResult(_facts(run), metrics))
     model_card.path_of(run.out).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card
 

@@ -21,7 +21,7 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
-class Stacked:
+class StackedBars:
     """One bar for each label, made of parts on top of one another."""
 
     name: str
@@ -42,7 +42,7 @@ class Curves:
     points: Mapping[str, Sequence[tuple[float, float]]]
 
 
-Plot = Bars | Stacked | Curves
+Plot = Bars | StackedBars | Curves
 
 
 def draw(plot: Plot, folder: Path) -> Path:
@@ -60,7 +60,7 @@ def draw(plot: Plot, folder: Path) -> Path:
             axes.set_ylabel(plot.unit)
             if plot.limit is not None:
                 axes.axhline(plot.limit, color="black", linestyle="--", linewidth=1)
-        case Stacked():
+        case StackedBars():
             floor = dict.fromkeys(plot.values, 0.0)
             for part in dict.fromkeys(part for parts in plot.values.values() for part in parts):
                 heights = [parts.get(part, 0.0) for parts in plot.values.values()]

@@ -15,7 +15,7 @@ from scipy.stats import theilslopes
 
 from bench.harness import cpu
 from bench.harness.context import Context
-from bench.harness.plots import Curves, Stacked
+from bench.harness.plots import Curves, StackedBars
 from bench.harness.report import Findings, Ratio
 from bench.harness.rounds import interleave, median_ratio
 from bench.harness.synthetic_line import ROLES, SyntheticLine, synthetic_line
@@ -147,11 +147,11 @@ def _row(count: int, spans: Sequence[cpu.Span]) -> dict[str, object]:
     return {"cameras": count, "frames_per_s": rate, "line": whole, **parts}
 
 
-def _cost_plot(spans: Mapping[int, Sequence[cpu.Span]]) -> Stacked:
+def _cost_plot(spans: Mapping[int, Sequence[cpu.Span]]) -> StackedBars:
     rows = {
         str(count): {name: each[-1].cpu_ms_a_frame(name) for name in ROLES} for count, each in sorted(spans.items())
     }
-    return Stacked("cost_by_cameras", "The same frames from more cameras", "CPU ms a frame", rows)
+    return StackedBars("cost_by_cameras", "The same frames from more cameras", "CPU ms a frame", rows)
 
 
 def _memory_plot(samples: Sequence[MemorySample]) -> Curves:

@@ -10,7 +10,7 @@ from bench.harness import clips, contender
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
 from bench.harness.file_line import ROLES, run_files
-from bench.harness.plots import Bars, Stacked
+from bench.harness.plots import Bars, StackedBars
 from bench.harness.report import Findings, Ratio
 from bench.harness.rounds import interleave, median_ratio, relative_spread
 from bench.measurements.worker_throughput import SPARE, TRY_S, throughput_rows
@@ -113,7 +113,7 @@ def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, 
         },
         [
             Bars("line_frames_per_s", "Four video files", "frames/s", {n: r.frames_per_s for n, r in shown.items()}),
-            Stacked(
+            StackedBars(
                 "line_cpu",
                 "Four video files: where the CPU goes",
                 "CPU ms a frame",

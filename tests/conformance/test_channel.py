@@ -32,14 +32,14 @@ from tests.lamp import Lamp, install
 from tests.outbox import MemoryChannel, a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
-Received = list[tuple[str, Defect | PartVerdict | None]]
+ReceivedEvents = list[tuple[str, Defect | PartVerdict | None]]
 """Event ids as a consumer sees them that knows each id once, and the events where the channel carries them."""
 
 
 @dataclass
 class Rig:
     channel: Channel
-    received: Callable[[], Awaitable[Received]]
+    received: Callable[[], Awaitable[ReceivedEvents]]
     go_away: Callable[[], None]
 
 
@@ -101,7 +101,7 @@ def _stays() -> None:
 def _memory() -> Rig:
     channel = MemoryChannel()
 
-    async def received() -> Received:
+    async def received() -> ReceivedEvents:
         return [(event_id, None) for event_id in channel.received]
 
     def go_away() -> None:
@@ -114,7 +114,7 @@ def _lamp(folder: Path) -> Rig:
     file = folder / "hall-2" / "lamp.txt"
     file.parent.mkdir()
 
-    async def received() -> Received:
+    async def received() -> ReceivedEvents:
         return [(line, None) for line in file.read_text().splitlines()] if file.exists() else []
 
     def go_away() -> None:
@@ -128,10 +128,10 @@ def _lamp(folder: Path) -> Rig:
 async def _redis(settings: RedisSettings, go_away: Callable[[], None]) -> AsyncIterator[Rig]:
     client = andon_redis.client(settings.url.get_secret_value(), settings.timeout_s)
 
-    async def received() -> Received:
+    async def received() -> ReceivedEvents:
         alerts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:alerts", "-", "+")
         parts: list[Entry] = await ask(client, "XRANGE", f"{settings.prefix}:parts", "-", "+")
-        defects: Received = [(defect.event_id, defect) for defect in map(DEFECTS.read, alerts)]
+        defects: ReceivedEvents = [(defect.event_id, defect) for defect in map(DEFECTS.read, alerts)]
         return defects + [(part.event_id, part) for part in map(PARTS.read, parts)]
 
     try:
@@ -149,7 +149,7 @@ async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncI
         yield Rig(channel, lambda: _distinct(settings), go_away)
 
 
-async def _distinct(settings: KafkaSettings) -> Received:
+async def _distinct(settings: KafkaSettings) -> ReceivedEvents:
     """The topic's events, as a consumer reads them that passes over a `ce_id` it has seen."""
     seen: dict[str, Defect | PartVerdict] = {}
     async with started(lambda: consumer(settings, None), settings, silent) as client:

@@ -19,7 +19,7 @@ SESSION_S = 4.0
 _RECOVERIES = pytest.StashKey[Recoveries]()
 _TABLE = pytest.StashKey[Path]()
 
-Recovered = Callable[[float, str], None]
+ReportRecovery = Callable[[float, str], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,7 +55,7 @@ def kafka(node: KafkaServer) -> KafkaSettings:
 
 
 @pytest.fixture
-def replicated(cluster: KafkaCluster) -> KafkaSettings:
+def replicated_kafka(cluster: KafkaCluster) -> KafkaSettings:
     """Three brokers, all up; topics on each of them."""
     cluster.start()
     settings = quick(kafka_settings(cluster.bootstrap_servers, embedded=False))
@@ -92,8 +92,8 @@ def rig(tmp_path: Path, kafka: KafkaSettings, valkey: RedisSettings, models: Pat
 
 
 @pytest.fixture
-def rig_of_three(tmp_path: Path, replicated: KafkaSettings, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
-    with Rig(tmp_path, replicated, valkey, models) as rig:
+def rig_of_three(tmp_path: Path, replicated_kafka: KafkaSettings, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
+    with Rig(tmp_path, replicated_kafka, valkey, models) as rig:
         yield rig
 
 
@@ -126,7 +126,7 @@ def recording(
 
 
 @pytest.fixture
-def recovered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recovered:
+def report_recovery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ReportRecovery:
     """Say how many seconds after this fault what was back."""
     config = request.config
     recoveries = config.stash.setdefault(_RECOVERIES, Recoveries())

@@ -9,7 +9,7 @@ from andon.events import silent
 from andon.messages import Frame
 from andon.stream.clients import admin, started
 from andon.wire import decode
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.recording import FRAMES, Recording, read_all
 from tests.faults.rig import Rig
 from tests.kafka_server import KafkaCluster, KafkaServer
@@ -40,7 +40,7 @@ def leader(rig: Rig) -> int:
 
 
 def test_the_only_broker_killed_and_restarted(
-    rig: Rig, node: KafkaServer, recording: Recording, videos: dict[str, Path], recovered: Recovered
+    rig: Rig, node: KafkaServer, recording: Recording, videos: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
     run_line(rig, videos)
     rig.wait_inspected(60)
@@ -49,14 +49,18 @@ def test_the_only_broker_killed_and_restarted(
     before, since = rig.inspected(), time.monotonic()
     node.start()
     rig.wait_inspected(before + 20)
-    recovered(time.monotonic() - since, "inspections, the broker's own start included")
+    report_recovery(time.monotonic() - since, "inspections, the broker's own start included")
     assert rig.finish("ingest") == 0
     assert "event=retry" in rig.said("ingest")
     rig.wait_for_all(recording)
 
 
 def test_the_leader_of_three_brokers_killed(
-    rig_of_three: Rig, cluster: KafkaCluster, recording: Recording, videos: dict[str, Path], recovered: Recovered
+    rig_of_three: Rig,
+    cluster: KafkaCluster,
+    recording: Recording,
+    videos: dict[str, Path],
+    report_recovery: ReportRecovery,
 ) -> None:
     rig = rig_of_three
     run_line(rig, videos)
@@ -64,13 +68,17 @@ def test_the_leader_of_three_brokers_killed(
     victim = leader(rig)
     cluster.servers[victim].kill()
     before = rig.inspected()
-    recovered(rig.wait_inspected(before + 40), "inspections, on the two that are left")
+    report_recovery(rig.wait_inspected(before + 40), "inspections, on the two that are left")
     assert rig.finish("ingest") == 0
     rig.wait_for_all(recording)
 
 
 def test_two_of_three_brokers_killed_and_one_restarted(
-    rig_of_three: Rig, cluster: KafkaCluster, recording: Recording, videos: dict[str, Path], recovered: Recovered
+    rig_of_three: Rig,
+    cluster: KafkaCluster,
+    recording: Recording,
+    videos: dict[str, Path],
+    report_recovery: ReportRecovery,
 ) -> None:
     rig = rig_of_three
     run_line(rig, videos)
@@ -83,13 +91,13 @@ def test_two_of_three_brokers_killed_and_one_restarted(
     before, since = rig.inspected(), time.monotonic()
     cluster.servers[other].start()
     rig.wait_inspected(before + 20)
-    recovered(time.monotonic() - since, "inspections, on two of three, a broker's start included")
+    report_recovery(time.monotonic() - since, "inspections, on two of three, a broker's start included")
     assert rig.finish("ingest") == 0
     rig.wait_for_all(recording)
 
 
 def test_a_broker_away_for_a_minute_costs_a_lossless_camera_nothing(
-    rig: Rig, node: KafkaServer, recording: Recording, slow_videos: dict[str, Path], recovered: Recovered
+    rig: Rig, node: KafkaServer, recording: Recording, slow_videos: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
     rig.play(slow_videos, mailbox_frames=MAILBOX)
     rig.start("sink", "sink")
@@ -103,9 +111,9 @@ def test_a_broker_away_for_a_minute_costs_a_lossless_camera_nothing(
     before, since = rig.inspected(), time.monotonic()
     node.start()
     rig.wait_inspected(before + 20)
-    recovered(time.monotonic() - since, "inspections, the broker's own start included")
+    report_recovery(time.monotonic() - since, "inspections, the broker's own start included")
     rig.wait_for(lambda: rig.gauge("ingest", "andon_ingest_spool_depth_records") == 0, 60, "the spool to be empty")
-    recovered(time.monotonic() - since, "everything that was spooled is in Kafka")
+    report_recovery(time.monotonic() - since, "everything that was spooled is in Kafka")
     assert rig.finish("ingest") == 0
     rig.wait_for_all(recording)
     numbers = [(frame.camera_id, frame.seq) for frame in asyncio.run(logged(rig))]
@@ -121,7 +129,7 @@ async def logged(rig: Rig) -> list[Frame]:
 
 
 def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
-    rig: Rig, node: KafkaServer, videos: dict[str, Path], recovered: Recovered
+    rig: Rig, node: KafkaServer, videos: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
     rig.document["spool"] = {"max_bytes": 400_000}
     rig.play(videos, mailbox_frames=MAILBOX, loop=True)
@@ -136,7 +144,7 @@ def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
     before, since = rig.inspected(), time.monotonic()
     node.start()
     rig.wait_inspected(before + 20)
-    recovered(time.monotonic() - since, "inspections, the broker's own start included")
+    report_recovery(time.monotonic() - since, "inspections, the broker's own start included")
     rig.wait_for(lambda: rig.gauge("ingest", "andon_ingest_spool_full") == 0, 60, "the spool to have room")
     assert rig.stop("ingest") == 0
     rig.settle()

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.rig import Rig
 from tests.videos import RtspServer
 
@@ -11,7 +11,9 @@ AWAY_S = 4.0
 """Longer than `sinks.silence_s`."""
 
 
-def test_rtsp_cameras_that_die_and_come_back(rig: Rig, videos: dict[str, Path], recovered: Recovered) -> None:
+def test_rtsp_cameras_that_die_and_come_back(
+    rig: Rig, videos: dict[str, Path], report_recovery: ReportRecovery
+) -> None:
     with RtspServer(next(iter(videos.values())).parent) as cameras:
         rtsp = {name: cameras.url(path.name) for name, path in videos.items()}
         rig.play(rtsp, read_timeout_s=2.0, reconnect_max_s=1.0)
@@ -25,7 +27,7 @@ def test_rtsp_cameras_that_die_and_come_back(rig: Rig, videos: dict[str, Path], 
         since = time.monotonic()
         cameras.start()
         rig.wait_for(lambda: len(rig.sessions()) >= len(before) + len(videos), 60, "new sessions")
-        recovered(time.monotonic() - since, "new sessions of every camera, the cameras' own start included")
+        report_recovery(time.monotonic() - since, "new sessions of every camera, the cameras' own start included")
         renewed = {session for camera, session in rig.sessions() if (camera, session) not in before}
         rig.wait_for(lambda: bool(rig.steps(renewed)), 60, "alerts of what the cameras show again")
         assert rig.stop("ingest") == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import SESSION_S, Recovered
+from tests.faults.conftest import SESSION_S, ReportRecovery
 from tests.faults.recording import FRAMES, Recording, account_of
 from tests.faults.rig import Rig
 
@@ -37,19 +37,19 @@ def started(rig: Rig, *workers: str) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_worker_killed_at_any_moment_is_replaced_by_the_other(
-    rig: Rig, recording: Recording, recovered: Recovered, seed: int
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery, seed: int
 ) -> None:
     started(rig, "worker-1", "worker-2")
     rig.feed(account_of(recording.frames, "s1"), RATE)
     rig.wait_inspected(moment(seed))
     rig.kill("worker-1")
-    recovered(rig.wait_inspected(2 * FRAMES), "every frame inspected by the other worker")
+    report_recovery(rig.wait_inspected(2 * FRAMES), "every frame inspected by the other worker")
     rig.wait_for_all(recording)
 
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_sink_killed_at_any_moment_goes_on_where_it_stood(
-    rig: Rig, recording: Recording, recovered: Recovered, seed: int
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery, seed: int
 ) -> None:
     started(rig, "worker")
     rig.feed(account_of(recording.frames, "s1"), RATE)
@@ -57,13 +57,13 @@ def test_a_sink_killed_at_any_moment_goes_on_where_it_stood(
     rig.kill("sink")
     before = rig.inspected()
     rig.start("sink", "sink", ready=False)
-    recovered(rig.wait_inspected(before + 1), "the account goes on, the sink's start included")
+    report_recovery(rig.wait_inspected(before + 1), "the account goes on, the sink's start included")
     rig.wait_for_all(recording)
 
 
 @pytest.mark.parametrize("seed", [5, 6])
 def test_an_ingester_killed_at_any_moment_loses_at_most_what_it_held_and_begins_anew(
-    rig: Rig, recording: Recording, videos: dict[str, Path], recovered: Recovered, seed: int
+    rig: Rig, recording: Recording, videos: dict[str, Path], report_recovery: ReportRecovery, seed: int
 ) -> None:
     rig.play(videos, mailbox_frames=MAILBOX)
     rig.start("sink", "sink")
@@ -74,7 +74,7 @@ def test_an_ingester_killed_at_any_moment_loses_at_most_what_it_held_and_begins_
     since = time.monotonic()
     rig.start("ingest-2", "ingest", "--once")
     rig.wait_for(lambda: len(rig.sessions()) == 2 * len(videos), 60, "new sessions")
-    recovered(time.monotonic() - since, "new frames accounted for, the ingester's start included")
+    report_recovery(time.monotonic() - since, "new frames accounted for, the ingester's start included")
     assert rig.finish("ingest-2") == 0
     rig.settle()
     report = rig.audit()
@@ -93,13 +93,13 @@ def test_an_ingester_killed_at_any_moment_loses_at_most_what_it_held_and_begins_
 
 
 def test_a_frozen_worker_that_wakes_up_counts_nothing_twice(
-    rig: Rig, recording: Recording, recovered: Recovered
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery
 ) -> None:
     started(rig, "worker-1", "worker-2")
     feed = rig.feed(account_of(recording.frames, "s1"), RATE)
     rig.wait_inspected(40)
     rig.signal("worker-1", signal.SIGSTOP)
-    recovered(rig.wait_inspected(2 * FRAMES), f"every frame inspected; the group's session is {SESSION_S:.0f} s")
+    report_recovery(rig.wait_inspected(2 * FRAMES), f"every frame inspected; the group's session is {SESSION_S:.0f} s")
     feed.wait()
     rig.signal("worker-1", signal.SIGCONT)
     rig.wait_for(lambda: 'andon_stage_in_flight_records{stage="workers"} 0.0' in rig.metrics("worker-1"), 60, "calm")
@@ -109,14 +109,16 @@ def test_a_frozen_worker_that_wakes_up_counts_nothing_twice(
 
 
 def test_a_frozen_sink_that_wakes_up_neither_counts_nor_alerts_twice(
-    rig: Rig, recording: Recording, recovered: Recovered
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery
 ) -> None:
     started(rig, "worker")
     rig.start("sink-2", "sink")
     rig.feed(account_of(recording.frames, "s1"), RATE)
     rig.wait_inspected(40)
     rig.signal("sink", signal.SIGSTOP)
-    recovered(rig.wait_inspected(2 * FRAMES), f"every frame accounted for; the group's session is {SESSION_S:.0f} s")
+    report_recovery(
+        rig.wait_inspected(2 * FRAMES), f"every frame accounted for; the group's session is {SESSION_S:.0f} s"
+    )
     rig.signal("sink", signal.SIGCONT)
     rig.wait_for_all(recording)
     assert rig.stop("sink") == 0
@@ -124,7 +126,7 @@ def test_a_frozen_sink_that_wakes_up_neither_counts_nor_alerts_twice(
 
 
 def test_workers_that_join_and_leave_all_the_time_leave_nothing_out_and_count_nothing_twice(
-    rig: Rig, recording: Recording, recovered: Recovered
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery
 ) -> None:
     started(rig, "worker-0")
     feed = rig.feed(account_of(recording.frames, "s1"), STORM_RATE)
@@ -140,5 +142,5 @@ def test_workers_that_join_and_leave_all_the_time_leave_nothing_out_and_count_no
         else:
             assert rig.stop(name) == 0
     feed.wait()
-    recovered(rig.wait_inspected(2 * FRAMES), f"what was held up by {coming} workers that came and went")
+    report_recovery(rig.wait_inspected(2 * FRAMES), f"what was held up by {coming} workers that came and went")
     rig.wait_for_all(recording)

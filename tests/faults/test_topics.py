@@ -13,7 +13,7 @@ from andon.events import silent
 from andon.messages import Message
 from andon.settings import KafkaSettings
 from andon.stream.clients import admin, consumer, started
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.recording import FRAMES, Recording, account_of
 from tests.faults.rig import SETTLE_S, Rig
 
@@ -124,7 +124,7 @@ def unwritten(rig: Rig, **kafka: Any) -> None:
 
 
 def test_roles_wait_for_their_topics_and_go_on_when_these_are_made(
-    rig: Rig, recording: Recording, recovered: Recovered
+    rig: Rig, recording: Recording, report_recovery: ReportRecovery
 ) -> None:
     unwritten(rig)
     rig.start("sink", "sink", ready=False)
@@ -133,7 +133,7 @@ def test_roles_wait_for_their_topics_and_go_on_when_these_are_made(
         rig.wait_for(partial(_says, rig, name), 60, f"{name} to say what is missing")
     rig.run("topics", "create")
     feed = rig.feed(account_of(recording.frames, "s1"))
-    recovered(rig.wait_inspected(1), "the first inspection after the topics were made")
+    report_recovery(rig.wait_inspected(1), "the first inspection after the topics were made")
     feed.wait()
     rig.wait_for_all(recording)
 

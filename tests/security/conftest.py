@@ -38,7 +38,7 @@ def guarded_server(tmp_path_factory: pytest.TempPathFactory, authority: Authorit
 
 
 @pytest.fixture
-def guarded(guarded_server: GuardedKafka, authority: Authority) -> KafkaSettings:
+def guarded_kafka(guarded_server: GuardedKafka, authority: Authority) -> KafkaSettings:
     """The right password, the right authority, and topics that no other test uses."""
     right = {
         "security_protocol": "SASL_SSL",

@@ -31,22 +31,22 @@ QUICK_S = 10.0
 """Far below the minute of attempts that an absent broker gets, with room for a busy machine."""
 
 
-async def test_admin_producer_and_consumer_work_with_the_right_password(guarded: KafkaSettings) -> None:
-    settings = Settings(kafka=guarded)
-    assert guarded.inspections_topic in await ensure_topics(settings, silent)
+async def test_admin_producer_and_consumer_work_with_the_right_password(guarded_kafka: KafkaSettings) -> None:
+    settings = Settings(kafka=guarded_kafka)
+    assert guarded_kafka.inspections_topic in await ensure_topics(settings, silent)
     sent = encode(inspected(0))
     async with (
-        started(lambda: producer(guarded), guarded, silent) as sending,
-        started(lambda: consumer(guarded, None), guarded, silent) as reading,
+        started(lambda: producer(guarded_kafka), guarded_kafka, silent) as sending,
+        started(lambda: consumer(guarded_kafka, None), guarded_kafka, silent) as reading,
     ):
-        reference = await (await KafkaPublisher(sending).send(guarded.inspections_topic, sent))
+        reference = await (await KafkaPublisher(sending).send(guarded_kafka.inspections_topic, sent))
         record = await RecordReader(reading).read(reference)
     assert record is not None
     assert record.value == sent.value
     lags = None
     async with asyncio.timeout(30):
         while lags is None:  # a new broker creates its offsets topic at the first request
-            lags = await group_lag(guarded, settings.sink_group, guarded.inspections_topic)
+            lags = await group_lag(guarded_kafka, settings.sink_group, guarded_kafka.inspections_topic)
     assert sum(lag.records for lag in lags) == 1
 
 
@@ -90,59 +90,61 @@ async def refusal(start: Start, kafka: KafkaSettings) -> str:
     return line
 
 
-async def test_a_wrong_password_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
-    line = await refusal(start, changed(guarded, sasl_password=WRONG))
+async def test_a_wrong_password_is_an_error_at_once(start: Start, guarded_kafka: KafkaSettings) -> None:
+    line = await refusal(start, changed(guarded_kafka, sasl_password=WRONG))
     assert "refused the login of user 'andon': check kafka.sasl_username, kafka.sasl_password" in line
 
 
-async def test_an_unknown_user_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
-    assert "refused the login of user 'nobody'" in await refusal(start, changed(guarded, sasl_username="nobody"))
+async def test_an_unknown_user_is_an_error_at_once(start: Start, guarded_kafka: KafkaSettings) -> None:
+    assert "refused the login of user 'nobody'" in await refusal(start, changed(guarded_kafka, sasl_username="nobody"))
 
 
-async def test_a_mechanism_that_the_broker_lacks_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
-    line = await refusal(start, changed(guarded, sasl_mechanism="PLAIN"))
+async def test_a_mechanism_that_the_broker_lacks_is_an_error_at_once(
+    start: Start, guarded_kafka: KafkaSettings
+) -> None:
+    line = await refusal(start, changed(guarded_kafka, sasl_mechanism="PLAIN"))
     assert "it takes no PLAIN; check kafka.sasl_mechanism" in line
 
 
 async def test_a_certificate_of_another_authority_is_an_error_at_once(
-    start: Start, guarded: KafkaSettings, stranger: Authority
+    start: Start, guarded_kafka: KafkaSettings, stranger: Authority
 ) -> None:
-    line = await refusal(start, changed(guarded, ssl_cafile=str(stranger.ca)))
+    line = await refusal(start, changed(guarded_kafka, ssl_cafile=str(stranger.ca)))
     assert "its certificate is not trusted" in line
     assert "check kafka.ssl_cafile" in line
 
 
-async def test_a_certificate_for_another_host_is_an_error_at_once(start: Start, guarded: KafkaSettings) -> None:
-    port = guarded.bootstrap_servers.rpartition(":")[2]
-    line = await refusal(start, changed(guarded, bootstrap_servers=f"localhost:{port}"))
+async def test_a_certificate_for_another_host_is_an_error_at_once(start: Start, guarded_kafka: KafkaSettings) -> None:
+    port = guarded_kafka.bootstrap_servers.rpartition(":")[2]
+    line = await refusal(start, changed(guarded_kafka, bootstrap_servers=f"localhost:{port}"))
     assert "its certificate is not trusted" in line
     assert "'localhost'" in line
     assert "kafka.bootstrap_servers" in line
 
 
 async def test_a_listener_without_tls_is_an_error_after_the_start_timeout(
-    apache_kafka: str, guarded: KafkaSettings
+    apache_kafka: str, guarded_kafka: KafkaSettings
 ) -> None:
     """It closes the connection silently, as a starting broker does, so the client tries for a while."""
     with pytest.raises(FatalError, match=r"is kafka\.security_protocol the one of that port\?") as caught:
-        await start_producer(changed(guarded, bootstrap_servers=apache_kafka, start_timeout_s=2))
+        await start_producer(changed(guarded_kafka, bootstrap_servers=apache_kafka, start_timeout_s=2))
     assert PASSWORD not in str(caught.value)
 
 
-async def test_a_missing_or_broken_authority_file_is_one_line(guarded: KafkaSettings, tmp_path: Path) -> None:
+async def test_a_missing_or_broken_authority_file_is_one_line(guarded_kafka: KafkaSettings, tmp_path: Path) -> None:
     assert "kafka.ssl_cafile: /nowhere/ca.pem" in await refusal(
-        start_admin, changed(guarded, ssl_cafile="/nowhere/ca.pem")
+        start_admin, changed(guarded_kafka, ssl_cafile="/nowhere/ca.pem")
     )
     (tmp_path / "ca.pem").write_text("no certificate")
-    line = await refusal(start_admin, changed(guarded, ssl_cafile=str(tmp_path / "ca.pem")))
+    line = await refusal(start_admin, changed(guarded_kafka, ssl_cafile=str(tmp_path / "ca.pem")))
     assert "kafka.ssl_cafile" in line
 
 
 @pytest.mark.parametrize("command", [("ingest",), ("sink",), ("topics", "create"), ("lag",), ("audit",)])
 def test_every_process_ends_with_one_line_and_exit_code_2(
-    command: tuple[str, ...], guarded: KafkaSettings, line_yaml: Path
+    command: tuple[str, ...], guarded_kafka: KafkaSettings, line_yaml: Path
 ) -> None:
-    kafka = guarded.model_dump(mode="json") | {"sasl_password": WRONG}
+    kafka = guarded_kafka.model_dump(mode="json") | {"sasl_password": WRONG}
     store = f"sqlite:///{line_yaml.parent}/andon.db"
     document = {"kafka": kafka, "sinks": {"store": store}, "cameras": [{"id": "c", "url": "nowhere.mp4"}]}
     line_yaml.write_text(json.dumps(document))
@@ -167,11 +169,11 @@ def test_every_process_ends_with_one_line_and_exit_code_2(
         assert secret not in said
 
 
-async def test_a_password_that_is_refused_while_running_does_not_end_the_line(guarded: KafkaSettings) -> None:
+async def test_a_password_that_is_refused_while_running_does_not_end_the_line(guarded_kafka: KafkaSettings) -> None:
     """A password that is rotated on the broker first does not stop connected clients."""
-    async with started(lambda: producer(guarded), guarded, silent) as sending:
+    async with started(lambda: producer(guarded_kafka), guarded_kafka, silent) as sending:
         with pytest.raises(ConfigError):
-            await start_producer(changed(guarded, sasl_password=WRONG))
-        await ensure_topics(Settings(kafka=guarded), silent)
+            await start_producer(changed(guarded_kafka, sasl_password=WRONG))
+        await ensure_topics(Settings(kafka=guarded_kafka), silent)
         async with asyncio.timeout(20):
-            await (await KafkaPublisher(sending).send(guarded.inspections_topic, encode(inspected(0))))
+            await (await KafkaPublisher(sending).send(guarded_kafka.inspections_topic, encode(inspected(0))))

@@ -33,7 +33,7 @@ QUICK_S = 10.0
 
 
 @pytest.fixture(autouse=True)
-async def closed_in_the_end() -> AsyncIterator[None]:
+async def let_tls_connections_close() -> AsyncIterator[None]:
     """asyncio closes a TLS connection in later turns of the loop, after `aclose` has returned."""
     yield
     await asyncio.sleep(0.1)

@@ -30,9 +30,9 @@ def as_user(kafka: KafkaSettings, name: str) -> KafkaSettings:
 
 
 async def test_the_rights_of_the_page_are_enough_for_a_line(
-    guarded: KafkaSettings, guarded_server: GuardedKafka, redis_url: str, tmp_path: Path
+    guarded_kafka: KafkaSettings, guarded_server: GuardedKafka, redis_url: str, tmp_path: Path
 ) -> None:
-    kafka = as_user(guarded, "line")
+    kafka = as_user(guarded_kafka, "line")
     prefix = f"{kafka.group_prefix}."
     guarded_server.allow("line", "topic", prefix, "Read", "Write", "Describe", "Create")
     guarded_server.allow("line", "group", prefix, "Read", "Describe")
@@ -50,8 +50,8 @@ async def test_the_rights_of_the_page_are_enough_for_a_line(
     assert sum(lag.committed for lag in lags) == 20
 
 
-async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded: KafkaSettings) -> None:
-    guest = as_user(guarded, "guest")
+async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded_kafka: KafkaSettings) -> None:
+    guest = as_user(guarded_kafka, "guest")
     with pytest.raises(FatalError, match=r"can't be created.*uthorization") as caught:
         await ensure_topics(Settings(kafka=guest), silent)
     assert "\n" not in str(caught.value)
@@ -63,22 +63,22 @@ async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded: K
 
 
 async def test_a_topic_without_write_rights_refuses_the_record_and_says_so(
-    guarded: KafkaSettings, guarded_server: GuardedKafka
+    guarded_kafka: KafkaSettings, guarded_server: GuardedKafka
 ) -> None:
-    guest = as_user(guarded, "guest")
-    await ensure_topics(Settings(kafka=guarded), silent)
-    guarded_server.allow("guest", "topic", guarded.frames_topic, "Write", "Describe")
+    guest = as_user(guarded_kafka, "guest")
+    await ensure_topics(Settings(kafka=guarded_kafka), silent)
+    guarded_server.allow("guest", "topic", guarded_kafka.frames_topic, "Write", "Describe")
     async with started(lambda: producer(guest), guest, silent) as client:
         with pytest.raises(FatalError, match="ACLs Write and Describe on this topic"):
             await (await KafkaPublisher(client).send(guest.inspections_topic, encode(inspected(0))))
 
 
 async def test_a_right_that_is_taken_away_ends_the_process_with_a_line_that_names_it(
-    guarded: KafkaSettings, guarded_server: GuardedKafka
+    guarded_kafka: KafkaSettings, guarded_server: GuardedKafka
 ) -> None:
-    guest = as_user(guarded, "guest")
-    await ensure_topics(Settings(kafka=guarded), silent)
-    rights = ("guest", "topic", guarded.inspections_topic, "Write", "Describe")
+    guest = as_user(guarded_kafka, "guest")
+    await ensure_topics(Settings(kafka=guarded_kafka), silent)
+    rights = ("guest", "topic", guarded_kafka.inspections_topic, "Write", "Describe")
     guarded_server.allow(*rights)
     async with started(lambda: producer(guest), guest, silent) as client:
         publisher = KafkaPublisher(client)
@@ -96,8 +96,11 @@ async def _send_for_ever(publisher: KafkaPublisher, topic: str) -> None:
         await (await publisher.send(topic, encode(inspected(1))))
 
 
-def test_a_role_of_a_user_without_rights_ends_with_one_line(guarded: KafkaSettings, line_yaml: Path) -> None:
-    kafka = as_user(guarded, "guest").model_dump(mode="json") | {"sasl_password": OTHERS["guest"], "start_timeout_s": 5}
+def test_a_role_of_a_user_without_rights_ends_with_one_line(guarded_kafka: KafkaSettings, line_yaml: Path) -> None:
+    kafka = as_user(guarded_kafka, "guest").model_dump(mode="json") | {
+        "sasl_password": OTHERS["guest"],
+        "start_timeout_s": 5,
+    }
     line_yaml.write_text(yaml.safe_dump({"kafka": kafka, "cameras": [{"id": "c", "url": "nowhere.mp4"}]}))
     command = [sys.executable, "-m", "andon", "ingest", "-c", str(line_yaml)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)

@@ -66,7 +66,7 @@ def cameras(refusing: int = CLOSED) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
 async def test_a_running_line_and_its_crash_show_no_secret(
     log_format: str,
-    guarded: KafkaSettings,
+    guarded_kafka: KafkaSettings,
     redis_url: str,
     postgres: PostgresServer,
     model_cache: Path,
@@ -78,14 +78,14 @@ async def test_a_running_line_and_its_crash_show_no_secret(
     output: dict[str, str] = {}
     with (
         FakeCamera("401 Unauthorized") as refusing,
-        Line(tmp_path, guarded, RedisSettings(url=redis_url), model_cache) as line,
+        Line(tmp_path, guarded_kafka, RedisSettings(url=redis_url), model_cache) as line,
     ):
         guarded_line(line, log_format)
         line.document["sinks"]["store"] = postgres.url
         line.write(cameras(refusing.port))
         for role, command in (("sink", "sink"), ("worker", "work"), ("ingest", "ingest")):
             line.start(role, command)
-        await publish_poison(guarded)
+        await publish_poison(guarded_kafka)
         line.wait_for(lambda: stored_evidence(tmp_path), 120, "evidence of a defect")
         line.wait_for(lambda: "record.quarantined" in (tmp_path / "worker.log").read_text(), 30, "a quarantined record")
         line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 30, "the camera that is away")
@@ -96,7 +96,7 @@ async def test_a_running_line_and_its_crash_show_no_secret(
             output[" ".join(words)] = line.run(*words, code=None)
         following = ("alerts", "follow", "--from-start", "--json", "--count", "1")
         output["alerts"] = line.run(*following)
-        output["topics"] = await everything_on_kafka(guarded)
+        output["topics"] = await everything_on_kafka(guarded_kafka)
         output["redis"] = everything_in_redis(redis_url)
         output["store"] = everything_in(postgres)
         with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:

@@ -16,7 +16,7 @@ from tests.simulation.plan import (
     JUDGEMENT_RULES,
     PARTITIONS,
     SCRIPTS,
-    Raised,
+    RaisedEvent,
     numbers_of,
     partition_of,
     raised_by,
@@ -44,7 +44,7 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
             _in_order(world, camera)
         number = partition_of(camera.camera_id)
         _inspected(world, camera, _outcomes(world.results[number], camera.camera_id))
-        accounted = [result for result in store.kept.journal[number] if not isinstance(result, str)]
+        accounted = [result for result in store.durable.journal[number] if not isinstance(result, str)]
         outcomes = _outcomes(accounted, camera.camera_id)
         for session, captured in camera.truth.items():
             _accounted(world, camera, session, captured, outcomes.get(session, {}), store, ledgers)
@@ -132,7 +132,7 @@ def _accounted(
     ledgers: Ledgers,
 ) -> None:
     number = partition_of(camera.camera_id)
-    log = [result for result in store.kept.journal[number] if not isinstance(result, str)]
+    log = [result for result in store.durable.journal[number] if not isinstance(result, str)]
     name = f"{camera.camera_id}/{session}"
     said = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
     known = max([*said, *(seq + 1 for seq in outcomes)], default=0)
@@ -163,7 +163,7 @@ def _accounted(
 
 def _totals(store: ModelStore, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
     """What the camera carries along, without looking into its ledgers, is what its frames came to."""
-    state = from_bytes(store.kept.states[partition_of(camera.camera_id), camera.camera_id])
+    state = from_bytes(store.durable.states[partition_of(camera.camera_id), camera.camera_id])
     ends = Counter(outcome.split("/")[0] for each in outcomes.values() for outcome in each.values())
     totals = state.totals
     told = Counter({"inspected": totals.inspected, "shed": totals.shed, "quarantined": totals.quarantined})
@@ -180,9 +180,9 @@ def _is(status: CameraStatus, camera: Camera, session: str) -> bool:
 def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> None:
     """As in a run without faults; where frames were given up, have died or came late, as the log says."""
     number = partition_of(camera.camera_id)
-    raised = [event for event in store.kept.events.get(number, []) if event.camera_id == camera.camera_id]
+    raised = [event for event in store.durable.events.get(number, []) if event.camera_id == camera.camera_id]
     if camera.killed or camera.split or shed or world.plan.reorders:
-        expected = _folded(store.kept.journal[number], camera.camera_id)
+        expected = _folded(store.durable.journal[number], camera.camera_id)
     else:
         script = SCRIPTS[world.plan.script][int(camera.camera_id.removeprefix("cam-"))]
         expected = list(undisturbed(camera.camera_id, script))
@@ -199,7 +199,7 @@ def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
     log's next record does not say where the gap ends: it is a repeated one, or one that those in the gap had overtaken.
     """
     number = partition_of(camera.camera_id)
-    journal = store.kept.journal[number]
+    journal = store.durable.journal[number]
     before = journal[: journal.index("expired")] if "expired" in journal else []
     known = not world.sinks.first[number] or any(
         not isinstance(item, str) and item.camera_id == camera.camera_id for item in before
@@ -228,9 +228,9 @@ def _goes_back(log: Iterable[Result | Message], camera: Camera) -> bool:
     return False
 
 
-def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Raised]:
+def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[RaisedEvent]:
     state = CameraAccount(camera_id)
-    events: list[Raised] = []
+    events: list[RaisedEvent] = []
     for result in log:
         if isinstance(result, str):
             (expire if result == "expired" else lose_log)(state)
@@ -239,7 +239,7 @@ def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[Raised]:
     return events
 
 
-def _timeless(events: Iterable[Raised]) -> list[Raised]:
+def _timeless(events: Iterable[RaisedEvent]) -> list[RaisedEvent]:
     """Where frames' ages count they carry the simulation's time."""
     return [event.model_copy(update=_TIMES[isinstance(event, PartVerdict)]) for event in events]
 
@@ -247,12 +247,12 @@ def _timeless(events: Iterable[Raised]) -> list[Raised]:
 def _left(world: World, store: ModelStore, number: int) -> None:
     """Each event has left, and the first copies of all did so in order."""
     left = [item for item in first_ones(world.received) if item.partition == number]
-    raised = store.kept.events.get(number, [])
+    raised = store.durable.events.get(number, [])
     want = [event.event_id for event in raised]
     require(
         [item.event_id for item in left] == want, f"partition {number}: {[i.event_id for i in left]} left, not {want}"
     )
     same = all(item.payload == event.model_dump_json().encode() for item, event in zip(left, raised, strict=True))
     require(same, f"partition {number}: what left is not what was raised")
-    held = [item.event_id for item in store.kept.outbox if item.channel == ALERTS]
+    held = [item.event_id for item in store.durable.outbox if item.channel == ALERTS]
     require(not held, f"{held} never left")

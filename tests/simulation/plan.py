@@ -37,7 +37,7 @@ PARTS = PartSettings.model_validate({"class": "part", "line": [[0.166, 0], [0.16
 JUDGEMENT_RULES = JudgementRules(
     DefectRules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {})
 )
-Raised = Defect | PartVerdict
+RaisedEvent = Defect | PartVerdict
 FAULTS = (
     "ack_lost",  # the broker has appended a record, and its answer does not arrive
     "broker_away",
@@ -182,10 +182,10 @@ def encoded(picture: Frame, offset: int, outcome: Outcome) -> Outgoing:
 
 
 @lru_cache(64)
-def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]:
+def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[RaisedEvent, ...]:
     """The events of a run in which nothing goes wrong."""
     state = CameraAccount(camera_id)
-    events: list[Raised] = []
+    events: list[RaisedEvent] = []
     for number, count in enumerate(sessions, start=1):
         session = f"s{number}"
         for seq in range(count):
@@ -198,6 +198,6 @@ def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[Raised, ...]
     return tuple(events)
 
 
-def raised_by(outcomes: Consequences) -> list[Raised]:
+def raised_by(outcomes: Consequences) -> list[RaisedEvent]:
     """In the order in which they leave."""
     return [*outcomes.judgement.events, *outcomes.judgement.verdicts]

@@ -94,7 +94,7 @@ class _Schedule:
 
     def report(self) -> Report:
         frames = sum(sum(camera.truth.values()) for camera in self._cameras)
-        events = sum(len(events) for events in self._store.kept.events.values())
+        events = sum(len(events) for events in self._store.durable.events.values())
         redelivered = sum(ledger.tally().redelivered for ledger in self._tallies.values())
         spooled = sum(len(camera.disk.written) for camera in self._cameras)
         shed = sum(ledger.tally().shed.get("spool_full", 0) for ledger in self._tallies.values())
@@ -284,14 +284,14 @@ class _Schedule:
         return (
             not self._busy()
             and all(group.committed[n] == len(log[n]) for group, log in logs for n in range(PARTITIONS))
-            and not any(item.channel == ALERTS for item in self._store.kept.outbox)
+            and not any(item.channel == ALERTS for item in self._store.durable.outbox)
         )
 
     def _standing(self) -> str:
         world = self._world
         lengths = [[len(log) for log in logs] for logs in (world.frames, world.inspections)]
         committed = [world.workers.committed, world.sinks.committed]
-        return f"logs {lengths}, committed {committed}, busy {self._busy()}, stored {self._store.kept.positions}"
+        return f"logs {lengths}, committed {committed}, busy {self._busy()}, stored {self._store.durable.positions}"
 
     def _busy(self) -> list[str]:
         ingesting = [item.name for item in self._ingesters if not item.idle]

@@ -16,8 +16,8 @@ from sinks.judgement.snapshot import CameraSnapshot
 from sinks.outbox_item import OutboxItem
 from sinks.store.store import Store
 from tests.simulation.broker import INSPECTIONS, World
+from tests.simulation.coroutine import PAUSE, SteppedCoroutine
 from tests.simulation.plan import ALERTS, JUDGEMENT_RULES
-from tests.simulation.stepped import PAUSE, Stepped
 from tests.simulation.store import ModelStore
 
 
@@ -113,9 +113,9 @@ class Sink:
         )
         outlets = Outlets(_NoLive(), self.dispatch)
         self.account = Account(cast(Store, store), _Ends(world), outlets, rules, world.clock, lambda event: None)
-        self._running = Stepped(self.account.run())
+        self._running = SteppedCoroutine(self.account.run())
         self._running.step()
-        self._loading: Stepped | None = None
+        self._loading: SteppedCoroutine | None = None
         self._failure: FatalError | None = None
 
     @property
@@ -182,7 +182,7 @@ class Sink:
         self.ending = True
         self._stop_loading()
         for lane in self.lanes.by_partition.values():
-            Stepped(lane.step.drain()).step()  # it has at least begun
+            SteppedCoroutine(lane.step.drain()).step()  # it has at least begun
 
     def kill(self) -> None:
         """Nothing of it happens any more. (What its coroutines do at their end touches nothing outside.)"""
@@ -206,11 +206,13 @@ class Sink:
 
     def take_over(self, partitions: frozenset[int]) -> None:
         if not self.ending:
-            self._loading = Stepped(self._open(frozenset(Partition(INSPECTIONS, number) for number in partitions)))
+            self._loading = SteppedCoroutine(
+                self._open(frozenset(Partition(INSPECTIONS, number) for number in partitions))
+            )
 
     def _drain(self) -> None:
         """The store may be locked all the time: then the drain is cut off with a batch under way."""
-        drains = [Stepped(lane.step.drain()) for lane in self.lanes.by_partition.values()]
+        drains = [SteppedCoroutine(lane.step.drain()) for lane in self.lanes.by_partition.values()]
         self.store.locked = self.world.chance("store_locked", 0.5)
         try:
             for _ in range(self.world.rng.choice((0, 3, 10, 100))):

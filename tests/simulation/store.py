@@ -14,20 +14,20 @@ from sinks.outbox_item import OutboxItem
 from sinks.store.pruned import SessionKey
 from sinks.store.stored import Batch, Opening, Position, StoredPartition
 from tests.simulation.broker import Result, World, require
-from tests.simulation.plan import ALERTS, PARTITIONS, Raised
-from tests.simulation.stepped import PAUSE
+from tests.simulation.coroutine import PAUSE
+from tests.simulation.plan import ALERTS, PARTITIONS, RaisedEvent
 
 Gap = Literal["expired", "log_lost"]
 
 
 @dataclass(slots=True)
-class Kept:
+class DurableState:
     """What survives every process."""
 
     positions: dict[int, Position]
     states: dict[tuple[int, str], bytes]
     ledgers: dict[tuple[int, str, str], bytes]
-    events: dict[int, list[Raised]]
+    events: dict[int, list[RaisedEvent]]
     """And verdicts, in the order in which they leave."""
     event_ids: set[str]
     outbox: list[OutboxItem]
@@ -47,7 +47,7 @@ class ModelStore:
         self.world = world
         self.locked = False
         """Another process holds its lock: no call comes through."""
-        self.kept = Kept({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
+        self.durable = DurableState({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
 
     async def positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
         await self._interruptible()
@@ -58,12 +58,12 @@ class ModelStore:
     async def begin(self, openings: Sequence[Opening]) -> None:
         await self._interruptible()
         for opening in openings:
-            number, stored = opening.partition.partition, self.kept.positions.get(opening.partition.partition)
+            number, stored = opening.partition.partition, self.durable.positions.get(opening.partition.partition)
             if stored == opening.expected:
-                self.kept.positions[number] = opening.position
+                self.durable.positions[number] = opening.position
                 if stored is not None:
                     gap: Gap = "expired" if stored.log == opening.position.log else "log_lost"
-                    self.kept.journal[number].append(gap)
+                    self.durable.journal[number].append(gap)
                     self.world.tell("store", f"partition {number} goes on at {opening.position}")
                 self._write_states(number, opening.states)
         await PAUSE
@@ -78,16 +78,16 @@ class ModelStore:
         return {item: StoredPartition(stand.get(item), cameras[item]) for item in partitions}
 
     def _positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
-        stored = self.kept.positions
+        stored = self.durable.positions
         return {item: stored[item.partition] for item in partitions if item.partition in stored}
 
     def _cameras(self, partition: int) -> dict[str, CameraAccount]:
         found = {}
-        for (number, camera_id), memory in self.kept.states.items():
+        for (number, camera_id), memory in self.durable.states.items():
             if number == partition:
                 state = CameraAccount(camera_id, from_bytes(memory))
                 for session in state.open_sessions:
-                    stored = self.kept.ledgers.get((partition, camera_id, session))
+                    stored = self.durable.ledgers.get((partition, camera_id, session))
                     if stored is not None:
                         state.sessions[session] = SessionLedger.from_bytes(stored)
                 found[camera_id] = state
@@ -95,7 +95,7 @@ class ModelStore:
 
     async def ledgers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionLedger]:
         await self._interruptible()
-        stored = {key: self.kept.ledgers.get(key) for key in keys}
+        stored = {key: self.durable.ledgers.get(key) for key in keys}
         await PAUSE
         return {key: SessionLedger.from_bytes(ledger) for key, ledger in stored.items() if ledger is not None}
 
@@ -113,13 +113,13 @@ class ModelStore:
 
     def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
         """In the order in which they were put in."""
-        if not self.kept.outbox:
+        if not self.durable.outbox:
             return []
-        mine = (item for item in self.kept.outbox if item.channel == channel and item.partition in partitions)
+        mine = (item for item in self.durable.outbox if item.channel == channel and item.partition in partitions)
         return list(islice(mine, limit))
 
     def sent(self, ids: Sequence[int]) -> None:
-        self.kept.outbox = [item for item in self.kept.outbox if item.id not in ids]
+        self.durable.outbox = [item for item in self.durable.outbox if item.id not in ids]
 
     async def _interruptible(self) -> None:
         await PAUSE
@@ -127,25 +127,25 @@ class ModelStore:
             raise RetryableError("the store is busy")
 
     def _write(self, batch: Batch) -> bool:
-        number, kept = batch.partition.partition, self.kept
-        before = kept.positions[number]
+        number, durable = batch.partition.partition, self.durable
+        before = durable.positions[number]
         if self.conditional and before != batch.expected:
             self.world.tell("store", f"refuses {number}: {batch.expected} is {before}")
             return False
         require(batch.next_offset >= before.next_offset, f"partition {number}: the stored offset went back")
-        kept.positions[number] = Position(before.epoch, before.log, batch.next_offset)
+        durable.positions[number] = Position(before.epoch, before.log, batch.next_offset)
         if before.log == self.world.log:
             self.world.sinks.finished[number].update(range(before.next_offset, batch.next_offset))
-        kept.journal[number] += self.world.logs[before.log][number][before.next_offset : batch.next_offset]
+        durable.journal[number] += self.world.logs[before.log][number][before.next_offset : batch.next_offset]
         self._write_states(number, batch.states)
         for event in _in_order(batch):
-            require(event.event_id not in kept.event_ids, f"{event.event_id} was raised twice")
-            kept.event_ids.add(event.event_id)
-            kept.events.setdefault(number, []).append(event)
+            require(event.event_id not in durable.event_ids, f"{event.event_id} was raised twice")
+            durable.event_ids.add(event.event_id)
+            durable.events.setdefault(number, []).append(event)
         for leaving in batch.leaving:
-            kept.items += 1
-            kept.outbox.append(
-                OutboxItem(kept.items, leaving.channel, number, leaving.event_id, leaving.payload, batch.at, 0)
+            durable.items += 1
+            durable.outbox.append(
+                OutboxItem(durable.items, leaving.channel, number, leaving.event_id, leaving.payload, batch.at, 0)
             )
         self.world.tell(
             "store", f"partition {number} at {batch.next_offset}", *(item.event_id for item in _in_order(batch))
@@ -154,18 +154,18 @@ class ModelStore:
 
     def _write_states(self, partition: int, states: Sequence[CameraAccount]) -> None:
         for camera in states:
-            self.kept.states[partition, camera.camera_id] = to_bytes(camera.state)
+            self.durable.states[partition, camera.camera_id] = to_bytes(camera.state)
             for session in camera.changed & camera.sessions.keys():
-                self.kept.ledgers[partition, camera.camera_id, session] = camera.sessions[session].to_bytes()
+                self.durable.ledgers[partition, camera.camera_id, session] = camera.sessions[session].to_bytes()
 
     def tallies(self) -> Mapping[tuple[str, str], SessionLedger]:
         """By camera and session; each camera has one partition here."""
-        return {key[1:]: SessionLedger.from_bytes(stored) for key, stored in self.kept.ledgers.items()}
+        return {key[1:]: SessionLedger.from_bytes(stored) for key, stored in self.durable.ledgers.items()}
 
 
-def _in_order(batch: Batch) -> list[Raised]:
+def _in_order(batch: Batch) -> list[RaisedEvent]:
     """Each event and each verdict once, as they leave."""
-    raised: list[Raised] = [*batch.events, *batch.verdicts]
+    raised: list[RaisedEvent] = [*batch.events, *batch.verdicts]
     told = {event.event_id: event for event in raised}
     require(len(told) == len(raised), "a batch holds an event twice")
     left = [told[item.event_id] for item in batch.leaving if item.channel == ALERTS]

@@ -159,7 +159,7 @@ def stores_the_offset_without_its_events(patch: Patch) -> None:
 
     def write(self: ModelStore, batch: Transaction) -> bool:
         stored = genuine(self, batch)
-        self.kept.outbox.clear()
+        self.durable.outbox.clear()
         return stored
 
     patch.setattr(ModelStore, "_write", write)

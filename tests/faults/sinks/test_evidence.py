@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from andon.settings import KafkaSettings, RedisSettings
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.sinks.feed import CAMERAS
 from tests.faults.sinks.plant import Plant, plant
 
@@ -50,23 +50,23 @@ def fill(folder: Path) -> Path:
 
 
 async def test_evidence_folder_read_only(
-    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, recovered: Recovered
+    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, report_recovery: ReportRecovery
 ) -> None:
     async with plant(tmp_path, kafka, valkey, rounds=2) as here:
         remount(disk, "ro")
         await alerts_leave(here, "Read-only file system")
         remount(disk, "rw")
-        await pictures_follow(here, disk, recovered)
+        await pictures_follow(here, disk, report_recovery)
 
 
 async def test_evidence_folder_full(
-    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, recovered: Recovered
+    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, report_recovery: ReportRecovery
 ) -> None:
     async with plant(tmp_path, kafka, valkey, rounds=2) as here:
         filler = fill(disk)
         await alerts_leave(here, "No space left on device")
         filler.unlink()
-        await pictures_follow(here, disk, recovered)
+        await pictures_follow(here, disk, report_recovery)
 
 
 async def alerts_leave(here: Plant, why: str) -> None:
@@ -76,10 +76,10 @@ async def alerts_leave(here: Plant, why: str) -> None:
     assert not list((here.folder / "evidence").rglob("*.jpg"))
 
 
-async def pictures_follow(here: Plant, disk: Path, recovered: Recovered) -> None:
+async def pictures_follow(here: Plant, disk: Path, report_recovery: ReportRecovery) -> None:
     stored = len(CAMERAS)
     seconds = await here.until(lambda: len(list(disk.rglob("*.jpg"))) == stored, 60, "the pictures")
-    recovered(seconds, "the pictures of the defects meanwhile")
+    report_recovery(seconds, "the pictures of the defects meanwhile")
     await here.feed.publish([1])
     await here.nothing_lost_nothing_twice(here.feed.expected(range(2)))
     await here.until(lambda: len(list(disk.rglob("*.jpg"))) == 2 * stored, 60, "the pictures after that")

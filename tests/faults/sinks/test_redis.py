@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from andon.settings import KafkaSettings
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.sinks.plant import plant
 from tests.redis_server import MortalRedis
 
@@ -22,7 +22,7 @@ def mortal() -> Iterator[MortalRedis]:
 
 
 async def test_redis_away_and_back_empty(
-    kafka: KafkaSettings, mortal: MortalRedis, tmp_path: Path, recovered: Recovered
+    kafka: KafkaSettings, mortal: MortalRedis, tmp_path: Path, report_recovery: ReportRecovery
 ) -> None:
     async with plant(tmp_path, kafka, mortal.settings, rounds=3) as here:
         feed = here.feed
@@ -35,9 +35,9 @@ async def test_redis_away_and_back_empty(
         assert here.log.count("event=sink.failed") > 1
         await asyncio.to_thread(mortal.start)
         seconds = await here.heard(sorted({*feed.expected([0, 1], ["press-1"]), *feed.expected([0])}))
-        recovered(seconds, "the alerts of the time without Redis")
+        report_recovery(seconds, "the alerts of the time without Redis")
         seconds = await here.until(lambda: shown(mortal) == {"press-1": 120, "press-2": 60}, 30, "the live state")
-        recovered(seconds, "the live state of each camera, after the alerts")
+        report_recovery(seconds, "the live state of each camera, after the alerts")
         await feed.publish([1], cameras=["press-2"])
         await feed.publish([2])
         await here.nothing_lost_nothing_twice(feed.expected(range(3)))

@@ -11,7 +11,7 @@ import pytest
 from andon.settings import KafkaSettings, RedisSettings
 from sinks.store.database import LOCK_S
 from tests import postgres_server
-from tests.faults.conftest import Recovered
+from tests.faults.conftest import ReportRecovery
 from tests.faults.sinks.plant import plant
 from tests.postgres_server import PASSWORD, PostgresServer
 
@@ -19,7 +19,7 @@ DOWN_S = 5.0
 
 
 async def test_sqlite_locked_for_longer_than_its_timeout(
-    kafka: KafkaSettings, valkey: RedisSettings, tmp_path: Path, recovered: Recovered
+    kafka: KafkaSettings, valkey: RedisSettings, tmp_path: Path, report_recovery: ReportRecovery
 ) -> None:
     async with plant(tmp_path, kafka, valkey, rounds=3) as here:
         feed = here.feed
@@ -32,7 +32,7 @@ async def test_sqlite_locked_for_longer_than_its_timeout(
             await asyncio.sleep(2)
             assert sorted(here.listener.heard.elements()) == feed.expected([0])
             other.execute("rollback")
-        recovered(await here.heard(feed.expected([0, 1])), "the alerts of the time of the lock")
+        report_recovery(await here.heard(feed.expected([0, 1])), "the alerts of the time of the lock")
         await feed.publish([2])
         await here.nothing_lost_nothing_twice(feed.expected(range(3)))
 
@@ -46,7 +46,11 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 async def test_postgresql_restarted_under_load(
-    kafka: KafkaSettings, valkey: RedisSettings, postgres: PostgresServer, tmp_path: Path, recovered: Recovered
+    kafka: KafkaSettings,
+    valkey: RedisSettings,
+    postgres: PostgresServer,
+    tmp_path: Path,
+    report_recovery: ReportRecovery,
 ) -> None:
     rounds = 12
     async with plant(tmp_path, kafka, valkey, rounds, store=postgres.url) as here:
@@ -59,7 +63,7 @@ async def test_postgresql_restarted_under_load(
         await asyncio.sleep(DOWN_S)
         await asyncio.to_thread(postgres.start)
         seconds = await here.until(lambda: len(here.listener.heard) > before + 2, 60, "alerts")
-        recovered(seconds, "alerts, after PostgreSQL took connections again")
+        report_recovery(seconds, "alerts, after PostgreSQL took connections again")
         await load
         await here.nothing_lost_nothing_twice(feed.expected(range(rounds)))
         assert PASSWORD not in here.log

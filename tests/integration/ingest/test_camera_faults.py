@@ -27,7 +27,7 @@ from tests.videos import RtspServer, make_video
 pytestmark = pytest.mark.integration
 
 
-class Watched:
+class CameraRig:
     """One camera with the usual health settings, its broker in memory."""
 
     def __init__(self, camera: CameraSettings) -> None:
@@ -76,64 +76,64 @@ def noticed_after_s(frames: list[Frame], health: str, since_s: float) -> float:
 
 async def test_a_camera_that_freezes_is_frozen_two_seconds_later_and_online_when_it_moves(tmp_path: Path) -> None:
     path = clips.clip(tmp_path / "c.mp4", clips.healthy(3), clips.frozen(5), clips.healthy(3))
-    async with Watched(settings("a", path)).running() as watched:
-        await watched.ended()
-    assert watched.states == ["connecting", "online", "frozen", "online", "stopped"]
-    assert 2.0 <= noticed_after_s(watched.frames, "frozen", 3.0) <= 2.6  # the encoder settles for some pictures
-    assert {item.health for item in watched.frames if 5.7 < (item.media_time_s or 0) < 8} == {"frozen"}
-    assert watched.frames[-1].health is None
-    watched.assert_account()
+    async with CameraRig(settings("a", path)).running() as rig:
+        await rig.ended()
+    assert rig.states == ["connecting", "online", "frozen", "online", "stopped"]
+    assert 2.0 <= noticed_after_s(rig.frames, "frozen", 3.0) <= 2.6  # the encoder settles for some pictures
+    assert {item.health for item in rig.frames if 5.7 < (item.media_time_s or 0) < 8} == {"frozen"}
+    assert rig.frames[-1].health is None
+    rig.assert_account()
 
 
 async def test_a_stream_that_freezes_is_told_as_such_over_rtsp(tmp_path: Path) -> None:
     clips.clip(tmp_path / "c.mp4", clips.healthy(3), clips.frozen(12))
     with RtspServer(tmp_path) as server:
         camera = settings("a", server.url("c.mp4"), open_timeout_s=5.0, read_timeout_s=5.0)
-        async with Watched(camera).running() as watched:
-            await until(lambda: "frozen" in watched.states, 20)
-    assert watched.states[:3] == ["connecting", "online", "frozen"]
+        async with CameraRig(camera).running() as rig:
+            await until(lambda: "frozen" in rig.states, 20)
+    assert rig.states[:3] == ["connecting", "online", "frozen"]
 
 
 async def test_a_camera_that_goes_black_is_dark_within_a_second_and_its_frames_at_once(tmp_path: Path) -> None:
     path = clips.clip(tmp_path / "c.mp4", clips.healthy(2), clips.black(3), clips.healthy(2))
-    async with Watched(settings("a", path)).running() as watched:
-        await watched.ended()
-    assert watched.states == ["connecting", "online", "dark", "online", "stopped"]
-    assert abs(noticed_after_s(watched.frames, "dark", 2.0)) < 0.1
-    assert {item.health for item in watched.frames if 2.1 < (item.media_time_s or 0) < 4.9} == {"dark"}
-    watched.assert_account()
+    async with CameraRig(settings("a", path)).running() as rig:
+        await rig.ended()
+    assert rig.states == ["connecting", "online", "dark", "online", "stopped"]
+    assert abs(noticed_after_s(rig.frames, "dark", 2.0)) < 0.1
+    assert {item.health for item in rig.frames if 2.1 < (item.media_time_s or 0) < 4.9} == {"dark"}
+    rig.assert_account()
 
 
 async def test_pictures_that_change_their_size_go_on_in_the_same_session_and_are_told(tmp_path: Path) -> None:
     path = clips.of_two_sizes(tmp_path / "c.ts")
-    async with Watched(settings("a", path)).running() as watched:
-        await watched.ended()
-    (change,) = watched.events.of(CameraResized)
+    async with CameraRig(settings("a", path)).running() as rig:
+        await rig.ended()
+    (change,) = rig.events.of(CameraResized)
     assert (change.before, change.now) == ("320x240", "160x120")
-    assert watched.states == ["connecting", "online", "stopped"]
-    assert {(item.width, item.height) for item in watched.frames if not item.corrupt} == {(320, 240), (160, 120)}
-    assert len(watched.frames) == 4 * clips.FPS
-    assert {item.session for item in watched.frames} == {watched.frames[0].session}
-    watched.assert_account()
+    assert rig.states == ["connecting", "online", "stopped"]
+    assert {(item.width, item.height) for item in rig.frames if not item.corrupt} == {(320, 240), (160, 120)}
+    assert len(rig.frames) == 4 * clips.FPS
+    assert {item.session for item in rig.frames} == {rig.frames[0].session}
+    rig.assert_account()
 
 
 async def test_garbage_in_a_stream_is_corrupt_frames_and_the_rest_is_whole(tmp_path: Path) -> None:
     path = clips.scrambled(tmp_path / "bad.mp4", clips.clip(tmp_path / "c.mp4", clips.healthy(6)))
-    async with Watched(settings("a", path, pace="fast")).running() as watched:
-        await watched.ended()
-    assert any(item.corrupt for item in watched.frames)
-    assert sum(not item.corrupt for item in watched.frames) > 3 * clips.FPS
-    assert not watched.frames[-1].corrupt
-    watched.assert_account()
+    async with CameraRig(settings("a", path, pace="fast")).running() as rig:
+        await rig.ended()
+    assert any(item.corrupt for item in rig.frames)
+    assert sum(not item.corrupt for item in rig.frames) > 3 * clips.FPS
+    assert not rig.frames[-1].corrupt
+    rig.assert_account()
 
 
 async def test_a_camera_that_answers_with_garbage_is_offline_in_one_line_and_tried_again() -> None:
     with GarbageCamera() as garbage:
         camera = settings("a", f"rtsp://user:s3cret@127.0.0.1:{garbage.port}/x", reconnect_max_s=0.2)
-        async with Watched(camera).running() as watched:
+        async with CameraRig(camera).running() as rig:
             await until(lambda: garbage.connections >= 3, 30)
-    assert set(watched.states) == {"connecting", "offline", "stopped"}
-    details = {event.detail for event in watched.events.of(CameraChanged) if event.state == "offline"}
+    assert set(rig.states) == {"connecting", "offline", "stopped"}
+    details = {event.detail for event in rig.events.of(CameraChanged) if event.state == "offline"}
     assert all("\n" not in detail and "s3cret" not in detail for detail in details)
 
 

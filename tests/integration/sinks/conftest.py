@@ -12,7 +12,7 @@ from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def postgres_running() -> Iterator[PostgresServer]:
+def session_postgres() -> Iterator[PostgresServer]:
     if reason := postgres_server.missing():
         pytest.skip(reason)
     with PostgresServer() as server:
@@ -20,10 +20,10 @@ def postgres_running() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres(postgres_running: PostgresServer) -> PostgresServer:
+def postgres(session_postgres: PostgresServer) -> PostgresServer:
     """A server whose database is empty."""
-    postgres_running.empty()
-    return postgres_running
+    session_postgres.empty()
+    return session_postgres
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

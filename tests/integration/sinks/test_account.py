@@ -32,7 +32,7 @@ from sinks.store import tables
 from sinks.store.store import Store
 from sinks.store.stored import Batch, Position
 from tests.fakes import FakeClock, RecordedEvents
-from tests.integration.sinks.shown import Shown
+from tests.integration.sinks.outlets import MemoryOutlets
 from tests.unit.sinks.judgement.belt import Belt, Flaw, Piece, part_rules
 from tests.unit.sinks.judgement.frames import DEFECT_RULES, crossing, inspected, status
 
@@ -110,10 +110,10 @@ class Sink:
     """An account on a store, whose events only this test sees."""
 
     def __init__(self, store: Store, log: MemoryLog, rules: AccountRules = RULES) -> None:
-        self.shown = Shown()
+        self.outlets = MemoryOutlets()
         self.events = RecordedEvents()
         self.log = log
-        outlets = Outlets(self.shown, self.shown)
+        outlets = Outlets(self.outlets, self.outlets)
         self.account = Account(store, log, outlets, rules, FakeClock(), self.events)
         self.opened: PartitionAccount
 
@@ -149,7 +149,7 @@ async def test_a_batch_is_stored_shown_reported_and_done(store: Store, log: Memo
     sink = Sink(store, log)
     async with sink.running() as resume:
         assert resume == 0
-        assert sink.shown.owned == {0}
+        assert sink.outlets.owned == {0}
         log.deliver(sink, 0, len(LOG))
         await log.settled()
     assert log.done == list(range(len(LOG)))
@@ -157,9 +157,9 @@ async def test_a_batch_is_stored_shown_reported_and_done(store: Store, log: Memo
     assert await outbox(store, "evidence") == [f"press-1/s1/{seq}/scratch-1/evidence" for seq in (0, 40)]
     assert [event.transition for event in sink.events.of(DefectChanged)] == ["opened", "closed"] * 2
     assert sum(event.records for event in sink.events.of(BatchAccounted)) == len(LOG)
-    assert sink.shown.snapshots["press-1"].counts["inspected"] == 60
-    assert len(sink.shown.inspections) == 60
-    assert sink.shown.woken
+    assert sink.outlets.snapshots["press-1"].counts["inspected"] == 60
+    assert len(sink.outlets.inspections) == 60
+    assert sink.outlets.woken
     assert (await tally(store)).in_flight == 0
 
 
@@ -210,7 +210,7 @@ async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_betwee
     assert [name for name in sent if name.endswith("/verdict")] == [f"{part}/verdict" for part, _ in JUDGED]
     defect = "press-1/s1/3/scratch-1"
     assert sent.index(f"{defect}/opened") < sent.index(f"{JUDGED[0][0]}/verdict")
-    assert sink.shown.snapshots["press-1"].parts == {"pass": 1, "reject": 1, "unknown": 1}
+    assert sink.outlets.snapshots["press-1"].parts == {"pass": 1, "reject": 1, "unknown": 1}
 
 
 async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_events(store: Store) -> None:
@@ -222,9 +222,9 @@ async def test_redelivered_inspections_change_neither_ledger_nor_counters_nor_ev
     whole = await tally(store)
     assert (whole.captured, whole.inspected, whole.lost, whole.duplicates) == (60, 60, {}, 0)
     assert await outbox(store) == IDS
-    assert sink.shown.snapshots["press-1"].verdicts == {"pass": 20, "fail": 40, "unknown": 0}
+    assert sink.outlets.snapshots["press-1"].verdicts == {"pass": 20, "fail": 40, "unknown": 0}
     assert sum(event.redelivered for event in sink.events.of(BatchAccounted)) == whole.redelivered == 108
-    assert len(sink.shown.inspections) == 60
+    assert len(sink.outlets.inspections) == 60
 
 
 async def test_records_before_the_stored_offset_are_done_without_being_counted_again(
@@ -251,11 +251,11 @@ async def test_a_zombies_write_is_refused_and_nothing_counts_twice(store_url: st
         async with owner.running() as resume:
             log.deliver(owner, resume, 45)
             await log.settled()
-            woken = zombie.shown.woken
+            woken = zombie.outlets.woken
             log.deliver(zombie, 15, 50)  # it wakes up and goes on where it was
             await log.settled()
             assert [event.expected for event in zombie.events.of(WriteRefused)] == [15]
-            assert zombie.shown.woken > woken, "the outbox is looked into: the other owner may be gone"
+            assert zombie.outlets.woken > woken, "the outbox is looked into: the other owner may be gone"
             log.deliver(owner, 45, len(LOG))
             await log.settled()
     assert await outbox(store) == IDS
@@ -328,7 +328,7 @@ async def test_no_epoch_is_opened_over_what_a_zombie_accounts_for_meanwhile(
     assert await outbox(store) == IDS
     whole = await tally(store)
     assert (whole.inspected, whole.lost, whole.redelivered) == (60, {}, 0)
-    assert owner.shown.snapshots["press-1"].counts["inspected"] == 60
+    assert owner.outlets.snapshots["press-1"].counts["inspected"] == 60
     await store.close()
     await other.close()
 
@@ -450,9 +450,9 @@ async def test_a_partition_that_is_taken_away_is_stored_first_and_no_longer_ours
         log.deliver(sink, 0, len(LOG))
         await asyncio.wait_for(sink.opened.drain(), 20)
         assert len(log.done) == len(LOG)
-        assert sink.shown.owned == {0}, "what is in the outbox of a process that stops still leaves"
+        assert sink.outlets.owned == {0}, "what is in the outbox of a process that stops still leaves"
         sink.opened.discard()
-    assert sink.shown.owned == frozenset()
+    assert sink.outlets.owned == frozenset()
 
 
 @dataclass
@@ -506,7 +506,7 @@ async def test_a_flush_that_is_cut_off_takes_its_accounts_with_it(
         log.deliver(sink, 0, 10)
         await asyncio.wait_for(lock.asked.wait(), 20)
     assert sink.opened.discarded
-    assert (sink.shown.owned, log.done) == (frozenset(), [])
+    assert (sink.outlets.owned, log.done) == (frozenset(), [])
 
 
 async def test_a_batch_of_a_partition_that_is_gone_is_not_tried_again(
@@ -537,7 +537,7 @@ async def test_known_cameras_are_shown_as_soon_as_they_are_ours(store: Store, lo
         log.deliver(first, 0, 30)
         await log.settled()
     async with second.running():
-        assert second.shown.snapshots["press-1"].captured == first.shown.snapshots["press-1"].captured
+        assert second.outlets.snapshots["press-1"].captured == first.outlets.snapshots["press-1"].captured
 
 
 async def test_a_record_of_a_session_long_over_is_known_again(store: Store) -> None:
@@ -550,6 +550,6 @@ async def test_a_record_of_a_session_long_over_is_known_again(store: Store) -> N
         await log.settled()
         log.deliver(sink, 36, 39)
         await log.settled()
-    assert sink.shown.snapshots["press-1"].session == "s11"
+    assert sink.outlets.snapshots["press-1"].session == "s11"
     assert (await tally(store, "s00")).redelivered == 3
-    assert sink.shown.snapshots["press-1"].captured == 36
+    assert sink.outlets.snapshots["press-1"].captured == 36

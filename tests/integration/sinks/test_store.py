@@ -264,15 +264,15 @@ async def test_a_wrong_password_is_reported(postgres: PostgresServer) -> None:
 
 
 @pytest_asyncio.fixture
-async def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+async def impatient_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     monkeypatch.setattr("sinks.store.database.LOCK_S", 0.05)
     database = await opened(f"sqlite:///{tmp_path}/andon.db")
     yield database
     await database.close()
 
 
-async def test_a_locked_database_can_be_tried_again(impatient: Database, tmp_path: Path) -> None:
-    store = Store(impatient)
+async def test_a_locked_database_can_be_tried_again(impatient_database: Database, tmp_path: Path) -> None:
+    store = Store(impatient_database)
     await store.begin([opening()])
     with sqlite3.connect(tmp_path / "andon.db") as other:
         other.execute("begin immediate")

@@ -25,7 +25,7 @@ from sinks.store.store import Store
 from sinks.store.stored import Batch, Opening, Position
 from sinks.takeover import LogEnds
 from tests.fakes import START, FakeClock, RecordedEvents
-from tests.integration.sinks.shown import Shown
+from tests.integration.sinks.outlets import MemoryOutlets
 from tests.postgres_server import PostgresServer
 from tests.slow_network import slow_network
 from tests.unit.sinks.judgement.frames import DEFECT_RULES
@@ -65,8 +65,8 @@ class EmptyLogs:
 
 
 def account(store: Store, ends: LogEnds, events: RecordedEvents) -> Account:
-    shown = Shown()
-    return Account(store, ends, Outlets(shown, shown), AccountRules(DEFECT_RULES, ()), FakeClock(), events)
+    outlets = MemoryOutlets()
+    return Account(store, ends, Outlets(outlets, outlets), AccountRules(DEFECT_RULES, ()), FakeClock(), events)
 
 
 @asynccontextmanager
@@ -103,8 +103,8 @@ async def test_many_partitions_are_opened_for_the_first_time_with_a_few_statemen
 async def test_an_epoch_of_many_partitions_is_opened_with_a_few_statements(store: Store) -> None:
     await fill(store, "t")
     rules = AccountRules(DEFECT_RULES, (), log="another")
-    shown = Shown()
-    reopened = Account(store, EmptyLogs(), Outlets(shown, shown), rules, FakeClock(), RecordedEvents())
+    outlets = MemoryOutlets()
+    reopened = Account(store, EmptyLogs(), Outlets(outlets, outlets), rules, FakeClock(), RecordedEvents())
     async with statements(store) as seen:
         opened = await reopened.open(frozenset(of("t")))
     assert {item.position for item in opened.values()} == {Position(2, "another", 0)}

@@ -36,7 +36,7 @@ def andon(room: Path, *arguments: object, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(room: Path, data: Path) -> Path:
+def trained_weights(room: Path, data: Path) -> Path:
     """Two epochs: it sees nothing yet, and everything that is done with a model can be done with it."""
     said = json.loads(andon(room, "train", data, "--out", room / "rings", "--epochs", 2, "--imgsz", 64, "--json"))
     assert said["classes"] == list(yolo_dataset.CLASSES)
@@ -46,9 +46,9 @@ def trained(room: Path, data: Path) -> Path:
 
 
 async def test_from_pictures_to_inspections_that_carry_the_digest_of_the_export(
-    room: Path, trained: Path, broker: KafkaSettings
+    room: Path, trained_weights: Path, broker: KafkaSettings
 ) -> None:
-    made = json.loads(andon(room, "export", trained, "--to", "onnx", "--out", room / "made", "--json"))
+    made = json.loads(andon(room, "export", trained_weights, "--to", "onnx", "--out", room / "made", "--json"))
     line = Line(room, room / "cache", broker)
     line.model.update(weights=str(room / "made" / made["file"]), digest=made["digest"])
     await line.create_topics()
@@ -81,24 +81,24 @@ def test_a_training_that_was_broken_off_goes_on_from_its_last_epoch(room: Path, 
     assert (out / "broken-off.pt").is_file()
 
 
-def test_int8_beside_the_weights_in_a_table_and_a_picture(room: Path, trained: Path, data: Path) -> None:
+def test_int8_beside_the_weights_in_a_table_and_a_picture(room: Path, trained_weights: Path, data: Path) -> None:
     pytest.importorskip("nncf", reason="INT8 for OpenVINO takes nncf")
     plot = room / "bench.png"
     arguments = ["--precision", "int8", "--turns", 1, "--plot", plot, "--keep", room / "kept", "--json"]
-    said = json.loads(andon(room, "bench", trained, "--data", data, *arguments))
+    said = json.loads(andon(room, "bench", trained_weights, "--data", data, *arguments))
     rows = {(row["runtime"], row["precision"]): row for row in said["rows"]}
     assert set(rows) >= {("torch", "fp32"), ("openvino", "int8"), ("onnx", "int8")}
     assert all(row["ms_per_frame"] > 0 for row in rows.values())
-    assert rows["onnx", "int8"]["bytes"] < 0.8 * trained.stat().st_size
+    assert rows["onnx", "int8"]["bytes"] < 0.8 * trained_weights.stat().st_size
     assert all(name.startswith("tensorrt") and reason for name, reason in said["left_out"].items())
     assert cv2.imread(str(plot)) is not None
     kept = json.loads((room / "kept" / "rings-int8-openvino" / "manifest.json").read_text())
     assert (kept["precision"], kept["calibration_images"], kept["source"]["file"]) == ("int8", 12, "rings.pt")
 
 
-def test_pruned_weights_stay_zero_through_the_training_after_it(room: Path, trained: Path, data: Path) -> None:
+def test_pruned_weights_stay_zero_through_the_training_after_it(room: Path, trained_weights: Path, data: Path) -> None:
     asked = ["--data", data, "--amount", 0.5, "--epochs", 1, "--out", room / "pruned", "--json"]
-    before, cut, after = json.loads(andon(room, "prune", trained, *asked))["rows"]
+    before, cut, after = json.loads(andon(room, "prune", trained_weights, *asked))["rows"]
     assert before["zeros"] < 0.02 * before["parameters"]
     assert cut["zeros"] > 0.3 * cut["parameters"], "half of the weights outside the head"
     assert after["zeros"] >= cut["zeros"] * 0.999

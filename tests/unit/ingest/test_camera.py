@@ -196,7 +196,7 @@ async def test_an_error_while_a_picture_is_encoded_leaves_no_hole_in_the_account
     assert finals[0].detail.startswith("unforeseen error MemoryError in test_camera.py")
 
 
-class Blocked:
+class BlockingSource:
     """A source whose `read` never returns, until it is let go."""
 
     def __init__(self) -> None:
@@ -214,14 +214,14 @@ class Blocked:
 
 
 async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_on_another_thread() -> None:
-    blocked = Blocked()
-    rig = Rig(blocked, lambda: ScriptedSource(pictures(2)), heartbeat_s=0.001)
+    blocking = BlockingSource()
+    rig = Rig(blocking, lambda: ScriptedSource(pictures(2)), heartbeat_s=0.001)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
     await rig.until(lambda: rig.camera.state == "online")
     rig.clock.advance(16)  # read_timeout_s + hang_grace_s are 15
     await rig.until(running.done)
     await running
-    blocked.let_go.set()
+    blocking.let_go.set()
     details = [event.detail for event in rig.events.of(CameraChanged) if event.state == "offline"]
     assert details == [
         "reading a picture has not returned for 15 s (read_timeout_s + hang_grace_s): its thread is left behind"
@@ -231,28 +231,28 @@ async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_o
 
 
 async def test_a_camera_whose_threads_all_hang_is_tried_again_only_when_one_returns() -> None:
-    blocked = Blocked()
-    rig = Rig(blocked, heartbeat_s=0.001)
+    blocking = BlockingSource()
+    rig = Rig(blocking, heartbeat_s=0.001)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
     for attempt in range(1, MAX_HANGING + 1):
-        await rig.until(lambda: rig.camera.state == "online" and blocked.calls == attempt)  # noqa: B023  # awaited here
+        await rig.until(lambda: rig.camera.state == "online" and blocking.calls == attempt)  # noqa: B023  # awaited here
         rig.clock.advance(16)
         await rig.until(lambda: rig.camera.state == "offline")
     assert "2 of them hang now" in [event.detail for event in rig.events.of(CameraChanged)][-1]
     await asyncio.sleep(0.05)  # the longest delay between two attempts is 0.01 s
-    assert blocked.calls == MAX_HANGING
-    blocked.let_go.set()
-    await rig.until(lambda: blocked.calls > MAX_HANGING)
+    assert blocking.calls == MAX_HANGING
+    blocking.let_go.set()
+    await rig.until(lambda: blocking.calls > MAX_HANGING)
     rig.stop.set()
     await running
 
 
 async def test_a_stop_does_not_wait_for_a_capture_that_hangs() -> None:
-    blocked = Blocked()
-    rig = Rig(blocked)
+    blocking = BlockingSource()
+    rig = Rig(blocking)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
     await rig.until(lambda: rig.camera.state == "online")
     rig.stop.set()
     await running
-    blocked.let_go.set()
+    blocking.let_go.set()
     assert [(item.captured, item.state) for item in rig.statuses if item.final] == [(1, "stopped")]

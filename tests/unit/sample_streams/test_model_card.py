@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from sample_streams.model_card import MODEL, Made, describe, digest, path_of, verify
+from sample_streams.model_card import MODEL, TrainingResult, describe, digest, path_of, verify
 from sample_streams.spec import CLASSES
 
 CARD = json.loads(path_of(MODEL).read_text())
@@ -18,7 +18,7 @@ def test_the_card_describes_the_weights_that_lie_beside_it() -> None:
 def test_other_bytes_do_not_pass_for_the_weights(tmp_path: Path) -> None:
     weights = tmp_path / "other.pt"
     weights.write_bytes(b"one")
-    path_of(weights).write_text(json.dumps(describe(weights, Made({}, {}))))
+    path_of(weights).write_text(json.dumps(describe(weights, TrainingResult({}, {}))))
     assert verify(weights)
     weights.write_bytes(b"two")
     assert not verify(weights)

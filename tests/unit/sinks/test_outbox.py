@@ -58,7 +58,7 @@ async def drained(dispatcher: Dispatcher) -> None:
         await dispatcher.run(stop)
 
 
-class Scripted(MemoryChannel):
+class ScriptedChannel(MemoryChannel):
     """A channel that first acts by a script, one action for each call."""
 
     def __init__(self, *script: Callable[[], None]) -> None:
@@ -101,7 +101,7 @@ async def test_the_event_of_a_sent_alert_has_the_time_since_its_frame() -> None:
 
 async def test_a_busy_channel_is_tried_again_with_the_same_item_after_growing_bounded_pauses() -> None:
     pauses, events = Pauses(), RecordedEvents()
-    channel = Scripted(fine, *[raises(SinkBusy("away", 0.0))] * 5)
+    channel = ScriptedChannel(fine, *[raises(SinkBusy("away", 0.0))] * 5)
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
     await drained(a_dispatcher(store, channel, pause=pauses, events=events))
     assert channel.calls == [1, 2, 2, 2, 2, 2, 2, 3]
@@ -112,14 +112,14 @@ async def test_a_busy_channel_is_tried_again_with_the_same_item_after_growing_bo
 
 async def test_a_channel_that_names_its_pause_gets_it() -> None:
     pauses = Pauses()
-    await drained(a_dispatcher(MemoryOutbox(an_item(1)), Scripted(raises(SinkBusy("full", 5.0))), pause=pauses))
+    await drained(a_dispatcher(MemoryOutbox(an_item(1)), ScriptedChannel(raises(SinkBusy("full", 5.0))), pause=pauses))
     assert pauses.delays_s == [5.0]
 
 
 async def test_the_pauses_begin_anew_after_a_success() -> None:
     pauses, away = Pauses(), raises(SinkBusy("away", 0.0))
     store = MemoryOutbox(an_item(1), an_item(2))
-    await drained(a_dispatcher(store, Scripted(away, away, fine, away), pause=pauses))
+    await drained(a_dispatcher(store, ScriptedChannel(away, away, fine, away), pause=pauses))
     assert pauses.delays_s == [1.0, 2.0, 1.0]
 
 
@@ -146,7 +146,7 @@ async def test_poison_is_given_up_with_an_event_and_blocks_no_other_item() -> No
 
 
 async def test_an_unforeseen_error_is_tried_again_and_its_item_given_up_at_last() -> None:
-    events, channel = RecordedEvents(), Scripted(*[raises(ZeroDivisionError("a bug"))] * 10)
+    events, channel = RecordedEvents(), ScriptedChannel(*[raises(ZeroDivisionError("a bug"))] * 10)
     store = MemoryOutbox(an_item(1), an_item(2))
     await drained(a_dispatcher(store, channel, pause=Pauses(), events=events))
     assert channel.calls == [1] * 10 + [2]
@@ -186,7 +186,7 @@ async def test_items_of_partitions_that_others_own_stay() -> None:
 
 async def test_a_partition_that_moves_between_two_items_is_left_to_its_new_owner() -> None:
     store = MemoryOutbox(an_item(1, partition=3), an_item(2, partition=3))
-    channel = Scripted(lambda: dispatcher.own(frozenset()))
+    channel = ScriptedChannel(lambda: dispatcher.own(frozenset()))
     dispatcher = a_dispatcher(store, channel)
     await drained(dispatcher)
     assert channel.calls == [1]
@@ -199,7 +199,7 @@ async def test_a_partition_that_goes_and_comes_back_leaves_in_order() -> None:
         an_item(1, partition=4), an_item(2, partition=3), an_item(3, partition=4), an_item(4, partition=3)
     )
     only_4, both = frozenset({4}), frozenset({3, 4})
-    channel = Scripted(lambda: dispatcher.own(only_4), lambda: dispatcher.own(both))
+    channel = ScriptedChannel(lambda: dispatcher.own(only_4), lambda: dispatcher.own(both))
     dispatcher = a_dispatcher(store, channel)
     dispatcher.own(both)
     await drained(dispatcher)
@@ -209,7 +209,7 @@ async def test_a_partition_that_goes_and_comes_back_leaves_in_order() -> None:
 
 async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
     arrived = asyncio.Event()
-    store, channel, stop = MemoryOutbox(), Scripted(arrived.set), asyncio.Event()
+    store, channel, stop = MemoryOutbox(), ScriptedChannel(arrived.set), asyncio.Event()
     dispatcher = a_dispatcher(store, channel)
     running = asyncio.create_task(dispatcher.run(stop))
     await asyncio.sleep(0)  # let it find nothing
@@ -223,7 +223,7 @@ async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
 
 
 async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> None:
-    channel, store = Scripted(), MemoryOutbox(an_item(1), an_item(2))
+    channel, store = ScriptedChannel(), MemoryOutbox(an_item(1), an_item(2))
     store.busy = 3
     await drained(a_dispatcher(store, channel, pause=Pauses()))
     assert channel.calls == [1, 2]
@@ -232,7 +232,7 @@ async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> 
 
 async def test_an_item_cut_off_by_the_drain_deadline_stays_and_sent_items_are_deleted() -> None:
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
-    channel = Scripted(fine, raises(SinkBusy("away", 0.0)))
+    channel = ScriptedChannel(fine, raises(SinkBusy("away", 0.0)))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await drained(a_dispatcher(store, channel))  # its pause lasts for ever
@@ -288,7 +288,7 @@ async def test_each_partition_leaves_in_order_and_one_item_at_a_time() -> None:
     under_way: set[int] = set()
     order: list[int] = []
 
-    class Watched(MemoryChannel):
+    class SerialChannel(MemoryChannel):
         async def send(self, item: OutboxItem) -> None:
             assert item.partition not in under_way
             under_way.add(item.partition)
@@ -298,20 +298,20 @@ async def test_each_partition_leaves_in_order_and_one_item_at_a_time() -> None:
 
     items = [an_item(number, partition=number % 4) for number in range(40)]
     store = MemoryOutbox(*items)
-    await drained(a_dispatcher(store, Watched()))
+    await drained(a_dispatcher(store, SerialChannel()))
     assert store.items == []
     assert sorted(order) == list(range(40))
     assert all([number for number in order if number % 4 == each] == list(range(each, 40, 4)) for each in range(4))
 
 
 async def test_an_item_that_comes_while_its_partition_is_busy_leaves_after_those_before_it() -> None:
-    store, channel = MemoryOutbox(an_item(1), an_item(2, partition=1)), Scripted()
+    store, channel = MemoryOutbox(an_item(1), an_item(2, partition=1)), ScriptedChannel()
 
     def another() -> None:
         store.items.append(an_item(3))
         dispatcher.wake()
 
-    channel = Scripted(another)
+    channel = ScriptedChannel(another)
     dispatcher = a_dispatcher(store, channel)
     await drained(dispatcher)
     assert [call for call in channel.calls if call != 2] == [1, 3]
@@ -365,13 +365,13 @@ async def test_an_item_that_comes_while_the_store_is_read_leaves_without_another
 async def test_an_item_whose_lane_ends_while_the_store_is_read_leaves_without_another_wake() -> None:
     answer = asyncio.Event()
 
-    class Held(MemoryChannel):
+    class HoldingChannel(MemoryChannel):
         async def send(self, item: OutboxItem) -> None:
             if item.id == 1:
                 await answer.wait()
             await super().send(item)
 
-    store, channel = SlowStore(an_item(1)), Held()
+    store, channel = SlowStore(an_item(1)), HoldingChannel()
     dispatcher = a_dispatcher(store, channel)
     running = asyncio.create_task(dispatcher.run(asyncio.Event()))
     await until_idle()  # the lane of partition 0 is busy now
@@ -392,13 +392,13 @@ async def test_an_item_whose_lane_ends_while_the_store_is_read_leaves_without_an
 async def test_an_item_that_is_sent_while_others_are_deleted_is_not_sent_again() -> None:
     answer = asyncio.Event()
 
-    class Held(Scripted):
+    class HoldingChannel(ScriptedChannel):
         async def send(self, item: OutboxItem) -> None:
             await super().send(item)
             if item.id == 2:
                 await answer.wait()
 
-    store, channel = SlowStore(an_item(1), an_item(2, partition=1)), Held()
+    store, channel = SlowStore(an_item(1), an_item(2, partition=1)), HoldingChannel()
 
     async def the_other_is_sent() -> None:
         answer.set()
@@ -433,7 +433,7 @@ async def test_no_more_items_are_under_way_at_a_time_than_the_channel_takes() ->
 
 async def test_a_refusal_that_a_person_must_mend_has_its_own_event_and_loses_nothing() -> None:
     events, pauses = RecordedEvents(), Pauses()
-    channel = Scripted(raises(SinkBroken("no right to write: see its ACLs")), raises(SinkBusy("away", 0.0)))
+    channel = ScriptedChannel(raises(SinkBroken("no right to write: see its ACLs")), raises(SinkBusy("away", 0.0)))
     store = MemoryOutbox(an_item(1))
     await drained(a_dispatcher(store, channel, pause=pauses, events=events))
     assert [event.error for event in events.of(SinkRefused)] == ["no right to write: see its ACLs"]
@@ -443,7 +443,7 @@ async def test_a_refusal_that_a_person_must_mend_has_its_own_event_and_loses_not
 
 async def test_an_absence_does_not_count_towards_giving_an_item_up() -> None:
     events, away = RecordedEvents(), raises(SinkBusy("away", 0.0))
-    channel = Scripted(*[away] * 20, raises(ZeroDivisionError("a bug")))
+    channel = ScriptedChannel(*[away] * 20, raises(ZeroDivisionError("a bug")))
     await drained(a_dispatcher(MemoryOutbox(an_item(1)), channel, pause=Pauses(), events=events))
     assert channel.received == [an_item(1).event_id]
     assert events.of(OutboxGivenUp) == []
@@ -464,7 +464,7 @@ async def test_an_event_older_than_its_channel_allows_is_given_up_and_the_next_o
 
 async def test_an_event_that_grows_too_old_while_its_channel_is_away_is_given_up() -> None:
     events, clock = RecordedEvents(), FakeClock()
-    channel = Scripted(*[raises(SinkBusy("away", 0.0))] * 9)
+    channel = ScriptedChannel(*[raises(SinkBusy("away", 0.0))] * 9)
     pauses = Pauses(lambda count: clock.advance(2.0))
     store = MemoryOutbox(an_item(1))
     await drained(

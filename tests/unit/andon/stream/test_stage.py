@@ -72,24 +72,24 @@ async def test_a_full_stage_takes_no_more_until_something_is_done() -> None:
     assert [event.seconds for event in rig.events.of(Paused)] == [2.0]
 
 
-class Robbed(MemoryConsumer):
+class RebalancingConsumer(MemoryConsumer):
     """Loses every partition but the first, once, while one is polled."""
 
-    robbed = False
+    rebalanced = False
 
     async def poll(
         self, partitions: Sequence[Partition], *, timeout_ms: int = 0, max_records: int | None = None
     ) -> Mapping[Partition, Sequence[Record]]:
         taken = await super().poll(partitions, timeout_ms=timeout_ms, max_records=max_records)
-        if taken and not self.robbed:
-            self.robbed = True
+        if taken and not self.rebalanced:
+            self.rebalanced = True
             await self.rebalance(frozenset({LANE}))
         return taken
 
 
 async def test_a_partition_that_is_taken_away_while_another_is_polled_is_not_polled() -> None:
     rig = Rig(partitions=3)
-    rig.consumer = Robbed(rig.log, "group")
+    rig.consumer = RebalancingConsumer(rig.log, "group")
     rig.stage = Stage("test", rig.consumer, rig.step, rig.stage.limits, rig.clock, rig.events)
     for partition in range(3):
         rig.log.append(partition, b"x")

@@ -17,7 +17,7 @@ from tests.fakes import RecordedEvents
 NO_TIME = KafkaSettings(start_timeout_s=0.001)
 
 
-class Asked:
+class ScriptedClient:
     """Answers each question for the topics with the next of `answers`."""
 
     def __init__(self, *answers: set[str] | KafkaError) -> None:
@@ -60,7 +60,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_broker_that_goes_away_while_a_topic_is_awaited_is_asked_again() -> None:
     events = RecordedEvents()
-    client: Any = Asked(KafkaError("Unable to get cluster metadata"), set(), {"frames"})
+    client: Any = ScriptedClient(KafkaError("Unable to get cluster metadata"), set(), {"frames"})
     await topic_there(client, "frames", KafkaSettings(), events)
     said = [event.error for event in events.of(Retrying)]
     assert said == [
@@ -74,7 +74,7 @@ async def test_a_topic_that_never_comes_ends_with_one_line(
     answer: set[str] | KafkaError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topics, "TOPIC_POLL_S", 0.01)
-    client: Any = Asked(*[answer] * 2)
+    client: Any = ScriptedClient(*[answer] * 2)
     with pytest.raises(FatalError, match=r"^the topic frames .* at 127\.0\.0\.1:9092: ") as error:
         await topic_there(client, "frames", NO_TIME, RecordedEvents())
     assert "\n" not in str(error.value)

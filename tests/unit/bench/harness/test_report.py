@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.harness.plots import Bars, Curves, Plot, Stacked, draw
+from bench.harness.plots import Bars, Curves, Plot, StackedBars, draw
 from bench.harness.report import AIMS, Findings, Ratio, Report
 
 KEYS = {
@@ -101,7 +101,7 @@ def test_the_tables_and_the_failures_are_printed() -> None:
     "plot",
     [
         Bars("bars", "t", "frames/s", {"worker": 95.0, "bare": 100.0}, limit=92.0),
-        Stacked("stacked", "t", "ms", {"line": {"ingest": 1.0, "worker": 2.0}, "parts": {"decode": 1.0}}),
+        StackedBars("stacked", "t", "ms", {"line": {"ingest": 1.0, "worker": 2.0}, "parts": {"decode": 1.0}}),
         Curves("curves", "t", "s", "MB", {"worker": [(0.0, 1.0), (1.0, 2.0)]}),
     ],
 )

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the package of `tests.lamp`."""
+def lamp_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the package of `tests.lamp` in a folder on sys.path."""
     lamp.install(tmp_path / "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
 
@@ -45,7 +45,7 @@ def test_redis_and_kafka_are_the_types_that_the_line_brings() -> None:
         assert registry.channel_type("plc", name).settings.model_fields["type"].default == name
 
 
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("lamp_package")
 def test_a_type_of_another_package_has_the_settings_that_the_package_says(line: Path) -> None:
     line.write_text("sinks: {channels: {hall-2: {type: lamp, file: lamp.txt, max_age_s: 5, password: hunter2}}}")
     given = load(line, {}).sinks.channels["hall-2"]
@@ -56,7 +56,7 @@ def test_a_type_of_another_package_has_the_settings_that_the_package_says(line: 
     assert "hunter2" not in repr(settings)
 
 
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("lamp_package")
 @pytest.mark.parametrize(
     ("channel", "complaint"),
     [

@@ -29,7 +29,7 @@ class _Loop:
 LOOP = cast(asyncio.AbstractEventLoop, _Loop())
 
 
-class Stepped:
+class SteppedCoroutine:
     def __init__(self, work: Coroutine[Any, Any, object]) -> None:
         self._work = work
         self._awaited: asyncio.Future[Any] | None = None

@@ -8,7 +8,7 @@ from sinks.judgement.snapshot import CameraSnapshot
 
 
 @dataclass
-class Shown:
+class MemoryOutlets:
     """A Live and the dispatcher's side of the outbox, in memory."""
 
     snapshots: dict[str, CameraSnapshot] = field(default_factory=dict)
