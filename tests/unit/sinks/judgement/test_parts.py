@@ -4,9 +4,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
+from math import ceil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
@@ -386,7 +388,9 @@ ROW = list(
         a_row(6, 240, Belt((), 60.0, 0, miss=0.2, miss_part=0.05, jitter_px=2.0, seed=9), flaw_share=0.6), fps=15.0
     ).inspections()
 )
-ALL_BAD = list(Belt(tuple(replace(BAD, at_px=-120 - 240 * n) for n in range(6)), 60.0, len(ROW)).inspections())
+PITCH_PX = 240.0
+"""The distance between two parts of ALL_BAD, from centre to centre."""
+ALL_BAD = list(Belt(tuple(replace(BAD, at_px=-120 - PITCH_PX * n) for n in range(6)), 60.0, len(ROW)).inspections())
 LOG: list[AccountMessage] = [*ROW, status(len(ROW), final=True, at_s=60.0)]
 
 
@@ -412,20 +416,51 @@ def test_redelivered_records_change_no_verdict(first: int, last: int, times: int
 
 
 @given(st.sets(st.integers(0, len(ROW) - 1)), st.sets(st.integers(0, len(ROW) - 1)), st.booleans())
+@example({10}, {0, 2, 3, 4, 6, 8, 12, 15}, False)
 @settings(max_examples=150, deadline=None)
-def test_missing_frames_give_no_part_two_verdicts_and_let_no_bad_part_pass(
+def test_whatever_frames_are_missing_a_row_of_bad_parts_has_no_pass_and_each_part_id_one_verdict(
     lost: set[int], given_up: set[int], final: bool
 ) -> None:
     """All parts are bad here, and each inspected frame shows it."""
-    kept = without(ALL_BAD, lost | given_up)
-    records: list[AccountMessage] = sorted([*kept, *(shed(seq, seq) for seq in given_up)], key=_number)
-    steps = run([*records, *([status(len(ROW), final=True, at_s=60.0)] if final else [])])
+    end = [status(len(ROW), final=True, at_s=60.0)] if final else []
+    steps = run([*_with_missing(ALL_BAD, lost, given_up), *end])
     ids = [part.part_id for part in steps.verdicts]
     assert len(set(ids)) == len(ids)
-    assert len(ids) <= 6
     for part in steps.verdicts:
         assert part.verdict != "pass"
         assert (part.verdict == "reject") == bool(part.defects)
+
+
+@given(
+    st.sampled_from([20.0, 30.0, 39.0, 50.0]),
+    st.lists(st.booleans(), min_size=6, max_size=6),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=100, deadline=None)
+def test_missing_frames_cost_no_verdict_while_parts_move_less_than_half_their_distance(
+    step_px: float, bad: list[bool], draw: random.Random
+) -> None:
+    pieces = [replace(BAD if flawed else GOOD, at_px=-120 - PITCH_PX * n) for n, flawed in enumerate(bad)]
+    frames = passing(*pieces, step_px=step_px)
+    most_frames = ceil(PITCH_PX / 2 / step_px) - 1  # from one inspected frame to the next
+    missing = set(range(len(frames))) - set(accumulate(draw.randint(1, most_frames) for _ in frames))
+    lost = {seq for seq in missing if draw.random() < 0.5}
+    steps = run(_with_missing(frames, lost, missing - lost))
+    assert outcomes(steps) == [("reject" if flawed else "pass", None) for flawed in bad]
+
+
+def test_the_first_parts_may_be_mistaken_only_if_they_move_half_their_distance_between_inspected_frames() -> None:
+    """Every other frame is missing. At 60 px a frame the parts might as well move back by 120 px."""
+    missing = {0, 2, 3, 4, 6, 8, 10, 12, 15}
+    pieces = [replace(BAD, at_px=-120 - PITCH_PX * n) for n in range(6)]
+    slower = run(without(passing(*pieces, step_px=50.0), missing))
+    assert outcomes(slower) == [("reject", None)] * 6
+    at_half = run(without(passing(*pieces, step_px=60.0), missing))
+    assert "pass" not in {part.verdict for part in at_half.verdicts}
+
+
+def _with_missing(frames: Sequence[Inspection], lost: set[int], given_up: set[int]) -> list[AccountMessage]:
+    return sorted([*without(frames, lost | given_up), *(shed(seq, seq) for seq in given_up)], key=_number)
 
 
 def _number(record: AccountMessage) -> int:
