@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from aiokafka import TopicPartition
 
 from andon.clock import SystemClock
 from andon.errors import FatalError
@@ -10,7 +11,6 @@ from andon.events import silent
 from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.lag import group_lag
-from andon.stream.offsets import Partition
 from andon.stream.topics import ensure_topics
 from tests.fakes import FakeClock
 from tests.kafka_server import free_port
@@ -28,7 +28,7 @@ async def test_lag_counts_the_uncommitted_records(broker: KafkaSettings) -> None
         member.subscribe([topic])
         while not member.assignment():
             await member.getmany(timeout_ms=50)
-        await member.commit({Partition(topic, 1): 2})
+        await member.commit({TopicPartition(topic, 1): 2})
     in_an_hour = FakeClock(SystemClock().now() + timedelta(hours=1))
     lags = await group_lag(broker, "g", topic, clock=in_an_hour)
     assert lags is not None
