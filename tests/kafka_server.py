@@ -11,7 +11,7 @@ from typing import Self
 
 from deploy.local import kafka
 from deploy.local.kafka import ApacheKafka, new_cluster_id
-from deploy.local.server import HOST, free_port
+from deploy.local.server import HOST, free_port, free_ports
 
 __all__ = ["READY_S", "KafkaCluster", "KafkaServer", "free_port", "missing"]
 READY_S = ApacheKafka.start_s
@@ -41,7 +41,7 @@ class KafkaServer(ApacheKafka):
     def __init__(
         self, folder: Path, node: Node | None = None, others: Sequence[Node] = (), cluster_id: str | None = None
     ) -> None:
-        node = node or Node(1, free_port(), free_port())
+        node = node or Node(1, *free_ports(2))
         super().__init__(Path(os.environ["ANDON_KAFKA_HOME"]), folder, folder, node.port)
         self.port = node.port
         self._id = node.id
@@ -104,7 +104,8 @@ class KafkaCluster:
     """Three nodes. Each record is on two of them, so one node may be away; with two away nothing is accepted."""
 
     def __init__(self, folder: Path) -> None:
-        nodes = [Node(number, free_port(), free_port()) for number in (1, 2, 3)]
+        ports = free_ports(6)
+        nodes = [Node(number, *ports[2 * number - 2 : 2 * number]) for number in (1, 2, 3)]
         cluster_id = new_cluster_id()
         self.servers = {
             node.id: KafkaServer(folder / str(node.id), node, [o for o in nodes if o is not node], cluster_id)

@@ -7,7 +7,6 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from andon.errors import ConfigError, FatalError
-from deploy.local.rotating_log import log_tail
 from deploy.local.server import HOST, Server, free_port, speaks_kafka
 
 FORMAT_S = 60.0
@@ -43,6 +42,8 @@ class ApacheKafka(Server):
     def _command(self, port: int) -> list[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "log4j2.yaml").write_text(_LOG4J)
+        while self._controller_port == port:  # two listeners can't share one
+            self._controller_port = free_port()
         config = self._folder / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self._settings(port).items()))
         if not (self._folder / "data" / "meta.properties").exists():
@@ -61,7 +62,7 @@ class ApacheKafka(Server):
                 timeout=FORMAT_S,
             )
         if done.returncode:
-            raise FatalError(f"Kafka can't format {self._folder}: {log_tail(log)}")
+            raise FatalError(f"Kafka can't format {self._folder}: {_reason(log)}")
 
     def _format_options(self) -> list[str]:
         """More options for the formatting of the folder, for servers that need them (accounts)."""
@@ -110,3 +111,9 @@ def missing(home: Path) -> str | None:
 def new_cluster_id() -> str:
     """22 letters. The first is never a dash, which Kafka's tool would take for an option."""
     return "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+
+
+def _reason(log: Path) -> str:
+    """What a Java program says of its end: the messages, without the stack's lines."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    return " | ".join(line for line in lines if line and not line.startswith("at "))[-500:]

@@ -109,3 +109,7 @@ def test_killing_the_parent_leaves_no_orphan() -> None:
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     assert len(gone) == 2
+
+
+def test_ports_that_are_taken_together_are_all_different() -> None:
+    assert len(set(server.free_ports(200))) == 200
