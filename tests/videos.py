@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 SIZE = (160, 120)
 LEVELS = 60
-"""Numbers begin again after so many pictures."""
+"""The number of pictures after which their numbers begin again."""
 READY_S = 20.0
 
 

@@ -179,4 +179,4 @@ def _matrix(matrix: Confusion) -> dict[str, dict[str, int]]:
 
 def _rates(events: Events) -> dict[str, float]:
     rates = {"precision": round(events.precision, 4), "recall": round(events.recall, 4)}
-    return {"real": events.real, "told": events.reported, "false": events.false, **rates}
+    return {"real": events.real, "reported": events.reported, "false": events.false, **rates}

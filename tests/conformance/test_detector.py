@@ -233,25 +233,25 @@ def test_workers_that_start_at_once_make_one_export_between_them(
 
 
 def test_loading_and_exporting_a_model_opens_no_connection(tmp_path: Path) -> None:
-    """In every process that is started on the way: whoever tries writes it down."""
+    """Holds for every child process too: a process that tries to connect writes its stack to a file."""
     (tmp_path / "sitecustomize.py").write_text(OFFLINE)
-    told = tmp_path / "tried"
+    attempts = tmp_path / "attempts"
     script = (
         "import pathlib, tests.conformance.test_detector as t\n"
         f"[t.real(runtime, t.DEMO_WEIGHTS, pathlib.Path({str(tmp_path)!r})) for runtime in {(*EXPORTED, 'torch')}]"
     )
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "TOLD": str(told)}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "ATTEMPTS": str(attempts)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=150)
-    assert not told.exists(), told.read_text()
+    assert not attempts.exists(), attempts.read_text()
 
 
 OFFLINE = """
 import os, socket, traceback
-def tried(*arguments, **options):
-    with open(os.environ["TOLD"], "a") as file:
+def refuse(*arguments, **options):
+    with open(os.environ["ATTEMPTS"], "a") as file:
         file.write("".join(traceback.format_stack()))
     raise OSError("a line has no internet")
-socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = tried
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
 """
 
 

@@ -83,7 +83,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameSour
 
 
 def read(source: FrameSource, most: int = FRAMES) -> list[Picture]:
-    """Its pictures until it ends, at most so many."""
+    """The pictures of `source` until it ends, at most `most` of them."""
     return list(itertools.islice(iter(source.read, None), most))
 
 

@@ -37,7 +37,7 @@ def step_of(event: Defect) -> Step:
 
 
 def clips(folder: Path, slower: int = 1) -> dict[str, Path]:
-    """The beginning of a clip for each camera, played so many times slower."""
+    """The beginning of a clip for each camera, played `slower` times slower."""
     return {name: _beginning(CLIPS / f"{name}.mp4", folder / f"{name}.mp4", slower) for name in CAMERAS}
 
 

@@ -1,4 +1,4 @@
-"""How long the line took to get over each fault: measured by the tests, told as a table at the end of the run."""
+"""The time that the line took to recover from each fault. Tests measure it; the run ends with a table of it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -63,7 +63,7 @@ class Rig(Line):
     # ---- what became of it
 
     def wait_inspected(self, count: int, timeout_s: float = SETTLE_S) -> float:
-        """Wait until so many frames are inspected; returns how many seconds that took."""
+        """Wait until `count` frames are inspected; returns how many seconds that took."""
         return self.timed(lambda: self.inspected() >= count, timeout_s, f"{count} inspected frames")
 
     def timed(self, reached: Callable[[], bool], timeout_s: float, what: str) -> float:
@@ -144,7 +144,7 @@ class Feed:
     def _run(self) -> None:
         try:
             asyncio.run(self._publish())
-        except BaseException as error:  # told to whoever waits
+        except BaseException as error:  # raised again in whoever waits
             self._error = error
 
     async def _publish(self) -> None:

@@ -1,4 +1,4 @@
-"""Cameras go away under a whole line: what they delivered is in the account, what they did not is told."""
+"""Cameras go away under a whole line: the account holds what they delivered, and reports what they did not."""
 
 import time
 from pathlib import Path

@@ -18,7 +18,7 @@ RATE = 60.0
 
 STORM_RATE = 20.0
 STORM_WORKERS = 3
-"""At least so many come and go, however slow the machine."""
+"""Workers that come and go at least, however slow the machine is."""
 """Fifteen seconds."""
 MAILBOX = 64
 

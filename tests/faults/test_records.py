@@ -55,7 +55,7 @@ def test_one_percent_of_poison_is_quarantined_and_everything_else_inspected(rig:
 
 
 def padded(frame: Frame, size_bytes: int) -> Frame:
-    """The same picture, with so many bytes after its end that the record's value has this size."""
+    """The same picture, padded after its end until the record's value has `size_bytes`."""
     return frame.model_copy(update={"payload": frame.payload.ljust(size_bytes, b"\0")})
 
 

@@ -1,4 +1,4 @@
-"""Topics that are missing, too narrow, or forget too soon: told aloud, and in the account."""
+"""Topics that are missing, too narrow, or forget too soon: the logs and the account report it."""
 
 import asyncio
 import signal

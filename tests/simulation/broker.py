@@ -93,21 +93,21 @@ class World:
         self.unread_frames: set[tuple[str, str, int]] = set()
         self.log = "log-1"
         self.logs = {self.log: self.results}
-        """All there were, by name."""
+        """Every log since the beginning, by name."""
         self.emptied: set[tuple[str, str]] = set()
-        """(camera, session) of which something may have been in a log that is gone."""
+        """(camera, session) that may have had records in a log that is gone."""
         self.sent: list[list[Message]] = [[] for _ in range(PARTITIONS)]
-        """What ingest has appended to any log."""
+        """Messages that ingest has appended to any log, by partition."""
         self.blurred: set[int] = set()
-        """Partitions that changed hands after frames expired: a camera that the last worker had not told of it by then
-        learns nothing, and what it misses is lost as `missing`."""
+        """Partitions that changed hands after frames expired. A camera that had no notice of it from the last worker by
+        then gets none, and its missing frames are lost as `missing`."""
         self.workers = Group(FRAMES)
         self.sinks = Group(INSPECTIONS)
         self.received: list[OutboxItem] = []
-        """By the outside, in order."""
+        """Items that have left the outbox, in the order in which they arrived outside."""
         self._trace = trace
 
-    def tell(self, *what: object) -> None:
+    def trace(self, *what: object) -> None:
         if self._trace is not None:
             self._trace.append(f"{self.clock.monotonic():8.2f}  " + " ".join(str(item) for item in what))
 
@@ -133,7 +133,7 @@ class World:
     def commit(self, group: Group, member: Member, offsets: Mapping[Partition, int]) -> bool:
         """Refused to who does not own a partition (any more), and while the broker is away."""
         if not self.broker_up or any(group.owners.get(item.partition) is not member for item in offsets):
-            self.tell(member.name, "commit refused", dict(offsets))
+            self.trace(member.name, "commit refused", dict(offsets))
             return False
         for item, offset in offsets.items():
             number, before = item.partition, group.committed[item.partition]
@@ -142,7 +142,7 @@ class World:
             early = [at for at in held if at not in group.finished[number]]
             require(not early, f"{member.name} committed {offset} of {item}, but {early} is not acknowledged")
             group.committed[number] = offset
-        self.tell(member.name, "committed", dict(offsets))
+        self.trace(member.name, "committed", dict(offsets))
         return True
 
     def rebalance(self, group: Group) -> bool:
@@ -162,7 +162,7 @@ class World:
             group.owners[number] = self.rng.choice(able)
         for member in able:
             owned = frozenset(number for number, owner in group.owners.items() if owner is member)
-            self.tell(member.name, "owns", sorted(owned))
+            self.trace(member.name, "owns", sorted(owned))
             member.take_over(owned)
         return True
 
@@ -181,7 +181,7 @@ class World:
                 self.unread.add((message.camera_id, message.session))
             if isinstance(message, Frame | Shed):
                 self.unread_frames |= {(message.camera_id, message.session, seq) for seq in numbers_of(message)}
-        self.tell("retention", group.topic, partition, "begins at", first)
+        self.trace("retention", group.topic, partition, "begins at", first)
         return True
 
     def come_back_empty(self) -> None:
@@ -195,7 +195,7 @@ class World:
             group.finished = {number: set() for number in range(PARTITIONS)}
             group.owners.clear()
         self.broker_up = True
-        self.tell("the broker is back, empty:", self.log)
+        self.trace("the broker is back, empty:", self.log)
 
     # ---- the channel
 

@@ -186,7 +186,7 @@ class Ingester:
         waiting = next((flight for flight in self.flights if flight.state == "waiting"), None)
         if waiting is not None:
             answer = self.world.append_frame(self._partition, waiting.message)
-            self.world.tell(self.name, "sends", waiting.message, answer)
+            self.world.trace(self.name, "sends", waiting.message, answer)
             waiting.state = "acked" if answer == "acked" else "failed"
             if answer == "refused" and not self.world.plan.reorders:
                 # the client keeps the order: what is behind it fails, too

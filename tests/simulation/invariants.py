@@ -145,10 +145,10 @@ def _accounted(
     require(tally.captured == known, f"{name}: captured is {tally.captured}, the log says {known}")
     require(sum(tally.lost.values()) == known - len(outcomes), f"{name}: lost is {tally.lost}, {len(outcomes)} ended")
     if (camera.camera_id, session) in world.emptied:
-        pass  # what is lost is told; of what, the account can't know
+        pass  # the account reports the loss, but can't know its reason
     elif (camera.camera_id, session) in world.unread:
-        if session not in camera.killed and _told_well(world, store, camera):
-            require(tally.lost.keys() <= {"expired"}, f"{name}: what expired is told as {tally.lost}")
+        if session not in camera.killed and _knows_expiry(world, store, camera):
+            require(tally.lost.keys() <= {"expired"}, f"{name}: expired frames are reported as {tally.lost}")
     elif session not in camera.killed:
         require(tally.captured == captured and not tally.lost, f"{name}: {captured} were captured: {tally}")
     counted = Counter({"inspected": tally.inspected}) + Counter(
@@ -166,8 +166,8 @@ def _totals(store: ModelStore, camera: Camera, outcomes: Mapping[str, Mapping[in
     state = from_bytes(store.durable.states[partition_of(camera.camera_id), camera.camera_id])
     ends = Counter(outcome.split("/")[0] for each in outcomes.values() for outcome in each.values())
     totals = state.totals
-    told = Counter({"inspected": totals.inspected, "shed": totals.shed, "quarantined": totals.quarantined})
-    require(told == ends, f"{camera.camera_id}: the totals are {told}, the log says {ends}")
+    counted = Counter({"inspected": totals.inspected, "shed": totals.shed, "quarantined": totals.quarantined})
+    require(counted == ends, f"{camera.camera_id}: the totals are {counted}, the log says {ends}")
     verdicts = (totals.passed + totals.failed, totals.unknown)
     expected = (ends["inspected"], ends["shed"] + ends["quarantined"])
     require(verdicts == expected, f"{camera.camera_id}: (judged, unknown) is {verdicts}, not {expected}")
@@ -188,12 +188,12 @@ def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> N
         expected = list(undisturbed(camera.camera_id, script))
     if world.plan.max_age_s is not None:
         raised, expected = _timeless(raised), _timeless(expected)
-    told, due = [event.event_id for event in raised], [event.event_id for event in expected]
-    require(raised == expected, f"{camera.camera_id}: raised {told}, not {due}")
+    ids, due = [event.event_id for event in raised], [event.event_id for event in expected]
+    require(raised == expected, f"{camera.camera_id}: raised {ids}, not {due}")
 
 
-def _told_well(world: World, store: ModelStore, camera: Camera) -> bool:
-    """Whether what expired can be told as just that: else it is lost as `missing`, which is told as well.
+def _knows_expiry(world: World, store: ModelStore, camera: Camera) -> bool:
+    """Whether the account can report expired frames as expired: otherwise it reports them as `missing`.
 
     It can't where the camera was unknown to the account, where a worker that knew of the gap has died, and where the
     log's next record does not say where the gap ends: it is a repeated one, or one that those in the gap had overtaken.

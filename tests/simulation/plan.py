@@ -84,7 +84,7 @@ class Plan:
     spool_bytes: int
     """0: there is none."""
     steps: int
-    """So many with faults; then everything is mended, and must come to rest."""
+    """Number of steps with faults. Then everything is mended, and the line must come to rest."""
 
 
 def drawn(rng: Random) -> Plan:

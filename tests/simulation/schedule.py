@@ -61,7 +61,7 @@ class _Schedule:
         self._rng = Random(seed)
         plan = drawn(self._rng)
         self._world = World(self._rng, plan, trace)
-        self._world.tell(plan)
+        self._world.trace(plan)
         self._store = ModelStore(self._world)
         self._cameras = [
             Camera(camera_name(number), deque(sessions)) for number, sessions in enumerate(SCRIPTS[plan.script])
@@ -128,7 +128,7 @@ class _Schedule:
         """Who was asked to end and has drained leaves its group."""
         for group in (self._world.workers, self._world.sinks):
             for member in [item for item in group.members if item.ended and not item.stopped]:
-                self._world.tell(member.name, "has ended")
+                self._world.trace(member.name, "has ended")
                 group.members.remove(member)
                 member.kill()
                 self._uneasy.add(group.topic)
@@ -159,7 +159,7 @@ class _Schedule:
         else:
             return
         self._faults += 1
-        world.tell("FAULT", fault)
+        world.trace("FAULT", fault)
 
     def _expire(self, group: Group, partition: int) -> None:
         if self._world.expire(group, partition):
@@ -187,7 +187,7 @@ class _Schedule:
 
     def _ends(self, actor: Ingester | Member, error: FatalError) -> None:
         """A process that can't go on says so and ends; another one is started."""
-        self._world.tell(actor.name, "ends:", error)
+        self._world.trace(actor.name, "ends:", error)
         actor.kill()
         for group in (self._world.workers, self._world.sinks):
             if actor in group.members:
@@ -232,7 +232,7 @@ class _Schedule:
             for member in group.members:
                 if member.stopped and rng.random() < likely / 2:
                     member.stopped = False
-                    world.tell(member.name, "wakes")
+                    world.trace(member.name, "wakes")
                     self._uneasy.add(group.topic)  # it learns of it a while later: until then it is a zombie
         if not world.broker_up and rng.random() < likely:
             world.broker_up = True
@@ -260,7 +260,7 @@ class _Schedule:
     def _mend(self) -> None:
         world = self._world
         world.calm = True
-        world.tell("everything is mended")
+        world.trace("everything is mended")
         self._recover(2.0)
         self._recover(2.0)
 

@@ -22,19 +22,19 @@ Gap = Literal["expired", "log_lost"]
 
 @dataclass(slots=True)
 class DurableState:
-    """What survives every process."""
+    """The database's content, which survives every process."""
 
     positions: dict[int, Position]
     states: dict[tuple[int, str], bytes]
     ledgers: dict[tuple[int, str, str], bytes]
     events: dict[int, list[RaisedEvent]]
-    """And verdicts, in the order in which they leave."""
+    """Defects and verdicts by partition, in the order in which they leave."""
     event_ids: set[str]
     outbox: list[OutboxItem]
     journal: dict[int, list[Result | Gap]]
-    """What has been accounted for, in order, and where something before the next one was gone."""
+    """Results that are in the account, in order, by partition. A gap stands where records before the next were lost."""
     items: int = 0
-    """Ever put into the outbox."""
+    """Number of items put into the outbox since the beginning."""
 
 
 class ModelStore:
@@ -64,7 +64,7 @@ class ModelStore:
                 if stored is not None:
                     gap: Gap = "expired" if stored.log == opening.position.log else "log_lost"
                     self.durable.journal[number].append(gap)
-                    self.world.tell("store", f"partition {number} goes on at {opening.position}")
+                    self.world.trace("store", f"partition {number} goes on at {opening.position}")
                 self._write_states(number, opening.states)
         await PAUSE
 
@@ -130,7 +130,7 @@ class ModelStore:
         number, durable = batch.partition.partition, self.durable
         before = durable.positions[number]
         if self.conditional and before != batch.expected:
-            self.world.tell("store", f"refuses {number}: {batch.expected} is {before}")
+            self.world.trace("store", f"refuses {number}: {batch.expected} is {before}")
             return False
         require(batch.next_offset >= before.next_offset, f"partition {number}: the stored offset went back")
         durable.positions[number] = Position(before.epoch, before.log, batch.next_offset)
@@ -147,7 +147,7 @@ class ModelStore:
             durable.outbox.append(
                 OutboxItem(durable.items, leaving.channel, number, leaving.event_id, leaving.payload, batch.at, 0)
             )
-        self.world.tell(
+        self.world.trace(
             "store", f"partition {number} at {batch.next_offset}", *(item.event_id for item in _in_order(batch))
         )
         return True
@@ -166,8 +166,8 @@ class ModelStore:
 def _in_order(batch: Batch) -> list[RaisedEvent]:
     """Each event and each verdict once, as they leave."""
     raised: list[RaisedEvent] = [*batch.events, *batch.verdicts]
-    told = {event.event_id: event for event in raised}
-    require(len(told) == len(raised), "a batch holds an event twice")
-    left = [told[item.event_id] for item in batch.leaving if item.channel == ALERTS]
-    require(len(left) == len(told), "a batch holds an event that does not leave")
+    by_id = {event.event_id: event for event in raised}
+    require(len(by_id) == len(raised), "a batch holds an event twice")
+    left = [by_id[item.event_id] for item in batch.leaving if item.channel == ALERTS]
+    require(len(left) == len(by_id), "a batch holds an event that does not leave")
     return left

@@ -101,9 +101,9 @@ def test_a_failure_names_its_seed_and_how_to_see_it_again(
     seed = first_failure().seed
     monkeypatch.setattr("sys.argv", ["simulation", "--seed", str(seed)])
     assert main() == 1
-    told = capsys.readouterr().out
-    assert f"seed {seed}: " in told
-    assert f"python -m tests.simulation --seed {seed}" in told
+    output = capsys.readouterr().out
+    assert f"seed {seed}: " in output
+    assert f"python -m tests.simulation --seed {seed}" in output
 
 
 def first_failure() -> FailedError:

@@ -158,7 +158,7 @@ class Worker:
         gap = outlet.gaps.before(delivery)
         if gap:
             record = delivery.record
-            told = Expired(
+            notice = Expired(
                 camera_id=(record.key or b"").decode(),
                 topic=FRAMES,
                 partition=record.partition,
@@ -166,7 +166,7 @@ class Worker:
                 last_offset=gap.stop - 1,
                 at=self.world.clock.now(),
             )
-            outlet.waiting.append(Slot(record, None, lane, told, encode(told)))
+            outlet.waiting.append(Slot(record, None, lane, notice, encode(notice)))
 
     def _begin(self, slot: Slot) -> None:
         message, now = slot.message, self.world.clock.now()
@@ -221,7 +221,7 @@ class Worker:
         offset = len(self.world.inspections[number])
         record = Record(INSPECTIONS, number, offset, 0, result.key, result.value, result.headers)
         answer = self.world.append_inspection(number, record, slot.result)
-        self.world.tell(self.name, f"publishes {number}/{slot.record.offset} at {offset}", answer)
+        self.world.trace(self.name, f"publishes {number}/{slot.record.offset} at {offset}", answer)
         if answer == "acked" and slot.message is not None:
             self.world.workers.finished[number].add(slot.record.offset)
         return answer

@@ -194,7 +194,7 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("stride", [1, 5, 100])
 async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_between(store: Store, stride: int) -> None:
     log, done = MemoryLog().append(PARTS), 0
-    told: list[tuple[str, str]] = []
+    emitted: list[tuple[str, str]] = []
     rules = replace(RULES, judgement=part_rules(), batch_records=stride)
     while done < len(PARTS):
         sink = Sink(store, log, rules)
@@ -203,8 +203,8 @@ async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_betwee
             log.deliver(sink, resume, min(resume + stride, len(PARTS)))
             await log.settled()
             done = min(resume + stride, len(PARTS))
-        told += [(event.part, event.verdict) for event in sink.events.of(PartJudged)]
-    assert await kept(store) == told == JUDGED
+        emitted += [(event.part, event.verdict) for event in sink.events.of(PartJudged)]
+    assert await kept(store) == emitted == JUDGED
     sent = await outbox(store)
     assert sent == await outbox(store, "redis")
     assert [name for name in sent if name.endswith("/verdict")] == [f"{part}/verdict" for part, _ in JUDGED]

@@ -51,17 +51,17 @@ async def cameras(store: Store) -> dict[str, CameraAccount]:
 
 def a_batch(first: int = 0, last: int = 10) -> Batch:
     """The account after records `first` to `last` - 1, each at the offset of its number."""
-    told = Steps().take(crossing(range(last)))
-    leaving = [Leaving("redis", event.event_id, event.model_dump_json().encode()) for event in told.events]
+    consequences = Steps().take(crossing(range(last)))
+    leaving = [Leaving("redis", event.event_id, event.model_dump_json().encode()) for event in consequences.events]
     return Batch(
         HERE,
         replace(BEGIN, next_offset=first),
         last,
         START,
-        states=(told.camera,),
-        events=told.events,
+        states=(consequences.camera,),
+        events=consequences.events,
         leaving=leaving,
-        spans=told.spans,
+        spans=consequences.spans,
     )
 
 
@@ -171,8 +171,8 @@ async def test_no_epoch_is_opened_where_the_account_stands_elsewhere(store: Stor
 
 async def test_opening_an_epoch_stores_what_it_changes_in_the_cameras(store: Store) -> None:
     await store.begin([opening()])
-    told = Steps().take(crossing(range(5)))
-    await store.begin([opening(Position(2, "", 0), "empty", (told.camera,), BEGIN)])
+    consequences = Steps().take(crossing(range(5)))
+    await store.begin([opening(Position(2, "", 0), "empty", (consequences.camera,), BEGIN)])
     assert (await cameras(store)).keys() == {"press-1"}
 
 
@@ -297,10 +297,10 @@ async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: Postgre
 
 async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
     await store.begin([opening()])
-    told = Steps().take([inspected(0), inspected(1, late_s=10)])
-    await store.write([Batch(HERE, BEGIN, 1, START, spans=told.spans)])
+    consequences = Steps().take([inspected(0), inspected(1, late_s=10)])
+    await store.write([Batch(HERE, BEGIN, 1, START, spans=consequences.spans)])
     (span,) = (await store.everything()).spans
-    assert span == told.spans[0]
+    assert span == consequences.spans[0]
     assert span.started_at.utcoffset() == timedelta(0)
 
 

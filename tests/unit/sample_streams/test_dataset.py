@@ -47,9 +47,9 @@ def test_a_split_without_pictures_is_left_out(tmp_path: Path) -> None:
     described = dataset.build(tmp_path, dataset.splits(train=1, val=1)).read_text()
     assert "val: images/val" in described
     assert "test:" not in described
-    told = list[str]()
-    dataset.build(tmp_path, dataset.splits(train=1, val=1, test=1), told.append)
-    assert told[-1] == "test: 1 pictures, 1 of them drawn now"
+    lines = list[str]()
+    dataset.build(tmp_path, dataset.splits(train=1, val=1, test=1), lines.append)
+    assert lines[-1] == "test: 1 pictures, 1 of them drawn now"
 
 
 def test_pictures_to_measure_on_alone_are_a_data_set_too(tmp_path: Path) -> None:

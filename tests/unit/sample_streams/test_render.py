@@ -27,9 +27,9 @@ def test_another_seed_gives_another_picture() -> None:
 
 def test_frames_come_one_by_one_with_their_truth() -> None:
     short = replace(SPEC, n_frames=3)
-    told = list(frames(short))
-    assert [truth.index for _, truth in told] == [0, 1, 2]
-    assert all(image.shape == (480, 640, 3) and image.dtype == np.uint8 for image, _ in told)
+    pairs = list(frames(short))
+    assert [truth.index for _, truth in pairs] == [0, 1, 2]
+    assert all(image.shape == (480, 640, 3) and image.dtype == np.uint8 for image, _ in pairs)
 
 
 def test_the_first_and_the_last_frames_show_an_empty_belt() -> None:

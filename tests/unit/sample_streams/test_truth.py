@@ -56,8 +56,8 @@ def test_a_defect_moves_with_the_belt() -> None:
 
 def test_every_label_names_a_defect_of_its_part() -> None:
     known = {(p.part_id, d.defect_id, d.defect_class) for p in TRUTH.parts for d in p.defects}
-    told = {(one.part_id, one.defect_id, one.defect_class) for f in TRUTH.frames for one in f.labels}
-    assert told == known
+    labelled = {(one.part_id, one.defect_id, one.defect_class) for f in TRUTH.frames for one in f.labels}
+    assert labelled == known
 
 
 def test_a_part_is_in_the_labels_of_the_frames_in_which_enough_of_it_is_seen() -> None:

@@ -26,9 +26,9 @@ FRAMES = [*crossing(range(40)), *(inspected(seq) for seq in range(40, 70))]
 
 
 def test_it_raises_each_event_that_the_log_gives_once() -> None:
-    told = Steps().take(FRAMES)
-    assert len(told.ids) >= 2
-    assert replayed(*records(FRAMES)).events == dict.fromkeys(told.ids, 1)
+    consequences = Steps().take(FRAMES)
+    assert len(consequences.ids) >= 2
+    assert replayed(*records(FRAMES)).events == dict.fromkeys(consequences.ids, 1)
 
 
 def test_records_that_were_published_again_change_nothing() -> None:

@@ -33,7 +33,7 @@ def test_the_json_has_fractions_and_says_which_aims_are_met() -> None:
     assert {key: document[key] for key in expected} == expected
     assert document["met"] == {"parts": False, "caught": False, "false_rejects": False, "worse_at_speed": False}
     assert document["ghosts"] == {"pass": 0, "reject": 1, "unknown": 1}
-    assert document["events"]["dent"] == {"real": 20, "told": 19, "false": 2, "precision": 0.9048, "recall": 0.95}
+    assert document["events"]["dent"] == {"real": 20, "reported": 19, "false": 2, "precision": 0.9048, "recall": 0.95}
 
 
 def test_every_aim_has_its_figure() -> None:
