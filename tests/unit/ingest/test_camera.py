@@ -197,18 +197,19 @@ async def test_an_error_while_a_picture_is_encoded_leaves_no_hole_in_the_account
 
 
 class BlockingSource:
-    """A source whose `read` never returns, until it is let go."""
+    """Opens sources whose second `read` does not return until it is let go."""
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
-        self.calls = 0
+        self.reads = 0
+        """Reads that have blocking. Their time limit runs: it begins before the read."""
 
     def __call__(self) -> FrameSource:
-        self.calls += 1
         return ScriptedSource(self._script(), clock="camera")
 
     def _script(self) -> Iterator[Picture]:
         yield Picture(0.0, bgr)
+        self.reads += 1
         self.let_go.wait()
         yield Picture(0.04, bgr)
 
@@ -217,7 +218,7 @@ async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_o
     blocking = BlockingSource()
     rig = Rig(blocking, lambda: ScriptedSource(pictures(2)), heartbeat_s=0.001)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
-    await rig.until(lambda: rig.camera.state == "online")
+    await rig.until(lambda: rig.camera.state == "online" and blocking.reads == 1)
     rig.clock.advance(16)  # read_timeout_s + hang_grace_s are 15
     await rig.until(running.done)
     await running
@@ -235,14 +236,14 @@ async def test_a_camera_whose_threads_all_hang_is_tried_again_only_when_one_retu
     rig = Rig(blocking, heartbeat_s=0.001)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
     for attempt in range(1, MAX_HANGING + 1):
-        await rig.until(lambda: rig.camera.state == "online" and blocking.calls == attempt)  # noqa: B023  # awaited here
+        await rig.until(lambda: rig.camera.state == "online" and blocking.reads == attempt)  # noqa: B023  # awaited here
         rig.clock.advance(16)
         await rig.until(lambda: rig.camera.state == "offline")
     assert "2 of them hang now" in [event.detail for event in rig.events.of(CameraChanged)][-1]
     await asyncio.sleep(0.05)  # the longest delay between two attempts is 0.01 s
-    assert blocking.calls == MAX_HANGING
+    assert rig.opener.calls == MAX_HANGING
     blocking.let_go.set()
-    await rig.until(lambda: blocking.calls > MAX_HANGING)
+    await rig.until(lambda: rig.opener.calls > MAX_HANGING)
     rig.stop.set()
     await running
 
@@ -251,7 +252,7 @@ async def test_a_stop_does_not_wait_for_a_capture_that_hangs() -> None:
     blocking = BlockingSource()
     rig = Rig(blocking)
     running = asyncio.ensure_future(rig.camera.run(rig.stop))
-    await rig.until(lambda: rig.camera.state == "online")
+    await rig.until(lambda: rig.camera.state == "online" and blocking.reads == 1)
     rig.stop.set()
     await running
     blocking.let_go.set()
