@@ -43,6 +43,8 @@ class Lanes:
         self._lanes: dict[Partition, Lane] = {}
         self.in_flight = 0
         self._size_bytes = 0
+        self._busy = 0
+        """Lanes with records in flight: they share the bound."""
 
     @property
     def by_partition(self) -> Mapping[Partition, Lane]:
@@ -63,13 +65,16 @@ class Lanes:
         lane.revoked = True
         self.in_flight -= lane.offsets.in_flight
         self._size_bytes -= lane.size_bytes
+        if lane.offsets.in_flight:
+            self._busy -= 1
         return lane.offsets.in_flight
 
     def take(self, lane: Lane, record: Record) -> None:
         """Raises FatalError where the log has begun anew under records in flight."""
-        last = lane.offsets.last_taken
-        if last is not None and record.offset <= last:
-            raise FatalError(began_anew(record, last))
+        if not lane.offsets.in_flight:
+            self._busy += 1
+        elif record.offset < lane.position:
+            raise FatalError(began_anew(record, lane.position - 1))
         size_bytes = len(record.value or b"")
         lane.offsets.take(record.offset)
         lane.size_bytes += size_bytes
@@ -82,6 +87,8 @@ class Lanes:
     def done(self, lane: Lane, record: Record) -> None:
         size_bytes = len(record.value or b"")
         lane.offsets.done(record.offset)
+        if not lane.offsets.in_flight:
+            self._busy -= 1
         lane.size_bytes -= size_bytes
         self.in_flight -= 1
         self._size_bytes -= size_bytes
@@ -89,24 +96,19 @@ class Lanes:
     def rooms(self) -> list[tuple[Lane, int]]:
         """Every lane with how many more records it may take, the emptiest first: no camera fills the stage alone."""
         lanes = sorted(self._lanes.values(), key=lambda lane: lane.offsets.in_flight)
-        active = sum(1 for lane in lanes if lane.offsets.in_flight)
-        return [(lane, self._room(lane, active)) for lane in lanes]
+        return [(lane, self.room(lane)) for lane in lanes]
 
     def room(self, lane: Lane) -> int:
         """How many more records `lane` may take now."""
-        if lane.revoked:
-            return 0
-        return self._room(lane, sum(1 for other in self._lanes.values() if other.offsets.in_flight))
-
-    def _room(self, lane: Lane, active: int) -> int:
         spare = self._max_in_flight - self.in_flight
         spare_bytes = self._max_in_flight_bytes - self._size_bytes
-        if spare < 1 or spare_bytes < 1:
+        if spare < 1 or spare_bytes < 1 or lane.revoked:
             return 0
+        in_flight = lane.offsets.in_flight
         fitting = max(1, spare_bytes // lane.largest_bytes) if lane.largest_bytes else 1
-        sharing = active if lane.offsets.in_flight else active + 1
+        sharing = self._busy if in_flight else self._busy + 1
         share = max(1, self._max_in_flight // sharing)
-        return max(0, min(spare, fitting, share - lane.offsets.in_flight))
+        return max(0, min(spare, fitting, share - in_flight))
 
     def committable(self) -> dict[Partition, int]:
         """The offsets that may be committed and have not been."""

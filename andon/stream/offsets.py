@@ -32,15 +32,7 @@ class OffsetTracker:
         self._taken: deque[int] = deque()
         self._done: set[int] = set()
         self._next = resumed_at
-
-    @property
-    def in_flight(self) -> int:
-        return len(self._taken) - len(self._done)
-
-    @property
-    def last_taken(self) -> int | None:
-        """The highest offset of the records in flight, or None without any."""
-        return self._taken[-1] if self._taken else None
+        self.in_flight = 0
 
     @property
     def committable(self) -> int | None:
@@ -51,16 +43,16 @@ class OffsetTracker:
         if self._taken and offset <= self._taken[-1]:
             raise ValueError(f"offset {offset} was taken after {self._taken[-1]}")
         self._taken.append(offset)
+        self.in_flight += 1
 
     def done(self, offset: int) -> None:
         """Mark one taken offset as done. Raises ValueError for an offset that is not in flight: the caller is wrong."""
-        if offset in self._done or not self._is_taken(offset):
+        taken = self._taken
+        if offset in self._done or not taken or not taken[0] <= offset <= taken[-1]:
             raise ValueError(f"offset {offset} is not in flight")
         self._done.add(offset)
-        while self._taken and self._taken[0] in self._done:
-            first = self._taken.popleft()
+        self.in_flight -= 1
+        while taken and taken[0] in self._done:
+            first = taken.popleft()
             self._done.remove(first)
             self._next = first + 1
-
-    def _is_taken(self, offset: int) -> bool:
-        return bool(self._taken) and self._taken[0] <= offset <= self._taken[-1]

@@ -233,7 +233,7 @@ class Stage:
         if lane is None or not records:
             return 0
         deliveries = [self._delivery(lane, record) for record in records]
-        self._emit(RecordsReceived(self.name, len(deliveries), sum(_size(item.record) for item in deliveries)))
+        self._emit(RecordsReceived(self.name, len(deliveries), sum(len(record.value or b"") for record in records)))
         lane.step.submit(deliveries)
         return len(deliveries)
 
@@ -265,11 +265,10 @@ class Stage:
         return [lane for lane, room in rooms if room > 0]
 
     def _note_hold(self, lane: Lane, *, held: bool) -> None:
-        now = self._clock.monotonic()
         if held and lane.held_since is None:
-            lane.held_since = now
+            lane.held_since = self._clock.monotonic()
         elif not held and lane.held_since is not None:
-            self._emit(Paused(self.name, lane.partition.partition, now - lane.held_since))
+            self._emit(Paused(self.name, lane.partition.partition, self._clock.monotonic() - lane.held_since))
             lane.held_since = None
 
     async def _commit_forever(self) -> None:
@@ -287,7 +286,3 @@ class Stage:
 
 def _listed(partitions: Iterable[Partition]) -> str:
     return ",".join(f"{topic}/{number}" for topic, number in sorted(partitions))
-
-
-def _size(record: Record) -> int:
-    return len(record.value or b"")

@@ -42,6 +42,24 @@ def test_a_lane_that_is_closed_gives_its_share_back() -> None:
     assert (lanes.in_flight, lanes.room(other), lanes.room(lane)) == (0, 1, 0)
 
 
+def test_only_lanes_with_records_in_flight_share_the_bound() -> None:
+    lanes = Lanes(max_in_flight=12, max_in_flight_bytes=1_000)
+    first, second, third = (opened(lanes, number) for number in range(3))
+    for lane in (first, second, third):
+        lanes.take(lane, record(0))
+        lanes.done(lane, record(0))
+    for offset in (1, 2):
+        lanes.take(first, record(offset))
+        lanes.take(second, record(offset))
+    assert lanes.room(third) == 4
+    lanes.done(first, record(1))
+    assert lanes.room(third) == 4
+    lanes.done(first, record(2))
+    assert lanes.room(third) == 6
+    lanes.close(second)
+    assert lanes.room(third) == 12
+
+
 def test_a_log_that_begins_anew_is_recognised_by_the_records_in_flight() -> None:
     lanes = Lanes(max_in_flight=10, max_in_flight_bytes=1_000)
     lane = opened(lanes)
