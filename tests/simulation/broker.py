@@ -1,7 +1,7 @@
-"""The simulated outside: a broker with two topics and two groups, a store with the real one's condition, a channel.
+"""Everything outside the simulated processes: a broker with two topics and two groups, and an alert channel.
 
-All of it watches over the invariants that can be judged at once: nothing is committed before it is acknowledged, and
-commits and stored offsets only grow.
+It checks the invariants that every call can break: nothing is committed before it is acknowledged, and committed
+offsets only grow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from tests.simulation.plan import PARTITIONS, Plan, numbers_of
 FRAMES, INSPECTIONS = "andon.frames", "andon.inspections"
 Result = Inspection | Shed | CameraStatus | Expired
 Answer = Literal["acked", "lost", "refused"]
-"""`lost`: it was appended, but the sender does not learn of it."""
+"""`lost`: the broker appended the record, but its answer never arrived."""
 
 
 class ViolationError(AssertionError):
@@ -41,7 +41,7 @@ class Member(Protocol):
 
     @property
     def ended(self) -> bool:
-        """It was asked to end, and has ended by itself."""
+        """The process had the signal to end, and has drained and ended."""
         ...
 
     @property
@@ -53,12 +53,12 @@ class Member(Protocol):
     def take_over(self, partitions: frozenset[int]) -> None: ...
     @property
     def settling(self) -> bool:
-        """A rebalance is still going on in it."""
+        """The process still takes over the partitions of a rebalance."""
         ...
 
     @property
     def midway(self) -> bool:
-        """Between two awaits of something that will be written."""
+        """The process is between two awaits of a write."""
         ...
 
 
@@ -69,13 +69,13 @@ class Group:
     owners: dict[int, Member] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), 0))
     first: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), 0))
-    """Offsets of the oldest records there are: retention has taken those before."""
+    """Offset of the oldest record by partition: retention has deleted those before it."""
     finished: dict[int, set[int]] = field(default_factory=lambda: {number: set() for number in range(PARTITIONS)})
-    """Offsets of which all that follows is durable: the broker has acknowledged it, or the store has it."""
+    """Offsets of records whose results are durable: the broker has acknowledged them, or the store has them."""
 
 
 class World:
-    """What all processes of a schedule share."""
+    """The state that all processes of a schedule share."""
 
     def __init__(self, rng: Random, plan: Plan, trace: list[str] | None) -> None:
         self.rng = rng
@@ -83,13 +83,13 @@ class World:
         self.clock = FakeClock()
         self.broker_up = True
         self.calm = False
-        """Everything is mended: no further fault."""
+        """True: the schedule injects no further fault."""
         self.frames: list[list[Message]] = [[] for _ in range(PARTITIONS)]
         self.inspections: list[list[Record]] = [[] for _ in range(PARTITIONS)]
         self.results: list[list[Result]] = [[] for _ in range(PARTITIONS)]
-        """What the records of `inspections` hold."""
+        """The decoded records of `inspections`, by partition."""
         self.unread: set[tuple[str, str]] = set()
-        """(camera, session) of which records expired that nobody had finished."""
+        """(camera, session) whose records expired before a group had finished them."""
         self.unread_frames: set[tuple[str, str, int]] = set()
         self.log = "log-1"
         self.logs = {self.log: self.results}
@@ -131,7 +131,7 @@ class World:
         return "lost" if self.chance("ack_lost") else "acked"
 
     def commit(self, group: Group, member: Member, offsets: Mapping[Partition, int]) -> bool:
-        """Refused to who does not own a partition (any more), and while the broker is away."""
+        """Commit, unless the broker is away or the member does not own every partition. Returns whether it did."""
         if not self.broker_up or any(group.owners.get(item.partition) is not member for item in offsets):
             self.trace(member.name, "commit refused", dict(offsets))
             return False
@@ -146,9 +146,9 @@ class World:
         return True
 
     def rebalance(self, group: Group) -> bool:
-        """Whoever runs gives up what it has, then takes what it is given; whoever is stopped learns nothing.
+        """Assign the partitions anew. Running members give up theirs and take over others; stopped ones learn nothing.
 
-        False: it comes later. It seldom interrupts somebody who is still taking over what the last one gave it.
+        Returns False if it comes later: it seldom interrupts a member that still takes over its last partitions.
         """
         able = [member for member in group.members if not member.stopped]
         if any(member.settling for member in able) and self.rng.random() < 0.9:
@@ -167,12 +167,12 @@ class World:
         return True
 
     def expire(self, group: Group, partition: int) -> bool:
-        """Retention takes the oldest records, never the newest. False: there are too few."""
+        """Delete the oldest records, never the newest. Returns False if there are too few."""
         log: Sequence[Message | Result] = (self.frames if group is self.workers else self.results)[partition]
         before = group.first[partition]
         if len(log) - before < 2:
             return False
-        unread = min(group.committed[partition], len(log) - 2)  # rather some that nobody has read
+        unread = min(group.committed[partition], len(log) - 2)  # prefer records that nobody has read
         low = max(before, unread) if self.rng.random() < 0.7 else before
         first = group.first[partition] = self.rng.randrange(low + 1, len(log))
         for offset in {*range(before, first)} - group.finished[partition]:
@@ -200,7 +200,7 @@ class World:
     # ---- the channel
 
     def receive(self, item: OutboxItem) -> bool:
-        """False: busy, or it was received and the answer was lost."""
+        """Returns False if the channel is busy, or if it received the item and the answer was lost."""
         if self.chance("channel_busy", 0.1):
             return False
         self.received.append(item)
@@ -215,7 +215,7 @@ def _numbers() -> dict[int, int]:
 
 
 def first_ones(items: Sequence[OutboxItem]) -> list[OutboxItem]:
-    """Without those whose event came before."""
+    """The first copy of each event."""
     found: dict[str, OutboxItem] = {}
     for item in items:
         found.setdefault(item.event_id, item)

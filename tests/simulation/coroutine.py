@@ -1,4 +1,4 @@
-"""A coroutine driven by hand, from await to await, so that it can be interrupted, stopped or killed at each of them."""
+"""A coroutine that the simulation steps from await to await. It can interrupt, stop or kill it at each of them."""
 
 import asyncio
 from asyncio import events
@@ -7,7 +7,7 @@ from typing import Any, cast
 
 
 class _Pause:
-    """An await at which others may come first, or the process may end."""
+    """An await at which other processes may run first, or the process may end."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield
@@ -17,7 +17,7 @@ PAUSE = _Pause()
 
 
 class _Loop:
-    """As much of an event loop as an asyncio.Event needs in a coroutine that nobody schedules."""
+    """The part of an event loop that an asyncio.Event needs in a coroutine that no loop runs."""
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=cast(asyncio.AbstractEventLoop, self))
@@ -37,11 +37,11 @@ class SteppedCoroutine:
 
     @property
     def waits(self) -> bool:
-        """It can't go on before somebody else has done something."""
+        """Whether the coroutine waits for a future that is not done."""
         return self._awaited is not None and not self._awaited.done()
 
     def step(self) -> None:
-        """Go on to its next await, unless it has ended or waits. Raises what the coroutine raises."""
+        """Run to the next await, unless the coroutine has ended or waits. Raises what the coroutine raises."""
         if self.ended or self.waits:
             return
         events._set_running_loop(LOOP)
@@ -53,6 +53,6 @@ class SteppedCoroutine:
             events._set_running_loop(None)
 
     def cancel(self) -> None:
-        """End it where it stands. What it does at its end must not await anything."""
+        """Close the coroutine where it stands. Its `finally` blocks must not await anything."""
         self.ended = True
         self._work.close()

@@ -1,5 +1,5 @@
-"""One camera's ingest: the real queue, and the publisher's rules around it (several records under way, failed ones
-sent again in their order)."""
+"""One camera's ingest: the real queue, and the rules of the publisher: several records are under way at a time, and
+failed ones are sent again in order."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -25,25 +25,25 @@ class Flight:
 
 @dataclass(slots=True)
 class Camera:
-    """What outlives the process: how many frames it will still deliver, and how many it has delivered (the truth)."""
+    """The camera, which outlives the process: frames it will still deliver, and those it has delivered (the truth)."""
 
     camera_id: str
     sessions: deque[int]
-    """Frames of each session to come; the first one is under way."""
+    """Number of frames of each session to come; the first session is under way."""
     number: int = 0
-    """Of the session under way."""
+    """Number of frames captured in the session under way."""
     captured: int = 0
     truth: dict[str, int] = field(default_factory=dict)
-    """By session: frames captured."""
+    """Number of frames captured, by session."""
     killed: set[str] = field(default_factory=set)
-    """Sessions of which something went with a process."""
+    """Sessions that lost records with a killed process."""
     split: bool = False
-    """A process was stopped within a session: the frames of the next process belong to another session."""
+    """A process ended within a session: the frames of the next process belong to another session."""
     disk: Disk = field(default_factory=Disk)
 
 
 class Ingester:
-    """A process for one camera. A kill takes what its queue holds in memory."""
+    """A process for one camera. A kill loses the records that its queue holds in memory."""
 
     def __init__(self, world: World, camera: Camera) -> None:
         self.world = world
@@ -82,7 +82,7 @@ class Ingester:
             self.statuses.put(self._status("online"))
 
     def go_on(self) -> None:
-        """One more session, if none is to come: its frames bring to light what became of those before."""
+        """Add a session if none is to come: its frames show the account what became of the earlier sessions."""
         if not self.camera.sessions:
             self.camera.sessions.append(1)
             if self.alive:
@@ -98,7 +98,7 @@ class Ingester:
         self.kill()
 
     def kill(self) -> None:
-        """Whatever is neither in the log nor on disk now is gone."""
+        """End at once. Frames that are neither in the log nor on disk are lost."""
         camera = self.camera
         self.alive = False
         camera.killed |= {session for session in camera.truth if not self._safe(session)}
@@ -109,7 +109,7 @@ class Ingester:
 
     @property
     def unplaced(self) -> bool:
-        """Its last session came out ahead of its name: it does not end the killed ones, and nothing more is to come."""
+        """Whether the last session's frames came before its name: then it does not end killed sessions before it."""
         first = next((item for item in self._sent if item.session == self._session), None)
         named = first is None or (isinstance(first, CameraStatus) and not first.final)
         return self.idle and bool(self.camera.killed) and not named
@@ -128,8 +128,8 @@ class Ingester:
 
     @property
     def _named(self) -> bool:
-        """The log names the session ahead of its frames. One that comes from disk after its process has died without a
-        word can't be placed: its frames don't say that the sessions named before it are over."""
+        """Whether the log names the session before its frames. It does not if the frames come from the disk of a
+        process that died before its first status: such frames don't show that the sessions named earlier are over."""
         return any(
             isinstance(item, CameraStatus) and not item.final and item.session == self._session
             for item in self.world.sent[self._partition]
@@ -137,7 +137,7 @@ class Ingester:
         )
 
     def _safe(self, session: str) -> bool:
-        """Every frame of it, and its final status, is in the log or was stored on disk."""
+        """Whether each of its frames and its final status is in the log or on disk."""
         numbers: set[int] = set()
         ended = False
         for item in (*self.world.sent[self._partition], *self.camera.disk.written):
@@ -182,14 +182,14 @@ class Ingester:
         )
 
     def _deliver(self) -> None:
-        """One record's way to the broker, or the letting go of all that have landed."""
+        """Send one record to the broker; if none waits, release all acknowledged records from the queue."""
         waiting = next((flight for flight in self.flights if flight.state == "waiting"), None)
         if waiting is not None:
             answer = self.world.append_frame(self._partition, waiting.message)
             self.world.trace(self.name, "sends", waiting.message, answer)
             waiting.state = "acked" if answer == "acked" else "failed"
             if answer == "refused" and not self.world.plan.reorders:
-                # the client keeps the order: what is behind it fails, too
+                # the client keeps the order: the records behind it fail too
                 for flight in self.flights:
                     flight.state = "failed" if flight.state == "waiting" else flight.state
             return

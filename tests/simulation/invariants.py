@@ -1,4 +1,4 @@
-"""What must hold once all is mended and at rest. What can be judged at once is judged in `broker` and `store`."""
+"""Invariants that hold once the faults are over and the line is at rest. `broker` and `store` check the others."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ _TIMES: Mapping[bool, Mapping[str, None]] = {
     False: {"at": None, "opened_at": None, "evidence": None},
     True: {"at": None, "crossed_at": None},
 }
-"""What carries the time in a defect's event and in a part's verdict."""
+"""The fields with a time, by whether the event is a verdict on a part: False for a defect."""
 Ledgers = Mapping[tuple[str, str], SessionLedger]
 """By camera and session."""
 
@@ -55,7 +55,7 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
 
 
 def _ingested(world: World, camera: Camera) -> None:
-    """Of a session that had its last word, each frame stands in the log once: as itself or as shed."""
+    """The log has each frame of a session that ended by itself, either as a frame or as shed."""
     log = world.sent[partition_of(camera.camera_id)]
     frames, shed = _in_frames(log, camera, Frame), _in_frames(log, camera, Shed)
     for session, captured in camera.truth.items():
@@ -74,9 +74,9 @@ def _in_order(world: World, camera: Camera) -> None:
 
 
 def _overtaken(world: World, camera: Camera) -> tuple[int, int] | None:
-    """The first (session, number) that ingest got out after a later one.
+    """The first (session, number) that ingest published after a later one.
 
-    Of what stands in the log more than once, the first place counts.
+    The first copy of a frame counts.
     """
     met: set[tuple[int, int]] = set()
     last = (0, 0)
@@ -102,7 +102,7 @@ def _in_frames(log: Sequence[Message], camera: Camera, kind: type[Frame | Shed])
 
 
 def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]]:
-    """By session and number: the first outcome in the log."""
+    """The first outcome in the log, by session and number."""
     found: dict[str, dict[int, str]] = {}
     for result in log:
         if result.camera_id != camera_id or isinstance(result, CameraStatus | Expired):
@@ -162,7 +162,7 @@ def _accounted(
 
 
 def _totals(store: ModelStore, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
-    """What the camera carries along, without looking into its ledgers, is what its frames came to."""
+    """The camera's running totals match the outcomes of its frames."""
     state = from_bytes(store.durable.states[partition_of(camera.camera_id), camera.camera_id])
     ends = Counter(outcome.split("/")[0] for each in outcomes.values() for outcome in each.values())
     totals = state.totals
@@ -178,7 +178,7 @@ def _is(status: CameraStatus, camera: Camera, session: str) -> bool:
 
 
 def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> None:
-    """As in a run without faults; where frames were given up, have died or came late, as the log says."""
+    """The events match a run without faults. Where frames were shed, lost or late, they match the log instead."""
     number = partition_of(camera.camera_id)
     raised = [event for event in store.durable.events.get(number, []) if event.camera_id == camera.camera_id]
     if camera.killed or camera.split or shed or world.plan.reorders:
@@ -208,9 +208,9 @@ def _knows_expiry(world: World, store: ModelStore, camera: Camera) -> bool:
 
 
 def _repeated(world: World, camera: Camera) -> bool:
-    """Something stands in a log twice, or out of order: after a gap, that may hide what it held.
+    """Whether a log holds a frame twice, or frames out of order: after a gap, that may hide which frames are missing.
 
-    The frames' log counts, too: there the first copy may have expired, and the second one follows the gap.
+    The log of frames counts too: its first copy may have expired, and the second copy follows the gap.
     """
     number = partition_of(camera.camera_id)
     return _goes_back(world.results[number], camera) or _goes_back(world.sent[number], camera)
@@ -240,12 +240,12 @@ def _folded(log: Sequence[Result | Gap], camera_id: str) -> list[RaisedEvent]:
 
 
 def _timeless(events: Iterable[RaisedEvent]) -> list[RaisedEvent]:
-    """Where frames' ages count they carry the simulation's time."""
+    """Without times: where the age of frames counts, their times come from the simulation's clock."""
     return [event.model_copy(update=_TIMES[isinstance(event, PartVerdict)]) for event in events]
 
 
 def _left(world: World, store: ModelStore, number: int) -> None:
-    """Each event has left, and the first copies of all did so in order."""
+    """Each event has left the outbox, and the first copies left in order."""
     left = [item for item in first_ones(world.received) if item.partition == number]
     raised = store.durable.events.get(number, [])
     want = [event.event_id for event in raised]

@@ -1,6 +1,6 @@
-"""What a seed decides before the first step: what the cameras see, how much room there is, and which faults come.
+"""The plan that a seed draws before the first step: what the cameras see, the size of buffers, and the faults.
 
-Each schedule has only some of the faults (swarm testing): a fault that is always there hides what others would show.
+Each schedule has only some of the faults (swarm testing): a fault in every schedule would hide the effects of others.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from tests.fakes import START
 
 FPS = 15.0
 ALERTS = "alerts"
-"""The channel."""
+"""The name of the channel."""
 PARTITIONS = 2
 DEFECTS = DefectSettings(confirm_frames=2, confirm_window=3, close_after_frames=2)
 PARTS = PartSettings.model_validate({"class": "part", "line": [[0.166, 0], [0.166, 1]], "min_frames": 2})
@@ -60,29 +60,28 @@ FAULTS = (
     "broker_empty",  # it comes back without what it held: its log has another name then
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
-"""Of a spool: three frames."""
 SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((7,), (3, 2)),
     ((5,), (5,)),
     ((3, 3), (6,)),
     ((4,), (3,), (3,)),
 )
-"""Of each script's cameras: how many frames its sessions have."""
+"""script -> camera -> session: the number of frames in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One schedule's setting."""
+    """The settings of one schedule."""
 
     script: int
     faults: frozenset[str]
     mailbox_frames: int
     max_age_s: float | None
     fault_rate: float
-    """How likely the next step is a fault."""
+    """Probability that the next step is a fault."""
     reorders: bool
     spool_bytes: int
-    """0: there is none."""
+    """0: there is no spool."""
     steps: int
     """Number of steps with faults. Then everything is mended, and the line must come to rest."""
 
@@ -122,7 +121,7 @@ def numbers_of(message: Frame | Inspection | Shed) -> range:
 
 @lru_cache(4096)
 def frame(camera_id: str, session: str, seq: int, max_age_s: float | None) -> Frame:
-    """A frame is what its name says: the same in every schedule. One of ten is corrupt."""
+    """The frame with this name, the same in every schedule. One in ten is corrupt."""
     number = int(session.removeprefix("s"))
     return Frame(
         camera_id=camera_id,
@@ -199,5 +198,5 @@ def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[RaisedEvent,
 
 
 def raised_by(outcomes: Consequences) -> list[RaisedEvent]:
-    """In the order in which they leave."""
+    """Defects and verdicts, in the order in which they leave."""
     return [*outcomes.judgement.events, *outcomes.judgement.verdicts]

@@ -1,4 +1,4 @@
-"""One schedule: a seed decides who takes the next step and which fault comes when. The same seed, the same schedule."""
+"""One schedule: a seed decides the order of steps and faults. The same seed gives the same schedule."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from tests.simulation.store import ModelStore
 from tests.simulation.worker import Worker
 
 PATIENCE = 20_000
-"""Steps within which everything must come to rest once it is mended."""
+"""Steps within which the line must come to rest after the last fault is over."""
 
 
 class FailedError(AssertionError):
-    """A schedule in which an invariant does not hold. Says how to see it again."""
+    """A schedule breaks an invariant. The message says how to run it again."""
 
     def __init__(self, seed: int, error: BaseException) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class FailedError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened in a schedule, to see that faults do happen."""
+    """Counts of what happened in a schedule: they show that faults do happen."""
 
     steps: int
     faults: int
@@ -40,12 +40,12 @@ class Report:
     redelivered: int
     spooled: int
     shed: int
-    """Because the spool was full."""
+    """Frames shed because the spool was full."""
     expired: int
 
 
 def simulate(seed: int, trace: list[str] | None = None) -> Report:
-    """Run one schedule. Raises FailedError where an invariant does not hold."""
+    """Run one schedule. Raises FailedError if an invariant does not hold."""
     schedule = _Schedule(seed, trace)
     try:
         schedule.run()
@@ -72,7 +72,7 @@ class _Schedule:
         self._faults = 0
         self._tallies: Mapping[tuple[str, str], SessionLedger] = {}
         self._uneasy: set[str] = set()
-        """Groups that will rebalance."""
+        """Groups that are due for a rebalance."""
         for _ in range(2):
             self._start_worker()
             self._start_sink()
@@ -125,7 +125,7 @@ class _Schedule:
         self._steps += 1
 
     def _leave(self) -> None:
-        """Who was asked to end and has drained leaves its group."""
+        """Remove members from their group that had the signal to end and have drained."""
         for group in (self._world.workers, self._world.sinks):
             for member in [item for item in group.members if item.ended and not item.stopped]:
                 self._world.trace(member.name, "has ended")
@@ -169,7 +169,7 @@ class _Schedule:
                     ingester.go_on()
 
     def _empty(self) -> None:
-        """Everything is restarted with the new log's name, but for sinks that are stopped: these wake as zombies."""
+        """Restart every process with the new log's name, except for stopped sinks: these wake as zombies."""
         world = self._world
         for ingester in self._ingesters:
             camera = ingester.camera
@@ -186,7 +186,7 @@ class _Schedule:
             ingester.go_on()
 
     def _ends(self, actor: Ingester | Member, error: FatalError) -> None:
-        """A process that can't go on says so and ends; another one is started."""
+        """Remove a process that ended with an error. `_recover` starts another one later."""
         self._world.trace(actor.name, "ends:", error)
         actor.kill()
         for group in (self._world.workers, self._world.sinks):
@@ -202,7 +202,7 @@ class _Schedule:
             self._uneasy.add(group.topic)
 
     def _end(self, group: Group) -> None:
-        """It drains, and goes when it has; a rebalance may come before, and so may anything else."""
+        """Let a process drain and leave. A rebalance or any other fault may come before it has left."""
         able = [member for member in group.members if not member.stopped]
         if able:
             self._rng.choice(able).end()
@@ -212,12 +212,12 @@ class _Schedule:
     def _stop(self, group: Group) -> None:
         able = [member for member in group.members if not member.stopped]
         if able:
-            # rather in the middle of something: it wakes with that at hand, and another has begun where it stood
+            # prefer one in the middle of a write: when it wakes and writes, another has begun from the same offset
             self._rng.choice([member for member in able if member.midway] or able).stopped = True
             self._uneasy.add(group.topic)
 
     def _recover(self, likely: float) -> None:
-        """What happens by itself some time after a fault."""
+        """Mend faults that end by themselves after some time."""
         world, rng = self._world, self._rng
         if len(self._workers) < 2 and rng.random() < likely:
             self._start_worker()
@@ -233,7 +233,7 @@ class _Schedule:
                 if member.stopped and rng.random() < likely / 2:
                     member.stopped = False
                     world.trace(member.name, "wakes")
-                    self._uneasy.add(group.topic)  # it learns of it a while later: until then it is a zombie
+                    self._uneasy.add(group.topic)  # it learns of the rebalance later: until then it is a zombie
         if not world.broker_up and rng.random() < likely:
             world.broker_up = True
 

@@ -1,5 +1,7 @@
-"""One sink: the real `Account`, driven by hand from await to await, so that it can be interrupted, stopped or killed at
-each of them; around it the real lanes, and the outbox's rules."""
+"""One sink: the real `Account` with the real lanes, and the rules of the outbox.
+
+The simulation steps the account from await to await, and can interrupt, stop or kill it at each of them.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -42,10 +44,10 @@ class _NoLive:
 
 
 class Dispatch:
-    """The outbox's way out: sent in order, struck off after the outside has acknowledged it."""
+    """Sends the items of the outbox in order, and deletes each after the channel has acknowledged it."""
 
     marks_first = False
-    """Strike off before it has left. Tests of the tests set it."""
+    """Delete an item before it has left. Tests of the invariants set it."""
 
     def __init__(self, world: World, store: ModelStore) -> None:
         self._world = world
@@ -56,7 +58,7 @@ class Dispatch:
         self._read_for = self._owned
 
     def wake(self) -> None:
-        """Called after each batch; here the outbox is looked into all the time."""
+        """Called after each batch. Does nothing here: the dispatcher reads the outbox at every step."""
 
     def own(self, partitions: frozenset[int]) -> None:
         self._owned = partitions
@@ -67,7 +69,7 @@ class Dispatch:
 
     @property
     def called(self) -> bool:
-        """Something in the outbox is for it."""
+        """Whether the outbox holds an item for this dispatcher."""
         return bool(self._store.waiting(ALERTS, self._owned, 1))
 
     def step(self) -> None:
@@ -88,18 +90,18 @@ class Dispatch:
 
 
 class Sink:
-    """A process: the real account, and around it the rules of `Stage` and of the role."""
+    """A process: the real account, with the rules of `Stage` and of the role."""
 
     def __init__(self, world: World, store: ModelStore, number: int) -> None:
         self.name = f"sink {number}"
         self.alive = True
         self.stopped = False
         self.ending = False
-        """Somebody has asked it to end: it reads no more, drains, sends what is in the outbox, and goes."""
+        """The sink has the signal to end: it reads no more, drains, sends the items in the outbox, and leaves."""
         self.world = world
         self.store = store
         self.log = world.log
-        """The name that its settings give the log."""
+        """The log's name in the settings of this process."""
         self.lanes = Lanes(max_in_flight=8, max_in_flight_bytes=100_000)
         self.dispatch = Dispatch(world, store)
         rules = AccountRules(
@@ -132,18 +134,18 @@ class Sink:
 
     @property
     def ended(self) -> bool:
-        """It was asked to end, and has nothing more to do."""
+        """The sink had the signal to end, and holds nothing any more."""
         return self.ending and self.idle
 
     @property
     def _at_leisure(self) -> bool:
-        """There is nothing to be done but to commit."""
+        """Whether the sink has nothing to do except commits."""
         busy = self._loading or self.midway or self.lanes.in_flight or not self.dispatch.idle
         return not (busy or self._behind or self.dispatch.called)
 
     @property
     def _behind(self) -> bool:
-        """There is something to be read."""
+        """Whether there is a record to read."""
         logs = self.world.inspections
         if self.ending or self.log != self.world.log:  # or it is connected to a log that is no more
             return False
@@ -178,14 +180,14 @@ class Sink:
             self._commit()
 
     def end(self) -> None:
-        """As SIGTERM does."""
+        """Begin to drain, as SIGTERM makes a process do."""
         self.ending = True
         self._stop_loading()
         for lane in self.lanes.by_partition.values():
             SteppedCoroutine(lane.step.drain()).step()  # it has at least begun
 
     def kill(self) -> None:
-        """Nothing of it happens any more. (What its coroutines do at their end touches nothing outside.)"""
+        """End at once. (What the coroutines do when they close touches nothing outside.)"""
         self.alive = False
         self._stop_loading()
         self._running.cancel()
@@ -193,7 +195,7 @@ class Sink:
     # ---- the group
 
     def give_up(self) -> None:
-        """Finish what is held, as far as time and store allow, and abandon the rest. An error ends the process."""
+        """Finish as many records as time and store allow, and abandon the rest. An error ends the process."""
         self._stop_loading()
         try:
             self._drain()
@@ -211,7 +213,7 @@ class Sink:
             )
 
     def _drain(self) -> None:
-        """The store may be locked all the time: then the drain is cut off with a batch under way."""
+        """Drain every lane. If the store stays locked, the drain is cut off with a batch under way."""
         drains = [SteppedCoroutine(lane.step.drain()) for lane in self.lanes.by_partition.values()]
         self.store.locked = self.world.chance("store_locked", 0.5)
         try:

@@ -1,4 +1,4 @@
-"""A camera's spool as its thread works it: the real queue over a disk in memory, which outlives the process.
+"""A camera's spool, as its thread drives it: the real queue over a disk in memory, which outlives the process.
 
 The rules are those of `ingest.spool_thread` and `ingest.spool`; between any two effects the process may die.
 """
@@ -16,11 +16,11 @@ FRAME_BYTES, OTHER_BYTES = 10, 3
 
 @dataclass(slots=True, eq=False)
 class Disk:
-    """What survives a kill."""
+    """The records on disk, which survive a kill."""
 
     rows: dict[int, Message] = field(default_factory=dict)
     written: list[Message] = field(default_factory=list)
-    """Everything that was ever stored here: it has to arrive."""
+    """Every record ever stored here: each has to arrive."""
 
     @property
     def size_bytes(self) -> int:
@@ -28,7 +28,7 @@ class Disk:
 
 
 class Spooling:
-    """One process's hold on its camera's disk."""
+    """The connection of one process to its camera's disk."""
 
     def __init__(self, world: World, queue: Spooled, disk: Disk) -> None:
         self._world = world
@@ -41,7 +41,7 @@ class Spooling:
         next(self._work)
 
     def end(self) -> None:
-        """The process is stopped: what memory holds goes to disk."""
+        """End the process: write the records in memory to disk."""
         while not self._between_jobs:
             next(self._work)
         if self._queue.wants_deletion:
@@ -79,7 +79,7 @@ class Spooling:
         self._queue.read([(position, self._disk.rows[position]) for position in positions])
 
     def _append(self, rows: Sequence[Row]) -> int:
-        """In one transaction: the first that there is room for."""
+        """Store the first records that fit, in one transaction."""
         fitting = 0
         while fitting < len(rows) and self._fits(rows[: fitting + 1]):
             fitting += 1

@@ -41,12 +41,12 @@ class ModelStore:
     """`sinks.store.Store` as the account and the outbox see it; one database, shared by all sinks."""
 
     conditional = True
-    """Whether a batch is refused if the stored offset has moved. Tests of the tests take it away."""
+    """Whether a batch is refused if the stored offset has moved. Tests of the invariants turn it off."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.locked = False
-        """Another process holds its lock: no call comes through."""
+        """Another process holds the lock of the store: no call gets through."""
         self.durable = DurableState({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
 
     async def positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
@@ -69,7 +69,7 @@ class ModelStore:
         await PAUSE
 
     async def load(self, partitions: Collection[Partition]) -> dict[Partition, StoredPartition]:
-        """Statement by statement: others may write between them."""
+        """Read statement by statement: others may write in between."""
         await self._interruptible()
         stand = self._positions(partitions)
         await PAUSE
@@ -112,7 +112,7 @@ class ModelStore:
         return frozenset(refused)
 
     def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> list[OutboxItem]:
-        """In the order in which they were put in."""
+        """Items in the order in which they entered the outbox."""
         if not self.durable.outbox:
             return []
         mine = (item for item in self.durable.outbox if item.channel == channel and item.partition in partitions)
@@ -159,12 +159,12 @@ class ModelStore:
                 self.durable.ledgers[partition, camera.camera_id, session] = camera.sessions[session].to_bytes()
 
     def tallies(self) -> Mapping[tuple[str, str], SessionLedger]:
-        """By camera and session; each camera has one partition here."""
+        """The ledgers by camera and session; each camera has one partition here."""
         return {key[1:]: SessionLedger.from_bytes(stored) for key, stored in self.durable.ledgers.items()}
 
 
 def _in_order(batch: Batch) -> list[RaisedEvent]:
-    """Each event and each verdict once, as they leave."""
+    """Each event and each verdict once, in the order in which they leave."""
     raised: list[RaisedEvent] = [*batch.events, *batch.verdicts]
     by_id = {event.event_id: event for event in raised}
     require(len(by_id) == len(raised), "a batch holds an event twice")

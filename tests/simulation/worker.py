@@ -1,5 +1,6 @@
 """One worker: the real lanes, offset trackers and batcher, and around them the rules of `Stage` and
-`OrderedPublisher`: results leave in the order of a partition's records, and are done when they are acknowledged."""
+`OrderedPublisher`: results leave in the order of a partition's records, and a record is done when the broker has
+acknowledged its result."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from workers.batcher import Batcher
 from workers.gaps import Gaps
 
 GROUP = 3
-"""Results sent and acknowledged together."""
+"""Number of results that are sent and acknowledged together."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,7 @@ class Slot:
 
     record: Record
     message: Message | None
-    """None: the slot is not a record's, but the report of a hole before the record."""
+    """None: the slot reports the hole before the record."""
     lane: Lane
     result: Result | None = None
     outgoing: Outgoing | None = None
@@ -41,11 +42,11 @@ class Outlet:
     waiting: deque[Slot] = field(default_factory=deque)
     group: list[Slot] = field(default_factory=list)
     sent: list[bool] = field(default_factory=list)
-    """Of the group's results: whether each was acknowledged."""
+    """Whether the broker has acknowledged each result sent since the last failure, in the order of the group."""
     settling: list[Slot] = field(default_factory=list)
-    """The group, acknowledged, but for those that are done."""
+    """The results that are not done yet, once the whole group is acknowledged."""
     acknowledged: int = 0
-    """The first ones of the group."""
+    """Number of results at the front of the group that were acknowledged before the last failure."""
 
 
 class Worker:
@@ -57,7 +58,7 @@ class Worker:
         self.lanes = Lanes(max_in_flight=6, max_in_flight_bytes=10_000)
         self.batcher: Batcher[Slot] = Batcher(size=3, max_wait_s=0.2)
         self.ending = False
-        """Somebody has asked it to end: it reads no more, finishes what it holds, and goes."""
+        """The worker has the signal to end: it reads no more, finishes the records it holds, and leaves."""
         self.outlets: dict[Partition, Outlet] = {}
 
     @property
@@ -78,11 +79,11 @@ class Worker:
 
     @property
     def ended(self) -> bool:
-        """It was asked to end, and has nothing more to do."""
+        """The worker had the signal to end, and holds nothing any more."""
         return self.ending and self.idle
 
     def end(self) -> None:
-        """As SIGTERM does."""
+        """Begin to drain, as SIGTERM makes a process do."""
         self.ending = True
 
     def step(self) -> None:
@@ -111,7 +112,7 @@ class Worker:
     # ---- the group
 
     def give_up(self) -> None:
-        """Finish what is held, as far as the time allows, and abandon the rest."""
+        """Finish as many records as the time allows, and abandon the rest."""
         for _ in range(self.world.rng.choice((0, 5, 40))):
             self._detect() if self.world.rng.random() < 0.3 else self._publish()
         self._commit()
@@ -130,7 +131,7 @@ class Worker:
 
     @property
     def _behind(self) -> bool:
-        """There is something to be read."""
+        """Whether there is a record to read."""
         logs = self.world.frames
         if self.ending:
             return False
@@ -198,17 +199,17 @@ class Worker:
         begun = outlet.acknowledged + len(outlet.sent)
         if begun < len(outlet.group):
             answer = self._send(outlet.group[begun])
-            # the client keeps the order: what is behind a record that it gives up fails, too
+            # the client keeps the order: the records behind one that it gives up fail too
             all_fail = answer == "refused" and not self.world.plan.reorders
             outlet.sent += [False] * (len(outlet.group) - begun) if all_fail else [answer == "acked"]
             return
         failed = outlet.sent.index(False) if False in outlet.sent else None
-        if failed is not None:  # again, from the first that failed
+        if failed is not None:  # send again, from the first that failed
             outlet.acknowledged += failed
             outlet.sent.clear()
             return
         outlet.settling = outlet.settling or list(outlet.group)
-        # one by one and in any order, which the offset tracker must stand
+        # one by one and in any order: the offset tracker must cope with it
         slot = outlet.settling.pop(self.world.rng.randrange(len(outlet.settling)))
         self._done(slot)
         if not outlet.settling:
@@ -237,7 +238,7 @@ class Worker:
 
 
 def _not_done_here() -> None:
-    """A delivery's end is the slot's."""
+    """The slot reports the end, not the delivery."""
 
 
 def _decided(slot: Slot, picture: Frame, outcome: Outcome) -> None:
