@@ -36,18 +36,10 @@ class Node:
 
 
 class KafkaServer(ApacheKafka):
-    """One node that a test can kill, freeze and start again at the same port. `others` are the rest of its cluster."""
+    """One node that a test can kill, freeze and start again at the same port."""
 
-    def __init__(
-        self, folder: Path, node: Node | None = None, others: Sequence[Node] = (), cluster_id: str | None = None
-    ) -> None:
-        node = node or Node(1, *free_ports(2))
-        super().__init__(Path(os.environ["ANDON_KAFKA_HOME"]), folder, folder, node.port)
-        self.port = node.port
-        self._id = node.id
-        self._controller_port = node.controller_port
-        self._cluster_id = cluster_id or self._cluster_id
-        self._voters = sorted([node, *others], key=lambda voter: voter.id)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Path(os.environ["ANDON_KAFKA_HOME"]), folder, folder)
 
     @property
     def running(self) -> bool:
@@ -79,24 +71,39 @@ class KafkaServer(ApacheKafka):
         os.kill(self.pid, signal.SIGCONT)
 
     def _settings(self, port: int) -> dict[str, str]:
-        replicas = len(self._voters)
-        in_sync = str(min(2, replicas))
         return super()._settings(port) | {
-            "node.id": str(self._id),
-            "controller.quorum.voters": ",".join(f"{v.id}@{HOST}:{v.controller_port}" for v in self._voters),
-            "offsets.topic.replication.factor": str(replicas),
-            "transaction.state.log.replication.factor": str(replicas),
-            "transaction.state.log.min.isr": in_sync,
-            "default.replication.factor": str(replicas),
-            "min.insync.replicas": in_sync,
             "controller.quorum.election.timeout.ms": "500",
             "controller.quorum.fetch.timeout.ms": "1000",
-            "replica.fetch.max.bytes": "16777216",
             "log.retention.check.interval.ms": "2000",
             "log.cleaner.dedupe.buffer.size": "8388608",
             "group.min.session.timeout.ms": "1000",
             "num.network.threads": "2",
             "num.io.threads": "4",
+        }
+
+
+class ClusterNode(KafkaServer):
+    """One of several nodes that know each other's ports."""
+
+    def __init__(self, folder: Path, node: Node, voters: Sequence[Node], cluster_id: str) -> None:
+        super().__init__(folder)
+        self.port = node.port
+        self._id = node.id
+        self._controller_port = node.controller_port
+        self._cluster_id = cluster_id
+        self._voters = voters
+
+    def _settings(self, port: int) -> dict[str, str]:
+        replicas = str(len(self._voters))
+        return super()._settings(port) | {
+            "node.id": str(self._id),
+            "controller.quorum.voters": ",".join(f"{v.id}@{HOST}:{v.controller_port}" for v in self._voters),
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": "2",
+            "default.replication.factor": replicas,
+            "min.insync.replicas": "2",
+            "replica.fetch.max.bytes": "16777216",
         }
 
 
@@ -107,10 +114,7 @@ class KafkaCluster:
         ports = free_ports(6)
         nodes = [Node(number, *ports[2 * number - 2 : 2 * number]) for number in (1, 2, 3)]
         cluster_id = new_cluster_id()
-        self.servers = {
-            node.id: KafkaServer(folder / str(node.id), node, [o for o in nodes if o is not node], cluster_id)
-            for node in nodes
-        }
+        self.servers = {node.id: ClusterNode(folder / str(node.id), node, nodes, cluster_id) for node in nodes}
         self._stack = ExitStack()
 
     @property

@@ -12,7 +12,7 @@ from typing import Self
 
 import psycopg
 
-from tests.kafka_server import free_port
+from deploy.local.server import ATTEMPTS, free_port
 
 READY_S = 30.0
 USER = "andon"
@@ -40,7 +40,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="andon-pg-"))
-        self._port = free_port()
+        self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,7 +78,7 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         try:
-            self.start()
+            self._start_at_a_free_port()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -98,6 +98,18 @@ class PostgresServer:
         folder = binaries()
         assert folder is not None
         return str(folder / name)
+
+    def _start_at_a_free_port(self) -> None:
+        """Start up to ATTEMPTS times: another process can take a free port before the server listens on it."""
+        for attempt in range(1, ATTEMPTS + 1):
+            self._port = free_port()
+            try:
+                self.start()
+                return
+            except RuntimeError:
+                if attempt == ATTEMPTS:
+                    raise
+                self.stop()
 
     def _make(self) -> None:
         password = self._folder / "password"

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from andon.errors import ConfigError, FatalError
-from deploy.local.server import HOST, Server, free_port, speaks_kafka
+from deploy.local.server import HOST, Server, free_ports, speaks_kafka
 
 FORMAT_S = 60.0
 QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms128m", "-Xmx384m", "-Djava.awt.headless=true")
@@ -32,18 +32,22 @@ class ApacheKafka(Server):
             raise ConfigError(reason)
         self._home = home
         self._folder = folder
-        self._controller_port = free_port()
+        self._controller_port = 0
         self._cluster_id = new_cluster_id()
 
     @property
     def bootstrap_servers(self) -> str:
         return f"{HOST}:{self.port}"
 
+    def _choose_ports(self, preferred: int) -> None:
+        super()._choose_ports(preferred)
+        self._controller_port = next(port for port in free_ports(2) if port != self.port)
+
     def _command(self, port: int) -> list[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "log4j2.yaml").write_text(_LOG4J)
         while self._controller_port == port:  # two listeners can't share one
-            self._controller_port = free_port()
+            self._controller_port = next(port for port in free_ports(2) if port != self.port)
         config = self._folder / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self._settings(port).items()))
         if not (self._folder / "data" / "meta.properties").exists():

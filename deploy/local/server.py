@@ -59,12 +59,16 @@ class Server:
             self.log.parent.mkdir(parents=True, exist_ok=True)
         failure = ""
         for attempt in range(ATTEMPTS):
-            self.port = free_port(0 if attempt else self._preferred or 0)
+            self._choose_ports(0 if attempt else self._preferred or 0)
             self.launch()
             failure = self._await_answer()
             if not failure:
                 return self
         raise FatalError(f"the embedded {self._name} did not start: {failure}")
+
+    def _choose_ports(self, preferred: int) -> None:
+        """Set `port`, to `preferred` if that is free. A server that listens on more ports chooses them here as well."""
+        self.port = free_port(preferred)
 
     def restart(self) -> None:
         """Start it again at the same port, after SIGKILL if it still runs. Raises FatalError if it does not start."""

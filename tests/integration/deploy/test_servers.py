@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,10 +13,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from redis import Redis
 
-from deploy.local import server
+from deploy.local import kafka, server
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.redis import EmbeddedRedis
-from deploy.local.server import free_port
+from deploy.local.server import free_port, speaks_kafka
+from tests import kafka_server, postgres_server
+from tests.redis_server import MortalRedis
 
 pytestmark = pytest.mark.integration
 
@@ -70,14 +73,44 @@ def test_a_server_is_gone_after_its_block_even_when_that_failed(kind: type[Embed
     assert not psutil.pid_exists(pids[0])
 
 
-def test_a_server_takes_another_port_if_its_own_was_taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def taken_then_free() -> Iterator[list[int]]:
+    """A port that is bound while nobody listens, so that nobody answers there, and a free one."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
-        ports = [taken.getsockname()[1], free_port()]
-        monkeypatch.setattr(server, "free_port", lambda preferred: ports.pop(0))
-        with EmbeddedRedis() as redis, Redis.from_url(redis.url) as client:
-            assert client.ping()
-        assert ports == []
+        taken.bind(("127.0.0.1", 0))
+        yield [taken.getsockname()[1], free_port()]
+
+
+@pytest.mark.parametrize("kind", [EmbeddedRedis, MortalRedis])
+def test_a_server_takes_another_port_if_its_own_was_taken_meanwhile(
+    kind: type[EmbeddedRedis], taken_then_free: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "free_port", lambda preferred: taken_then_free.pop(0))
+    with kind() as redis, Redis.from_url(redis.url) as client:
+        assert client.ping()
+    assert taken_then_free == []
+
+
+def test_kafka_takes_another_port_for_its_controller_if_that_was_taken_meanwhile(
+    tmp_path: Path, taken_then_free: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := kafka_server.missing():
+        pytest.skip(reason)
+    monkeypatch.setattr(kafka, "free_ports", lambda count: [taken_then_free.pop(0)])
+    with kafka_server.KafkaServer(tmp_path) as node:
+        assert speaks_kafka(node.port)
+    assert taken_then_free == []
+
+
+def test_postgresql_takes_another_port_if_its_own_was_taken_meanwhile(
+    taken_then_free: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := postgres_server.missing():
+        pytest.skip(reason)
+    monkeypatch.setattr(postgres_server, "free_port", lambda: taken_then_free.pop(0))
+    with postgres_server.PostgresServer() as database:
+        database.empty()
+    assert taken_then_free == []
 
 
 def test_a_preferred_port_is_taken_if_it_is_free_and_another_if_not() -> None:
