@@ -41,13 +41,12 @@ class ApacheKafka(Server):
 
     def _choose_ports(self, preferred: int) -> None:
         super()._choose_ports(preferred)
+        # two listeners can't share one port
         self._controller_port = next(port for port in free_ports(2) if port != self.port)
 
     def _command(self, port: int) -> list[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "log4j2.yaml").write_text(_LOG4J)
-        while self._controller_port == port:  # two listeners can't share one
-            self._controller_port = next(port for port in free_ports(2) if port != self.port)
         config = self._folder / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self._settings(port).items()))
         if not (self._folder / "data" / "meta.properties").exists():

@@ -91,13 +91,14 @@ def test_a_server_takes_another_port_if_its_own_was_taken_meanwhile(
     assert taken_then_free == []
 
 
-def test_kafka_takes_another_port_for_its_controller_if_that_was_taken_meanwhile(
+def test_kafka_takes_another_port_for_its_controller_if_that_was_taken_meanwhile_and_never_that_of_its_clients(
     tmp_path: Path, taken_then_free: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if reason := kafka_server.missing():
         pytest.skip(reason)
-    monkeypatch.setattr(kafka, "free_ports", lambda count: [taken_then_free.pop(0)])
-    with kafka_server.KafkaServer(tmp_path) as node:
+    node = kafka_server.KafkaServer(tmp_path)
+    monkeypatch.setattr(kafka, "free_ports", lambda count: [node.port, taken_then_free.pop(0)])
+    with node:
         assert speaks_kafka(node.port)
     assert taken_then_free == []
 
