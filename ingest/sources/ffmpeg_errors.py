@@ -8,11 +8,11 @@ from av import error as ffmpeg
 from ingest.sources.urls import Address
 
 _OPENING: tuple[tuple[type[av.FFmpegError], str], ...] = (
-    (ffmpeg.HTTPUnauthorizedError, "the camera refused the login (401): check user and password in its url"),
+    (ffmpeg.HTTPUnauthorizedError, "the camera refused the login (401)"),
     (ffmpeg.HTTPForbiddenError, "the camera forbids this (403): check the user's rights and the url's path"),
     (ffmpeg.HTTPNotFoundError, "the camera knows no such stream (404): check the url's path"),
-    (ffmpeg.HTTPServerError, "the camera answered with an error of its own (5xx)"),
-    (ffmpeg.HTTPClientError, "the camera refused the request (4xx): check the url's path"),
+    (ffmpeg.HTTPServerError, "the camera answered with an error of its own (5xx): perhaps it serves too many clients"),
+    (ffmpeg.HTTPClientError, "the camera refused the request (4xx): check the url's path, and how many clients it has"),
     (ffmpeg.ConnectionRefusedError, "connection refused: is the camera on, and the port right?"),
     (ffmpeg.FileNotFoundError, "no such file"),
     (ffmpeg.PermissionError, "no permission to read it"),
@@ -32,7 +32,13 @@ def explain(error: av.FFmpegError, address: Address, *, reading: bool) -> str:
     """One line: what could not be opened or read, and why. It shows of the url only `address.shown`."""
     table = _READING if reading else _OPENING
     reason = next((text for kind, text in table if isinstance(error, kind)), None)
-    return f"{address.shown}: {reason or _otherwise(error, address, reading)}"
+    line = f"{address.shown}: {reason or _otherwise(error, address, reading)}"
+    return line if reading else advised(line, address)
+
+
+def advised(line: str, address: Address) -> str:
+    """The line, with what to try if the url may have been misread."""
+    return f"{line}; or {address.advice}" if address.advice else line
 
 
 def _otherwise(error: av.FFmpegError, address: Address, reading: bool) -> str:

@@ -21,8 +21,9 @@ from andon.clock import Clock
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.damage import Damage
-from ingest.sources.ffmpeg_errors import explain
+from ingest.sources.ffmpeg_errors import advised, explain
 from ingest.sources.jpeg_header import passable
+from ingest.sources.rtsp_login import refused_login
 from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
 from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address
@@ -157,6 +158,8 @@ def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContai
     options = _options(camera) | tls_options(address, camera) if live else {}
     try:
         return av.open(address.target, options=options, timeout=limits)
+    except av.HTTPUnauthorizedError:
+        raise SourceError(advised(f"{address.shown}: {refused_login(address, camera)}", address)) from None
     except av.FFmpegError as error:
         # FFmpeg reports some timeouts as invalid data: the clock tells them apart.
         timed_out = live and clock.monotonic() - began >= camera.open_timeout_s

@@ -20,6 +20,20 @@ def tls_options(address: Address, camera: CameraSettings) -> dict[str, str]:
     return {"tls_verify": "1"} | ({"ca_file": ca_file} if ca_file is not None else {})
 
 
+def tls_context(address: Address, camera: CameraSettings) -> ssl.SSLContext | None:
+    """For a connection of our own to this camera, verified as FFmpeg's are; None: its url has no TLS.
+
+    Raises SourceError or OSError: the camera's `ca_file` can't be used.
+    """
+    if not address.target.lower().startswith("rtsps:"):
+        return None
+    options = tls_options(address, camera)
+    context = ssl.create_default_context(cafile=options.get("ca_file"))
+    if "tls_verify" not in options:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def _ca_file(address: Address, camera: CameraSettings) -> str | None:
     """The system's is named, too: FFmpeg's own TLS library, as it comes with PyAV, knows none. None: there is none."""
     if camera.ca_file is None:

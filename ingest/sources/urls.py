@@ -1,5 +1,6 @@
 """Reads a camera's url, and says how to show it: its password never reaches a log, a page or an exception."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,15 @@ from ingest.sources.source import SourceError
 Kind = Literal["rtsp", "file", "images", "usb"]
 EXPECTED = "expected rtsp://host/path, a video file, a folder of images, or usb:0"
 
+ENCODE = (
+    "percent-encode user and password in the url: "
+    "/ is %2F, # is %23, ? is %3F, [ is %5B, ] is %5D, @ is %40, : is %3A, % is %25"
+)
+_HOST = re.compile(r"(localhost|\[[0-9a-f:.]+\]|[\w-]+(\.[\w-]+)+)(:\d+)?([/?#]|$)", re.IGNORECASE)
+"""What can only be a host at the beginning of a text: a name with a dot, an IP address, localhost."""
+_DECODED = re.compile(r"%(3[0-9]|[46][1-9a-f]|[57][0-9a])", re.IGNORECASE)
+"""An escape for a letter or a digit. Nobody writes one, so its % is one of the password."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -19,6 +29,8 @@ class Address:
     target: str = field(repr=False)
     """For the library that opens it: the whole url with its password, a path, or the number of a device."""
     shown: str
+    advice: str = ""
+    """What to try if it can't be opened: the url may be misread. Empty: it can be read in one way only."""
 
 
 def parse(url: str) -> Address:
@@ -53,17 +65,38 @@ def _network(url: str) -> Address:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
+        if "@" in url:  # a password with one of these marks looks like a port, an IPv6 address or a path
+            raise SourceError(f"the url can't be read: is the port a number up to 65535? Or {ENCODE}") from None
         raise SourceError(f"the url can't be read (is the port a number up to 65535?): {EXPECTED}") from None
     if parts.scheme not in ("rtsp", "rtsps"):
         raise SourceError(f"the url's scheme is not one of those that are read: {EXPECTED}")
     if not host:
         raise SourceError(f"the url names no host: {EXPECTED}")
-    return Address("rtsp", url, _shown(parts, host, port))
+    if _cut_password(parts, host):
+        raise SourceError(f"the url can't be read, / or ? or # seems to cut its password: {ENCODE}")
+    return Address("rtsp", url, _shown(parts, host, port), _advice(parts))
+
+
+def _cut_password(parts: SplitResult, host: str) -> bool:
+    """Whether `/`, `?` or `#` in a password has cut it, so that the user is taken for the host."""
+    if "@" in parts.fragment:  # RTSP knows no fragments
+        return True
+    return "." not in host and ":" not in host and _HOST.match(_behind(parts).rpartition("@")[2]) is not None
+
+
+def _behind(parts: SplitResult) -> str:
+    """Everything behind the host and the port, if it holds an `@`; else nothing."""
+    behind = parts._replace(scheme="", netloc="").geturl()
+    return behind if "@" in behind else ""
+
+
+def _advice(parts: SplitResult) -> str:
+    return ENCODE if _behind(parts) or _DECODED.search(parts.netloc.rpartition("@")[0]) else ""
 
 
 def _shown(parts: SplitResult, host: str, port: int | None) -> str:
     """Scheme, host and port only: many cameras take the password in the path or the query, too."""
-    if "@" not in parts.netloc and "@" in parts.geturl():
-        return f"{parts.scheme}://..."  # a password with a slash in it: what looks like the host may be half of it
+    if _behind(parts):
+        return f"{parts.scheme}://..."  # what looks like the host may be part of a password
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}" + (f":{port}" if port else "")

@@ -35,7 +35,7 @@ def test_of_a_cameras_url_only_scheme_host_and_port_are_shown() -> None:
 
 
 def test_a_password_with_a_slash_in_it_is_not_shown_as_the_port_it_looks_like() -> None:
-    assert parse("rtsp://admin:1234/5678@10.0.0.7/x").shown == "rtsp://..."
+    assert parse("rtsp://admin:1234/5678@camera/x").shown == "rtsp://..."
 
 
 def test_an_ipv6_host_keeps_its_brackets() -> None:
@@ -59,7 +59,7 @@ def test_an_ipv6_host_keeps_its_brackets() -> None:
 def test_a_bad_url_is_one_line_that_shows_nothing_of_it(url: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse(url)
-    assert "expected rtsp://" in str(caught.value) or "usb:0" in str(caught.value)
+    assert any(advice in str(caught.value) for advice in ("expected rtsp://", "usb:0", "percent-encode"))
     assert SECRET not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -81,3 +81,13 @@ def test_no_password_is_ever_shown_however_the_url_is_mangled(before: str, after
 
 def test_an_address_does_not_print_its_target() -> None:
     assert SECRET not in repr(Address("rtsp", f"rtsp://u:{SECRET}@h", "rtsp://h"))
+
+
+@pytest.mark.parametrize("url", ["rtsp://10.0.0.7:554/user=a&password=p@ss", "rtsp://camera/x@y", "rtsp://u:p%41@h/x"])
+def test_a_url_that_can_be_read_in_two_ways_is_opened_and_carries_advice_for_its_failure(url: str) -> None:
+    assert "percent-encode" in parse(url).advice
+
+
+@pytest.mark.parametrize("url", ["rtsp://u:p%2F%23@h/x", "rtsp://u:p%@h/x", "rtsp://10.0.0.7:554/x?y=z", "clip.mp4"])
+def test_a_url_that_can_be_read_in_one_way_only_carries_no_advice(url: str) -> None:
+    assert parse(url).advice == ""
