@@ -92,7 +92,7 @@ def write_dataset(out: Path, seed: int, train: int, val: int, test: int) -> None
 @click.option("--val-images", type=int, default=200)
 @click.option("--test-images", type=int, default=400)
 @click.option("--imgsz", type=int, default=320)
-@click.option("--threads", type=int, default=1)
+@click.option("--threads", type=int, help="By default one for each core.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/demo"))
 @click.option("--out", type=click.Path(path_type=Path), default=MODEL)
 @click.option("--validate-only", is_flag=True, help="Measure the weights at --out and write their card.")

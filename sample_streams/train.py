@@ -29,7 +29,8 @@ class Training:
     val_images: int = 200
     test_images: int = 400
     imgsz: int = 320
-    threads: int = 1
+    threads: int | None = None
+    """None: one for each core."""
     seed: int = 1
     report: Callable[[str], None] = field(default=lambda text: None, compare=False)
     """Called with a line for each step before the training."""

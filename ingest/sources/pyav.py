@@ -3,7 +3,6 @@
 FFmpeg's error texts hold the whole url with its password: none is passed on; see `ingest.sources.ffmpeg_errors`.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
+from andon.process.cores import cores
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.damage import Damage
@@ -203,7 +203,7 @@ def _passing(stream: VideoStream, camera: CameraSettings) -> bool:
 def _threads(width: int, height: int) -> int:
     """The cameras side by side are the parallelism: one thread each, as long as one is enough."""
     wanted = -(-width * height // PIXELS_A_THREAD)
-    return max(1, min(wanted, 4, os.cpu_count() or 1))
+    return max(1, min(wanted, 4, cores()))
 
 
 def _info(stream: VideoStream, address: Address) -> SourceInfo:

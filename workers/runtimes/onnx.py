@@ -1,7 +1,6 @@
 """Serves an ONNX model with ONNX Runtime, which runs nearly everywhere. Needs neither torch nor ultralytics."""
 
 import ast
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from andon.errors import ConfigError
+from andon.process.cores import cores
 from workers.detector import OutOfMemoryError, Output
 from workers.runtimes.outputs import OutputReader
 from workers.task import PLAIN, Head, read_head
@@ -59,7 +59,7 @@ def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel
         ConfigError: it is not such a model, or the device is missing.
     """
     place = _place(device, named)
-    lanes = 1 if place != "cpu" else min(batch_size, _cores())
+    lanes = 1 if place != "cpu" else min(batch_size, cores())
     session = _session(path, place, lanes, named)
     if place != "cpu" and session.get_providers()[0] != CUDA:  # the library is there, the GPU or its driver is not
         if device != "auto":
@@ -132,16 +132,11 @@ def _place(device: str, named: str) -> str:
     return f"cuda:{index or 0}"
 
 
-def _cores() -> int:
-    """The cores that this process may use: a container or taskset may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _session(path: Path, place: str, lanes: int, named: str) -> Any:
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
-    options.intra_op_num_threads = max(1, _cores() - lanes + 1)  # each run brings its own thread and shares the others
+    options.intra_op_num_threads = max(1, cores() - lanes + 1)  # each run brings its own thread and shares the others
     providers: list[Any] = [CPU]
     if place != "cpu":
         providers.insert(0, (CUDA, {"device_id": int(place.partition(":")[2])}))

@@ -1,6 +1,5 @@
 """Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from andon.process.cores import cores
 from workers.detector import Output
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
@@ -51,7 +51,7 @@ class TorchNetwork:
         model = opened.model.fuse().to(device, memory_format=torch.channels_last)
         self._model: Any = model.half() if self._half else model
         if device.type == "cpu":
-            torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one thread on a small machine
+            torch.set_num_threads(cores())  # ultralytics leaves one thread on a small machine
 
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
         with torch_memory(), torch.inference_mode():
