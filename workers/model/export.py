@@ -10,13 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from andon.errors import ConfigError, FatalError
 from andon.settings import ModelSettings
 from workers.boxes import ious
 from workers.detector import Detections, Detector, Picture
-from workers.model.dataset import Dataset, picture, samples
+from workers.model.dataset import Dataset, picture, samples, write_dataset
 from workers.model.measure import LEAST_CONFIDENCE, measure
 from workers.model.tables import line_yaml
 from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
@@ -125,13 +124,15 @@ def _recipe(order: Order, room: Path) -> Recipe:
     if order.precision != "int8" or order.data is None:
         return Recipe(order.to, order.precision)
     if order.to == "tensorrt":
-        document = order.data.document | {"val": order.data.document.get("train") or order.data.document["val"]}
-        path = room / "data.yaml"
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        return Recipe(order.to, order.precision, data=path)
-    split = "train" if order.data.splits.get("train") else "val"
+        return Recipe(order.to, order.precision, data=write_dataset(order.data, room, val=_calibration(order.data)))
+    split = _calibration(order.data)
     pictures = [picture(sample.path) for sample in samples(order.data, split, CALIBRATION_IMAGES)]
     return Recipe(order.to, order.precision, pictures)
+
+
+def _calibration(data: Dataset) -> str:
+    """The split whose pictures INT8's scales come from."""
+    return "train" if data.splits.get("train") else "val"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from rich.table import Table
 from torch.nn.utils import prune as pruning
 
 from andon.errors import ConfigError
-from workers.model.dataset import picture, read_dataset, samples
+from workers.model.dataset import picture, read_dataset, samples, write_dataset
 from workers.model.tables import line_yaml
 from workers.model.timing import Speed, time_in_turns
-from workers.model.train import Training, begin, fit, release, write_absolute
+from workers.model.train import Training, begin, fit, release
 from workers.model.training_manifest import manifest_of
 from workers.model.val import ValOptions, ValReport, open_at_least_confidence, validate
 from workers.runtimes.manifest import Manifest, Metrics, Source, file_digest, write_manifest
@@ -136,7 +136,7 @@ def _train_on(options: Pruning, cut: Path, imgsz: int, say: Say) -> None:
     zeros = {name: value == 0 for name, value in module.state_dict().items() if name.endswith("conv.weight")}
     zeros = {name: mask for name, mask in zeros.items() if mask.any()}
     keep = partial(keep_zeros, zeros=zeros)
-    data = write_absolute(read_dataset(options.data), options.out)
+    data = write_dataset(read_dataset(options.data), options.out)
     fit(training, data, options.cache, say, {"on_train_batch_end": keep, "on_train_epoch_end": keep})
     release(options.out / "run" / "weights" / "best.pt", options.result, options.weights.name)
 

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-import yaml
 
 from andon.errors import ConfigError, FatalError
 from andon.process.cores import cores
 from workers.model.arithmetic import fastest, step_timer
-from workers.model.dataset import Dataset, read_dataset, samples
+from workers.model.dataset import Dataset, Sample, read_dataset, samples, write_dataset
+from workers.model.layout import labels_of
 from workers.model.progress import Say, TrainingProgress, heartbeat
 from workers.runtimes.ultralytics_model import import_ultralytics
 
@@ -82,15 +82,24 @@ def train(training: Training, cache: Path, *, resume: bool = False, say: Say = l
     """
     dataset = read_dataset(training.data)
     for split in ("train", "val"):
-        samples(dataset, split)  # one line, where ultralytics writes many or skips the picture
+        _require_trainable(samples(dataset, split))
     import_ultralytics(cache)
     training = begin(training, resume)
     state = training.out / "train.json"
     if not (best := training.run / "weights" / "best.pt").exists() or not _through(training):
-        fit(training, write_absolute(dataset, training.out), cache, say)
+        fit(training, write_dataset(dataset, training.out), cache, say)
     release(best, training.weights, training.model)
     state.write_text(json.dumps({"asked": _options(training), "done": True}, indent=2) + "\n", encoding="utf-8")
     return TrainedModel(training.weights, _facts(training, dataset))
+
+
+def _require_trainable(found: Sequence[Sample]) -> None:
+    """Raises ConfigError in one line where ultralytics would leave a picture out."""
+    mixed = next((sample.path for sample in found if sample.mixed), None)
+    if mixed is not None:
+        raise ConfigError(
+            f"{labels_of(mixed)}: has boxes and polygons: ultralytics trains on one kind only in a picture"
+        )
 
 
 def begin(training: Training, resume: bool) -> Training:
@@ -127,13 +136,6 @@ def _architecture(model: str) -> None:
         raise ConfigError(f"--model {model}: expected weights (.pt) or an architecture (yolo26n.yaml)")
     if path.suffix == ".pt" and not path.is_file():
         raise ConfigError(f"--model {model}: no such file; nothing is downloaded: yolo26n.yaml begins from scratch")
-
-
-def write_absolute(dataset: Dataset, out: Path) -> Path:
-    """The dataset for ultralytics: absolute paths, and nothing to download."""
-    path = out / "data.yaml"
-    path.write_text(yaml.safe_dump(dataset.document), encoding="utf-8")
-    return path
 
 
 def _through(training: Training) -> bool:
