@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from andon.clock import Clock
-from andon.events import Emit, FrameCaptured, FrameCorrupt, FramesShed
+from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, ImageHealth
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
@@ -90,6 +90,8 @@ class Capture:
         self._begin("opening the camera", "open_timeout_s", self._camera.open_timeout_s)
         source = self._tools.open_source(self._camera, self._tools.clock)
         try:
+            for note in source.info.notes:
+                self._tools.emit(CameraNoted(self._camera.id, note))
             self._take_all(source)
             return source.info.clock == "file"
         finally:

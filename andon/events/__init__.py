@@ -6,6 +6,7 @@ Every duration is in seconds.
 from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
     CameraChanged,
+    CameraNoted,
     CameraResized,
     CaptureFailed,
     FrameCaptured,
@@ -67,6 +68,7 @@ __all__ = [
     "BatchHalved",
     "BatchInferred",
     "CameraChanged",
+    "CameraNoted",
     "CameraResized",
     "CaptureFailed",
     "CommitRefused",

@@ -38,6 +38,16 @@ class CameraResized(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CameraNoted(Event):
+    """Something about a camera's pictures that a person may not expect; reported each time that it is opened."""
+
+    name: ClassVar[str] = "camera.noted"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameCaptured(Event):
     name: ClassVar[str] = "frame.captured"
     level: ClassVar[Level] = "debug"

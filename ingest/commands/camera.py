@@ -76,6 +76,7 @@ def _facts(found: Probe, saved: str | None) -> dict[str, object]:
         "frames": found.frames,
         "corrupt": found.corrupt,
         "snapshot": saved,
+        "notes": list(found.info.notes),
     }
 
 
@@ -89,4 +90,5 @@ def _table(found: Probe, saved: str | None) -> str:
         ("frames", f"{found.frames}, {found.corrupt} of them corrupt"),
     ]
     rows += [("snapshot", saved)] if saved else []
+    rows += [("note", note) for note in found.info.notes]
     return "\n".join(f"{name:<12}{value}" for name, value in rows)

@@ -1,5 +1,6 @@
-"""A folder of images, in the order of their names, as if a camera took them at an even pace."""
+"""A folder of images, in the natural order of their names, as if a camera took them at an even pace."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -7,22 +8,22 @@ import numpy as np
 
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
+from ingest.sources.folder import pictures_in
 from ingest.sources.jpeg_header import passable
 from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
 from ingest.sources.urls import Address
-
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 class ImageSource:
     """The images of one folder, once. A file that can't be read as an image is a corrupt picture, not a missing one."""
 
     def __init__(self, address: Address, camera: CameraSettings) -> None:
-        self._paths = _images(Path(address.target), address.shown)
+        folder = pictures_in(Path(address.target), address.shown)
+        self._paths = folder.pictures
         self._camera = camera
         self._next = 0
         height, width = _size(self._paths)
-        self._info = SourceInfo("images", width, height, camera.image_fps, "file")
+        self._info = SourceInfo("images", width, height, camera.image_fps, "file", folder.notes)
 
     @property
     def info(self) -> SourceInfo:
@@ -45,17 +46,7 @@ class ImageSource:
         """Nothing is held open between two pictures."""
 
 
-def _images(folder: Path, shown: str) -> list[Path]:
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    except OSError as error:
-        raise SourceError(f"{shown}: {error.strerror}") from None
-    if not paths:
-        raise SourceError(f"{shown}: no images in this folder ({', '.join(sorted(SUFFIXES))})")
-    return paths
-
-
-def _size(paths: list[Path]) -> tuple[int, int]:
+def _size(paths: Sequence[Path]) -> tuple[int, int]:
     """(height, width) of the first image that can be read."""
     for path in paths:
         pixels = _pixels(_read(path))

@@ -58,6 +58,8 @@ class SourceInfo:
     """The stream's declared rate; None: it declares none."""
     clock: ClockSource
     """Whose time its pictures carry. `camera` and `file` have `pts_s`, `host` has none."""
+    notes: tuple[str, ...] = ()
+    """What a person may not expect of these pictures, one line each. No secrets."""
 
 
 class FrameSource(Protocol):
