@@ -22,10 +22,7 @@ async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
     Raises FatalError, in one line, when the broker refuses it or goes away meanwhile.
     """
     kafka = settings.kafka
-    wide = [settings.pool_topic(pool) for pool in settings.pools]
-    # the ingesters are a group over the cameras' topic: its partitions are what they share
-    wide += [kafka.inspections_topic, kafka.defects_topic, kafka.cameras_topic]
-    partitions = dict.fromkeys(wide, kafka.partitions) | {kafka.quarantine_topic: 1}
+    partitions = line_topics(settings)
     async with started(lambda: admin(kafka), kafka, emit) as client:
         with _one_line(kafka, "create"):
             existing = set(await client.list_topics())
@@ -33,6 +30,26 @@ async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
             if missing:
                 await _create(client, missing, kafka)
     return sorted(missing)
+
+
+def line_topics(settings: Settings) -> dict[str, int]:
+    """The names of the line's topics, and the number of partitions that each is created with."""
+    kafka = settings.kafka
+    wide = [settings.pool_topic(pool) for pool in settings.pools]
+    # the ingesters are a group over the cameras' topic: its partitions are what they share
+    wide += [kafka.inspections_topic, kafka.defects_topic, kafka.cameras_topic]
+    return dict.fromkeys(wide, kafka.partitions) | {kafka.quarantine_topic: 1}
+
+
+async def missing_topics(settings: Settings, emit: Emit) -> list[str]:
+    """Topics of the line that its broker does not have.
+
+    Raises FatalError, in one line, when the broker refuses it or goes away meanwhile.
+    """
+    kafka = settings.kafka
+    async with started(lambda: admin(kafka), kafka, emit) as client:
+        with _one_line(kafka, "list"):
+            return sorted(line_topics(settings).keys() - set(await client.list_topics()))
 
 
 async def topic_there(client: AIOKafkaConsumer, topic: str, settings: KafkaSettings, emit: Emit) -> None:

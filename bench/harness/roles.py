@@ -111,7 +111,7 @@ class Roles:
         while not reached():
             self.check()
             if time.monotonic() > deadline:
-                last = "; ".join(f"{name}: {child.log_tail()}" for name, child in self._children.items())
+                last = "; ".join(f"{name}: {child.last_words()}" for name, child in self._children.items())
                 raise FatalError(f"waited {timeout_s:.0f} s for {what}: {last}")
             time.sleep(poll_s)
 
@@ -119,7 +119,7 @@ class Roles:
         """Raises FatalError if a process has failed."""
         for name, child in self._children.items():
             if child.returncode not in (None, 0):
-                raise FatalError(f"{name} ended with {child.returncode}: {child.log_tail()}")
+                raise FatalError(f"{name} ended with {child.returncode}: {child.last_words()}")
 
     def stop(self, name: str) -> int | None:
         """Stop it as an orchestrator does. Blocks until it has ended; returns its exit code."""

@@ -18,5 +18,11 @@ async def audit(config: Path) -> dict[str, Any]:
     try:
         account: dict[str, Any] = json.loads(out)
     except ValueError:
-        raise FatalError(f"andon audit: {err.decode(errors='replace').strip()[-500:]}") from None
+        raise FatalError(f"andon audit printed no report: {_reason(err)}") from None
     return account
+
+
+def _reason(err: bytes) -> str:
+    """The last line that it wrote, without its own name in front."""
+    lines = err.decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("andon: ") if lines else "it wrote nothing"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from deploy.local import parent_death
-from deploy.local.rotating_log import LIMITS, LogLimits, RotatingLog, log_tail
+from deploy.local.rotating_log import LIMITS, LogLimits, RotatingLog, last_words
 
 FLUSH_S = 1.0
 """How long an ended process's output is awaited: what it started may hold the pipe open for longer than it lives."""
@@ -88,13 +88,13 @@ class Child:
             self.kill()
         self._flush()
 
-    def log_tail(self) -> str:
-        """The end of its log, in one line."""
+    def last_words(self) -> str:
+        """Why it ended, by the end of its log: one line."""
         if self.log is None:
             return ""
         if self.returncode is not None:
             self._flush()
-        return log_tail(self.log)
+        return last_words(self.log)
 
     def _flush(self) -> None:
         if self._copying is not None:

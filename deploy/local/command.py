@@ -10,11 +10,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from andon.checks import OFFLINE, findings
 from andon.cli import config_option
 from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import ConfigError
 from andon.process.log import EventLog
+from andon.settings import Settings
 from deploy.local.interrupt import Interrupt, run
 from deploy.local.line import Line, Plan, line
 from deploy.local.places import USUAL
@@ -51,9 +53,19 @@ def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, fo
     settings = load(path)
     if partitions is not None:
         settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": partitions})})
+    _require_startable(path, settings)
     plan = Plan(path, settings, folder, workers, backlog_s, USUAL)
     with _alone_in(folder):
         sys.exit(run(_up(plan)))
+
+
+def _require_startable(path: Path, settings: Settings) -> None:
+    """Say what `andon config check` says before anything is started, and exit with 2. A camera may come later."""
+    faults = findings(settings, OFFLINE, without=frozenset({"cameras"})).faults
+    for fault in faults:
+        click.echo(f"andon: {path}: {fault}", err=True)
+    if faults:
+        sys.exit(2)
 
 
 async def _up(plan: Plan) -> int:

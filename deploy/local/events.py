@@ -23,7 +23,7 @@ class RoleDied(Event):
     code: int
     """Negative: the signal that ended it."""
     said: str
-    """The last lines of its log."""
+    """Why, by the last line of its log that says so."""
     after_s: float
 
 

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from andon.errors import ConfigError, FatalError
+from deploy.local.rotating_log import last_words
 from deploy.local.server import HOST, Server, free_ports, speaks_kafka
 
 FORMAT_S = 60.0
@@ -65,7 +66,7 @@ class ApacheKafka(Server):
                 timeout=FORMAT_S,
             )
         if done.returncode:
-            raise FatalError(f"Kafka can't format {self._folder}: {_reason(log)}")
+            raise FatalError(f"Kafka can't format {self._folder}: {last_words(log)} (its log: {log})")
 
     def _format_options(self) -> list[str]:
         """More options for the formatting of the folder, for servers that need them (accounts)."""
@@ -114,9 +115,3 @@ def missing(home: Path) -> str | None:
 def new_cluster_id() -> str:
     """22 letters. The first is never a dash, which Kafka's tool would take for an option."""
     return "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-
-
-def _reason(log: Path) -> str:
-    """What a Java program says of its end: the messages, without the stack's lines."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    return " | ".join(line for line in lines if line and not line.startswith("at "))[-500:]

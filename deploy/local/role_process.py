@@ -15,7 +15,7 @@ from andon.events import Emit
 from deploy.local.child import FLUSH_S, bound_to_us
 from deploy.local.events import RoleDied, RoleStarted
 from deploy.local.http_get import http_get
-from deploy.local.rotating_log import LIMITS, LogLimits, RotatingLog, log_tail
+from deploy.local.rotating_log import LIMITS, LogLimits, RotatingLog, last_words
 
 STEADY_S = 30.0
 """A role that ran for longer starts again without delay, as after its first failure."""
@@ -104,11 +104,11 @@ class RoleProcess:
         self._process._transport.close()  # type: ignore[attr-defined]  # nothing public closes it
 
     async def _report_and_pause(self, code: int, failures: int) -> None:
-        tail = await asyncio.to_thread(log_tail, self.role.log)
+        why = await asyncio.to_thread(last_words, self.role.log)
         if code == CONFIG_ERROR and not self._was_ready:
-            raise FatalError(f"{self.role.name} can't start: {tail}")
+            raise FatalError(f"{self.role.name} can't start: {why} (its log: {self.role.log})")
         pause_s = BACKOFF.delay_s(failures)
-        self._emit(RoleDied(self.role.name, code, tail, pause_s))
+        self._emit(RoleDied(self.role.name, code, why, pause_s))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._stopping.wait()

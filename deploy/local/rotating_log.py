@@ -1,6 +1,7 @@
 """The log file of one child process: rotated at a size, so that a line that runs for a year does not fill its disk."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
@@ -10,6 +11,10 @@ MAX_LINE_BYTES = 65_536
 """A longer line is cut into pieces: a process that writes no newline must not fill our memory."""
 TAIL_BYTES = 4_096
 """Of a log's end; enough for a few lines, however large the file is."""
+
+_OWN = re.compile(r"andon [a-z]+: (?P<why>.+)")
+_STACK = re.compile(r"\s+(at |\.\.\. )")
+"""A line of a Java stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,18 @@ class RotatingLog:
             self._echo(line)
 
 
-def log_tail(log: Path, lines: int = 3) -> str:
-    """The end of a log, in one line; empty if there is none. Reads TAIL_BYTES at most, and blocks meanwhile."""
+def last_words(log: Path) -> str:
+    """Why the process that wrote this log ended, by its own account: one line; empty if there is no log.
+
+    An Andon process ends with the line `andon ROLE: why`. Of any other it is the last line that is no part of a stack.
+    Reads TAIL_BYTES at most, and blocks meanwhile.
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            text = file.read(TAIL_BYTES).decode(errors="replace").strip()
+            text = file.read(TAIL_BYTES).decode(errors="replace")
     except OSError:
         return ""
-    return " | ".join(line.strip() for line in text.splitlines()[-lines:])
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not _STACK.match(line)]
+    own = [found["why"] for line in lines if (found := _OWN.fullmatch(line))]
+    return (own or lines or [""])[-1]

@@ -96,7 +96,7 @@ class Server:
         if _becomes_true(self._is_up, self.start_s):
             return ""
         self._child.kill()
-        return self._child.log_tail() or "its log is empty"
+        return f"{self._child.last_words() or 'it wrote nothing'} (its log: {self.log})"
 
     def __exit__(self, *exc: object) -> None:
         if self._child is not None:

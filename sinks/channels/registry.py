@@ -3,7 +3,7 @@ line.yaml, its object a ChannelType. The line's own types are registered in the 
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -81,10 +81,13 @@ def channel_settings(name: str, given: ChannelSettings, kind: ChannelType) -> Ch
         raise ConfigError("; ".join(line.replace(": ", ".", 1) for line in lines)) from None
 
 
-def check(settings: Settings) -> None:
-    """What `andon config check` asks: is each channel's type installed, and are its keys right?"""
+def check(settings: Settings) -> Iterator[str]:
+    """For `andon config check`: the channels whose type is not installed or whose keys are wrong, one line each."""
     for name, given in settings.sinks.channels.items():
-        channel_settings(name, given, channel_type(name, given.type))
+        try:
+            channel_settings(name, given, channel_type(name, given.type))
+        except ConfigError as error:
+            yield str(error)
 
 
 def opened(settings: ChannelSettings, context: ChannelContext) -> AbstractAsyncContextManager[Channel]:

@@ -7,8 +7,9 @@ is shown without it, and of a driver's error only the first line.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,6 +95,19 @@ def sqlite_file(url: str) -> Path | None:
     return Path(str(place.database))
 
 
+def answers(url: str) -> None:
+    """Connect, and change nothing: a SQLite file that is not there yet is not made. Blocks for CONNECT_S or longer.
+
+    Raises ConfigError or FatalError as `opened` does.
+    """
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return
+    engine = _engine(_place(url))
+    with _explained(engine), engine.connect() as connection:
+        _refuse_newer(connection, ScriptDirectory.from_config(_migrations()))
+
+
 def _place(url: str) -> URL:
     try:
         place = make_url(url)
@@ -150,10 +164,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _prepare(engine: Engine) -> None:
+    with _explained(engine), engine.begin() as connection:
+        _migrate(connection)
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    """Raises the driver's and the migrations' errors as ConfigError or FatalError; lets go of the connection."""
     shown = engine.url.set(query={}).render_as_string(hide_password=True)  # libpq takes a password there, too
     try:
-        with engine.begin() as connection:
-            _migrate(connection)
+        yield
     except DBAPIError as error:
         kind = FatalError if _is_away(error) else ConfigError
         raise kind(f"sinks.store: {shown}: {_first_line(error)}") from None
@@ -175,11 +195,16 @@ def _is_away(error: DBAPIError) -> bool:
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":  # several sinks may start at once
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config = _migrations()
     config.attributes["connection"] = connection
     _refuse_newer(connection, ScriptDirectory.from_config(config))
     command.upgrade(config, "head")
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:

@@ -69,7 +69,7 @@ def paged(folder: Path) -> None:
     page.save(folder / "too.tiff")
 
 
-READ_IN_ORDER = (
+READ_IN_ORDER: tuple[Case[tuple[Callable[[Path], None], str | None]], ...] = (
     Case("pictures are read in the order of the numbers in their names", "roboflow/trackers#558", (counted, "2.jpg")),
     Case("a folder whose plain order is right needs no word", "seen by hand", (padded, None)),
     Case("each number in a name counts as a number", "seen by hand", (several_numbers, "part 9.jpg before")),

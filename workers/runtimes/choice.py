@@ -80,6 +80,16 @@ def open_model(model: ModelSettings, batch_size: int, where: str, exporter: Expo
             return _tensorrt(file)
 
 
+def require_servable(model: ModelSettings, where: str) -> None:
+    """Raises ConfigError, as `open_model` does, for what can be said of the weights without loading them."""
+    file = _model_file(model, 1, where, None)
+    runtime = _runtime(file)
+    if runtime != "torch":
+        _need(runtime, file.named)
+    elif not all(find_spec(name) for name in ("torch", "ultralytics")):
+        raise ConfigError(f"{file.named}: a .pt takes torch and ultralytics: pip install 'andon[workers]'")
+
+
 def _model_file(model: ModelSettings, batch_size: int, where: str, exporter: Exporter | None) -> _ModelFile:
     key = f"{where}.weights"
     if not model.weights:

@@ -67,7 +67,7 @@ def cameras(port: int, log: Path) -> Iterator[None]:
         deadline = time.monotonic() + START_S
         while not answers(port):
             if child.returncode is not None or time.monotonic() > deadline:
-                raise FatalError(f"the cameras did not start: {child.log_tail()}")
+                raise FatalError(f"the cameras did not start: {child.last_words()} (their log: {child.log})")
             time.sleep(0.05)
         yield
     finally:

@@ -116,9 +116,12 @@ async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tm
     assert events.of(StageStopped)[0].codes == str(-signal.SIGKILL)
 
 
-async def test_a_mistake_in_the_settings_ends_the_start_with_the_end_of_the_log(tmp_path: Path) -> None:
-    wrong = script(tmp_path, "worker-1", "import sys; print('line.yaml: no such key'); sys.exit(2)")
-    with pytest.raises(FatalError, match=r"worker-1 can't start: line\.yaml: no such key"):
+async def test_a_mistake_in_the_settings_ends_the_start_with_the_line_that_says_why(tmp_path: Path) -> None:
+    said = "process.started role=work\\nprocess.stopped role=work\\nandon work: line.yaml: no such key"
+    wrong = script(tmp_path, "worker-1", f"import sys; print('{said}'); sys.exit(2)")
+    with pytest.raises(
+        FatalError, match=r"^worker-1 can't start: line\.yaml: no such key \(its log: .*worker-1\.log\)$"
+    ):
         async with supervisor(RecordedEvents()) as running:
             await running.start(RoleGroup("workers", (wrong,)))
 

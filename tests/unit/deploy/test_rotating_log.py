@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.child import Child
-from deploy.local.rotating_log import MAX_LINE_BYTES, LogLimits, RotatingLog, log_tail
+from deploy.local.rotating_log import MAX_LINE_BYTES, LogLimits, RotatingLog, last_words
 
 
 def text_of(folder: Path) -> str:
@@ -61,11 +61,27 @@ def test_a_full_disk_stops_the_log_and_not_the_process(tmp_path: Path, monkeypat
     log.close()
 
 
-def test_the_tail_of_a_log_is_its_last_lines_in_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        ("one\ntwo\nthree\n", "three"),
+        ("", ""),
+        ("process.started role=work\nandon work: weights: m.pt: no such file\nbye\n", "weights: m.pt: no such file"),
+        ("Traceback (most recent call last):\n  File 'x', line 1\nOSError: gone\n\n", "OSError: gone"),
+        ("java.io.IOException: disk full\n\tat kafka.Kafka.main(Kafka.scala:1)\n\t... 3 more\n", "disk full"),
+    ],
+)
+def test_of_a_log_the_line_is_shown_that_says_why_its_process_ended(tmp_path: Path, log: str, why: str) -> None:
     path = tmp_path / "role.log"
-    path.write_text("one\ntwo\nthree\nfour\n")
-    assert log_tail(path) == "two | three | four"
-    assert log_tail(tmp_path / "none.log") == ""
+    path.write_text(log)
+    said = last_words(path)
+    assert said.endswith(why)
+    assert bool(said) == bool(why)
+    assert "|" not in said
+
+
+def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+    assert last_words(tmp_path / "none.log") == ""
 
 
 def test_the_tail_of_a_huge_log_reads_its_end_alone(tmp_path: Path) -> None:
@@ -73,13 +89,13 @@ def test_the_tail_of_a_huge_log_reads_its_end_alone(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.seek(2**40)  # a sparse file: read whole, it would take a terabyte of memory
         file.write(b"\nthe end\n")
-    assert log_tail(path, lines=1) == "the end"
+    assert last_words(path) == "the end"
 
 
 def test_a_childs_log_is_rotated_and_whole_once_it_has_ended(tmp_path: Path) -> None:
     script = "for number in $(seq -w 0 999); do echo line $number; done"
     child = Child("role", ["/bin/sh", "-c", script], tmp_path / "role.log", limits=LogLimits(4_000, 4))
     child.wait(10.0)
-    assert child.log_tail() == "line 997 | line 998 | line 999"
+    assert child.last_words() == "line 999"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["role.log", "role.log.1", "role.log.2"]
     assert text_of(tmp_path).split("\n")[:2] == ["line 000", "line 001"]
