@@ -18,6 +18,11 @@ from ingest.health.monitor import HealthMonitor
 from ingest.sources.source import Bgr, DamagedPictureError, Encoded, FrameSource, OpenSource, Picture, SourceInfo
 from ingest.sources.timeline import Stamp, timeline
 
+NO_PACE = (
+    "its timestamps don't advance as time does: the host's clock at arrival dates its frames until they do; "
+    "`andon camera test` compares the two"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -69,6 +74,7 @@ class Capture:
         self._stopped = threading.Event()
         self._call: Call | None = None
         self._max_bytes = min(tools.max_payload_bytes, camera.mailbox_bytes)
+        self._noted: set[str] = set()
         self._session: str | None = None
         self._seq = 0
         self._start_s = 0.0
@@ -90,8 +96,7 @@ class Capture:
         self._begin("opening the camera", "open_timeout_s", self._camera.open_timeout_s)
         source = self._tools.open_source(self._camera, self._tools.clock)
         try:
-            for note in source.info.notes:
-                self._tools.emit(CameraNoted(self._camera.id, note))
+            self._note(*source.info.notes)
             self._take_all(source)
             return source.info.clock == "file"
         finally:
@@ -120,11 +125,19 @@ class Capture:
         line = timeline(info.clock, info.fps, paced=paced)
         while (picture := self._read(source)) is not None:
             stamp = line.place(picture.pts_s, clock)
+            if stamp.clock != info.clock:
+                self._note(NO_PACE)
             if paced and not self._due(stamp.media_time_s or 0.0):
                 return
             at_s = clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
             if limit.takes(at_s) and not self._put(picture, stamp, info, wait=waits):
                 return
+
+    def _note(self, *notes: str) -> None:
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self._tools.emit(CameraNoted(self._camera.id, note))
 
     def _due(self, media_time_s: float) -> bool:
         """Wait until a file's picture is due; False: stopped meanwhile."""

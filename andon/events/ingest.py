@@ -39,7 +39,7 @@ class CameraResized(Event):
 
 @dataclass(frozen=True, slots=True)
 class CameraNoted(Event):
-    """Something about a camera's pictures that a person may not expect; reported each time that it is opened."""
+    """Something about a camera's pictures that a person may not expect. Each note once a session."""
 
     name: ClassVar[str] = "camera.noted"
     level: ClassVar[Level] = "warning"

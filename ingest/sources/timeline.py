@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 
 from andon.clock import Clock
 from andon.messages import ClockSource
+from ingest.sources.pace import Pace
 
 USUAL_FPS = 25.0
 """Assumed where neither the stream's header nor its timestamps give a rate."""
-DRIFT_S = 1.0
-"""A camera has a slow clock if its pictures come later than their timestamps say by more than this,"""
-DRIFT_FOR_S = 3.0
-"""for at least this long. For less, the network was slow and the timestamps are right."""
+AHEAD_S = 1.0
+"""Timestamps that are ahead of the host's clock by more than this have jumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +70,35 @@ class CameraTimeline:
     """The camera's timestamps, anchored to the arrival of the picture that came through fastest.
 
     So a picture that the network held up keeps the time at which it was taken, and none is of the future. How late a
-    picture is, is measured by the monotonic clock: a step of the host's clock makes none late.
+    picture is, is measured by the monotonic clock: a step of the host's clock makes none late. Timestamps that don't
+    keep pace with that clock are not used: the host's clock at arrival counts, for the media time, too.
     """
 
     def __init__(self, fps: float | None) -> None:
         self._media = MediaTime(fps)
+        self._pace = Pace()
         self._anchor_s: float | None = None
         """On the monotonic clock, when the picture of media time 0 would have arrived at the fastest."""
-        self._late_since_s: float | None = None
+        self._shift_s = 0.0
+        """From the stream's own timeline to the media time."""
 
     def place(self, pts_s: float | None, clock: Clock) -> Stamp:
         at_s = clock.monotonic()
-        media_s = self._media.at(pts_s, self._most_s(at_s))
-        late_s = -1.0 if self._anchor_s is None else at_s - self._anchor_s - media_s
-        if late_s < 0 or self._drifted(late_s, media_s):
-            late_s, self._anchor_s = 0.0, at_s - media_s
-        return Stamp(clock.now() - timedelta(seconds=late_s), "camera", media_s)
+        stream_s = self._media.at(pts_s, self._most_s(at_s))
+        self._anchor_s = at_s - stream_s if self._anchor_s is None else self._anchor_s
+        late_s = at_s - self._anchor_s - stream_s - self._shift_s
+        self._pace.measure(at_s, stream_s)
+        slow = self._pace.trusted and self._pace.slow(at_s, late_s)
+        if not self._pace.trusted:
+            self._shift_s += late_s
+            return Stamp(clock.now(), "host", stream_s + self._shift_s)
+        if late_s < 0 or slow:
+            late_s, self._anchor_s = 0.0, at_s - stream_s - self._shift_s
+        return Stamp(clock.now() - timedelta(seconds=late_s), "camera", stream_s + self._shift_s)
 
     def _most_s(self, at_s: float) -> float | None:
-        """No picture is of the future: timestamps further ahead than the drift have jumped."""
-        return None if self._anchor_s is None else at_s - self._anchor_s + DRIFT_S
-
-    def _drifted(self, late_s: float, media_s: float) -> bool:
-        if late_s <= DRIFT_S:
-            self._late_since_s = None
-            return False
-        if self._late_since_s is None:
-            self._late_since_s = media_s
-        if media_s - self._late_since_s < DRIFT_FOR_S:
-            return False
-        self._late_since_s = None
-        return True
+        """No picture is of the future."""
+        return None if self._anchor_s is None else at_s - self._anchor_s - self._shift_s + AHEAD_S
 
 
 Timeline = FileTimeline | HostTimeline | CameraTimeline

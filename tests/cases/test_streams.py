@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from andon.clock import SystemClock
 from andon.settings import CameraSettings
 from ingest.sources.choice import open_source
 from ingest.sources.source import SourceError
+from ingest.sources.timeline import CameraTimeline
 from tests.cases.case import Case, rows
 from tests.rtsp_camera import Faults, RtspCamera, film
 from tests.rtsp_camera.login import PASSWORD
@@ -138,3 +140,62 @@ def test_a_mark_that_is_no_trouble(given: str, monkeypatch: pytest.MonkeyPatch) 
         source = open_source(settings(raw(f"se{given}cret")(camera)), SystemClock())
         assert source.read() is not None
         source.close()
+
+
+@dataclass(frozen=True)
+class Dating:
+    """How a camera stamps its pictures, and whose clock dates the last one of `pictures`."""
+
+    faults: Faults
+    clock: str
+    pictures: int = 40
+
+
+@rows(
+    [
+        Case(
+            "a camera that stamps for 25 fps and delivers 10 is dated by the host within 2 s",
+            "open-nvr#229",
+            Dating(Faults(fps=10, stamped_fps=25), "host"),
+        ),
+        Case(
+            "a camera that stamps nothing is dated by the host within 2 s",
+            "seen by hand",
+            Dating(Faults(fps=10, timestamps="zero"), "host"),
+        ),
+        Case(
+            "a camera that stamps half of its steps is never dated ahead",
+            "seen by hand",
+            Dating(Faults(fps=20, stamped_fps=10), "camera"),
+        ),
+        Case(
+            "a camera whose stamps jump ahead by an hour keeps its own dates",
+            "seen by hand",
+            Dating(Faults(fps=20, timestamps="jump_ahead"), "camera"),
+        ),
+        Case(
+            "a camera whose stamps jump back keeps its own dates",
+            "seen by hand",
+            Dating(Faults(fps=20, timestamps="jump_back"), "camera"),
+        ),
+        Case(
+            "a camera with an outlier among its stamps every second keeps its own dates",
+            "seen by hand",
+            Dating(Faults(fps=20, timestamps="outliers"), "camera", 60),
+        ),
+    ]
+)
+def test_dates(given: Dating) -> None:
+    clock = SystemClock()
+    with RtspCamera(film(10), given.faults) as camera:
+        source = open_source(settings(camera.url), clock)
+        line, taken = CameraTimeline(source.info.fps), []
+        for _ in range(given.pictures):
+            picture = source.read()
+            assert picture is not None
+            stamp = line.place(picture.pts_s, clock)
+            taken.append(stamp.captured_at)
+        source.close()
+    assert stamp.clock == given.clock
+    assert taken == sorted(taken)
+    assert abs(clock.now() - taken[-1]) < timedelta(minutes=1)

@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Self
@@ -170,10 +171,11 @@ class Client:
 
     def _play(self) -> None:
         assert self._send is not None
-        packets = 0
+        packets, began_s = 0, time.monotonic()
         with suppress(OSError):
             for number in range(10**9):
-                if number == self._faults.silent_after or self._camera.stopped.wait(1 / self._faults.fps):
+                due_s = began_s + number / self._faults.fps - time.monotonic()
+                if number == self._faults.silent_after or self._camera.stopped.wait(max(0.0, due_s)):
                     return
                 for marker, payload in _payloads(self._camera.footage, self._units(number)):
                     packets += 1

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from andon.events import FrameCaptured, FrameCorrupt, FramesShed
+from andon.events import CameraNoted, FrameCaptured, FrameCorrupt, FramesShed
 from andon.messages import Frame, Shed, new_session
 from ingest.bridge import Bridge
-from ingest.capture import Capture, Tools
+from ingest.capture import NO_PACE, Capture, Tools
 from ingest.encode import JPEG_SIDE_PX
 from ingest.queue import Lossless, Message
 from ingest.sources.source import Bgr, Picture, SourceError
@@ -164,3 +164,12 @@ async def test_what_a_capture_delivers_after_it_was_stopped_is_not_looked_at() -
     capture.run()
     assert rig.frames() == []
     assert rig.source.closed
+
+
+async def test_timestamps_that_lose_pace_are_noted_once() -> None:
+    source = ScriptedSource([Picture(index / 25, bgr) for index in range(200)], "camera")
+    rig = Rig(source)
+    source._before_read = lambda: rig.clock.advance(0.1)
+    rig.capture().run()
+    assert [event.what for event in rig.events.of(CameraNoted)] == [NO_PACE]
+    assert {item.clock for item in rig.frames()} == {"camera", "host"}

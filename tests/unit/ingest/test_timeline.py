@@ -1,12 +1,13 @@
 """When a picture was taken."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sources.timeline import CameraTimeline, FileTimeline, HostTimeline, MediaTime, timeline
+from ingest.sources.timeline import CameraTimeline, FileTimeline, HostTimeline, MediaTime, Stamp, timeline
 from tests.fakes import START, FakeClock
 
 
@@ -91,6 +92,74 @@ def test_a_slow_camera_clock_is_anchored_anew_once_it_lags_for_long() -> None:
     assert late_s >= 0
 
 
+def played(line: CameraTimeline, stamped_fps: float, fps: float, seconds: float) -> list[tuple[float, Stamp]]:
+    """What becomes of a camera that stamps for one rate and delivers at another: each picture's arrival and stamp."""
+    clock, stamps = FakeClock(), []
+    for index in range(int(seconds * fps)):
+        stamps.append((clock.monotonic(), line.place(index / stamped_fps, clock)))
+        clock.advance(1 / fps)
+    return stamps
+
+
+def age_s(at_s: float, stamp: Stamp) -> float:
+    return at_s - (stamp.captured_at - START).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("stamped_fps", "fps"), [(25, 10), (30, 15), (25, 20), (25, 22), (1000, 10), (30, 1), (25, 24)]
+)
+def test_stamps_that_lag_behind_time_make_no_picture_old_and_no_gap(stamped_fps: float, fps: float) -> None:
+    stamps = played(CameraTimeline(25), stamped_fps, fps, 60)
+    assert max(age_s(*item) for item in stamps) < 1.5
+    taken = [stamp.captured_at for _, stamp in stamps]
+    assert max(after - before for before, after in pairwise(taken)) < seconds(1.5 + 1 / fps)
+
+
+def test_stamps_for_25_fps_of_a_camera_that_delivers_10_are_not_trusted_after_2_s_and_never_again() -> None:
+    stamps = played(CameraTimeline(25), 25, 10, 120)
+    assert [stamp.clock for at_s, stamp in stamps if at_s >= 2] == ["host"] * 1180
+    assert all(age_s(at_s, stamp) == pytest.approx(0, abs=1e-5) for at_s, stamp in stamps if at_s >= 2)
+
+
+@pytest.mark.parametrize(("stamped_fps", "fps"), [(25, 10), (5, 10)])
+def test_the_media_time_of_stamps_that_are_not_trusted_goes_on_with_time(stamped_fps: float, fps: float) -> None:
+    stamps = played(CameraTimeline(25), stamped_fps, fps, 60)
+    (first_s, first), (last_s, last) = stamps[-200], stamps[-1]
+    assert first.media_time_s is not None
+    assert last.media_time_s is not None
+    assert last.media_time_s - first.media_time_s == pytest.approx(last_s - first_s)
+
+
+def test_stamps_that_keep_pace_again_are_trusted_again() -> None:
+    line, clock, clocks = CameraTimeline(10), FakeClock(), []
+    pts_s = 0.0
+    for index in range(600):
+        clocks.append(line.place(pts_s, clock).clock)
+        pts_s += 0.04 if index < 100 else 0.1
+        clock.advance(0.1)
+    assert clocks[100] == "host"
+    assert clocks[-300:] == ["camera"] * 300
+
+
+def test_a_network_that_holds_pictures_up_again_and_again_costs_no_trust() -> None:
+    line, worst_s = CameraTimeline(25), 0.0
+    for index in range(25 * 60):
+        taken_s = index / 25
+        held_s = 1.0 - taken_s % 3 if taken_s % 3 < 1.0 and index else 0.0  # one second in three comes at its end
+        clock = at(taken_s + held_s)
+        stamp = line.place(taken_s, clock)
+        assert stamp.clock == "camera"
+        worst_s = max(worst_s, abs((stamp.captured_at - START).total_seconds() - taken_s))
+    assert worst_s < 0.1
+
+
+def test_a_burst_of_stored_pictures_at_the_beginning_costs_no_trust() -> None:
+    line, clock = CameraTimeline(25), FakeClock()
+    for index in range(25 * 60):
+        assert line.place(index / 25, clock).clock == "camera"
+        clock.advance(0.0 if index < 50 else 0.04)
+
+
 def test_after_a_loop_of_the_clip_the_picture_is_of_now() -> None:
     line = CameraTimeline(25)
     line.place(0.0, at(0))
@@ -126,10 +195,13 @@ arrivals = st.lists(st.tuples(st.none() | st.floats(0, 100), st.floats(0, 5)), m
 def test_no_picture_is_of_the_future_and_none_older_than_the_one_before(
     script: list[tuple[float | None, float]],
 ) -> None:
-    line, clock, last = CameraTimeline(25), FakeClock(), None
+    line, clock, last, media_s = CameraTimeline(25), FakeClock(), None, 0.0
     for pts_s, gap_s in script:
         clock.advance(gap_s)
         stamp = line.place(pts_s, clock)
+        assert stamp.media_time_s is not None
+        assert stamp.media_time_s >= media_s - 1e-6
+        media_s = stamp.media_time_s
         assert stamp.captured_at <= clock.now()
         assert last is None or stamp.captured_at >= last - seconds(1e-6)  # a datetime's own rounding
         last = stamp.captured_at
