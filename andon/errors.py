@@ -3,6 +3,7 @@
 A message is one line that says what is wrong, where, and what to do.
 """
 
+import traceback
 from typing import Literal
 
 QuarantineReason = Literal["undecodable", "too_large", "bad_header", "detector_error"]
@@ -45,3 +46,10 @@ class FatalError(AndonError):
 
 class ConfigError(FatalError):
     """A user's mistake in line.yaml, the environment or on the command line. The process exits with 2."""
+
+
+def described(error: BaseException) -> str:
+    """The error's type and place. Never its text: that may hold a camera's password or a picture's bytes."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"unforeseen error {type(error).__name__}{place}"

@@ -9,7 +9,7 @@ DecodeError.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -57,18 +57,18 @@ class Record:
     partition: int
     offset: int
     timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: Headers = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A record to publish. Its key is the camera's id, its timestamp the moment at which it happened."""
 
-    key: bytes
-    value: bytes
-    headers: Headers
+    key: bytes = field(repr=False)
+    value: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
     timestamp_ms: int
 
 

@@ -4,7 +4,6 @@ Only if every camera of the process fails so, again and again, is it the process
 supervisor starts it again.
 """
 
-import traceback
 from collections.abc import Iterable
 
 from andon.errors import FatalError
@@ -32,10 +31,3 @@ class Boundary:
     def ended(self, camera_id: str) -> None:
         """It has come to its end, as a file does, and counts no more."""
         self._failures.pop(camera_id, None)
-
-
-def described(error: Exception) -> str:
-    """The error's type and place. Never its text: that may hold a camera's password."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"unforeseen error {type(error).__name__}{place}"

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from andon.backoff import Backoff
 from andon.clock import Clock
+from andon.errors import described
 from andon.events import CameraResized, CaptureFailed
 from andon.messages import CameraState, ImageHealth
 from andon.settings import CameraSettings, HealthSettings
-from ingest.boundary import Boundary, described
+from ingest.boundary import Boundary
 from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
 from ingest.capture_threads import CaptureThreads

@@ -1,6 +1,6 @@
 """One row of the outbox: what a channel sends, and what the store keeps until the channel has sent it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -13,6 +13,6 @@ class OutboxItem:
     channel: str
     partition: int
     event_id: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     created_at: datetime
     attempts: int

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from andon.errors import PoisonError
 from andon.messages import Message
@@ -20,9 +20,9 @@ class QuarantineOrder(Message):
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
+    key: bytes = Field(repr=False)
+    value: bytes = Field(repr=False)
+    headers: tuple[tuple[str, bytes], ...] = Field(repr=False)
     timestamp_ms: int
 
 

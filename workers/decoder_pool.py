@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from andon.clock import Clock
@@ -18,7 +18,7 @@ TOGETHER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    payload: bytes
+    payload: bytes = field(repr=False)
     content_type: str
     response: asyncio.Future[DecodedPicture]
 
@@ -44,6 +44,7 @@ class DecoderPool:
         self._waiting: deque[_Request] = deque()
         self._busy = 0
         self._scheduled = False
+        self._closed = False
 
     def __len__(self) -> int:
         """Pictures that no thread has taken yet."""
@@ -51,6 +52,8 @@ class DecoderPool:
 
     async def decode(self, payload: bytes, content_type: str) -> DecodedPicture:
         """A cancelled call is dropped. Raises PoisonError: the picture can't be decoded."""
+        if self._closed:
+            raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
         response: asyncio.Future[DecodedPicture] = loop.create_future()
         self._waiting.append(_Request(payload, content_type, response))
@@ -59,9 +62,18 @@ class DecoderPool:
             loop.call_soon(self._hand_over)  # the other pictures of the same fetch are added in this turn, too
         return await response
 
+    def close(self) -> None:
+        """Decode nothing more: the threads are about to end. Calls that wait are cancelled."""
+        self._closed = True
+        for request in self._waiting:
+            request.response.cancel()
+        self._waiting.clear()
+
     def _hand_over(self) -> None:
         """Share the waiting pictures out between the idle threads."""
         self._scheduled = False
+        if self._closed:
+            return
         self._waiting = deque(request for request in self._waiting if not request.response.done())  # not cancelled
         while self._waiting and self._busy < self._options.threads:
             idle = self._options.threads - self._busy

@@ -1,13 +1,15 @@
 """Keeps one detector busy: two batches are with it, on threads of their own if it takes two at once; the next gathers.
 
-A failure has an owner. A picture that fails while others of its batch succeed is poison. A batch of several pictures
-that fails as a whole is the detector's fault: the process ends, and nothing of it is committed or quarantined.
+A failure has an owner. A picture that fails is poison, if the detector succeeds on another one: on one of its batch, or
+on a plain grey picture. Else it is the detector's fault: the process ends, and nothing is committed or quarantined.
 """
 
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+
+import numpy as np
 
 from andon.clock import Clock
 from andon.errors import FatalError, PoisonError
@@ -151,16 +153,20 @@ class Inference:
         except (OutOfMemoryError, FatalError):
             raise
         except Exception as error:  # the record's boundary: counted and quarantined where the response is awaited
-            if len(pictures) == 1:
-                return [_poison(error)]
-            outcomes = [self._single(picture) for picture in pictures]
+            outcomes: list[Detections | PoisonError] = (
+                [_poison(error)] if len(pictures) == 1 else [self._single(picture) for picture in pictures]
+            )
         failures = [outcome for outcome in outcomes if isinstance(outcome, PoisonError)]
-        if len(failures) == len(pictures):
+        if len(failures) == len(pictures) and isinstance(self._single(self._plain()), PoisonError):
             raise FatalError(
-                f"the model fails on each of {len(pictures)} pictures ({failures[-1]}): look at the model, its runtime "
-                "and its device, since the pictures are hardly at fault"
+                f"the model fails on each of {len(pictures)} pictures ({failures[-1]}) and on a plain grey one: look "
+                "at the model, its runtime and its device, since the pictures are hardly at fault"
             )
         return outcomes
+
+    def _plain(self) -> Picture:
+        side = self._detector.info.imgsz
+        return np.full((side, side, 3), 114, np.uint8)
 
     def _single(self, picture: Picture) -> Detections | PoisonError:
         try:

@@ -88,7 +88,7 @@ class Inspector:
         return publication.after(self._options.inspections_topic, write_record(expired))
 
     async def _inspect(self, delivery: Delivery) -> Publication:
-        """Raises FatalError past the quarantine limit."""
+        """Raises FatalError: the model fails on the pictures of all cameras."""
         try:
             message = read_record(delivery.record)
         except DecodeError as error:
@@ -104,6 +104,7 @@ class Inspector:
     async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Publication:
         if frame.corrupt:
             error = PoisonError("undecodable", "the camera's decoder called it corrupt")
+            self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
             return self._quarantined(delivery, frame, error)
         async with self._ahead:
             if self._is_stale(frame):
@@ -112,8 +113,9 @@ class Inspector:
                 picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
                 response = await self._deps.inference.infer(frame.camera_id, picture.pixels)
             except PoisonError as error:
-                self._deps.limit.admit(error, self._clock.monotonic())
+                self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
+        self._deps.limit.inspected(frame.camera_id, self._clock.monotonic())
         return self._inspected(delivery, frame, picture, response)
 
     def _is_stale(self, frame: Frame) -> bool:
@@ -145,7 +147,7 @@ class Inspector:
 
         def smaller(refusal: TooLargeError) -> Publication:
             error = PoisonError("too_large", str(refusal))
-            self._deps.limit.admit(error, self._clock.monotonic())
+            self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
             return self._quarantined(delivery, frame, error)
 
         return Publication(((self._options.inspections_topic, write_record(inspection)),), settled, smaller)
@@ -173,7 +175,7 @@ class Inspector:
 
     def _unreadable(self, delivery: Delivery, error: DecodeError) -> Publication:
         """Its camera is unknown, so no camera's account holds it: only the quarantine does."""
-        self._deps.limit.admit(error, self._clock.monotonic())
+        self._deps.limit.admit("unknown", error, self._clock.monotonic())
         return self._to_quarantine(delivery, "unknown", error, ())
 
     def _to_quarantine(

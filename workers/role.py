@@ -9,6 +9,7 @@ from typing import Any
 from andon.errors import ConfigError
 from andon.events import ModelLoaded
 from andon.process.lifecycle import Life
+from andon.process.metrics import Reading
 from andon.settings import PoolSettings, Settings
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, started
@@ -125,13 +126,8 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
         clock = BrokerClock(life.clock)
         publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock)
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
-        deps = Deps(
-            _decoder_pool(life, decoding, detector.info.enough_px),
-            inference,
-            Outlet(publisher, spawn, life.emit),
-            QuarantineLimit(settings.worker.quarantine_limit, settings.worker.quarantine_window_s),
-            clock,
-        )
+        decoders = _decoder_pool(life, decoding, detector.info.enough_px)
+        deps = Deps(decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock)
         inspector = Inspector(detector.info, deps, _options(settings, batch.size), life.clock, life.emit)
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         member = KafkaConsumer(reading)
@@ -142,9 +138,24 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
             spawn(publisher.watch(), "worker.topics"),
             spawn(_ready(life, stage), "worker.ready"),
         ]
-        await stage.run([topic], life.stop)
+        try:
+            await stage.run([topic], life.stop)
+        finally:
+            decoders.close()
         for helper in helpers:
             helper.cancel()
+
+
+def _quarantine_limit(life: Life) -> QuarantineLimit:
+    worker = life.settings.worker
+    limit = QuarantineLimit(worker.quarantine_limit, worker.quarantine_window_s, life.emit)
+
+    def readings() -> list[Reading]:
+        refused = limit.refused(life.clock.monotonic())
+        return [((camera_id,), float(past)) for camera_id, past in refused.items()]
+
+    life.metrics.watch("andon_workers_camera_refused", readings)
+    return limit
 
 
 def _inference(life: Life, detector: Detector, threads: Executor, size: int, max_wait_ms: float) -> Inference:

@@ -20,6 +20,7 @@ from andon.events.ingest import (
     SpoolFound,
 )
 from andon.events.process import (
+    CallbackFailed,
     KafkaNoise,
     ProcessReady,
     ProcessStarted,
@@ -57,6 +58,8 @@ from andon.events.stream import (
 from andon.events.workers import (
     BatchHalved,
     BatchInferred,
+    CameraRefused,
+    CameraResumed,
     FrameInspected,
     ModelLoaded,
     RecordQuarantined,
@@ -67,9 +70,12 @@ __all__ = [
     "BatchAccounted",
     "BatchHalved",
     "BatchInferred",
+    "CallbackFailed",
     "CameraChanged",
     "CameraNoted",
+    "CameraRefused",
     "CameraResized",
+    "CameraResumed",
     "CaptureFailed",
     "CommitRefused",
     "DefectChanged",

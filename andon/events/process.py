@@ -46,6 +46,15 @@ class SettingOutdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackFailed(Event):
+    """A callback of the event loop raised an error that nobody foresaw. The process goes on."""
+
+    name: ClassVar[str] = "callback.failed"
+    level: ClassVar[Level] = "error"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying(Event):
     """Something outside is away; the next attempt follows after `after_s`."""
 

@@ -54,6 +54,29 @@ class FrameInspected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CameraRefused(Event):
+    """More records of this camera went to quarantine than its limit. Its frames are still tried; the others go on."""
+
+    name: ClassVar[str] = "camera.refused"
+    level: ClassVar[Level] = "error"
+    camera: str
+    reasons: str
+    """Each with its count within the window."""
+    limit: int
+    window_s: float
+    error: str
+    """Of the last record."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraResumed(Event):
+    """A camera that was refused is back below its limit, and its frames are inspected."""
+
+    name: ClassVar[str] = "camera.resumed"
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordQuarantined(Event):
     name: ClassVar[str] = "record.quarantined"
     level: ClassVar[Level] = "warning"

@@ -11,14 +11,15 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from andon import __version__
 from andon.clock import Clock, SystemClock
-from andon.errors import AndonError, ConfigError
-from andon.events import Emit, ProcessReady, ProcessStarted, ProcessStopped, ProcessStopping, fan_out
+from andon.errors import AndonError, ConfigError, described
+from andon.events import CallbackFailed, Emit, ProcessReady, ProcessStarted, ProcessStopped, ProcessStopping, fan_out
 from andon.process.health import Health, HealthServer
 from andon.process.log import EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
@@ -91,6 +92,7 @@ async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -
     emit = fan_out(log, metrics)
     life = Life(name, settings, clock, emit, metrics, Health(watchdog), watchdog)
     undo = adopt_client_logs(emit)
+    _report_failed_callbacks(emit)
     with HealthServer(settings.http, life.health, registry) as server:
         emit(ProcessStarted(name, __version__, f"{settings.http.host}:{server.port}"))
         beat = asyncio.create_task(_beat(watchdog), name="lifecycle.beat")
@@ -154,6 +156,17 @@ class _Signals:
         self._life.emit(ProcessStopping(self._life.role, number.name, drain_s))
         self._life.stop.set()
         self._deadline = self._loop.call_later(drain_s, self._task.cancel)
+
+
+def _report_failed_callbacks(emit: Emit) -> None:
+    """One short line for an error in a callback of the event loop: its default has the callback's whole arguments, and
+    those may be pictures."""
+
+    def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        emit(CallbackFailed(str(context["message"])[:60] if error is None else described(error)))
+
+    asyncio.get_running_loop().set_exception_handler(report)
 
 
 async def _beat(watchdog: Watchdog) -> None:

@@ -19,6 +19,8 @@ from andon.process.summary import WINDOW_S, Line, Summary, values_of
 
 FLUSH_S = 1.0
 """How long the last lines wait for a thread that is writing."""
+MOST_CHARACTERS = 1000
+"""Of one value in a line: some errors quote the whole input, which may be a picture."""
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -114,4 +116,6 @@ def _first_line(text: str) -> str:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+        return f"{value[:MOST_CHARACTERS]}... ({len(value)} characters)"
     return round(value, 4) if isinstance(value, float) else value

@@ -84,6 +84,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_workers_frames_inspected_total", "counter", "Frames that went through the model", ("camera",)),
     Metric("andon_workers_frames_shed_total", "counter", "Frames given up as stale", ("camera", "reason")),
     Metric("andon_stage_records_quarantined_total", "counter", "Records put into quarantine", ("camera", "reason")),
+    Metric(
+        "andon_workers_camera_refused",
+        "gauge",
+        "1 while more of the camera's records go to quarantine than worker.quarantine_limit",
+        ("camera",),
+    ),
     Metric("andon_workers_decode_seconds", "histogram", "Decoding of one picture"),
     Metric("andon_workers_batch_size_frames", "histogram", "Frames in a batch", (), _BATCH),
     Metric("andon_workers_batch_wait_seconds", "histogram", "From a batch's first frame to its closing"),

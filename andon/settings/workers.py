@@ -62,6 +62,8 @@ class WorkerSettings(Section):
     max_frame_pixels: int = Field(default=40_000_000, ge=1_000)
     """A picture with more pixels is quarantined before it is decoded."""
     quarantine_limit: int = Field(default=100, ge=1)
-    """A worker stops after this many quarantined records within quarantine_window_s, because a bad release must not
-    quarantine a line. Pictures that the camera itself delivered broken do not count."""
+    """Records of one camera that may go to quarantine within quarantine_window_s. Past it that camera is reported
+    (`camera.refused`); its frames are still tried, and the other cameras are inspected. A model that fails on the
+    pictures of several cameras, and succeeds on none, ends the worker at this number: a bad release must not
+    quarantine a line."""
     quarantine_window_s: Positive = 60.0

@@ -28,7 +28,7 @@ class DamagedPictureError(Exception):
 class Encoded:
     """A JPEG and its size in pixels."""
 
-    payload: bytes
+    payload: bytes = field(repr=False)
     width: int
     height: int
 

@@ -128,7 +128,11 @@ def _engine(place: URL) -> Engine:
     if place.get_backend_name() == "sqlite":
         _make_folder(place)
         engine = create_engine(
-            place, pool_size=1, max_overflow=0, connect_args={"timeout": LOCK_S, "check_same_thread": False}
+            place,
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,  # else an error quotes what was to be stored
+            connect_args={"timeout": LOCK_S, "check_same_thread": False},
         )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -140,7 +144,9 @@ def _engine(place: URL) -> Engine:
         "tcp_user_timeout": STATEMENT_S * 1000,
     }
     arguments = {key: value for key, value in arguments.items() if key not in place.query}
-    return create_engine(place, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
+    return create_engine(
+        place, pool_size=1, max_overflow=0, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+    )
 
 
 def _make_folder(place: URL) -> None:

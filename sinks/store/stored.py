@@ -28,7 +28,7 @@ class Leaving:
 
     channel: str
     event_id: str
-    payload: bytes
+    payload: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from andon.settings import KafkaSettings
 from andon.stream.clients import producer, started
 
 RECORDS = 20
-"""Far below `worker.quarantine_limit`, at which a worker stops."""
+"""Far below `worker.quarantine_limit`, past which cameras are reported."""
 
 
 async def publish_poison(kafka: KafkaSettings, cameras: Sequence[str], seed: int) -> None:

@@ -7,7 +7,7 @@ and from ultralytics' engine files, on a machine without a GPU; the conformance 
 import importlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Header:
     classes: tuple[str, ...]
     imgsz: int
     head: Head
-    plan: bytes
+    plan: bytes = field(repr=False)
 
 
 def read_header(path: Path, named: str) -> Header:

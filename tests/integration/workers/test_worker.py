@@ -1,5 +1,6 @@
 import asyncio
 import signal
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,18 +127,26 @@ async def test_a_worker_is_ready_once_it_has_joined_and_shows_its_gauges(line: L
     assert 'andon_stage_lag_records{partition="' in metrics
 
 
-async def test_past_the_quarantine_limit_the_worker_stops_and_says_why(
+async def test_past_its_quarantine_limit_a_camera_is_reported_and_the_others_are_inspected(
     broker: KafkaSettings, tmp_path: Path, cache: Path
 ) -> None:
     line = Line(tmp_path, cache, broker, quarantine_limit=5)
     await line.create_topics()
-    await line.publish(*(frame(CAMERAS[0], seq, payload=b"a bad release") for seq in range(20)))
+    bad, good = CAMERAS[:2]
+    await line.publish(*(frame(bad, seq, payload=b"a broken camera") for seq in range(20)))
+    await line.publish(*(frame(good, seq) for seq in range(20)))
     async with line.worker() as worker:
-        assert await worker.exit_code() == 1
-        last = worker.said.strip().splitlines()[-1]
-    assert last.startswith("andon work: 6 records for quarantine within 60 s (undecodable 6; last: not a JPEG, ")
-    committed, _ = await line.committed()
-    assert committed <= 5, "what was not quarantined is there for the next attempt"
+        inspections = await line.inspections(at_least=40)
+        _, metrics = worker.get("/metrics")
+        assert await worker.stop() == 0
+    assert Counter((item.camera_id, item.outcome) for item in inspections) == {
+        (bad, "quarantined"): 20,
+        (good, "inspected"): 20,
+    }
+    (refused,) = [said for said in worker.said.splitlines() if "camera.refused" in said]
+    assert f"camera={bad} " in refused
+    assert f'andon_workers_camera_refused{{camera="{bad}"}} 1.0' in metrics
+    assert "callback.failed" not in worker.said
 
 
 async def test_a_topic_that_is_not_there_is_said(broker: KafkaSettings, tmp_path: Path, cache: Path) -> None:

@@ -113,7 +113,7 @@ async def worker(
             decoding = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
             decoders = DecoderPool(threads, decoding, clock)
             outlet, broker_clock = Outlet(memory, spawn, events, NO_WAIT), BrokerClock(clock)
-            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0), broker_clock)
+            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock)
             options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(inference.serve(), "worker.detect")
             inspector = Inspector(looking.info, deps, options, clock, events)

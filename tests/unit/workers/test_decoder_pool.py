@@ -105,3 +105,26 @@ async def test_each_picture_is_decoded_under_a_time_limit_of_its_own() -> None:
         at = DecoderPool(threads, DecoderOptions(1, LIMITS, 100, limit), FakeClock())
         await asyncio.gather(*ask(at, jpeg(), jpeg()))
     assert limits == ["entered", "left"] * 2
+
+
+async def test_a_closed_pool_hands_nothing_to_threads_that_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    def slow(*request: Any) -> DecodedPicture:
+        begun.release()
+        assert go.wait(20)
+        return decode(*request)
+
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    monkeypatch.setattr(decoder_pool, "decode", slow)
+    async with pool(1) as at:
+        asked = ask(at, *[jpeg()] * (2 * TOGETHER))
+        assert await asyncio.to_thread(begun.acquire, timeout=20)
+        at.close()
+    go.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [DecodedPicture] * TOGETHER + [asyncio.CancelledError] * TOGETHER
+    with pytest.raises(asyncio.CancelledError):
+        await at.decode(jpeg(), "image/jpeg")
+    assert failures == []

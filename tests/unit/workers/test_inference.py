@@ -154,7 +154,7 @@ async def test_a_detector_that_fails_on_every_picture_of_a_batch_ends_the_proces
     error = await failure(detector, 1, 2, 3)
     assert isinstance(error, FatalError)
     assert "fails on each of 3 pictures (RuntimeError: CUDA error: device lost)" in str(error)
-    assert detector.batches == [3, 1, 1, 1]
+    assert detector.batches == [3, 1, 1, 1, 1], "the last one is a plain grey picture"
 
 
 async def test_a_batch_that_fails_only_as_a_whole_costs_no_picture() -> None:

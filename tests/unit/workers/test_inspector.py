@@ -1,14 +1,16 @@
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import cv2
 import pytest
 
 from andon.errors import FatalError
-from andon.events import BatchInferred, FrameInspected, FramesShed, RecordQuarantined, Retrying
+from andon.events import BatchInferred, CameraRefused, FrameInspected, FramesShed, RecordQuarantined, Retrying
 from andon.messages import CameraStatus, Expired, Inspection, RecordRef, Shed
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
@@ -168,11 +170,8 @@ async def test_only_the_frame_that_the_detector_fails_on_is_quarantined() -> Non
     assert event.error == "RuntimeError: out of memory"
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "reason", "most"),
-    [(4, "the model fails on each of 4 pictures", 0), (1, "worker.quarantine_limit is 5", 5)],
-)
-async def test_a_detector_that_fails_on_everything_ends_the_worker(batch_size: int, reason: str, most: int) -> None:
+@pytest.mark.parametrize("batch_size", [4, 1])
+async def test_a_detector_that_fails_on_everything_ends_the_worker(batch_size: int) -> None:
     with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 - the worker stops while it drains
         async with worker(fails_above(-1), batch_size=batch_size, limit=5) as running:
             running.submit(*(frame(seq) for seq in range(20)))
@@ -181,17 +180,32 @@ async def test_a_detector_that_fails_on_everything_ends_the_worker(batch_size: i
     fatal, rest = caught.value.split(FatalError)
     assert fatal is not None
     assert rest is None
-    assert reason in str(_leaf(fatal))
-    assert len(running.done) <= most
-    assert len(running.quarantine) <= most
+    assert f"the model fails on each of {batch_size} pictures" in str(_leaf(fatal))
+    assert running.done == []
+    assert running.quarantine == []
 
 
-async def test_pictures_that_the_camera_delivered_broken_do_not_count_towards_the_limit() -> None:
-    async with worker(limit=1) as running:
-        running.submit(*(frame(seq, corrupt=True) for seq in range(9)))
+async def test_a_batch_of_nothing_but_pictures_that_the_detector_fails_on_is_quarantined() -> None:
+    async with worker(fails_above(200), batch_size=4) as running:
+        running.submit(*(frame(seq, payload=jpeg(250)) for seq in range(4)))
         await running.finish()
-    assert {item.reason for item in running.inspections} == {"undecodable"}
-    assert len(running.quarantine) == 9
+    assert {item.reason for item in running.inspections} == {"detector_error"}
+    assert running.done == list(range(4))
+
+
+@pytest.mark.parametrize("bad", [{"payload": jpeg()[:-20]}, {"corrupt": True}, {"payload": jpeg(250)}])
+async def test_past_its_limit_a_camera_is_reported_and_all_frames_are_accounted_for(bad: dict[str, Any]) -> None:
+    frames = [frame(seq, "good") if seq % 2 else frame(seq, "bad", **bad) for seq in range(40)]
+    async with worker(fails_above(200), limit=5) as running:
+        running.submit(*frames)
+        await running.finish()
+    assert Counter((item.camera_id, item.outcome) for item in running.inspections) == {
+        ("good", "inspected"): 20,
+        ("bad", "quarantined"): 20,
+    }
+    assert [event.camera for event in running.events.of(CameraRefused)] == ["bad"]
+    assert len(running.quarantine) == 20
+    assert running.done == list(range(40))
 
 
 async def test_a_stale_frame_is_shed_before_it_is_decoded() -> None:

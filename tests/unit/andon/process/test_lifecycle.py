@@ -30,6 +30,14 @@ async def stubborn(life: Life) -> None:
 async def mistaken(life: Life) -> None:
     raise ConfigError("line.yaml: kafka: no such key")
 
+async def careless(life: Life) -> None:
+    life.ready()
+    asyncio.get_running_loop().call_soon(refuse, bytes(500_000))
+    await life.stop.wait()
+
+def refuse(picture: bytes) -> None:
+    raise RuntimeError(f"cannot take {picture!r}")
+
 async def failing(life: Life) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(broken())
@@ -176,6 +184,19 @@ def test_health_and_metrics_are_served_while_it_lives() -> None:
     with living("patient") as (_, address):
         assert address.startswith("http://127.0.0.1:")
         assert [status(f"{address}/{path}") for path in ("livez", "readyz", "metrics", "nope")] == [200, 200, 200, 404]
+
+
+def test_an_error_in_a_callback_is_one_short_line_without_the_callbacks_arguments() -> None:
+    with living("careless") as (process, _):
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "callback.failed" in line
+        assert "unforeseen error RuntimeError in <string>:" in line
+        assert len(line) < 200
+        process.send_signal(signal.SIGTERM)
+        _out, err = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "\\x00" not in err
 
 
 def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> None:

@@ -203,3 +203,9 @@ def test_the_kafka_clients_lines_become_events_of_one_line_each() -> None:
     finally:
         undo()
     assert heard == [KafkaNoise("broker b:9092 is away", 1)]
+
+
+def test_a_value_that_quotes_a_whole_picture_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+    log = EventLog("info", "logfmt", "work", FakeClock())
+    log(RecordQuarantined("cam", "undecodable", "andon.frames[0]@7", repr(bytes(500_000))))
+    assert 1000 < len(capsys.readouterr().err) < 1500
