@@ -49,8 +49,11 @@ setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Andon needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is not whole here: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "opencv-python needs libraries of a desktop (Debian: libgl1 libglib2.0-0); opencv-python-headless takes its place"; \
+	  $(BIN)/pip install --quiet --force-reinstall --no-deps "opencv-python-headless==$$(sed -n s/opencv-python==//p constraints.txt)"; }
 	@touch $@
 
 clean:

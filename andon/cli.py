@@ -1,6 +1,7 @@
 """`andon`: the commands that the packages register as entry points."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -28,7 +29,7 @@ class _Commands(click.Group):
             return None
         try:
             command: click.Command = entry.load()
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             return _needs_more(cmd_name, entry, error)
         return command
 
@@ -40,6 +41,11 @@ class _Commands(click.Group):
         except AndonError as error:
             sys.stderr.write(f"andon: {error}\n")
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
+        except ImportError as error:
+            if (library := _missing_library(error)) is None:
+                raise
+            sys.stderr.write(f"andon: {library}\n")
+            ctx.exit(2)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -72,18 +78,36 @@ def _entry_points() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def _needs_more(name: str, entry: EntryPoint, error: ModuleNotFoundError) -> click.Command:
+def _needs_more(name: str, entry: EntryPoint, error: ImportError) -> click.Command:
+    """A command that stands for one that can't be imported, and says what to install."""
     package = entry.module.split(".")[0]
     extra = {"deploy": "all", "andon": "all"}.get(package, package)
+    wanted = _missing_library(error)
+    if wanted is None:
+        if not isinstance(error, ModuleNotFoundError):
+            raise error
+        wanted = f"`andon {name}` needs {error.name}: pip install 'andon[{extra}]'"
 
     @click.command(
         name,
-        help=f"(needs `pip install 'andon[{extra}]'`)",
+        help=f"({wanted})",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True},
     )
     @click.argument("ignored", nargs=-1, type=click.UNPROCESSED)
     def needs_more(ignored: tuple[str, ...]) -> None:
-        raise ConfigError(f"`andon {name}` needs {error.name}: pip install 'andon[{extra}]'")
+        raise ConfigError(wanted)
 
     return needs_more
+
+
+def _missing_library(error: ImportError) -> str | None:
+    """What to install for a shared library that the system lacks; None: the import failed for another reason."""
+    found = re.match(r"(\S+\.so\S*): cannot open shared object file", str(error))  # the text is glibc's
+    if found is None:
+        return None
+    return (
+        f"this machine has no {found[1]}, which a Python package is linked to. OpenCV needs Debian's libgl1 and"
+        " libglib2.0-0: apt-get install libgl1 libglib2.0-0; without root: pip install --force-reinstall --no-deps"
+        " opencv-python-headless, the same OpenCV without windows"
+    )

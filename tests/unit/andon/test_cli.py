@@ -1,4 +1,6 @@
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import click
 import pytest
@@ -43,6 +45,35 @@ def test_a_command_whose_package_is_not_installed_says_what_to_install(
     result = CliRunner().invoke(cli.main, arguments)
     assert result.exit_code == 2
     assert "pip install 'andon[workers_not_installed]'" in result.stderr
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_shared_library_that_the_system_lacks_is_one_line_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, late: bool
+) -> None:
+    fails = "raise ImportError('libxcb.so.1: cannot open shared object file: No such file or directory')"
+    imports = f"import click\n@click.command()\ndef work():\n    {fails}\n" if late else fails
+    (tmp_path / "linked_to_missing.py").write_text(imports)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "linked_to_missing", raising=False)
+    entry = EntryPoint("work", "linked_to_missing:work", cli.GROUP)
+    monkeypatch.setattr(cli, "_entry_points", lambda: {"work": entry})
+    result = CliRunner().invoke(cli.main, ["work"])
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "libxcb.so.1" in result.stderr
+    assert "apt-get install libgl1 libglib2.0-0" in result.stderr
+
+
+def test_an_import_that_fails_for_another_reason_is_not_taken_for_a_missing_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_import.py").write_text("from os import no_such_name")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = EntryPoint("work", "broken_import:work", cli.GROUP)
+    monkeypatch.setattr(cli, "_entry_points", lambda: {"work": entry})
+    result = CliRunner().invoke(cli.main, ["work"])
+    assert isinstance(result.exception, ImportError)
 
 
 def test_a_mistake_is_one_line_and_exits_with_2() -> None:
