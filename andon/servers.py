@@ -4,8 +4,8 @@ import asyncio
 import re
 from collections.abc import Iterator
 
-from andon import redis
-from andon.errors import AndonError, ConfigError
+from andon import redis, redis_server
+from andon.errors import AndonError, ConfigError, FatalError
 from andon.events import silent
 from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import admin
@@ -90,7 +90,9 @@ async def _redis(settings: Settings) -> str | None:
     client = redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
     try:
         async with asyncio.timeout(ANSWER_S):
-            await client.ping()
+            await redis_server.check(client)
+    except FatalError as error:
+        return str(error)
     except (*redis.REFUSED, *redis.AWAY, *redis.CLUSTER) as error:
         return f"redis at {redis.address(client)}: {redis.refusal(error) or redis.why(error)}"
     finally:

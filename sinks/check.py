@@ -9,6 +9,7 @@ from andon.folders import unwritable
 from andon.settings import Settings
 from sinks.channels.files import Files
 from sinks.store.database import answers, sqlite_file
+from sinks.store.requirements import UnfitError, check_file
 
 ANSWER_S = 10.0
 """Time limit for an answer of the store, and of the storage of evidence."""
@@ -21,6 +22,10 @@ def check(settings: Settings) -> Iterator[str]:
         yield f"sinks.store: {fault}"
     elif file is not None and file.is_dir():
         yield f"sinks.store: {file} is a folder; name a file in it"
+    try:
+        check_file(file)
+    except UnfitError as error:
+        yield f"sinks.store: {file}: {error}"
     url = settings.sinks.evidence.url
     Files(url)
     if "://" not in url and (fault := unwritable(Path(url))):

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 from redis.asyncio import Redis
 
-from andon import redis
-from andon.events import SettingOutdated
+from andon import redis, redis_server
+from andon.backoff import Backoff
+from andon.events import ServerUnfit, SettingOutdated
 from andon.process.lifecycle import Life
 from andon.settings import Settings
 from andon.stream.clients import consumer, producer, reader, started
@@ -25,6 +27,7 @@ from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import TopicWriter
 from sinks.channels.live import RedisLive
 from sinks.channels.quarantine import QuarantineChannel
+from sinks.channels.redis_errors import FAILURES
 from sinks.channels.registry import ChannelContext, opened
 from sinks.judgement.rules import DefectRules, JudgementRules, PartRules
 from sinks.outbox import Dispatcher
@@ -35,6 +38,7 @@ from sinks.store.store import Store
 STAGE = "sinks"
 MAX_IN_FLIGHT_BYTES = 64_000_000
 """Inspections are small, so the bound in records is reached first."""
+REDIS_CHECK = Backoff(first_s=0.5, most_s=30.0)
 FETCH_BYTES = 200_000
 """Some hundred inspections; a transaction may hold more."""
 
@@ -60,6 +64,8 @@ async def sink(life: Life) -> None:
     async with _clients(life) as clients:
         for line in life.settings.outdated():
             life.emit(SettingOutdated(line))
+        for line in clients.store.risks:
+            life.emit(ServerUnfit(line))
         async with _channels(life, clients) as channels:
             await _run(life, clients, channels)
 
@@ -89,6 +95,7 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
             tasks.create_task(account.run(), name="sink.account"),
             tasks.create_task(_ready(life, stage), name="sink.ready"),
             tasks.create_task(pruning.run(), name="sink.retention"),
+            tasks.create_task(_check_redis(life, clients.redis), name="sink.redis"),
         ]
         await stage.run([settings.kafka.inspections_topic], life.stop)
         accounted.set()
@@ -162,6 +169,20 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             RecordReader(one_by_one),
             remote,
         )
+
+
+async def _check_redis(life: Life, client: Redis) -> None:
+    """Wait until Redis answers, then look once. While it is away or refuses us, its channel says so.
+
+    Raises FatalError for a server that can't serve alerts now or later.
+    """
+    for attempt in count(1):
+        try:
+            for line in await redis_server.check(client):
+                life.emit(ServerUnfit(line))
+            return
+        except FAILURES:
+            await asyncio.sleep(REDIS_CHECK.delay_s(attempt))
 
 
 async def _ready(life: Life, stage: Stage) -> None:

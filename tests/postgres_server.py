@@ -42,6 +42,13 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="andon-pg-"))
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self.settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        """Of postgresql.conf, for the next start."""
+
+    @property
+    def data(self) -> Path:
+        """The folder with the server's files."""
+        return self._folder / "data"
 
     @property
     def url(self) -> str:
@@ -50,8 +57,7 @@ class PostgresServer:
     def start(self) -> None:
         if not (self._folder / "data").exists():
             self._make()
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        options = [part for key, value in self.settings.items() for part in ("-c", f"{key}={value}")]
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binary("postgres"), "-D", str(self._folder / "data"), "-p", str(self._port), *options],

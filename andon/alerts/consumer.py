@@ -11,6 +11,7 @@ from andon.alerts.stream import BLOCK_S, DEFECTS, PARTS, TIMEOUT_S, Entry, Event
 from andon.errors import DecodeError
 from andon.messages import Defect, PartVerdict
 from andon.redis import client, patiently
+from andon.redis_server import check
 
 Start = Literal["new", "beginning"]
 """Where to begin: with future events, or with the oldest in the stream."""
@@ -73,8 +74,10 @@ class _Consumer(Generic[Event]):
         return self._reader.trimmed
 
     async def __aenter__(self) -> Self:
-        """Waits while Redis is away. Raises FatalError if Redis refuses us."""
+        """Waits while Redis is away. Raises FatalError if Redis refuses us, or can't serve (`redis_server`)."""
         try:
+            for line in await patiently(self._redis, lambda: check(self._redis)):
+                _log.warning(line)
             await patiently(self._redis, lambda: self._reader.create(self._start))
         except BaseException:
             await self._redis.aclose()

@@ -27,6 +27,7 @@ from andon.events.process import (
     ProcessStopped,
     ProcessStopping,
     Retrying,
+    ServerUnfit,
     SettingOutdated,
 )
 from andon.events.sinks import (
@@ -107,6 +108,7 @@ __all__ = [
     "RecordsExpired",
     "RecordsReceived",
     "Retrying",
+    "ServerUnfit",
     "SessionPruned",
     "SettingOutdated",
     "SinkFailed",

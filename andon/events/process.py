@@ -55,6 +55,15 @@ class CallbackFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerUnfit(Event):
+    """A server's version, mode or setting that works, and that may cost data or time: what it is, what to change."""
+
+    name: ClassVar[str] = "server.unfit"
+    level: ClassVar[Level] = "warning"
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying(Event):
     """Something outside is away; the next attempt follows after `after_s`."""
 

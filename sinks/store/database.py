@@ -7,7 +7,7 @@ is shown without it, and of a driver's error only the first line.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.process.watchdog import NO_LIMIT, TimeLimit
+from sinks.store import requirements
+from sinks.store.requirements import UnfitError
 
 T = TypeVar("T")
 LOCK_S = 10
@@ -40,7 +42,11 @@ MIGRATION_LOCK = 0x616E646F6E  # "andon": any number that no other program on th
 class Database:
     """Runs functions in transactions, one after the other, on its thread. Open it with `opened`."""
 
-    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, limit: TimeLimit = NO_LIMIT) -> None:
+    def __init__(
+        self, engine: Engine, thread: ThreadPoolExecutor, limit: TimeLimit = NO_LIMIT, risks: Sequence[str] = ()
+    ) -> None:
+        self.risks = risks
+        """Settings of the database that may cost what is stored, each as one line."""
         self._engine = engine
         self._thread = thread
         self._limit = limit
@@ -73,23 +79,27 @@ class Database:
 async def opened(url: str, limit: TimeLimit = NO_LIMIT) -> Database:
     """The database at `url`, its schema brought up to date. `limit` is entered for each transaction.
 
-    Raises, in one line and without the password, ConfigError: no such driver, folder, database, user or right, or a
-    schema newer than this program; FatalError where it is locked or away, so that starting again may help.
+    Raises, in one line and without the password, ConfigError: no such driver, folder, database, user or right, a schema
+    newer than this program, or a database that `requirements` refuses; FatalError where it is locked or away, so that
+    starting again may help.
     """
     place = _place(url)
     thread = ThreadPoolExecutor(1, thread_name_prefix="andon-store")
     try:
         engine = _engine(place)
-        await asyncio.get_running_loop().run_in_executor(thread, _prepare, engine)
+        risks = await asyncio.get_running_loop().run_in_executor(thread, _prepare, engine, _file(place))
     except BaseException:
         thread.shutdown(wait=False)
         raise
-    return Database(engine, thread, limit)
+    return Database(engine, thread, limit, risks)
 
 
 def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite URL; None for another database, or one in memory. Raises ConfigError for what is no URL."""
-    place = _place(url)
+    return _file(_place(url))
+
+
+def _file(place: URL) -> Path | None:
     if place.get_backend_name() != "sqlite" or place.database in (None, "", ":memory:"):
         return None
     return Path(str(place.database))
@@ -104,7 +114,8 @@ def answers(url: str) -> None:
     if file is not None and not file.exists():
         return
     engine = _engine(_place(url))
-    with _explained(engine), engine.connect() as connection:
+    with _explained(engine), _connected(engine, file) as connection:
+        requirements.check(connection)
         _refuse_newer(connection, ScriptDirectory.from_config(_migrations()))
 
 
@@ -139,6 +150,7 @@ def _engine(place: URL) -> Engine:
         return engine
     limits = f"-c statement_timeout={STATEMENT_S}s -c lock_timeout={LOCK_S}s -c timezone=UTC"
     arguments: dict[str, Any] = {
+        "client_encoding": "utf8",
         "connect_timeout": CONNECT_S,
         "options": limits,
         "tcp_user_timeout": STATEMENT_S * 1000,
@@ -169,9 +181,20 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare(engine: Engine) -> None:
-    with _explained(engine), engine.begin() as connection:
+def _prepare(engine: Engine, file: Path | None) -> list[str]:
+    """Bring the schema up to date. Returns the risks that the database's settings bring."""
+    with _explained(engine), _connected(engine, file) as connection:
+        risks = requirements.check(connection) + requirements.file_risks(file)
         _migrate(connection)
+        return [f"sinks.store: {risk}" for risk in risks]
+
+
+@contextmanager
+def _connected(engine: Engine, file: Path | None) -> Iterator[Connection]:
+    """A transaction, begun only if the file may lie where it lies."""
+    requirements.check_file(file)
+    with engine.begin() as connection:
+        yield connection
 
 
 @contextmanager
@@ -183,7 +206,7 @@ def _explained(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         kind = FatalError if _is_away(error) else ConfigError
         raise kind(f"sinks.store: {shown}: {_first_line(error)}") from None
-    except CommandError as error:
+    except (CommandError, UnfitError) as error:
         raise ConfigError(f"sinks.store: {shown}: {error}") from None
     finally:
         engine.dispose()

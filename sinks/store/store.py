@@ -29,6 +29,11 @@ class Store:
         """`limit` is entered for each transaction. Raises ConfigError where the database can't be opened."""
         return cls(await opened(url, limit))
 
+    @property
+    def risks(self) -> Sequence[str]:
+        """Settings of the database that may cost what is stored, each as one line."""
+        return self._database.risks
+
     async def close(self) -> None:
         await self._database.close()
 

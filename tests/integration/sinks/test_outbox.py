@@ -15,7 +15,7 @@ from sinks.outbox import Dispatcher
 from sinks.outbox_queue import NamedChannel
 from tests.fakes import RecordedEvents
 from tests.outbox import MemoryOutbox, an_item
-from tests.redis_server import MortalRedis, ask
+from tests.redis_server import MortalRedis, RedisWith, ask
 
 pytestmark = pytest.mark.integration
 
@@ -99,19 +99,8 @@ async def test_a_redis_that_is_full_is_a_refusal_that_says_what_to_mend(mortal: 
     await client.aclose()
 
 
-class ClusterNode(MortalRedis):
-    """A Redis Cluster of one node."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._config = str(folder / "nodes.conf")
-
-    def _command(self, port: int) -> list[str]:
-        return [*super()._command(port), "--cluster-enabled", "yes", "--cluster-config-file", self._config]
-
-
 async def test_a_redis_cluster_is_refused_in_one_line(tmp_path: Path) -> None:
-    with ClusterNode(tmp_path) as node:
+    with RedisWith("--cluster-enabled", "yes", folder=tmp_path) as node:
         client = andon_redis.client(node.url, 5.0)
         channel = RedisAlerts(client, node.settings)
         line = "is a node of a Redis Cluster, which is not supported; name a single server in redis.url"
