@@ -14,7 +14,7 @@ from andon import wire
 from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import RetryableError, TooLargeError
-from andon.events import Emit, FrameCorrupt, FramePublished, FramesShed, Retrying
+from andon.events import Emit, FramePublished, FramesShed, FrameTooLarge, Retrying
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
 from andon.stream.publisher import Publisher
 from ingest.bridge import Bridge
@@ -162,8 +162,8 @@ class CameraPublisher:
             return message
         if not isinstance(message, Frame) or not message.payload:
             raise refusal  # there is nothing left to leave out
-        self._emit(FrameCorrupt(message.camera_id, message.frame_id))
-        return message.model_copy(update={"payload": b"", "corrupt": True})
+        self._emit(FrameTooLarge(message.camera_id, message.frame_id, str(refusal)))
+        return without_picture(message, f"{len(message.payload)} bytes: {refusal}")
 
     def _land(self, flight: _Flight) -> None:
         self._bridge.settled(flight.taken)
@@ -172,6 +172,11 @@ class CameraPublisher:
 
     def _report(self, reason: str, attempt: int, delay_s: float) -> None:
         self._emit(Retrying(f"publish {self._route.camera_id}", reason, attempt, delay_s))
+
+
+def without_picture(frame: Frame, why: str) -> Frame:
+    """The frame as it goes on where its picture is too large: numbered like any other, and quarantined."""
+    return frame.model_copy(update={"payload": b"", "corrupt": True, "too_large": why})
 
 
 def _reason(flight: _Flight) -> str:

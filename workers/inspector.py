@@ -102,6 +102,8 @@ class Inspector:
                 return self._unreadable(delivery, DecodeError(f"{type(message).__name__} does not belong here"))
 
     async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Publication:
+        if frame.too_large is not None:
+            return self._quarantined(delivery, frame, PoisonError("too_large", frame.too_large))
         if frame.corrupt:
             error = PoisonError("undecodable", "the camera's decoder called it corrupt")
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())

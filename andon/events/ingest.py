@@ -65,6 +65,17 @@ class FrameCorrupt(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTooLarge(Event):
+    """A topic takes no record of this picture's size: the frame goes on without it, and is quarantined."""
+
+    name: ClassVar[str] = "frame.too_large"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    frame: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class FramesShed(Event):
     """Frames that ingest gave up, or a worker because they were `stale`."""
 

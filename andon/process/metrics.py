@@ -34,6 +34,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_frames_published_total", "counter", "Frames that the broker acknowledged", ("camera",)),
     Metric("andon_ingest_frames_shed_total", "counter", "Frames given up before the broker", ("camera", "reason")),
     Metric("andon_ingest_frames_corrupt_total", "counter", "Frames that the decoder called corrupt", ("camera",)),
+    Metric(
+        "andon_ingest_frames_too_large_total",
+        "counter",
+        "Frames that went on without their picture because their topic takes none of its size",
+        ("camera",),
+    ),
     Metric("andon_ingest_encode_seconds", "histogram", "Crop, resize and JPEG encoding of one frame"),
     Metric("andon_ingest_publish_seconds", "histogram", "From the mailbox to the broker's acknowledgement"),
     Metric(
@@ -189,6 +195,10 @@ class Metrics:
     @_on.register
     def _(self, event: events.FrameCorrupt) -> None:
         self._count("andon_ingest_frames_corrupt_total", camera=event.camera)
+
+    @_on.register
+    def _(self, event: events.FrameTooLarge) -> None:
+        self._count("andon_ingest_frames_too_large_total", camera=event.camera)
 
     @_on.register
     def _(self, event: events.FramesShed) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from andon.backoff import Backoff
 from andon.errors import RetryableError, TooLargeError
-from andon.events import FrameCorrupt, FramePublished, FramesShed, Retrying
+from andon.events import FramePublished, FramesShed, FrameTooLarge, Retrying
 from andon.messages import CameraStatus, Frame, Message, RecordRef
 from andon.wire import Outgoing, Record, decode
 from ingest.bridge import Bridge
@@ -139,9 +139,9 @@ async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels
     rig.put(frame(0), frame(1, size_bytes=600), frame(2))
     sent = await rig.drain()
     mended = [item for item in sent if isinstance(item, Frame) and item.seq == 1]
-    assert [(item.corrupt, item.payload) for item in mended] == [(True, b"")]
+    assert [(item.corrupt, item.payload, item.too_large) for item in mended] == [(True, b"", "600 bytes: too large")]
     assert rig.queue.size_bytes == 0
-    assert [event.frame for event in rig.events.of(FrameCorrupt)] == ["c/s/1"]
+    assert [event.frame for event in rig.events.of(FrameTooLarge)] == ["c/s/1"]
 
 
 async def test_stale_frames_are_reported_as_shed_when_they_are_taken() -> None:

@@ -133,6 +133,14 @@ async def test_a_frame_that_cannot_be_decoded_is_quarantined_and_the_others_are_
     assert running.done == list(range(6))
 
 
+async def test_a_frame_that_came_without_its_picture_is_quarantined_as_too_large_with_the_reason() -> None:
+    async with worker() as running:
+        running.submit(frame(0, payload=b"", corrupt=True, too_large="9 bytes: the topic takes 8"))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "quarantined", "too_large")]
+    assert [event.error for event in running.events.of(RecordQuarantined)] == ["9 bytes: the topic takes 8"]
+
+
 async def test_a_record_with_foreign_headers_stands_only_in_quarantine() -> None:
     foreign = Record(FRAMES, 0, 1, 5, b"\xff\xfe", b"{}", (("who", b"knows"),))
     inspection = Record(FRAMES, 0, 2, *_parts(await one_inspection()))
