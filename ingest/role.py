@@ -40,7 +40,7 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
     await _topics_exist(life, chosen)
     kafka = life.settings.kafka
-    async with started(lambda: producer(kafka), kafka, life.emit) as client:
+    async with started(lambda: producer(kafka, life.emit), kafka, life.emit) as client:
         publisher = KafkaPublisher(client, kafka.request_timeout_s)
         boundary = Boundary(settings.id for settings in chosen)
         cameras = [

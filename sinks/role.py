@@ -154,7 +154,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         stack.push_async_callback(store.close)
         remote = redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
         stack.push_async_callback(remote.aclose)
-        sending = await stack.enter_async_context(started(lambda: producer(kafka), kafka, life.emit))
+        sending = await stack.enter_async_context(started(lambda: producer(kafka, life.emit), kafka, life.emit))
         asking = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
         one_by_one = await stack.enter_async_context(started(lambda: reader(kafka), kafka, life.emit))
         reading = await stack.enter_async_context(

@@ -1,6 +1,7 @@
 """Apache Kafka for tests, one node or three, from the `libs` of the distribution that ANDON_KAFKA_HOME names."""
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -69,6 +70,24 @@ class KafkaServer(ApacheKafka):
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+
+    def take_snapshot(self) -> None:
+        """Copy what the disk holds after a power cut, and start again."""
+        self.kill()
+        shutil.rmtree(self._snapshot, ignore_errors=True)
+        shutil.copytree(self._folder / "data", self._snapshot)
+        self.start()
+
+    def restore_snapshot(self) -> None:
+        """Start with the disk as it was at `take_snapshot`: everything after it is gone."""
+        self.kill()
+        shutil.rmtree(self._folder / "data")
+        shutil.copytree(self._snapshot, self._folder / "data")
+        self.start()
+
+    @property
+    def _snapshot(self) -> Path:
+        return self._folder / "snapshot"
 
     def _settings(self, port: int) -> dict[str, str]:
         return super()._settings(port) | {

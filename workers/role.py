@@ -113,7 +113,7 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
     settings, kafka = life.settings, life.settings.kafka
     topic, group = settings.pool_topic(pool_name), settings.worker_group(pool_name)
     async with (
-        started(lambda: producer(kafka), kafka, life.emit) as sending,
+        started(lambda: producer(kafka, life.emit), kafka, life.emit) as sending,
         started(lambda: consumer(kafka, group), kafka, life.emit) as reading,
         asyncio.TaskGroup() as tasks,
     ):

@@ -76,6 +76,15 @@ class Retrying(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ProducerReplaced(Event):
+    """The broker had refused a batch, and would have refused all that follow: a new producer sends on."""
+
+    name: ClassVar[str] = "producer.replaced"
+    level: ClassVar[Level] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaNoise(Event):
     """Lines that the Kafka client logged: the latest one, and how many there were."""
 

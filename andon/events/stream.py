@@ -71,6 +71,21 @@ class RecordsExpired(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LogCut(Event):
+    """The broker has lost the end of a log: the records at these offsets, which this process had sent or read, are
+    gone, and others take their place. Both ends included."""
+
+    name: ClassVar[str] = "log.cut"
+    level: ClassVar[Level] = "error"
+    who: str
+    """The stage that had read them, or `producer`."""
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     """A partition was held back for `seconds` because the records in flight had reached their bound."""
 

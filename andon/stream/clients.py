@@ -12,25 +12,25 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from andon.errors import ConfigError, FatalError
-from andon.events import Emit, Retrying
+from andon.events import Emit, Retrying, silent
 from andon.settings import KafkaSettings
+from andon.stream.producer import CLOSE_S, Producer
 from andon.stream.refusals import LoginRefusals
-from andon.stream.sequence import give_back_refused_numbers
+from andon.stream.size_limits import BATCH_BYTES
 
-CLOSE_S = 2.5
-"""Time limit for closing a client. A producer would flush for ever while the broker is away; its owner has already
-awaited every acknowledgement that matters. Shorter than the time that a cancelled process has to end, so that the
-process can still report that it has not drained."""
-BATCH_BYTES = 1_000_000
-"""Bytes of the records of a partition that a producer sends together. A larger record is sent by itself."""
 FETCH_BYTES = 2_000_000
 """Bytes of each partition in one fetch. A consumer holds this many ahead for each partition. A larger record comes
 whole, by itself (KIP-74)."""
-Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
+Client = TypeVar("Client", Producer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
-def producer(settings: KafkaSettings) -> AIOKafkaProducer:
-    """A producer, not started. `acks=all`. Pictures are compressed already, so records are not."""
+def producer(settings: KafkaSettings, emit: Emit = silent) -> Producer:
+    """A producer, not started. `acks=all`."""
+    return Producer(lambda: _producer(settings), settings.request_timeout_s, emit)
+
+
+def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Pictures are compressed already, so records are not."""
     client = AIOKafkaProducer(
         **_connection(settings),
         acks="all",
@@ -43,7 +43,6 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
     # The client (0.14) gives a batch up after the request's timeout and then sends the batches behind it, which would
     # reorder a camera's records. It does so while a partition has no leader and, unless idempotent, after any failure.
     client._message_accumulator._batch_ttl = math.inf
-    give_back_refused_numbers(client)
     return client
 
 

@@ -1,30 +1,37 @@
 """Publishes records: `KafkaPublisher` wraps the client's producer and turns its errors into the line's own."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, ProducerClosed, UnknownTopicOrPartitionError
 from aiokafka.partitioner import DefaultPartitioner
 
-from andon.errors import AndonError, RetryableError, TooLargeError
+from andon.errors import AndonError, FatalError, RetryableError, TooLargeError
+from andon.events import Emit, LogCut, Retrying
 from andon.messages import RecordRef
 from andon.stream.broker_clock import BrokerClock
-from andon.stream.clients import BATCH_BYTES
+from andon.stream.offsets import Partition
+from andon.stream.producer import Producer, ProducerReplacedError
 from andon.stream.refusals import no_such_topic, refusal
+from andon.stream.size_limits import SizeLimits, batch_bytes
 from andon.wire import Outgoing
 
 LOG_APPEND_TIME = 1
 """The client's timestamp_type of a record whose time the broker has set."""
+FORGET_S = 60.0
+"""How long a topic's size limit counts: somebody may raise it. Then the next record that is too large costs a new
+producer again."""
 
 
 class Publisher(Protocol):
     """Appends records to topics. Records of one camera are appended in the order in which they are sent.
 
     Both awaits of `send` may raise:
-        RetryableError: the broker is away or busy. Send the record again, and every record that was sent after it.
+        RetryableError: the broker is away or busy, or refuses now what it took before: a right that was withdrawn, a
+            topic that was deleted. Send the record again, and every record that was sent after it.
         TooLargeError: the topic takes no record of this size. Send a smaller one in its place, or none; records that
             were sent after it may have failed with it, each with an error of its own.
         FatalError: the broker refuses every record for good: a right or the topic is missing. Let it end the process.
@@ -40,103 +47,175 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """A Publisher over an AIOKafkaProducer that the caller starts and stops. Event loop only."""
+    """A Publisher over a Producer that the caller starts and stops. Event loop only."""
 
-    def __init__(self, producer: AIOKafkaProducer, check_s: float = 20.0, clock: BrokerClock | None = None) -> None:
-        """`check_s`: how often `watch` looks whether the topics still exist. `clock` learns the broker's time."""
+    def __init__(
+        self,
+        producer: Producer,
+        check_s: float = 20.0,
+        clock: BrokerClock | None = None,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        """`check_s`: how often `watch` looks whether the topics still exist. `clock` learns the broker's time.
+
+        `limits`: the bytes of the largest record of each topic, as far as they are known.
+        """
         self._producer = producer
         self._check_s = check_s
         self._clock = clock
         self._topics: set[str] = set()
         """Every topic that a record was sent to."""
-        self._narrow: set[str] = set()
-        """Topics whose size limit is below a full batch: each of their records is sent in a batch of its own."""
+        self._took: set[str] = set()
+        """Those that have taken a record: what they refuse now may pass."""
+        self._sizes = SizeLimits()
+        self._sizes.read(limits or {})
+        self._ends = _Ends(producer.emit)
+        self.trouble = ""
+        """Why the broker took no record at the last attempt, in one line. Empty: it took the last one."""
 
     async def send(self, topic: str, record: Outgoing) -> Awaitable[RecordRef]:
         self._topics.add(topic)
+        size_bytes = batch_bytes(record)
+        self._sizes.check(topic, size_bytes)
+        client = await self._producer.usable()
         sent_s = self._clock.wall_s() if self._clock is not None else 0.0
+        flight = _Flight(topic, client, size_bytes, self._sizes.narrow(topic), sent_s)
         try:
-            if topic in self._narrow:
-                return _Acknowledgement(topic, await self._send_alone(topic, record), None)
-            sent = await self._producer.send(
-                topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
-            )
+            if flight.alone:
+                sent = await _send_alone(client, topic, record)
+            else:
+                sent = await client.send(
+                    topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
+                )
         except UnknownTopicOrPartitionError as error:
-            raise await self._missing(topic) from error
+            raise self._if_it_passes(topic, await self._missing(client, topic)) from error
         except KafkaError as error:
-            raise refusal(topic, error) from error
-        # the client puts a record above this size into a batch of its own
-        alone = len(record.value) > BATCH_BYTES
-        return _Acknowledgement(topic, sent, None if alone else self._narrow, self._clock, sent_s)
+            raise self.refused(flight, error, batch=False) from error
+        sent.add_done_callback(self._ends.acknowledged)
+        return _Acknowledgement(self, flight, sent)
+
+    def refused(self, flight: "_Flight", error: KafkaError, *, batch: bool) -> AndonError:
+        """What the client's error means for the record. `batch`: it came from the broker, for the record's batch."""
+        reason = refusal(flight.topic, error)
+        if isinstance(error, ProducerReplacedError | ProducerClosed):
+            return reason
+        if batch and isinstance(reason, TooLargeError):
+            reason = self._sizes.refused(flight.topic, flight.size_bytes, alone=flight.alone)
+        if batch or isinstance(reason, FatalError):
+            self._producer.spoilt(flight.client, str(reason))
+        return self._if_it_passes(flight.topic, reason)
+
+    def acknowledged(self, flight: "_Flight", metadata: Any) -> RecordRef:
+        """The broker has the record. Raises RetryableError where it does not say at which offset."""
+        self._took.add(flight.topic)
+        self.trouble = ""
+        if metadata.offset < 0:  # it had the record already, and has forgotten where
+            raise RetryableError(f"{flight.topic}: the broker does not say where the record is")
+        if self._clock is not None and metadata.timestamp_type == LOG_APPEND_TIME:
+            self._clock.appended(flight.sent_s, metadata.timestamp)
+        return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
 
     async def watch(self) -> None:
-        """Runs until it is cancelled. Raises FatalError when a topic that records were sent to no longer exists.
+        """Runs until it is cancelled. Says which topics no longer exist, and forgets limits that may have been raised.
 
-        Without it, records that are under way to a deleted topic wait for ever: the client retries them silently.
+        Without it, nothing is said of records that are under way to a deleted topic: the client retries them silently.
+        Raises FatalError for a topic that never took a record.
         """
+        now_s = asyncio.get_running_loop().time
+        forgotten_s = now_s()
         while True:
             await asyncio.sleep(self._check_s)
+            if now_s() - forgotten_s > FORGET_S:
+                forgotten_s = now_s()
+                self._sizes.forget()
             for topic in sorted(self._topics):
-                await self._require(topic)
+                try:
+                    await self._require(topic)
+                except RetryableError as error:
+                    self._producer.emit(Retrying(f"publish to {topic}", str(error), 1, self._check_s))
 
     async def _require(self, topic: str) -> None:
+        client = await self._producer.usable()
         try:
-            await self._producer.partitions_for(topic)
+            await client.partitions_for(topic)
         except UnknownTopicOrPartitionError as error:
-            missing = await self._missing(topic)
-            if not isinstance(missing, RetryableError):
-                raise missing from error
+            raise self._if_it_passes(topic, await self._missing(client, topic)) from error
         except KafkaError as error:
-            reason = refusal(topic, error)
-            if not isinstance(reason, RetryableError):
-                raise reason from error
+            raise self._if_it_passes(topic, refusal(topic, error)) from error
 
-    async def _send_alone(self, topic: str, record: Outgoing) -> asyncio.Future[Any]:
-        batch = self._producer.create_batch()
-        batch.append(timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=list(record.headers))
-        batch.close()
-        partitions = list(await self._producer.partitions_for(topic))
-        partition = DefaultPartitioner()(record.key, partitions, partitions)
-        sent: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
-        return sent
+    def _if_it_passes(self, topic: str, reason: AndonError) -> AndonError:
+        """What a topic refuses that took records before, it may take again: somebody gives the right back, or makes the
+        topic again. Until then the records wait with those who send them."""
+        self.trouble = str(reason)
+        if isinstance(reason, FatalError) and topic in self._took:
+            return RetryableError(str(reason))
+        return reason
 
-    async def _missing(self, topic: str) -> AndonError:
+    async def _missing(self, client: AIOKafkaProducer, topic: str) -> AndonError:
         """The client says "unknown topic" while the broker is away, too: only a fresh answer proves it."""
-        client = self._producer.client
-        if not await client.force_metadata_update():
+        if not await client.client.force_metadata_update():
             return RetryableError(f"{topic}: the broker has not taken a record: it does not answer")
-        if client.cluster.partitions_for_topic(topic) is None:
+        if client.client.cluster.partitions_for_topic(topic) is None:
             return no_such_topic(topic)
         return RetryableError(f"{topic}: the broker has not taken a record: the topic has just been made")
+
+
+class _Ends:
+    """The last offset of each partition that was acknowledged: the next one must be above it."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._last: dict[Partition, int] = {}
+
+    def acknowledged(self, sent: asyncio.Future[Any]) -> None:
+        """Called in the order in which the broker has answered, whoever awaits the answers and when."""
+        if sent.cancelled() or sent.exception() is not None or sent.result().offset < 0:
+            return
+        metadata = sent.result()
+        partition = Partition(metadata.topic, metadata.partition)
+        last = self._last.get(partition, -1)
+        if metadata.offset <= last:
+            self._emit(LogCut("producer", *partition, metadata.offset, last))
+        self._last[partition] = metadata.offset
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A record under way."""
+
+    topic: str
+    client: AIOKafkaProducer
+    size_bytes: int
+    alone: bool
+    """It was sent in a batch of its own."""
+    sent_s: float
+    """By the broker clock's `wall_s`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Acknowledgement:
     """Not a coroutine: a coroutine costs a task when several are gathered, and warns when nobody awaits it."""
 
-    topic: str
+    publisher: KafkaPublisher
+    flight: _Flight
     sent: asyncio.Future[Any]
-    narrow: set[str] | None
-    """Where to note the topic if it is too narrow for whole batches. None: the record was in a batch of its own."""
-    clock: BrokerClock | None = None
-    sent_s: float = 0.0
-    """By `clock`."""
 
     def __await__(self) -> Generator[Any, None, RecordRef]:
         try:
             metadata = yield from self.sent
         except KafkaError as error:
-            raise self._reason(error) from error
-        if self.clock is not None and metadata.timestamp_type == LOG_APPEND_TIME:
-            self.clock.appended(self.sent_s, metadata.timestamp)
-        return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
+            raise self.publisher.refused(self.flight, error, batch=True) from error
+        return self.publisher.acknowledged(self.flight, metadata)
 
-    def _reason(self, error: KafkaError) -> AndonError:
-        reason = refusal(self.topic, error)
-        if self.narrow is None or not isinstance(reason, TooLargeError):
-            return reason
-        self.narrow.add(self.topic)
-        return RetryableError(f"{self.topic}: takes no batch of this size; its records are sent one by one from now on")
+
+async def _send_alone(client: AIOKafkaProducer, topic: str, record: Outgoing) -> asyncio.Future[Any]:
+    batch = client.create_batch()
+    batch.append(timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=list(record.headers))
+    batch.close()
+    partitions = list(await client.partitions_for(topic))
+    partition = DefaultPartitioner()(record.key, partitions, partitions)
+    sent: asyncio.Future[Any] = await client.send_batch(batch, topic, partition=partition)
+    return sent
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -5,20 +5,27 @@ import ssl
 
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    CorruptRecordException,
     GroupAuthorizationFailedError,
+    InvalidProducerEpoch,
+    InvalidTimestampError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
     RecordListTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnknownProducerId,
     UnsupportedSaslMechanismError,
     UnsupportedVersionError,
 )
 
 from andon.errors import AndonError, FatalError, RetryableError, TooLargeError
 from andon.settings import KafkaSettings
+from andon.stream.producer import ProducerReplacedError
 
 
 class LoginRefusals(logging.Handler):
@@ -76,24 +83,36 @@ PERMANENT: dict[type[KafkaError], str] = {
         "IdempotentWrite on the cluster, or set kafka.idempotent: false"
     ),
     UnsupportedVersionError: "the broker does not know a request of this client: update the broker",
-    OutOfOrderSequenceNumber: (
-        "the broker has lost records that it had acknowledged: start this process again, and check the broker's "
-        "unclean.leader.election.enable"
-    ),
 }
 """What went wrong, and the remedy."""
+PASSING: dict[type[KafkaError], str] = {
+    **dict.fromkeys(
+        (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, InvalidProducerEpoch),
+        "the broker expects another record of this producer: it has refused one, lost the end of its log, or forgotten "
+        "the producer; the records go again through a new one",
+    ),
+    **dict.fromkeys((ProducerReplacedError, ProducerClosed), "the record goes again through a new producer"),
+    KafkaTimeoutError: "the broker has not taken a record: the client's buffer is full",
+    CorruptRecordException: "the broker received a damaged record",
+    InvalidTimestampError: (
+        "the broker refuses the record's time: check this machine's clock and the camera's, or set the topic's "
+        "message.timestamp.type to LogAppendTime"
+    ),
+}
+"""What the client does not call retriable, but may pass."""
 
 
 def refusal(topic: str, error: KafkaError) -> AndonError:
     """What the client's `error` for a record of `topic` means: a RetryableError, TooLargeError or FatalError.
 
-    The client's own `retriable` decides, never the text. The one exception is a full buffer: the client does not call
-    it retriable, but there is room again as soon as the broker takes records.
+    The error's type and the client's own `retriable` decide, never the text.
     """
     reason = str(error) or type(error).__name__
     if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
-        return TooLargeError(f"{topic}: takes no record of this size; raise its max.message.bytes ({reason})")
-    if error.retriable or isinstance(error, KafkaTimeoutError):
+        return TooLargeError(f"{topic}: takes no record of this size; raise kafka.max_record_bytes ({reason})")
+    if type(error) in PASSING:
+        return RetryableError(f"{topic}: {PASSING[type(error)]} ({reason})")
+    if error.retriable:
         return RetryableError(f"{topic}: the broker has not taken a record: {reason}")
     said = PERMANENT.get(type(error), "the broker refuses its records for good: its log says why")
     return FatalError(f"{topic}: {said} ({reason})")

@@ -76,7 +76,7 @@ async def kafka_rig(kafka: KafkaSettings) -> AsyncIterator[Rig]:
         member = KafkaConsumer(real)
 
         async def append(partition: int, value: bytes) -> None:
-            await sender.send_and_wait(topic, value, partition=partition)
+            await sender.client.send_and_wait(topic, value, partition=partition)
 
         async def committed(partition: int) -> int | None:
             return (await member.committed([Partition(topic, partition)])).get(Partition(topic, partition))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from andon.errors import ConfigError, FatalError
+from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import silent
 from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.stream.clients import producer, started
@@ -73,7 +73,7 @@ async def test_a_topic_without_write_rights_refuses_the_record_and_says_so(
             await (await KafkaPublisher(client).send(guest.inspections_topic, encode(inspected(0))))
 
 
-async def test_a_right_that_is_taken_away_ends_the_process_with_a_line_that_names_it(
+async def test_a_right_that_is_taken_away_is_named_and_when_it_is_given_back_records_are_taken_again(
     guarded_kafka: KafkaSettings, guarded_server: GuardedKafka
 ) -> None:
     guest = as_user(guarded_kafka, "guest")
@@ -85,15 +85,29 @@ async def test_a_right_that_is_taken_away_ends_the_process_with_a_line_that_name
         await (await publisher.send(guest.inspections_topic, encode(inspected(0))))
         guarded_server.revoke(*rights)
         async with asyncio.timeout(30):
-            with pytest.raises(FatalError, match="ACLs Write and Describe on this topic") as error:
+            with pytest.raises(RetryableError, match="ACLs Write and Describe on this topic") as error:
                 await _send_for_ever(publisher, guest.inspections_topic)
-    assert str(error.value).startswith(f"{guest.inspections_topic}: ")
+        assert str(error.value).startswith(f"{guest.inspections_topic}: ")
+        assert publisher.trouble == str(error.value)
+        guarded_server.allow(*rights)
+        async with asyncio.timeout(30):
+            await _insist(publisher, guest.inspections_topic)
+        assert publisher.trouble == ""
 
 
 async def _send_for_ever(publisher: KafkaPublisher, topic: str) -> None:
     """The broker hears a moment later of a right that is gone."""
     while True:
         await (await publisher.send(topic, encode(inspected(1))))
+
+
+async def _insist(publisher: KafkaPublisher, topic: str) -> None:
+    while True:
+        try:
+            await (await publisher.send(topic, encode(inspected(2))))
+            return
+        except RetryableError:
+            await asyncio.sleep(0.2)
 
 
 def test_a_role_of_a_user_without_rights_ends_with_one_line(guarded_kafka: KafkaSettings, line_yaml: Path) -> None:

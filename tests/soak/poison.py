@@ -18,4 +18,4 @@ async def publish_poison(kafka: KafkaSettings, cameras: Sequence[str], seed: int
         for number in range(RECORDS):
             headers = [("ce_specversion", b"1.0"), ("ce_type", chance.randbytes(12))] if number % 2 else []
             key = chance.choice(cameras).encode()
-            await client.send_and_wait(kafka.frames_topic, chance.randbytes(1_000), key, headers=headers)
+            await client.client.send_and_wait(kafka.frames_topic, chance.randbytes(1_000), key, headers=headers)

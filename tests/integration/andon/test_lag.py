@@ -23,7 +23,7 @@ async def test_lag_counts_the_uncommitted_records(broker: KafkaSettings) -> None
     topic = broker.frames_topic
     async with started(lambda: producer(broker), broker, silent) as sender:
         for _ in range(5):
-            await sender.send_and_wait(topic, b"x", partition=1)
+            await sender.client.send_and_wait(topic, b"x", partition=1)
     async with started(lambda: consumer(broker, "g"), broker, silent) as member:
         member.subscribe([topic])
         while not member.assignment():
@@ -40,7 +40,7 @@ async def test_lag_counts_the_uncommitted_records(broker: KafkaSettings) -> None
 async def test_a_group_that_never_committed_is_behind_by_everything(broker: KafkaSettings) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
     async with started(lambda: producer(broker), broker, silent) as sender:
-        await sender.send_and_wait(broker.frames_topic, b"x", partition=0)
+        await sender.client.send_and_wait(broker.frames_topic, b"x", partition=0)
     lags = await group_lag(broker, "nobody", broker.frames_topic)
     assert lags is not None
     assert sum(lag.records for lag in lags) == 1

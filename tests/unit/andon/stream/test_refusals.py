@@ -16,8 +16,24 @@ def test_what_the_client_calls_retriable_is_tried_again(error: errors.KafkaError
     assert isinstance(refusal("t", error), RetryableError)
 
 
-def test_a_full_buffer_is_tried_again() -> None:
-    assert isinstance(refusal("t", errors.KafkaTimeoutError()), RetryableError)
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errors.KafkaTimeoutError(), "buffer is full"),
+        (errors.OutOfOrderSequenceNumber(), "through a new one"),
+        (errors.UnknownProducerId(), "through a new one"),
+        (errors.ProducerFenced(), "through a new one"),
+        (errors.ProducerClosed(), "through a new producer"),
+        (errors.CorruptRecordException(), "damaged record"),
+        (errors.InvalidTimestampError(), "message.timestamp.type to LogAppendTime"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_passes_is_tried_again_with_a_line_that_says_why(error: errors.KafkaError, said: str) -> None:
+    reason = refusal("t", error)
+    assert isinstance(reason, RetryableError)
+    assert said in str(reason)
+    assert "\n" not in str(reason)
 
 
 def test_a_record_that_is_too_large_is_neither_tried_again_nor_the_end() -> None:
@@ -30,7 +46,6 @@ def test_a_record_that_is_too_large_is_neither_tried_again_nor_the_end() -> None
         (errors.TopicAuthorizationFailedError("t"), "ACLs Write and Describe"),
         (errors.ClusterAuthorizationFailedError(), "ACL IdempotentWrite on the cluster"),
         (errors.UnsupportedVersionError(), "update the broker"),
-        (errors.OutOfOrderSequenceNumber(), "start this process again"),
         (errors.PolicyViolationError(), "its log says why"),
     ],
     ids=lambda value: type(value).__name__,
