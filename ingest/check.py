@@ -77,7 +77,7 @@ def _offline(camera: CameraSettings) -> None:
             _fits(open_source(camera, SystemClock()), camera.roi)
         case "usb":
             _device_is_there(address)
-        case "rtsp":
+        case "rtsp" | "http":
             tls_options(address, camera)
 
 

@@ -36,15 +36,16 @@ class HealthSettings(Section):
 class CameraSettings(Section):
     id: CameraId
     url: SecretStr
-    """rtsp://user:password@host/path, a video file, a folder of images, or usb:0."""
+    """rtsp:// or rtsps://user:password@host/path, http:// or https:// (MJPEG), a video file, a folder of images, or
+    usb:0."""
     enabled: bool = True
     pool: PoolName = "default"
     """The pool of workers, and thereby the model, that inspects this camera's frames."""
     transport: Literal["tcp", "udp"] = "tcp"
     """How RTSP carries the video. udp loses packets where the network is busy."""
     tls: Literal["verify", "insecure"] = "verify"
-    """For rtsps://. verify: the camera must show a certificate that `ca_file` or the system trusts. insecure: any
-    certificate will do, so anyone in between can read the password and put in pictures."""
+    """For rtsps:// and https://. verify: the camera must show a certificate that `ca_file` or the system trusts.
+    insecure: any certificate will do, so anyone in between can read the password and put in pictures."""
     ca_file: str | None = None
     """A PEM file with the certificate of the camera or of its issuer. None: as the line's `camera_ca_file` says."""
     policy: Literal["lossless", "freshest"] = "lossless"

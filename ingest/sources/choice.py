@@ -2,6 +2,7 @@
 
 from andon.clock import Clock
 from andon.settings import CameraSettings
+from ingest.sources.http_mjpeg import HttpSource
 from ingest.sources.images import ImageSource
 from ingest.sources.looped import LoopedSource
 from ingest.sources.pyav import PyavSource
@@ -26,6 +27,8 @@ def _open_once(address: Address, camera: CameraSettings, clock: Clock) -> FrameS
     match address.kind:
         case "rtsp" | "file":
             return PyavSource(address, camera, clock)
+        case "http":
+            return HttpSource(address, camera, clock)
         case "images":
             return ImageSource(address, camera)
         case "usb":

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from andon.settings import CameraSettings
-from ingest.encode import unchanged
+from ingest.sources.encoded import picture_of, pixels
 from ingest.sources.folder import pictures_in
-from ingest.sources.jpeg_header import passable
-from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
+from ingest.sources.source import Picture, SourceError, SourceInfo
 from ingest.sources.urls import Address
 
 
@@ -34,13 +30,7 @@ class ImageSource:
             return None
         pts_s, data = self._next / self._camera.image_fps, _read(self._paths[self._next])
         self._next += 1
-        size = passable(data)
-        if size is not None and unchanged(self._camera, *size):
-            return Picture(pts_s, lambda: _decoded(data), jpeg=Encoded(data, *size))
-        pixels = _pixels(data)
-        if pixels is None:
-            return Picture(pts_s, None, corrupt=True)
-        return Picture(pts_s, lambda: pixels)
+        return picture_of(data, self._camera, pts_s)
 
     def close(self) -> None:
         """Nothing is held open between two pictures."""
@@ -49,34 +39,15 @@ class ImageSource:
 def _size(paths: Sequence[Path]) -> tuple[int, int]:
     """(height, width) of the first image that can be read."""
     for path in paths:
-        pixels = _pixels(_read(path))
-        if pixels is not None:
-            return pixels.shape[0], pixels.shape[1]
+        found = pixels(_read(path))
+        if found is not None:
+            return found.shape[0], found.shape[1]
     raise SourceError(f"{paths[0].parent}: none of its {len(paths)} images can be read")
 
 
 def _read(path: Path) -> bytes:
-    """The file's bytes; empty if it can't be read. Not by cv2.imread: that reports to stderr and not to its caller."""
+    """The file's bytes; empty if it can't be read."""
     try:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _pixels(data: bytes) -> Bgr | None:
-    """BGR uint8 (H, W, 3); None: it is no image."""
-    try:
-        return _bgr(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) if data else None
-    except cv2.error:
-        return None
-
-
-def _decoded(data: bytes) -> Bgr:
-    pixels = _pixels(data)
-    if pixels is None:
-        raise DamagedPictureError
-    return pixels
-
-
-def _bgr(decoded: object) -> Bgr | None:
-    return decoded if isinstance(decoded, np.ndarray) else None

@@ -1,4 +1,4 @@
-"""How an rtsps:// camera's certificate is verified: FFmpeg verifies none unless it is asked to."""
+"""How the certificate of an rtsps:// or https:// camera is verified: FFmpeg verifies none unless it is asked to."""
 
 import os
 import ssl
@@ -8,13 +8,15 @@ from andon.settings import CameraSettings
 from ingest.sources.source import SourceError
 from ingest.sources.urls import Address
 
+SCHEMES = ("rtsps:", "https:")
+
 
 def tls_options(address: Address, camera: CameraSettings) -> dict[str, str]:
     """FFmpeg's options for this camera; none if its url has no TLS, or nothing is to be verified.
 
     Raises SourceError: the camera's `ca_file` can't be read.
     """
-    if not address.target.lower().startswith("rtsps:") or camera.tls == "insecure":
+    if not address.target.lower().startswith(SCHEMES) or camera.tls == "insecure":
         return {}
     ca_file = _ca_file(address, camera)
     return {"tls_verify": "1"} | ({"ca_file": ca_file} if ca_file is not None else {})
@@ -25,7 +27,7 @@ def tls_context(address: Address, camera: CameraSettings) -> ssl.SSLContext | No
 
     Raises SourceError or OSError: the camera's `ca_file` can't be used.
     """
-    if not address.target.lower().startswith("rtsps:"):
+    if not address.target.lower().startswith(SCHEMES):
         return None
     options = tls_options(address, camera)
     context = ssl.create_default_context(cafile=options.get("ca_file"))

@@ -8,8 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from ingest.sources.source import SourceError
 
-Kind = Literal["rtsp", "file", "images", "usb"]
-EXPECTED = "expected rtsp://host/path, a video file, a folder of images, or usb:0"
+Kind = Literal["rtsp", "http", "file", "images", "usb"]
+EXPECTED = "expected rtsp://host/path, http://host/path (MJPEG), a video file, a folder of images, or usb:0"
+NETWORK: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 
 ENCODE = (
     "percent-encode user and password in the url: "
@@ -68,13 +69,13 @@ def _network(url: str) -> Address:
         if "@" in url:  # a password with one of these marks looks like a port, an IPv6 address or a path
             raise SourceError(f"the url can't be read: is the port a number up to 65535? Or {ENCODE}") from None
         raise SourceError(f"the url can't be read (is the port a number up to 65535?): {EXPECTED}") from None
-    if parts.scheme not in ("rtsp", "rtsps"):
+    if parts.scheme not in NETWORK:
         raise SourceError(f"the url's scheme is not one of those that are read: {EXPECTED}")
     if not host:
         raise SourceError(f"the url names no host: {EXPECTED}")
     if _cut_password(parts, host):
         raise SourceError(f"the url can't be read, / or ? or # seems to cut its password: {ENCODE}")
-    return Address("rtsp", url, _shown(parts, host, port), _advice(parts))
+    return Address(NETWORK[parts.scheme], url, _shown(parts, host, port), _advice(parts))
 
 
 def _cut_password(parts: SplitResult, host: str) -> bool:

@@ -13,9 +13,11 @@ from ingest.sources.choice import open_source
 from ingest.sources.folder import SUFFIXES
 from ingest.sources.source import FrameSource, SourceError
 from tests.cases.case import Case, rows
+from tests.http_camera import Habits, http_camera, pictures
+from tests.rtsp_camera.login import ENCODED, PASSWORD
 from tests.unit.ingest.fakes import camera_settings
 from tests.unit.ingest.jpegs import grey_jpeg
-from tests.videos import grey, number_of
+from tests.videos import SIZE, grey, number_of
 
 
 def opened(folder: Path) -> FrameSource:
@@ -109,3 +111,132 @@ def test_a_folder_with_other_files_alone_says_what_lies_there(tmp_path: Path) ->
     (tmp_path / "a.heic").write_bytes(b"x")
     with pytest.raises(SourceError, match=r"no images in this folder .*: 1 \.heic"):
         opened(tmp_path)
+
+
+HTTP_HABITS = (
+    Case("pictures with a length and a boundary are read", "mediamtx#1714", Habits()),
+    Case("pictures without a length are read", "seen by hand", Habits(length="none")),
+    Case("a length that is too small cuts no picture", "seen by hand", Habits(length="short")),
+    Case("a length that is too large joins no pictures", "seen by hand", Habits(length="long")),
+    Case(
+        "a boundary declared with its dashes is the same boundary",
+        "seen by hand",
+        Habits(content_type="multipart/x-mixed-replace;boundary=--frame"),
+    ),
+    Case(
+        "a boundary that is quoted is the same boundary",
+        "seen by hand",
+        Habits(content_type='multipart/x-mixed-replace; boundary="frame"'),
+    ),
+    Case("a boundary sent without dashes is a boundary", "seen by hand", Habits(delimiter="frame")),
+    Case("a boundary that was not declared is a boundary", "seen by hand", Habits(content_type="multipart/mixed")),
+    Case("another boundary than the declared one is a boundary", "seen by hand", Habits(delimiter="--other")),
+    Case("lines that end in a bare newline are lines", "seen by hand", Habits(line_end=b"\n")),
+    Case("empty lines before the first boundary are passed over", "seen by hand", Habits(preamble=b"\r\n\r\n")),
+    Case("parts that declare no type are pictures", "seen by hand", Habits(part_type=None)),
+    Case("sound between the pictures is passed over", "seen by hand", Habits(between=b"\x01\x02\x03")),
+    Case("bytes that come one by one are pictures", "seen by hand", Habits(chunk_bytes=1)),
+    Case("a login in plain text is made where the camera asks for it", "seen by hand", Habits(login="basic")),
+    Case("a login by digest is made", "seen by hand", Habits(login="digest-md5")),
+    Case("a login by digest with SHA-256 is made", "go2rtc#2344", Habits(login="digest-sha256")),
+    Case("of several kinds of digest one is answered", "seen by hand", Habits(login="digest-sha256-md5")),
+)
+
+
+def http_source(url: str, **values: object) -> FrameSource:
+    return open_source(camera_settings(url=url, **{"open_timeout_s": 2, "read_timeout_s": 2, **values}), SystemClock())
+
+
+@rows(HTTP_HABITS)
+def test_an_http_camera_delivers_every_picture_as_it_is(given: Habits) -> None:
+    bodies = pictures(5)
+    with http_camera(bodies, given) as camera:
+        source = http_source(camera.url("" if given.login == "none" else ENCODED))
+        delivered = list(iter(source.read, None))
+        source.close()
+    assert [picture.jpeg.payload for picture in delivered if picture.jpeg is not None] == bodies
+    assert (source.info.codec, source.info.width, source.info.height, source.info.clock) == ("mjpeg", *SIZE, "host")
+
+
+def test_an_http_camera_that_is_not_asked_for_a_login_is_not_told_the_password() -> None:
+    with http_camera(pictures(1)) as camera:
+        http_source(camera.url(ENCODED)).close()
+    assert camera.logins == [""]
+
+
+HTTP_REFUSALS: tuple[Case[tuple[Habits, str, str]], ...] = (
+    Case("a web page is called one", "seen by hand", (Habits(content_type="text/html"), "", "there is a web page")),
+    Case(
+        "a snapshot's url is called one",
+        "seen by hand",
+        (Habits(content_type="image/jpeg"), "", "a single picture at this url, and no MJPEG stream"),
+    ),
+    Case(
+        "another kind of video is named", "seen by hand", (Habits(content_type="video/mp4"), "", "there is video/mp4")
+    ),
+    Case(
+        "a missing login is asked for", "seen by hand", (Habits(login="digest-md5"), "", "put user:password@ in front")
+    ),
+    Case(
+        "a wrong password is called wrong",
+        "seen by hand",
+        (Habits(login="digest-md5"), "admin:other", "refused the login (401): check user and password"),
+    ),
+    Case(
+        "a login that nobody can make is named",
+        "seen by hand",
+        (Habits(login="bearer"), ENCODED, "asks for a login by 'bearer', which is not supported"),
+    ),
+    Case("a wrong path is named", "seen by hand", (Habits(status=404), "", "no such stream (404)")),
+    Case("a camera with too many clients says so", "seen by hand", (Habits(status=503), "", "too many clients")),
+)
+
+
+@rows(HTTP_REFUSALS)
+def test_an_http_camera_that_cannot_be_read_is_one_line(given: tuple[Habits, str, str]) -> None:
+    habits, login, complaint = given
+    with http_camera(pictures(1), habits) as camera, pytest.raises(SourceError) as caught:
+        http_source(camera.url(login))
+    assert str(caught.value).startswith(f"http://127.0.0.1:{camera.port}: ")
+    assert complaint in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+HTTP_ENDS: tuple[Case[tuple[Habits, str]], ...] = (
+    Case(
+        "a camera that falls silent is given up in time", "seen by hand", (Habits(last="stall"), "no picture for 0.2 s")
+    ),
+    Case(
+        "a camera that closes the connection is lost", "seen by hand", (Habits(last="close"), "closed the connection")
+    ),
+    Case(
+        "a stream without a boundary is no stream of pictures",
+        "seen by hand",
+        (Habits(preamble=b"hello\r\n"), "no boundary stands at its beginning"),
+    ),
+)
+
+
+@rows(HTTP_ENDS)
+def test_an_http_camera_that_is_lost_is_one_line(given: tuple[Habits, str]) -> None:
+    habits, complaint = given
+    with http_camera(pictures(2), habits) as camera:
+        source = http_source(camera.url(), read_timeout_s=0.2)
+        with pytest.raises(SourceError) as caught:
+            list(iter(source.read, None))
+        source.close()
+    assert complaint in str(caught.value)
+
+
+def test_a_part_that_holds_no_picture_is_a_corrupt_one_in_its_place() -> None:
+    with http_camera([grey_jpeg(0), b"no picture", grey_jpeg(1)]) as camera:
+        source = http_source(camera.url())
+        assert [picture.corrupt for picture in iter(source.read, None)] == [False, True, False]
+        source.close()
+
+
+def test_an_http_camera_that_is_off_is_one_line() -> None:
+    with http_camera([]) as camera:
+        url = camera.url()
+    with pytest.raises(SourceError, match="connection refused: is the camera on"):
+        http_source(url)

@@ -1,4 +1,4 @@
-"""rtsps:// cameras: whose certificate is verified, and what is said when it is refused."""
+"""rtsps:// and https:// cameras: whose certificate is verified, and what is said when it is refused."""
 
 import socket
 import ssl
@@ -11,6 +11,7 @@ from andon.clock import SystemClock
 from andon.settings import CameraSettings
 from ingest.sources.choice import open_source
 from ingest.sources.source import SourceError
+from tests.http_camera import Habits, HttpCamera, http_camera, pictures
 from tests.integration.ingest.line import FakeCamera
 from tests.security.certificates import Authority, missing
 
@@ -79,3 +80,53 @@ def test_a_ca_file_that_is_missing_is_named(camera: TlsCamera, tmp_path: Path) -
     assert f"ca_file {tmp_path / 'none.pem'}: No such file or directory" in camera.refusal(
         ca_file=str(tmp_path / "none.pem")
     )
+
+
+@pytest.fixture
+def https_camera(tmp_path: Path) -> Iterator[tuple[HttpCamera, Authority]]:
+    if reason := missing():
+        pytest.skip(reason)
+    authority = Authority(tmp_path / "authority")
+    certificate = authority.issue("camera", "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    with http_camera(pictures(1), Habits(tls=context)) as running:
+        yield running, authority
+
+
+def https(camera: HttpCamera, **settings: object) -> int:
+    """The number of pictures that the camera delivers."""
+    url = camera.url(f"admin:{SECRET}", "https")
+    source = open_source(CameraSettings.model_validate({"id": "c", "url": url, **settings}), SystemClock())
+    try:
+        return len(list(iter(source.read, None)))
+    finally:
+        source.close()
+
+
+def test_an_https_camera_is_opened_if_its_issuer_is_named_or_nothing_is_to_be_verified(
+    https_camera: tuple[HttpCamera, Authority],
+) -> None:
+    camera, authority = https_camera
+    assert https(camera, ca_file=str(authority.ca)) == 1
+    assert https(camera, tls="insecure") == 1
+
+
+def test_an_https_camera_whose_certificate_nobody_trusts_gets_no_request(
+    https_camera: tuple[HttpCamera, Authority], tmp_path: Path
+) -> None:
+    camera, _ = https_camera
+    (tmp_path / "notes.pem").write_text("no certificate")
+    for ca_file, complaint in ((None, "is not trusted: set ca_file"), (tmp_path / "notes.pem", "no certificates in")):
+        with pytest.raises(SourceError, match=complaint) as caught:
+            https(camera, ca_file=None if ca_file is None else str(ca_file))
+        assert SECRET not in str(caught.value)
+    assert camera.logins == []
+
+
+def test_a_camera_without_tls_at_an_https_url_is_one_line() -> None:
+    with (
+        http_camera(pictures(1)) as camera,
+        pytest.raises(SourceError, match=r"speaks no TLS on this port: try http://"),
+    ):
+        https(camera, tls="insecure")

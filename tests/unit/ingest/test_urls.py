@@ -15,6 +15,8 @@ SECRET = "gEh31m"
     [
         ("rtsp://h/stream", "rtsp", "rtsp://h/stream"),
         ("rtsps://h:322/stream", "rtsp", "rtsps://h:322/stream"),
+        ("http://h/video.mjpg", "http", "http://h/video.mjpg"),
+        ("https://h:8443/video.mjpg", "http", "https://h:8443/video.mjpg"),
         ("clip.mp4", "file", "clip.mp4"),
         ("file:///videos/clip.mp4", "file", "/videos/clip.mp4"),
         ("usb:2", "usb", "2"),
@@ -47,7 +49,8 @@ def test_an_ipv6_host_keeps_its_brackets() -> None:
     [
         f"rtsp://admin:{SECRET}@host:99999/x",
         f"rtsp://admin:{SECRET}@host:port/x",
-        f"http://admin:{SECRET}@host/x",
+        f"ftp://admin:{SECRET}@host/x",
+        f"http://admin:{SECRET}@/x",
         f"rtsp://admin:{SECRET}@/x",
         f"rtsp://admin:{SECRET}@[::1/x",
         f"usb:{SECRET}",
