@@ -142,8 +142,11 @@ class Camera:
         def begun(session: str) -> None:
             self._bridge.call_loop(lambda: self._online(session))
 
+        def waits(what: str) -> None:
+            self._bridge.call_loop(lambda: self._status.turn("connecting", what))
+
         self._monitor = self._health_monitor(loop)
-        capture = Capture(self.settings, self._bridge, self._tools, begun, self._monitor)
+        capture = Capture(self.settings, self._bridge, self._tools, begun, self._monitor, waits)
         try:
             finite = await self._threads.run(capture, stop)
         except SourceError as error:

@@ -15,7 +15,16 @@ from andon.settings import CameraSettings
 from ingest.bridge import Bridge
 from ingest.encode import FpsLimit, cropped, jpeg
 from ingest.health.monitor import HealthMonitor
-from ingest.sources.source import Bgr, DamagedPictureError, Encoded, FrameSource, OpenSource, Picture, SourceInfo
+from ingest.sources.source import (
+    Bgr,
+    DamagedPictureError,
+    Encoded,
+    FrameSource,
+    NoPictureYetError,
+    OpenSource,
+    Picture,
+    SourceInfo,
+)
 from ingest.sources.timeline import Stamp, timeline
 
 NO_PACE = (
@@ -60,8 +69,10 @@ class Capture:
         tools: Tools,
         begun: Callable[[str], object],
         monitor: HealthMonitor | None = None,
+        waits: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`begun` is called from the capture's thread with the session's name when its first picture is put.
+        """`begun` is called from the capture's thread with the session's name when its first picture is put, and
+        `waits` before that with what a stream that delivers no picture yet waits for, once for each text.
 
         `monitor` looks at each picture; None: nobody does.
         """
@@ -70,6 +81,8 @@ class Capture:
         self._tools = tools
         self._begun = begun
         self._monitor = monitor
+        self._waits = waits
+        self._waits_for = ""
         self._health: ImageHealth | None = None
         self._stopped = threading.Event()
         self._call: Call | None = None
@@ -111,11 +124,20 @@ class Capture:
 
     def _read(self, source: FrameSource) -> Picture | None:
         """The next picture; None: the stream has ended, or the capture was stopped."""
-        if self._stopped.is_set():
-            return None
-        self._begin("reading a picture", "read_timeout_s", self._camera.read_timeout_s)
-        picture = source.read()
-        return None if self._stopped.is_set() else picture
+        while not self._stopped.is_set():
+            self._begin("reading a picture", "read_timeout_s", self._camera.read_timeout_s)
+            try:
+                picture = source.read()
+            except NoPictureYetError as error:
+                self._wait_for(str(error))
+                continue
+            return None if self._stopped.is_set() else picture
+        return None
+
+    def _wait_for(self, what: str) -> None:
+        if what != self._waits_for:
+            self._waits_for = what
+            self._waits(what)
 
     def _take_all(self, source: FrameSource) -> None:
         clock, info = self._tools.clock, source.info
@@ -124,6 +146,9 @@ class Capture:
         limit = FpsLimit(self._camera.fps)
         line = timeline(info.clock, info.fps, paced=paced)
         while (picture := self._read(source)) is not None:
+            if source.info is not info:
+                info = source.info
+                self._note(*info.notes)
             stamp = line.place(picture.pts_s, clock)
             if stamp.clock != info.clock:
                 self._note(NO_PACE)

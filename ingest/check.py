@@ -14,7 +14,7 @@ from andon.settings import CameraSettings, Settings
 from ingest.encode import cropped
 from ingest.role import spool_place
 from ingest.sources.choice import open_source
-from ingest.sources.source import DamagedPictureError, FrameSource, SourceError
+from ingest.sources.source import DamagedPictureError, FrameSource, SourceError, next_picture
 from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address, parse
 from ingest.threads import on_thread
@@ -50,7 +50,7 @@ async def _all(cameras: Sequence[CameraSettings], ask: CameraCheck) -> list[str 
 
 async def _one(camera: CameraSettings, ask: CameraCheck) -> str | None:
     """A thread that hangs in a name look-up, on a network disk or in a driver is left behind."""
-    limit_s = camera.open_timeout_s + camera.read_timeout_s + camera.hang_grace_s
+    limit_s = camera.open_timeout_s + camera.keyframe_timeout_s + camera.read_timeout_s + camera.hang_grace_s
     try:
         async with asyncio.timeout(limit_s):
             await on_thread(lambda: ask(camera), f"check.{camera.id}")
@@ -106,7 +106,7 @@ def _delivers(camera: CameraSettings) -> None:
 
 
 def _first_picture(source: FrameSource, camera: CameraSettings) -> None:
-    for picture in itertools.islice(iter(source.read, None), READS):
+    for picture in itertools.islice(iter(lambda: next_picture(source), None), READS):
         if picture.bgr is None or picture.corrupt:
             continue
         try:

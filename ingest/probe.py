@@ -2,11 +2,11 @@
 
 import itertools
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from andon.clock import Clock
-from ingest.sources.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo
+from ingest.sources.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo, next_picture
 from ingest.sources.timeline import MediaTime
 
 BURST_S = 0.5
@@ -35,11 +35,14 @@ class _Arrival:
     corrupt: bool
 
 
-def probe(source: FrameSource, seconds: float, clock: Clock) -> Probe:
-    """Read the source for `seconds`, of a file this much media time. Blocks. Raises SourceError like `source.read`."""
+def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[str], object] = lambda _: None) -> Probe:
+    """Read the source for `seconds` from its first picture on, of a file this much media time. Blocks.
+
+    `waits` hears what a stream that delivers no picture yet waits for. Raises SourceError like `source.read`.
+    """
     arrivals: list[_Arrival] = []
     last: Picture | None = None
-    for arrived_s, picture in _pictures(source, seconds, clock):
+    for arrived_s, picture in _pictures(source, seconds, clock, waits):
         arrivals.append(_Arrival(arrived_s, picture.pts_s, picture.corrupt))
         last = last if picture.corrupt else picture
     return Probe(
@@ -59,13 +62,19 @@ def _pixels(picture: Picture | None) -> Bgr | None:
         return None
 
 
-def _pictures(source: FrameSource, seconds: float, clock: Clock) -> Iterator[tuple[float, Picture]]:
+def _pictures(
+    source: FrameSource, seconds: float, clock: Clock, waits: Callable[[str], object]
+) -> Iterator[tuple[float, Picture]]:
     began_s = clock.monotonic()
     media = MediaTime(source.info.fps)
-    while clock.monotonic() - began_s < seconds and (picture := source.read()) is not None:
-        yield clock.monotonic() - began_s, picture
-        if source.info.clock == "file" and media.at(picture.pts_s) >= seconds:
-            return
+    picture = next_picture(source, waits)
+    if source.info.clock != "file":
+        began_s = clock.monotonic()
+    while picture is not None:
+        arrived_s = clock.monotonic() - began_s
+        yield arrived_s, picture
+        over = source.info.clock == "file" and media.at(picture.pts_s) >= seconds
+        picture = None if over or clock.monotonic() - began_s >= seconds else next_picture(source, waits)
 
 
 def _fps(arrivals: list[_Arrival]) -> float:

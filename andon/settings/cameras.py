@@ -73,6 +73,9 @@ class CameraSettings(Section):
     """Seconds until an attempt to connect counts as failed."""
     read_timeout_s: Positive = 5.0
     """Seconds without a frame after which the connection counts as dead and is opened anew."""
+    keyframe_timeout_s: Positive = 60.0
+    """Seconds that a stream may take to its first keyframe after it was joined; then it is opened anew.
+    60: cameras that save bandwidth send a keyframe every 10 to 30 s."""
     hang_grace_s: Positive = 10.0
     """Seconds on top of open_timeout_s or read_timeout_s after which a call that has not returned hangs (a name
     look-up, a network disk, a driver). The camera is then `offline`, and tried again on another thread. 10: a driver's

@@ -1,6 +1,7 @@
 """`andon camera`: try a camera before it goes into line.yaml."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -45,13 +46,26 @@ def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **ca
     clock = SystemClock()
     source = open_source(settings, clock)
     try:
-        found = probe(source, seconds, clock)
+        found = probe(source, seconds, clock, Once(lambda what: click.echo(f"it {what}", err=True)))
     finally:
         source.close()
     if found.frames == found.corrupt:
         raise FatalError("the camera opened, but delivered no whole picture")
     saved = _save(found, settings, snapshot)
     click.echo(json.dumps(_facts(found, saved)) if as_json else _table(found, saved))
+
+
+class Once:
+    """Says each text once."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._said: set[str] = set()
+
+    def __call__(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
 
 
 def _save(found: Probe, settings: CameraSettings, snapshot: Path | None) -> str | None:

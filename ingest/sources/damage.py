@@ -17,21 +17,38 @@ class Damage:
         self._keyed = False
         self._begun = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether a picture has come out that counts."""
+        return self._begun
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a keyframe has gone in."""
+        return self._keyed
+
     def fed(self, *, keyframe: bool) -> None:
         """A packet goes in. Packets before the first keyframe hold no picture that could be shown."""
-        if keyframe and not self._keyed:
-            self._keyed, self._owed = True, 0
-        self._owed += 1
+        self._keyed = self._keyed or keyframe
+        self._owed += self._keyed
 
     def refused(self) -> None:
         """The decoder raised at the packet that was fed last."""
         if not self._begun:
-            self._keyed = False
+            self._keyed, self._owed = False, 0
         elif not self._suspect:
             self._suspect, self._delay = True, self._owed - 1
 
-    def delivered(self, *, keyframe: bool, corrupt: bool) -> bool | None:
-        """A picture came out. Returns whether it is corrupt; None: leave it out, it was counted as missing already."""
+    def delivered(self, *, keyframe: bool, corrupt: bool, partial: bool = False) -> bool | None:
+        """A picture came out. Returns whether it is corrupt; None: leave it out. `partial`: only a part of it stands
+        without the pictures before it (H.264's recovery point).
+
+        Left out are pictures that were counted as missing already, and those of a stream that was joined between two
+        keyframes, up to the first that the decoder calls whole: nothing was damaged there, the stream had not begun.
+        """
+        if not self._begun and corrupt and (partial or not keyframe):
+            self._owed = min(self._owed, max(1, self._owed - 1))
+            return None
         if self._owed <= 0:
             return None
         self._begun = True

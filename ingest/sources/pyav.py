@@ -6,13 +6,14 @@ FFmpeg's error texts hold the whole url with its password: none is passed on; se
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -24,13 +25,28 @@ from ingest.sources.damage import Damage
 from ingest.sources.ffmpeg_errors import advised, explain
 from ingest.sources.jpeg_header import passable
 from ingest.sources.rtsp_login import refused_login
-from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture, SourceError, SourceInfo
+from ingest.sources.source import (
+    Bgr,
+    DamagedPictureError,
+    Encoded,
+    NoPictureYetError,
+    Picture,
+    SourceError,
+    SourceInfo,
+)
 from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address
 
 PIXELS_A_THREAD = 1920 * 1088
 """One core decodes 1080p at about 100 frames a second. Larger pictures need more threads; each adds one frame of
 latency."""
+
+WAIT_S = 1.0
+"""A read that has no picture for this long returns and says so."""
+LONG_S = 2.0
+"""A keyframe comes at least this often in a stream for inspection: nothing can be seen before the first, and whatever
+is lost on the way spoils all pictures up to the next."""
+SHORTER = "set the camera to a keyframe (I-frame) every 1 to 2 s"
 
 
 class PyavSource:
@@ -42,6 +58,7 @@ class PyavSource:
         self._camera = camera
         self._clock = clock
         self._silence_s = camera.read_timeout_s if address.kind == "rtsp" else None
+        self._opened_s = clock.monotonic()
         self._container = _open(address, camera, clock)
         try:
             self._stream = _video(self._container, address)
@@ -69,6 +86,8 @@ class PyavSource:
             if packet is None:
                 return None
             self._ready.extend(self._pictures(packet))
+            if not self._ready and not self._begun and self._silence_s is not None:
+                self._wait(began)
         return self._ready.popleft()
 
     def close(self) -> None:
@@ -83,10 +102,32 @@ class PyavSource:
             raise SourceError(explain(error, self._address, reading=True)) from None
         if self._silence_s is not None and self._clock.monotonic() - began >= self._silence_s:
             # At the first timeout FFmpeg returns what its parser holds, and then waits as long again for more.
-            if packet is None or self._begun is False:
+            if packet is None or not self._begun:
                 raise self._silence()
             self._silent = True
         return packet
+
+    def _begin(self) -> None:
+        """The first picture has come out."""
+        self._begun = True
+        waited_s = self._clock.monotonic() - self._opened_s
+        if self._silence_s is not None and waited_s > LONG_S:
+            self._note(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
+
+    def _note(self, note: str) -> None:
+        self._info = replace(self._info, notes=(*self._info.notes, note))
+
+    def _wait(self, began_s: float) -> None:
+        """Raises NoPictureYetError, or SourceError if it has waited for too long."""
+        now_s = self._clock.monotonic()
+        if now_s - self._opened_s >= self._camera.keyframe_timeout_s:
+            what = "no picture could be decoded" if self._damage.keyed else "no keyframe came"
+            limit = f"within {self._camera.keyframe_timeout_s:g} s (keyframe_timeout_s)"
+            raise SourceError(f"{self._address.shown}: {what} {limit}: {SHORTER}")
+        if not self._damage.keyed:
+            raise NoPictureYetError(f"waits for a keyframe: {SHORTER}")
+        if now_s - began_s >= WAIT_S:
+            raise NoPictureYetError("waits for the first picture that can be decoded")
 
     def _silence(self) -> SourceError:
         return SourceError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
@@ -142,12 +183,14 @@ class PyavSource:
             frames = []
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
-        self._begun = self._begun or bool(frames)
         pictures = [picture for frame in frames if (picture := self._picture(frame)) is not None]
+        if pictures and not self._begun:
+            self._begin()
         return pictures + [Picture(None, None, corrupt=True)] * self._damage.missing()
 
     def _picture(self, frame: VideoFrame) -> Picture | None:
-        corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt)
+        partial = frame.pict_type != PictureType.I
+        corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt, partial=partial)
         return None if corrupt is None else Picture(frame.time, lambda: self._bgr(frame), corrupt)
 
 

@@ -20,6 +20,10 @@ class SourceError(RetryableError):
     """A camera can't be opened or has stopped delivering. The message is one line and holds no secret."""
 
 
+class NoPictureYetError(Exception):
+    """A live stream delivers, but nothing of it can be shown yet. The message says what it waits for: read again."""
+
+
 class DamagedPictureError(Exception):
     """The bytes that the camera sent for a picture hold none."""
 
@@ -73,10 +77,23 @@ class FrameSource(Protocol):
 
         Raises:
             SourceError: the camera is gone, silent, or can't be understood.
+            NoPictureYetError: a live stream has delivered something, but no picture so far: read again.
         """
         ...
 
     def close(self) -> None: ...
+
+
+def next_picture(source: FrameSource, waits: Callable[[str], object] = lambda _: None) -> Picture | None:
+    """The next picture, however long a stream takes to its first one; `waits` hears each time what it waits for.
+
+    Blocks, and raises SourceError, as `source.read` does; at most for the camera's `keyframe_timeout_s`.
+    """
+    while True:
+        try:
+            return source.read()
+        except NoPictureYetError as error:
+            waits(str(error))
 
 
 OpenSource = Callable[[CameraSettings, Clock], FrameSource]

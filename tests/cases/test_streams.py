@@ -1,19 +1,31 @@
 """Streams as real cameras send them: logins, urls, keyframes, timestamps, fields, orientation."""
 
+import asyncio
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from andon.cli import main
 from andon.clock import SystemClock
+from andon.events import CameraChanged, CameraNoted, FrameCorrupt
 from andon.settings import CameraSettings
+from ingest.camera import Camera
+from ingest.capture import Tools
+from ingest.publisher import Route
 from ingest.sources.choice import open_source
-from ingest.sources.source import SourceError
+from ingest.sources.source import SourceError, next_picture
 from ingest.sources.timeline import CameraTimeline
 from tests.cases.case import Case, rows
-from tests.rtsp_camera import Faults, RtspCamera, film
+from tests.fakes import MemoryPublisher, RecordedEvents
+from tests.integration.ingest.line import until
+from tests.rtsp_camera import Faults, Footage, RtspCamera, film
 from tests.rtsp_camera.login import PASSWORD
+from tests.videos import number_of
 
 pytestmark = pytest.mark.integration
 
@@ -118,7 +130,7 @@ def test_login(given: Login) -> None:
         url = given.address(camera)
         if given.says is None:
             source = open_source(settings(url), SystemClock())
-            assert source.read() is not None
+            assert next_picture(source) is not None
             source.close()
             return
         with pytest.raises(SourceError) as caught:
@@ -138,7 +150,7 @@ def test_a_mark_that_is_no_trouble(given: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tests.rtsp_camera.login.PASSWORD", f"se{given}cret")
     with RtspCamera(film(10), Faults(login="digest-md5")) as camera:
         source = open_source(settings(raw(f"se{given}cret")(camera)), SystemClock())
-        assert source.read() is not None
+        assert next_picture(source) is not None
         source.close()
 
 
@@ -191,7 +203,7 @@ def test_dates(given: Dating) -> None:
         source = open_source(settings(camera.url), clock)
         line, taken = CameraTimeline(source.info.fps), []
         for _ in range(given.pictures):
-            picture = source.read()
+            picture = next_picture(source)
             assert picture is not None
             stamp = line.place(picture.pts_s, clock)
             taken.append(stamp.captured_at)
@@ -199,3 +211,114 @@ def test_dates(given: Dating) -> None:
     assert stamp.clock == given.clock
     assert taken == sorted(taken)
     assert abs(clock.now() - taken[-1]) < timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Joining:
+    """A stream that is joined in the middle, how its first picture is numbered, and how many come before that."""
+
+    footage: Footage
+    faults: Faults
+    first: int
+    waits: bool = True
+
+
+SLOW_GROUP = film(60)
+LATE = Faults(fps=20, joined_at=10)
+
+
+@rows(
+    [
+        Case(
+            "an H.264 stream that is joined between two keyframes begins with the next one",
+            "RTSPtoWSMP4f#63",
+            Joining(SLOW_GROUP, LATE, 0),
+        ),
+        Case(
+            "an H.265 stream that is joined between two keyframes begins with the next one",
+            "RTSPtoWSMP4f#63",
+            Joining(film(60, "hevc"), LATE, 0),
+        ),
+        Case(
+            "a stream whose parameter sets come with the keyframe only begins with it",
+            "seen by hand",
+            Joining(SLOW_GROUP, replace(LATE, parameter_sets="stream"), 0),
+        ),
+        Case(
+            "a stream whose parameter sets stand in the description only begins with the keyframe",
+            "seen by hand",
+            Joining(SLOW_GROUP, replace(LATE, parameter_sets="description"), 0),
+        ),
+        Case(
+            "a stream over UDP that is joined between two keyframes begins with the next one",
+            "seen by hand",
+            Joining(SLOW_GROUP, replace(LATE, transports=("udp",)), 0),
+        ),
+        Case(
+            "a stream that refreshes its picture bit by bit begins when the picture is whole",
+            "seen by hand",
+            Joining(film(60, parameters="intra-refresh=1:keyint=20"), LATE, 28),
+        ),
+        Case(
+            "a stream that begins with a keyframe begins at once",
+            "seen by hand",
+            Joining(SLOW_GROUP, Faults(fps=30), 0, waits=False),
+        ),
+    ]
+)
+def test_a_stream_that_is_joined_in_the_middle(given: Joining) -> None:
+    waited: list[str] = []
+    with RtspCamera(given.footage, given.faults) as camera:
+        transport = given.faults.transports[0]
+        source = open_source(settings(camera.url, transport=transport, read_timeout_s=1.0), SystemClock())
+        pictures = [next_picture(source, waited.append) for _ in range(5)]
+        source.close()
+    assert [picture is not None and picture.corrupt for picture in pictures] == [False] * 5
+    shown = [number_of(picture.bgr()) for picture in pictures if picture is not None and picture.bgr is not None]
+    assert shown == [given.first + number for number in range(5)]
+    assert bool(waited) == given.waits
+
+
+def test_camera_test_waits_for_the_keyframe_and_says_so() -> None:
+    with RtspCamera(SLOW_GROUP, LATE) as camera:
+        done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "0.3", "--json"])
+    assert done.exit_code == 0
+    assert done.stderr.startswith("it waits for a keyframe")
+    assert done.stderr.count("\n") == 1
+    assert json.loads(done.stdout)["corrupt"] == 0
+
+
+async def test_a_camera_that_waits_for_its_keyframe_is_connecting_and_loses_nothing() -> None:
+    events, memory, stop = RecordedEvents(), MemoryPublisher(), asyncio.Event()
+    with RtspCamera(SLOW_GROUP, LATE) as server:
+        tools = Tools(open_source, SystemClock(), events, 8_000_000)
+        camera = Camera(settings(server.url, read_timeout_s=1.0), Route("c", "t", memory, 5.0), tools)
+        running = asyncio.ensure_future(camera.run(stop))
+        await until(lambda: camera.captured >= 10, 20)
+        stop.set()
+        await running
+    changes = [(event.state, event.detail.partition(":")[0]) for event in events.of(CameraChanged)]
+    assert changes[:3] == [("connecting", ""), ("connecting", "waits for a keyframe"), ("online", "")]
+    assert not events.of(FrameCorrupt)
+    assert any("its first keyframe came" in event.what for event in events.of(CameraNoted))
+
+
+def test_a_stream_that_never_sends_a_keyframe_is_given_up_with_the_reason() -> None:
+    with RtspCamera(film(600), Faults(fps=30, joined_at=10)) as camera:
+        source = open_source(settings(camera.url, keyframe_timeout_s=0.5), SystemClock())
+        with pytest.raises(
+            SourceError, match=r"no keyframe came within 0.5 s \(keyframe_timeout_s\): set the camera to"
+        ):
+            next_picture(source)
+        source.close()
+
+
+def test_a_recording_that_begins_between_two_keyframes_begins_with_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.h264"
+    path.write_bytes(
+        b"".join(b"\0\0\0\1" + unit for units in [*SLOW_GROUP.units[10:], *SLOW_GROUP.units] for unit in units)
+    )
+    source = open_source(settings(str(path)), SystemClock())
+    pictures = list(iter(source.read, None))
+    assert not any(picture.corrupt for picture in pictures)
+    assert [number_of(picture.bgr()) for picture in pictures if picture.bgr is not None] == list(range(60))

@@ -92,6 +92,9 @@ class Client:
                 lines += [f"Content-Length: {len(body)}"] if body else []
                 with self._sending:
                     self._link.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+                if request.startswith("PLAY ") and status == "200 OK":  # FFmpeg drops what comes before the answer
+                    self._threads.append(threading.Thread(target=self._play, daemon=True))
+                    self._threads[-1].start()
 
     def _heads(self) -> Iterator[str]:
         """Requests, without what the client says about its reception in between (RFC 2326, 10.12)."""
@@ -126,9 +129,6 @@ class Client:
                 return "200 OK", [base, "Content-Type: application/sdp"], self._description()
             case "SETUP":
                 return self._set_up(request)
-            case "PLAY":
-                self._threads.append(threading.Thread(target=self._play, daemon=True))
-                self._threads[-1].start()
         return "200 OK", ["Session: 1"], ""
 
     def _description(self) -> str:
