@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import described
-from andon.events import CameraResized, CaptureFailed
+from andon.events import CameraNoted, CameraResized, CaptureFailed
 from andon.messages import CameraState, ImageHealth
 from andon.settings import CameraSettings, HealthSettings
 from ingest.boundary import Boundary
@@ -18,7 +18,8 @@ from ingest.health.judgement import UsualSharpness
 from ingest.health.monitor import HealthMonitor, Size
 from ingest.publisher import CameraPublisher, Route
 from ingest.queue import FrameQueue, Freshest, Lossless
-from ingest.sources.source import SourceError
+from ingest.read_limit import ReadLimit
+from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread, SpoolTools
 from ingest.spooled import Spooled
@@ -68,6 +69,9 @@ class Camera:
         self._usual = UsualSharpness(options.health.learn_s) if options.health is not None else None
         self._monitor: HealthMonitor | None = None
         self._online_since_s: float | None = None
+        self._limit = ReadLimit(settings.read_timeout_s)
+        self._silent = False
+        """The last session was lost because no picture came in time."""
 
     @property
     def state(self) -> CameraState:
@@ -128,8 +132,11 @@ class Camera:
             lost = await self._session(stop)
             if lost is None:
                 break
-            self._status.end("offline", lost, self._bridge.seal())
-            failures = 1 if self._delivered_s() > self.settings.reconnect_max_s else failures + 1
+            sealed, delivered_s = self._bridge.seal(), self._delivered_s()
+            self._status.end("offline", lost, sealed)
+            if self._silent:
+                self._allow(sealed[1] if sealed is not None else 0, delivered_s)
+            failures = 1 if delivered_s > self.settings.reconnect_max_s else failures + 1
             await either(stop.wait(), self._pause(backoff.delay_s(failures)))
             await self._threads.free(stop)
         self._boundary.ended(self.settings.id)
@@ -145,18 +152,26 @@ class Camera:
         def waits(what: str) -> None:
             self._bridge.call_loop(lambda: self._status.turn("connecting", what))
 
-        self._monitor = self._health_monitor(loop)
-        capture = Capture(self.settings, self._bridge, self._tools, begun, self._monitor, waits)
+        self._monitor, self._silent = self._health_monitor(loop), False
+        settings = self.settings.model_copy(update={"read_timeout_s": self._limit.seconds})
+        capture = Capture(settings, self._bridge, self._tools, begun, self._monitor, waits)
         try:
             finite = await self._threads.run(capture, stop)
         except SourceError as error:
             self._boundary.worked(self.settings.id)
+            self._silent = isinstance(error, SilentError)
             return str(error)
         except Exception as error:  # the camera's boundary: whatever it is, the other cameras go on
             return self._failed(described(error))
         finally:
             self._monitor = None
         return "the stream ended" if finite is False else None
+
+    def _allow(self, captured: int, delivered_s: float) -> None:
+        """A slow camera may take longer in its next session."""
+        if self._limit.lost(captured, delivered_s):
+            slow = f"it sends a picture less often than read_timeout_s allows: {self._limit.seconds:g} s from now on"
+            self._tools.emit(CameraNoted(self.settings.id, slow))
 
     def _failed(self, reason: str) -> str:
         self._tools.emit(CaptureFailed(self.settings.id, reason))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sinks.judgement.ledger import SessionLedger, Tally, total
+from sinks.judgement.rhythm import SilenceRule
 from sinks.judgement.spans import Span, open_span
 from sinks.judgement.state import JudgementState
 from sinks.store.pruned import PrunedTotals
@@ -26,6 +27,11 @@ class Circumstances:
     lag: int | None
     """Records that workers and sinks have not read yet; None if the broker does not answer."""
     silence_s: float
+    own_silence_s: Mapping[str, float] = field(default_factory=dict)
+    """`silence_s` of the cameras that have one of their own."""
+
+    def silence(self, camera_id: str) -> SilenceRule:
+        return SilenceRule(self.silence_s, self.own_silence_s.get(camera_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Spa
     """The silence that lasts, if any. While there is lag, the store knows a camera up to its last status only."""
     now = circumstances.now
     until = state.display.status_at or now if circumstances.lag else now
-    span = open_span(state.delivery, name, until, circumstances.silence_s)
+    span = open_span(state.delivery, name, until, circumstances.silence(name))
     if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(state, now):
         return Span(name, span.started_at, None, "ingester_died", span.watched)
     return span

@@ -117,10 +117,10 @@ def judgement_rules(settings: Settings) -> JudgementRules:
     """The rules of judgement, from the settings."""
     url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
     if settings.parts is None:
-        return JudgementRules(DefectRules(settings.defects, url), silence_s)
+        return JudgementRules(DefectRules(settings.defects, url), silence_s, None, settings.own_silence_s)
     own = {camera.id: camera.parts for camera in settings.cameras if camera.parts is not None}
     rules = DefectRules(settings.defects, url, settings.parts.label)
-    return JudgementRules(rules, silence_s, PartRules(settings.parts, settings.defects, own))
+    return JudgementRules(rules, silence_s, PartRules(settings.parts, settings.defects, own), settings.own_silence_s)
 
 
 @asynccontextmanager

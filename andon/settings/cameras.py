@@ -72,10 +72,14 @@ class CameraSettings(Section):
     open_timeout_s: Positive = 5.0
     """Seconds until an attempt to connect counts as failed."""
     read_timeout_s: Positive = 5.0
-    """Seconds without a frame after which the connection counts as dead and is opened anew."""
+    """Seconds without a frame after which the connection counts as dead and is opened anew. A camera that turns out to
+    be slower gets up to four times as long from then on."""
     keyframe_timeout_s: Positive = 60.0
     """Seconds that a stream may take to its first keyframe after it was joined; then it is opened anew.
     60: cameras that save bandwidth send a keyframe every 10 to 30 s."""
+    silence_s: Positive | None = None
+    """Seconds without a frame after which this camera has a gap. None: `sinks.silence_s`, or three of the camera's
+    usual intervals if that is longer."""
     hang_grace_s: Positive = 10.0
     """Seconds on top of open_timeout_s or read_timeout_s after which a call that has not returned hangs (a name
     look-up, a network disk, a driver). The camera is then `offline`, and tried again on another thread. 10: a driver's

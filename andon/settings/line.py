@@ -76,6 +76,11 @@ class Settings(Section):
         channels = ", ".join(f"{name}: {{type: {name}}}" for name in self.sinks.alerts)
         return [f"sinks.alerts is outdated: write sinks.channels: {{{channels}}}"]
 
+    @property
+    def own_silence_s(self) -> dict[str, float]:
+        """`silence_s` of the cameras that have one of their own."""
+        return {camera.id: camera.silence_s for camera in self.cameras if camera.silence_s is not None}
+
     def pool_topic(self, pool: str) -> str:
         """The frames topic of a pool."""
         return self.kafka.frames_topic if pool == "default" else f"{self.kafka.frames_topic}.{pool}"

@@ -5,6 +5,7 @@ The pictures carry no time that could be trusted, so the host's at arrival count
 
 from collections import deque
 from contextlib import ExitStack
+from dataclasses import replace
 from email.message import Message
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +18,7 @@ from ingest.sources.ffmpeg_errors import advised
 from ingest.sources.http_errors import explain, refused
 from ingest.sources.http_login import Login
 from ingest.sources.multipart import Multipart, MultipartError, Part
-from ingest.sources.source import Picture, SourceError, SourceInfo
+from ingest.sources.source import Picture, SilentError, SourceError, SourceInfo
 from ingest.sources.tls import tls_context
 from ingest.sources.urls import Address
 
@@ -56,7 +57,7 @@ class HttpSource:
                 return None
             self._ready.extend(self._pictures(self._chunk()))
             if not self._ready and self._clock.monotonic() - began_s >= self._camera.read_timeout_s:
-                raise SourceError(f"{self._address.shown}: no picture for {self._camera.read_timeout_s:g} s")
+                raise SilentError(f"{self._address.shown}: no picture for {self._camera.read_timeout_s:g} s")
         return self._ready.popleft()
 
     def close(self) -> None:
@@ -65,6 +66,8 @@ class HttpSource:
     def _chunk(self) -> bytes:
         try:
             chunk = next(self._chunks, None)
+        except httpx.TimeoutException as error:
+            raise SilentError(explain(error, self._address, self._camera, reading=True)) from None
         except httpx.HTTPError as error:
             raise SourceError(explain(error, self._address, self._camera, reading=True)) from None
         if chunk is None:
@@ -80,12 +83,19 @@ class HttpSource:
 
     def _picture(self, body: bytes) -> Picture:
         picture = picture_of(body, self._camera, None)
-        if picture.jpeg is not None:
-            self._info = SourceInfo("mjpeg", picture.jpeg.width, picture.jpeg.height, None, "host")
-        elif picture.bgr is not None and not self._info.width:
-            height, width = picture.bgr().shape[:2]
-            self._info = SourceInfo("mjpeg", width, height, None, "host")
+        if not self._info.width and picture.bgr is not None:
+            width, height = _size(picture)
+            self._info = replace(self._info, width=width, height=height)
         return picture
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    """Width and height of a picture that has pixels."""
+    if picture.jpeg is not None:
+        return picture.jpeg.width, picture.jpeg.height
+    assert picture.bgr is not None
+    height, width = picture.bgr().shape[:2]
+    return width, height
 
 
 def _client(address: Address, camera: CameraSettings) -> httpx.Client:

@@ -31,6 +31,7 @@ from ingest.sources.source import (
     Encoded,
     NoPictureYetError,
     Picture,
+    SilentError,
     SourceError,
     SourceInfo,
 )
@@ -98,6 +99,8 @@ class PyavSource:
             raise self._silence()
         try:
             packet = next(self._packets, None)
+        except (av.error.ExitError, av.error.TimeoutError) as error:
+            raise SilentError(explain(error, self._address, reading=True)) from None
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
         if self._silence_s is not None and self._clock.monotonic() - began >= self._silence_s:
@@ -129,8 +132,8 @@ class PyavSource:
         if now_s - began_s >= WAIT_S:
             raise NoPictureYetError("waits for the first picture that can be decoded")
 
-    def _silence(self) -> SourceError:
-        return SourceError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
+    def _silence(self) -> SilentError:
+        return SilentError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
 
     def _pictures(self, packet: "Packet[VideoStream]") -> list[Picture]:
         if not self._passing:

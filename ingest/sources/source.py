@@ -20,6 +20,10 @@ class SourceError(RetryableError):
     """A camera can't be opened or has stopped delivering. The message is one line and holds no secret."""
 
 
+class SilentError(SourceError):
+    """No picture came within the camera's `read_timeout_s`. A slow camera may only need more time."""
+
+
 class NoPictureYetError(Exception):
     """A live stream delivers, but nothing of it can be shown yet. The message says what it waits for: read again."""
 

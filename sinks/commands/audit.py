@@ -70,7 +70,7 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise FatalError(str(error)) from None
     finally:
         await store.close()
-    report = audit_of(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s), camera)
+    report = audit_of(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s, settings.own_silence_s), camera)
     if camera is not None and not report.cameras:
         raise ConfigError(f"--camera {camera}: the store has no such camera")
     return report

@@ -1,12 +1,13 @@
 """Which detections of a frame count as defects and parts, and when a defect is real: the settings of judgement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from andon.messages import Box, Detection, Inspection, Severity
 from andon.settings import CameraPartSettings, DefectClass, DefectSettings, PartSettings
 from sinks.judgement.geometry import area, intersection
+from sinks.judgement.rhythm import SilenceRule
 
 Verdict = Literal["pass", "fail", "unknown"]
 """On a frame. `fail`: a defect class was detected. `unknown`: not inspected, or the picture was frozen, dark,
@@ -116,6 +117,11 @@ class JudgementRules:
     """`sinks.silence_s`."""
     parts: PartRules | None = None
     """None: parts are not followed."""
+    own_silence_s: Mapping[str, float] = field(default_factory=dict)
+    """`silence_s` of the cameras that have one of their own."""
+
+    def silence(self, camera_id: str) -> SilenceRule:
+        return SilenceRule(self.silence_s, self.own_silence_s.get(camera_id))
 
     def view(self, inspection: Inspection) -> FrameView:
         """The inspection with its detections that count. Computed once for each inspection."""

@@ -1,14 +1,19 @@
 """Spans of time in which a camera that should have delivered frames delivered none.
 
-A span shows between two frames: if more than `silence_s` passed for each number between them, the camera itself was
-silent, even if the frames in between were shed or lost. Both ends are the frames' own capture times: one clock judges
-a camera whose clock is wrong. Only a span that is still open is measured by the host's clock (the heartbeats).
+A span shows between two frames: if more time passed for each number between them than the camera's rhythm allows, the
+camera itself was silent, even if the frames in between were shed or lost. Both ends are the frames' own capture times:
+one clock judges a camera whose clock is wrong. Only a span that is still open is measured by the host's clock (the
+heartbeats).
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from andon.messages import CameraState, CameraStatus, Inspection
+from sinks.judgement.rhythm import SILENT_INTERVALS, SilenceRule, usual_after
 
 STOPPED = "stopped"
 MAX_DETAIL = 300
@@ -44,9 +49,13 @@ class LastDelivery:
     state: CameraState | None = None
     """The state since the last frame that explains a silence best: `stopped`, else `offline`, else None."""
     detail: str = ""
+    usual_s: Annotated[float | None, Field(exclude_if=lambda usual_s: usual_s is None)] = None
+    """The usual interval between two frames; None: not known yet."""
+    first: Annotated[Span | None, Field(exclude_if=lambda span: span is None)] = None
+    """The first interval of all, if it was long: a silence, or the camera's rhythm. The next one decides."""
 
 
-def saw_frame(last: LastDelivery, frame: Inspection, silence_s: float) -> Span | None:
+def saw_frame(last: LastDelivery, frame: Inspection, rule: SilenceRule) -> Span | None:
     """The camera delivered a frame. Returns the silence that it ends, if there was one.
 
     Frames come in order: a frame of one session means that the sessions before it are over.
@@ -54,14 +63,30 @@ def saw_frame(last: LastDelivery, frame: Inspection, silence_s: float) -> Span |
     span = None
     started_at = _silent_since(last, frame.session)
     if started_at is not None:
-        numbers = max(1, frame.seq - last.seq) if frame.session == last.session else 1
-        if (frame.captured_at - started_at).total_seconds() > silence_s * numbers:
+        same = frame.session == last.session
+        numbers = max(1, frame.seq - last.seq) if same else 1
+        interval_s = (frame.captured_at - started_at).total_seconds() / numbers
+        if interval_s > rule.limit_s(last.usual_s):
             reason, watched = _reason(last)
             span = Span(frame.camera_id, started_at, frame.captured_at, reason, watched)
+        span = _in_rhythm(last, span, interval_s, rule) if same else span
     last.session, last.seq, last.frame_at, last.shed_at = frame.session, frame.seq, frame.captured_at, None
     last.state, last.detail = None, ""
     at = min(frame.captured_at, frame.inspected_at)  # a camera's clock may run ahead of the host's
     last.grew_at = at if last.grew_at is None else max(last.grew_at, at)
+    return span
+
+
+def _in_rhythm(last: LastDelivery, span: Span | None, interval_s: float, rule: SilenceRule) -> Span | None:
+    """The silence that is certain now, where `span` has just shown between two frames of a session."""
+    usual_s, first = last.usual_s, last.first
+    last.usual_s, last.first = usual_after(usual_s, interval_s), None
+    if usual_s is None and rule.own_s is None:  # the first interval of all is known by the next one
+        last.first = span
+        return None
+    if first is not None and usual_s is not None and SILENT_INTERVALS * interval_s < usual_s:
+        last.usual_s = usual_after(None, interval_s)
+        return first
     return span
 
 
@@ -93,10 +118,10 @@ def lost_log(last: LastDelivery, reason: str) -> None:
         last.detail = reason
 
 
-def open_span(last: LastDelivery, camera_id: str, now: datetime, silence_s: float) -> Span | None:
+def open_span(last: LastDelivery, camera_id: str, now: datetime, rule: SilenceRule) -> Span | None:
     """The silence that lasts at `now`, by the host's clock."""
     started_at = last.grew_at or last.frame_at or last.since
-    if started_at is None or (now - started_at).total_seconds() <= silence_s:
+    if started_at is None or (now - started_at).total_seconds() <= rule.limit_s(None if last.first else last.usual_s):
         return None
     reason, watched = _reason(last)
     return Span(camera_id, started_at, None, reason, watched)

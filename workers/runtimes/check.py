@@ -22,7 +22,10 @@ def check(settings: Settings) -> Iterator[str]:
     """
     if not any(find_spec(name) for name in ANY_RUNTIME):
         raise ModuleNotFoundError(name=ANY_RUNTIME[0])
+    used = {camera.pool for camera in settings.cameras if camera.enabled}
     for name, pool in settings.pools.items():
+        if not pool.model.weights and name not in used:
+            continue
         try:
             require_servable(pool.model, f"pools.{name}.model")
         except ConfigError as error:

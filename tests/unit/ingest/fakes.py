@@ -75,11 +75,16 @@ class Opener:
 
     def __init__(self, *turns: Callable[[], FrameSource] | SourceError) -> None:
         self._turns = list(turns)
-        self.calls = 0
+        self.cameras: list[CameraSettings] = []
+        """Those that were opened, in turn."""
+
+    @property
+    def calls(self) -> int:
+        return len(self.cameras)
 
     def __call__(self, camera: CameraSettings, clock: Clock) -> FrameSource:
         turn = self._turns[min(self.calls, len(self._turns) - 1)]
-        self.calls += 1
+        self.cameras.append(camera)
         if isinstance(turn, SourceError):
             raise turn
         return turn()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from andon.errors import FatalError
-from andon.events import CameraChanged, CaptureFailed
+from andon.events import CameraChanged, CameraNoted, CaptureFailed
 from andon.messages import CameraStatus, Frame, Message
 from andon.wire import decode
 from ingest.boundary import ATTEMPTS, Boundary
@@ -15,7 +15,7 @@ from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
-from ingest.sources.source import Bgr, FrameSource, Picture, SourceError
+from ingest.sources.source import Bgr, FrameSource, Picture, SilentError, SourceError
 from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
@@ -196,10 +196,14 @@ async def test_an_error_while_a_picture_is_encoded_leaves_no_hole_in_the_account
     assert finals[0].detail.startswith("unforeseen error MemoryError in test_camera.py")
 
 
-class BlockingSource:
-    """Opens sources whose second `read` does not return until it is let go."""
+SECOND = Picture(0.04, bgr)
 
-    def __init__(self) -> None:
+
+class BlockingSource:
+    """Opens sources whose second `read` does not return until it is let go; then it returns or raises `second`."""
+
+    def __init__(self, second: Picture | SourceError = SECOND) -> None:
+        self._second = second
         self.let_go = threading.Event()
         self.reads = 0
         """Reads that have blocking. Their time limit runs: it begins before the read."""
@@ -207,11 +211,11 @@ class BlockingSource:
     def __call__(self) -> FrameSource:
         return ScriptedSource(self._script(), clock="camera")
 
-    def _script(self) -> Iterator[Picture]:
+    def _script(self) -> Iterator[Picture | SourceError]:
         yield Picture(0.0, bgr)
         self.reads += 1
         self.let_go.wait()
-        yield Picture(0.04, bgr)
+        yield self._second
 
 
 async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_on_another_thread() -> None:
@@ -257,3 +261,17 @@ async def test_a_stop_does_not_wait_for_a_capture_that_hangs() -> None:
     await running
     blocking.let_go.set()
     assert [(item.captured, item.state) for item in rig.statuses if item.final] == [(1, "stopped")]
+
+
+async def test_a_slow_camera_that_was_lost_between_two_pictures_may_take_longer_from_then_on() -> None:
+    slow = BlockingSource(SilentError("no picture for 5 s"))
+    rig = Rig(slow, lambda: ScriptedSource(pictures(1)), heartbeat_s=0.001, read_timeout_s=5)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "online" and slow.reads == 1)
+    rig.clock.advance(5.1)
+    slow.let_go.set()
+    await running
+    assert [camera.read_timeout_s for camera in rig.opener.cameras] == [5, 10]
+    assert [event.what for event in rig.events.of(CameraNoted)] == [
+        "it sends a picture less often than read_timeout_s allows: 10 s from now on"
+    ]

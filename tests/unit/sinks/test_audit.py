@@ -63,7 +63,7 @@ def test_a_frame_under_two_outcomes_breaks_the_balance() -> None:
 
 
 def test_spans_are_listed_and_the_last_one_is_still_open() -> None:
-    steps = Steps().take([inspected(0), inspected(1, late_s=10), status(2, at_s=10.5)])
+    steps = Steps().take([inspected(0), inspected(1, late_s=10), inspected(2, late_s=10), status(3, at_s=10.5)])
     spans = audit_of(stored(steps), at(60)).as_json()["spans"]
     assert [(span["reason"], span["to"] is None) for span in spans] == [("unknown", False), ("ingester_died", True)]
     assert spans[1]["seconds"] == 49.5

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from sinks.judgement import spans
+from sinks.judgement.rhythm import SilenceRule
 from sinks.judgement.spans import LastDelivery, Span
 from sinks.judgement.step import AccountMessage
 from tests.fakes import START
@@ -81,8 +82,8 @@ def test_a_camera_whose_clock_is_an_hour_behind_has_no_span() -> None:
 
 def test_a_silence_that_lasts_is_an_open_span() -> None:
     delivery = Steps().take([inspected(0), status(1, at_s=0.5)]).camera.state.delivery
-    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=3), 3.0) is None
-    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=4), 3.0) == Span(
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=3), SilenceRule(3.0)) is None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=4), SilenceRule(3.0)) == Span(
         "press-1", START + timedelta(seconds=0.5), None, "unknown", True
     )
 
@@ -90,22 +91,22 @@ def test_a_silence_that_lasts_is_an_open_span() -> None:
 def test_while_frames_come_no_heartbeat_is_missed() -> None:
     records: list[AccountMessage] = [status(1, at_s=0.1), *(inspected(seq) for seq in range(100))]
     delivery = Steps().take(records).camera.state.delivery
-    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 2.9), 3.0) is None
-    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 3.1), 3.0) is not None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 2.9), SilenceRule(3.0)) is None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=99 / FPS + 3.1), SilenceRule(3.0)) is not None
 
 
 def test_a_frame_captured_in_the_future_hides_no_silence() -> None:
     ahead = inspected(1, late_s=3600).model_copy(update={"inspected_at": START + timedelta(seconds=1)})
     delivery = Steps().take([inspected(0), ahead]).camera.state.delivery
-    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=5), 3.0) is not None
+    assert spans.open_span(delivery, "press-1", START + timedelta(seconds=5), SilenceRule(3.0)) is not None
 
 
 def test_a_camera_without_any_status_is_not_silent() -> None:
-    assert spans.open_span(LastDelivery(), "press-1", START, 3.0) is None
+    assert spans.open_span(LastDelivery(), "press-1", START, SilenceRule(3.0)) is None
 
 
 def test_a_camera_that_is_stopped_is_silent_without_fault() -> None:
     delivery = Steps().take([inspected(0), status(1, state="stopped", final=True)]).camera.state.delivery
-    span = spans.open_span(delivery, "press-1", START + timedelta(hours=1), 3.0)
+    span = spans.open_span(delivery, "press-1", START + timedelta(hours=1), SilenceRule(3.0))
     assert span is not None
     assert (span.reason, span.watched) == ("stopped", False)
