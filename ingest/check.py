@@ -83,6 +83,7 @@ def _offline(camera: CameraSettings) -> None:
 
 def _fits(source: FrameSource, roi: tuple[int, int, int, int] | None) -> None:
     """Raises SourceError: the roi lies outside the picture. Closes the source."""
+    next_picture(source)  # it says how the pictures are turned
     source.close()
     cropped(np.empty((source.info.height, source.info.width, 3), np.uint8), roi)
 

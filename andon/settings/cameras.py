@@ -8,6 +8,8 @@ from andon.messages import CameraId
 from andon.settings.judgement import CameraPartSettings
 from andon.settings.section import PoolName, Positive, Section
 
+Deinterlace = Literal["auto", "on", "off"]
+
 
 class HealthSettings(Section):
     """When a camera's pictures are no basis for a verdict. Levels run from 0 to 255."""
@@ -48,6 +50,9 @@ class CameraSettings(Section):
     insecure: any certificate will do, so anyone in between can read the password and put in pictures."""
     ca_file: str | None = None
     """A PEM file with the certificate of the camera or of its issuer. None: as the line's `camera_ca_file` says."""
+    deinterlace: Deinterlace = "auto"
+    """Streams and video files. auto: pictures that the stream calls interlaced are deinterlaced. on: all, for a stream
+    that does not say so. off: none, for a model that was trained on pictures with combs."""
     policy: Literal["lossless", "freshest"] = "lossless"
     """lossless: every frame is inspected, however late. freshest: frames older than max_age_s are shed and counted."""
     max_age_s: Positive = 2.0
@@ -59,7 +64,7 @@ class CameraSettings(Section):
     fps: Positive | None = None
     """Frames a second that are taken at most. None: every frame that the camera delivers."""
     roi: tuple[int, int, int, int] | None = None
-    """Crop to x, y, width, height in the camera's own pixels, before resizing."""
+    """Crop to x, y, width, height in the camera's own pixels, in the upright picture, before resizing."""
     longest_side: int | None = Field(default=None, ge=32)
     """Shrink a picture, never enlarge it, until its longer side has at most this many pixels."""
     jpeg_quality: int = Field(default=90, ge=10, le=100)

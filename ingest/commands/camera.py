@@ -10,8 +10,9 @@ from andon.clock import SystemClock
 from andon.errors import FatalError
 from andon.settings import CameraSettings
 from ingest.encode import encode
-from ingest.probe import Probe, probe
+from ingest.probe import PACE, Keyframes, Probe, probe
 from ingest.sources.choice import open_source
+from ingest.sources.traits import SHORTER, Traits
 
 _CLOCKS = {"camera": "the camera's own", "host": "none: this host's at arrival", "file": "the file's own"}
 
@@ -35,7 +36,8 @@ def camera() -> None:
 @click.option("--tls", default="verify", type=click.Choice(["verify", "insecure"]), help="insecure: verify nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **camera: object) -> None:
-    """Open a camera and say what it delivers: size, codec, frame rate, timestamps, jitter.
+    """Open a camera and say what it delivers: size, codec, frame rate, timestamps, keyframes, fields, orientation,
+    colours.
 
     \b
     Example:
@@ -79,23 +81,66 @@ def _save(found: Probe, settings: CameraSettings, snapshot: Path | None) -> str 
 
 
 def _facts(found: Probe, saved: str | None) -> dict[str, object]:
+    traits, keyframes = found.info.traits, found.keyframes
     return {
         "codec": found.info.codec,
         "width": found.info.width,
         "height": found.info.height,
         "fps_told": found.info.fps,
         "fps": round(found.fps, 2),
+        "fps_arrived": _rounded(found.arrived_fps),
         "clock": found.info.clock,
-        "jitter_ms": None if found.jitter_ms is None else round(found.jitter_ms, 2),
+        "timestamps_pace": _rounded(found.pace),
+        "timestamps_jumps": found.jumps,
+        "jitter_ms": _rounded(found.jitter_ms),
+        "keyframe_interval_s": None if keyframes is None else round(keyframes.longest_s, 2),
+        "keyframe_interval_complete": None if keyframes is None else keyframes.complete,
+        "pixels": None if traits is None else _pixels(traits),
         "frames": found.frames,
         "corrupt": found.corrupt,
         "snapshot": saved,
-        "notes": list(found.info.notes),
+        "notes": _notes(found),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _pixels(traits: Traits) -> dict[str, object]:
+    """As the stream delivers them; the line gets them upright, with 8 bits, and deinterlaced if that is so noted."""
+    return {
+        "format": traits.pixel_format,
+        "bits": traits.bits,
+        "fields": traits.fields,
+        "turned_degrees": None if traits.orientation is None else traits.orientation.degrees,
+        "mirrored": traits.orientation is not None and traits.orientation.mirrored,
+        "sample_aspect": f"{traits.sample_aspect.numerator}:{traits.sample_aspect.denominator}",
+        "levels": traits.levels,
+        "matrix": traits.matrix,
+    }
+
+
+def _notes(found: Probe) -> list[str]:
+    """What a person may not expect: of the stream, and of the measurement."""
+    notes = list(found.info.notes)
+    keyframes, pace = found.keyframes, found.pace
+    if keyframes is not None and keyframes.rare and not any(SHORTER in note for note in notes):
+        notes.append(f"a keyframe {_interval(keyframes)}: whatever is lost spoils all pictures up to it; {SHORTER}")
+    if pace is not None and abs(pace - 1) > PACE:
+        notes.append(f"its timestamps advance {pace:.2f} s in 1 s: the host's clock will date its frames")
+    if found.jumps:
+        notes.append(f"its timestamps jump ({found.jumps} times)")
+    return notes
+
+
+def _interval(keyframes: Keyframes) -> str:
+    return f"every {keyframes.longest_s:.1f} s" + ("" if keyframes.complete else " or more seldom")
 
 
 def _table(found: Probe, saved: str | None) -> str:
     declared = "" if found.info.fps is None else f" (the stream says {found.info.fps:g})"
+    traits = found.info.traits
     rows = [
         ("picture", f"{found.info.width}x{found.info.height} {found.info.codec}"),
         ("rate", f"{found.fps:.2f} fps{declared}"),
@@ -103,6 +148,9 @@ def _table(found: Probe, saved: str | None) -> str:
         ("jitter", "-" if found.jitter_ms is None else f"{found.jitter_ms:.1f} ms"),
         ("frames", f"{found.frames}, {found.corrupt} of them corrupt"),
     ]
+    rows += [("arrival", f"{found.arrived_fps:.2f} fps")] if found.arrived_fps is not None else []
+    rows += [("keyframes", _interval(found.keyframes))] if found.keyframes is not None else []
+    rows += [(name.replace("_", " "), str(value)) for name, value in _pixels(traits).items()] if traits else []
     rows += [("snapshot", saved)] if saved else []
-    rows += [("note", note) for note in found.info.notes]
-    return "\n".join(f"{name:<12}{value}" for name, value in rows)
+    rows += [("note", note) for note in _notes(found)]
+    return "\n".join(f"{name:<16}{value}" for name, value in rows)

@@ -1,6 +1,6 @@
 """RTSP cameras and video files, through PyAV: with the stream's timestamps, time limits, and corrupt pictures marked.
 
-FFmpeg's error texts hold the whole url with its password: none is passed on; see `ingest.sources.ffmpeg_errors`.
+The pixels are upright, progressive and of 8 bits, whatever the stream's are; `info.traits` says what these were.
 """
 
 from collections import deque
@@ -10,21 +10,19 @@ from dataclasses import replace
 
 import av
 import numpy as np
-from av.codec.context import Flags
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
-from andon.process.cores import cores
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.damage import Damage
-from ingest.sources.ffmpeg_errors import advised, explain
+from ingest.sources.ffmpeg_errors import explain
+from ingest.sources.fields import Decoded, Deinterlacer
 from ingest.sources.jpeg_header import passable
-from ingest.sources.rtsp_login import refused_login
+from ingest.sources.opening import declared, open_container, passes_jpegs, video_stream
 from ingest.sources.source import (
     Bgr,
     DamagedPictureError,
@@ -35,19 +33,12 @@ from ingest.sources.source import (
     SourceError,
     SourceInfo,
 )
-from ingest.sources.tls import tls_options
+from ingest.sources.traits import KEYFRAME_S, SHORTER, asked, noteworthy, traits
+from ingest.sources.upright import UPRIGHT, Orientation, upright
 from ingest.sources.urls import Address
-
-PIXELS_A_THREAD = 1920 * 1088
-"""One core decodes 1080p at about 100 frames a second. Larger pictures need more threads; each adds one frame of
-latency."""
 
 WAIT_S = 1.0
 """A read that has no picture for this long returns and says so."""
-LONG_S = 2.0
-"""A keyframe comes at least this often in a stream for inspection: nothing can be seen before the first, and whatever
-is lost on the way spoils all pictures up to the next."""
-SHORTER = "set the camera to a keyframe (I-frame) every 1 to 2 s"
 
 
 class PyavSource:
@@ -60,11 +51,11 @@ class PyavSource:
         self._clock = clock
         self._silence_s = camera.read_timeout_s if address.kind == "rtsp" else None
         self._opened_s = clock.monotonic()
-        self._container = _open(address, camera, clock)
+        self._container = open_container(address, camera, clock)
         try:
-            self._stream = _video(self._container, address)
-            self._info = _info(self._stream, address)
-            self._passing = _passing(self._stream, camera)
+            self._stream = video_stream(self._container, address)
+            self._info = declared(self._stream, address)
+            self._passing = passes_jpegs(self._stream, camera)
             self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
         except BaseException:
             self._container.close()
@@ -73,6 +64,7 @@ class PyavSource:
         self._reformatter = VideoReformatter()
         """Kept for all pictures: building its tables takes a third of a conversion's time."""
         self._damage = Damage()
+        self._fields = Deinterlacer(camera.deinterlace)
         self._begun = False
         self._silent = False
 
@@ -110,15 +102,17 @@ class PyavSource:
             self._silent = True
         return packet
 
-    def _begin(self) -> None:
-        """The first picture has come out."""
+    def _begin(self, frame: VideoFrame) -> None:
+        """The first picture has come out: it says what the stream's description left open."""
         self._begun = True
+        found = traits(frame, self._stream)
+        size = frame.width, frame.height
+        width, height = reversed(size) if found.orientation is not None and found.orientation.swaps else size
+        notes = [*self._info.notes, *noteworthy(found, self._camera.deinterlace)]
         waited_s = self._clock.monotonic() - self._opened_s
-        if self._silence_s is not None and waited_s > LONG_S:
-            self._note(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
-
-    def _note(self, note: str) -> None:
-        self._info = replace(self._info, notes=(*self._info.notes, note))
+        if self._silence_s is not None and waited_s > KEYFRAME_S:
+            notes.append(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
+        self._info = replace(self._info, width=width, height=height, notes=tuple(notes), traits=found)
 
     def _wait(self, began_s: float) -> None:
         """Raises NoPictureYetError, or SourceError if it has waited for too long."""
@@ -153,14 +147,25 @@ class PyavSource:
         size, context = passable(payload), self._stream.codec_context
         if size is None or size != (context.width, context.height) or not unchanged(self._camera, *size):
             return None
-        if not self._begun:
-            with suppress(av.FFmpegError):  # a decoder takes the first picture for a field if it is lower
-                self._stream.decode(packet)
-        self._begun = True
+        if not self._begun and not self._can_pass(packet):
+            self._passing = False
+            return None
         self._damage.fed(keyframe=True)
         corrupt = self._damage.delivered(keyframe=True, corrupt=packet.is_corrupt)
         pts_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-        return Picture(pts_s, lambda: self._pixels(packet), bool(corrupt), Encoded(payload, *size))
+        return Picture(pts_s, lambda: self._pixels(packet), bool(corrupt), Encoded(payload, *size), keyframe=True)
+
+    def _can_pass(self, packet: "Packet[VideoStream]") -> bool:
+        """Looks at the first picture. A decoder takes it for a field if it is lower than the stream's."""
+        frames: list[VideoFrame] = []
+        with suppress(av.FFmpegError):
+            frames = self._stream.decode(packet)
+        for frame in frames:
+            if asked(frame) not in (UPRIGHT, None) or (frame.interlaced_frame and self._camera.deinterlace == "auto"):
+                return False
+            self._begin(frame)
+        self._begun = True
+        return True
 
     def _pixels(self, packet: "Packet[VideoStream]") -> Bgr:
         """Decode a packet that was passed on. Each is a picture by itself, so the order does not matter."""
@@ -170,11 +175,12 @@ class PyavSource:
             raise DamagedPictureError from None
         if len(frames) != 1 or frames[0].is_corrupt:
             raise DamagedPictureError
-        return self._bgr(frames[0])
+        return self._bgr(frames[0], UPRIGHT)
 
-    def _bgr(self, frame: VideoFrame) -> Bgr:
+    def _bgr(self, frame: VideoFrame, turn: Orientation) -> Bgr:
         converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
-        return np.asarray(converted.to_ndarray(), dtype=np.uint8)  # uint8 already: no copy
+        bgr = np.asarray(converted.to_ndarray(), dtype=np.uint8)  # uint8 already: no copy
+        return upright(bgr, turn)
 
     def _decode(self, packet: "Packet[VideoStream]") -> list[Picture]:
         if packet.size:  # the last one has none: it empties the decoder
@@ -186,74 +192,25 @@ class PyavSource:
             frames = []
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
-        pictures = [picture for frame in frames if (picture := self._picture(frame)) is not None]
-        if pictures and not self._begun:
-            self._begin()
-        return pictures + [Picture(None, None, corrupt=True)] * self._damage.missing()
+        decoded = [item for frame in frames if (item := self._judged(frame)) is not None]
+        decoded += [Decoded(None, corrupt=True)] * self._damage.missing()
+        out = [ready for item in decoded for ready in self._fields.take(item)]
+        out += [] if packet.size else self._fields.end()
+        return [self._picture(item) for item in out]
 
-    def _picture(self, frame: VideoFrame) -> Picture | None:
+    def _judged(self, frame: VideoFrame) -> Decoded | None:
+        """None: leave it out."""
         partial = frame.pict_type != PictureType.I
         corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt, partial=partial)
-        return None if corrupt is None else Picture(frame.time, lambda: self._bgr(frame), corrupt)
+        if corrupt is None:
+            return None
+        if not self._begun:
+            self._begin(frame)
+        return Decoded(frame, corrupt, asked(frame))
 
-
-def _open(address: Address, camera: CameraSettings, clock: Clock) -> InputContainer:
-    began = clock.monotonic()
-    live = address.kind == "rtsp"
-    limits = (camera.open_timeout_s, camera.read_timeout_s) if live else None
-    options = _options(camera) | tls_options(address, camera) if live else {}
-    try:
-        return av.open(address.target, options=options, timeout=limits)
-    except av.HTTPUnauthorizedError:
-        raise SourceError(advised(f"{address.shown}: {refused_login(address, camera)}", address)) from None
-    except av.FFmpegError as error:
-        # FFmpeg reports some timeouts as invalid data: the clock tells them apart.
-        timed_out = live and clock.monotonic() - began >= camera.open_timeout_s
-        if timed_out:
-            raise SourceError(f"{address.shown}: no answer within {camera.open_timeout_s:g} s") from None
-        raise SourceError(explain(error, address, reading=False)) from None
-
-
-def _options(camera: CameraSettings) -> dict[str, str]:
-    """Analyse the stream for half a second instead of five. Not `nobuffer`: it drops what the analysis has read, and
-    with it everything up to the next keyframe."""
-    return {
-        "rtsp_transport": camera.transport,
-        "allowed_media_types": "video",
-        "analyzeduration": "500000",
-        "probesize": "1000000",
-    }
-
-
-def _video(container: InputContainer, address: Address) -> VideoStream:
-    if not container.streams.video:
-        raise SourceError(f"{address.shown}: there is no video in it")
-    stream = container.streams.video[0]
-    context = stream.codec_context
-    threads = _threads(context.width, context.height)
-    context.thread_type = "FRAME" if threads > 1 else "NONE"
-    context.thread_count = threads
-    context.flags |= Flags.output_corrupt  # else damaged pictures vanish uncounted
-    return stream
-
-
-def _passing(stream: VideoStream, camera: CameraSettings) -> bool:
-    """Whether its packets are JPEGs to be passed on. Their decoder then gets one thread, so that it holds none back."""
-    context = stream.codec_context
-    if context.name != "mjpeg" or not unchanged(camera, context.width, context.height):
-        return False
-    context.thread_type, context.thread_count = "NONE", 1
-    return True
-
-
-def _threads(width: int, height: int) -> int:
-    """The cameras side by side are the parallelism: one thread each, as long as one is enough."""
-    wanted = -(-width * height // PIXELS_A_THREAD)
-    return max(1, min(wanted, 4, cores()))
-
-
-def _info(stream: VideoStream, address: Address) -> SourceInfo:
-    rate = stream.average_rate or stream.guessed_rate
-    context = stream.codec_context
-    fps = float(rate) if rate else None
-    return SourceInfo(context.name, context.width, context.height, fps, "camera" if address.kind == "rtsp" else "file")
+    def _picture(self, item: Decoded) -> Picture:
+        frame = item.frame
+        if frame is None:
+            return Picture(None, None, corrupt=True)
+        turn = item.orientation or UPRIGHT
+        return Picture(frame.time, lambda: self._bgr(frame, turn), item.corrupt, keyframe=bool(frame.key_frame))

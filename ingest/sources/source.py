@@ -11,6 +11,7 @@ from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.messages import ClockSource
 from andon.settings import CameraSettings
+from ingest.sources.traits import Traits
 
 Bgr = NDArray[np.uint8]
 """A picture in memory: uint8 (H, W, 3), blue green red."""
@@ -54,6 +55,8 @@ class Picture:
     """The decoder calls it damaged."""
     jpeg: Encoded | None = field(default=None, repr=False)
     """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
+    keyframe: bool = False
+    """The stream can be joined here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class SourceInfo:
     """Whose time its pictures carry. `camera` and `file` have `pts_s`, `host` has none."""
     notes: tuple[str, ...] = ()
     """What a person may not expect of these pictures, one line each. No secrets."""
+    traits: Traits | None = None
+    """What the stream says of its pixels; None: it says nothing, or has not delivered its first picture yet."""
 
 
 class FrameSource(Protocol):

@@ -30,16 +30,23 @@ class Footage:
 
 
 def film(
-    frames: int = 50, codec: Codec = "h264", parameters: str = "", *, interlaced: bool = False, turned: int = 0
+    frames: int = 50,
+    codec: Codec = "h264",
+    parameters: str = "",
+    *,
+    interlaced: bool = False,
+    turned: int = 0,
+    pixels: str = "yuv420p",
 ) -> Footage:
     """One loop of `frames` pictures with one keyframe, at its begin.
 
     `parameters` go to the encoder (`intra-refresh=1`). `turned` is how many degrees clockwise a viewer has to turn the
-    pictures, which an H.264 stream says in a message of its own (SEI, display orientation).
+    pictures, which an H.264 stream says in a message of its own (SEI, display orientation). `pixels` is FFmpeg's pixel
+    format.
     """
     encoder = av.CodecContext.create({"h264": "libx264", "hevc": "libx265"}[codec], "w")
     assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = *SIZE, "yuv420p", Fraction(25)
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = *SIZE, pixels, Fraction(25)
     encoder.time_base = encoder.framerate**-1
     usual = f"keyint={frames}:min-keyint={frames}:scenecut=0:bframes=0:repeat-headers=1:qp=8:log-level=none"
     fields = ["tff=1"] if interlaced else []
@@ -48,7 +55,11 @@ def film(
         "tune": "zerolatency",
         f"{'x264' if codec == 'h264' else 'x265'}-params": ":".join([usual, *fields, *filter(None, [parameters])]),
     }
-    packets = [packet for number in range(frames) for packet in encoder.encode(_picture(number, interlaced))]
+    packets = [
+        packet
+        for number in range(frames)
+        for packet in encoder.encode(_picture(number, interlaced).reformat(format=pixels))
+    ]
     packets += encoder.encode(None)
     payloads = [bytes(packet) for packet in _turned(packets, turned)]
     units = tuple(tuple(_nal_units(payload)) for payload in payloads)

@@ -8,7 +8,7 @@ import numpy as np
 from andon.clock import Clock
 from andon.messages import CameraStatus, ClockSource, Frame
 from andon.settings import CameraSettings
-from ingest.sources.source import Bgr, FrameSource, Picture, SourceError, SourceInfo
+from ingest.sources.source import Bgr, FrameSource, NoPictureYetError, Picture, SourceError, SourceInfo
 from tests.fakes import START
 
 
@@ -46,15 +46,15 @@ def pictures(count: int, fps: float = 25.0) -> list[Picture]:
 
 
 class ScriptedSource:
-    """Delivers what it is given: pictures, and at a SourceError's place that error. Then it has ended."""
+    """Delivers what it is given: pictures, and at an error's place that error. Then it has ended."""
 
     def __init__(
         self,
-        script: Iterable[Picture | SourceError],
+        script: Iterable[Picture | SourceError | NoPictureYetError],
         clock: ClockSource = "file",
         before_read: Callable[[], None] = lambda: None,
     ) -> None:
-        self._script: Iterator[Picture | SourceError] = iter(script)
+        self._script: Iterator[Picture | SourceError | NoPictureYetError] = iter(script)
         self._before_read = before_read
         self.info = SourceInfo("fake", 64, 48, 25.0, clock)
         self.closed = False
@@ -62,7 +62,7 @@ class ScriptedSource:
     def read(self) -> Picture | None:
         self._before_read()
         item = next(self._script, None)
-        if isinstance(item, SourceError):
+        if isinstance(item, SourceError | NoPictureYetError):
             raise item
         return item
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.probe import probe
-from ingest.sources.source import Picture
+from ingest.sources.source import NoPictureYetError, Picture
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import ScriptedSource, bgr, pictures
 
@@ -36,3 +36,63 @@ def test_a_camera_without_timestamps_is_measured_by_arrival() -> None:
 def test_corrupt_pictures_are_counted_and_never_the_snapshot() -> None:
     found = probe(ScriptedSource([Picture(0.0, None, corrupt=True)]), 1.0, FakeClock())
     assert (found.frames, found.corrupt, found.last) == (1, 1, None)
+
+
+def camera_of(fps: float, stamped_fps: float, gop: int, count: int = 1000) -> tuple[ScriptedSource, FakeClock]:
+    """A live camera with a keyframe every `gop` pictures, and the clock that it drives."""
+    clock = FakeClock()
+    script = [Picture(number / stamped_fps, bgr, keyframe=number % gop == 0) for number in range(count)]
+    return ScriptedSource(script, "camera", lambda: clock.advance(1 / fps)), clock
+
+
+@pytest.mark.parametrize(("fps", "stamped_fps", "pace"), [(10, 10, 1.0), (10, 25, 0.4), (10, 5, 2.0)])
+def test_the_pace_of_timestamps_is_measured_by_arrival(fps: float, stamped_fps: float, pace: float) -> None:
+    found = probe(*_between(camera_of(fps, stamped_fps, 5)))
+    assert found.pace == pytest.approx(pace)
+    assert found.arrived_fps == pytest.approx(fps)
+    assert found.jumps == 0
+
+
+def _between(pair: tuple[ScriptedSource, FakeClock]) -> tuple[ScriptedSource, float, FakeClock]:
+    return pair[0], 4.0, pair[1]
+
+
+def test_timestamps_that_jump_are_counted_and_change_no_pace() -> None:
+    clock = FakeClock()
+    stamps = [number / 10 + 3600 * (number > 20) - 3600 * (number > 30) for number in range(100)]
+    source = ScriptedSource([Picture(pts_s, bgr) for pts_s in stamps], "camera", lambda: clock.advance(0.1))
+    found = probe(source, 4.0, clock)
+    assert found.jumps == 2
+    assert found.pace == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("gop", "longest_s", "complete"), [(5, 0.5, True), (15, 1.5, True), (30, 3.0, True)])
+def test_the_longest_time_between_two_keyframes_is_measured(gop: int, longest_s: float, complete: bool) -> None:
+    keyframes = probe(*_between(camera_of(10, 10, gop))).keyframes
+    assert keyframes is not None
+    assert keyframes.longest_s == pytest.approx(longest_s)
+    assert (keyframes.complete, keyframes.rare) == (complete, longest_s > 2)
+
+
+def test_a_keyframe_interval_that_outlasts_the_measurement_is_at_least_as_long() -> None:
+    keyframes = probe(*_between(camera_of(10, 10, 250))).keyframes
+    assert keyframes is not None
+    assert keyframes.longest_s == pytest.approx(4.0, abs=0.15)
+    assert not keyframes.complete
+
+
+def test_the_wait_for_the_first_keyframe_counts_as_a_part_of_the_interval() -> None:
+    clock = FakeClock()
+    script = [Picture(number / 10, bgr, keyframe=number % 5 == 0) for number in range(100)]
+    waiting = [NoPictureYetError("waits for a keyframe")] * 70
+    waited: list[str] = []
+    found = probe(ScriptedSource([*waiting, *script], "camera", lambda: clock.advance(0.1)), 4.0, clock, waited.append)
+    assert found.keyframes is not None
+    assert found.keyframes.longest_s == pytest.approx(7.1)
+    assert not found.keyframes.complete
+    assert len(waited) == 70
+
+
+def test_a_stream_of_keyframes_only_has_no_interval() -> None:
+    assert probe(*_between(camera_of(10, 10, 1))).keyframes is None
+    assert probe(ScriptedSource(pictures(100)), 2.0, FakeClock()).keyframes is None

@@ -13,7 +13,7 @@ from andon.clock import SystemClock
 from ingest.sources.choice import open_source
 from ingest.sources.ffmpeg_errors import explain
 from ingest.sources.looped import LoopedSource
-from ingest.sources.pyav import _threads
+from ingest.sources.opening import threads_for
 from ingest.sources.source import FrameSource, Picture, SourceError
 from ingest.sources.urls import Address, parse
 from ingest.sources.usb import UsbSource
@@ -166,5 +166,5 @@ def test_a_camera_without_the_transport_is_not_mistaken_for_a_host_that_is_away(
 
 
 def test_pictures_up_to_1080p_are_decoded_by_one_thread_and_4k_by_more() -> None:
-    assert _threads(0, 0) == _threads(1920, 1080) == 1
-    assert 1 < _threads(3840, 2160) <= 4
+    assert threads_for(0, 0) == threads_for(1920, 1080) == 1
+    assert 1 < threads_for(3840, 2160) <= 4
