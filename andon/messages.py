@@ -83,6 +83,9 @@ class Frame(Message):
     captured_at: Utc
     clock: ClockSource
     """Whose clock `captured_at` is: the camera's timestamps, the host's at arrival, or the file's own pace."""
+    clock_offset_s: float | None = None
+    """How far the ingester's host clock was ahead of the broker's, in seconds; `captured_at` is without it. 0: less
+    than half a second. None: nobody had measured it, so `captured_at` may be wrong."""
     media_time_s: float | None = None
     """Seconds since the session's first frame on the stream's own timeline. None: the stream has none."""
     width: Pixels
@@ -232,6 +235,8 @@ class Inspection(Message):
     session: Session
     seq: Seq
     captured_at: Utc
+    clock_offset_s: float | None = Field(default=None, exclude_if=_is_none)
+    """As in the frame."""
     media_time_s: float | None = None
     outcome: Outcome
     reason: ShedReason | QuarantineReason | None = None

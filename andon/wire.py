@@ -37,6 +37,7 @@ _FRAME_HEADERS = {
     "ce_seq": "seq",
     "ce_time": "captured_at",
     "ce_clock": "clock",
+    "ce_clockoffset": "clock_offset_s",
     "ce_mediatime": "media_time_s",
     "ce_width": "width",
     "ce_height": "height",
@@ -81,6 +82,17 @@ class _Envelope(BaseModel):
     ce_type: str
     ce_id: str
     ce_source: str
+
+
+def appended_at(record: Record) -> datetime | None:
+    """When the broker appended it, or, where it stamps no record, when its writer says that it happened. None: nobody
+    says."""
+    if record.timestamp_ms <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):  # a foreign writer may say anything
+        return None
 
 
 def type_name(message: Message) -> str:

@@ -34,6 +34,7 @@ class Bridge:
         self._captured = 0
         self._total = 0
         self._newest_sent: Frame | None = None
+        self._newest_put_s = 0.0
         self._status_taken = asyncio.Event()
         self.changed = asyncio.Event()
         """There may be something to take, or the end has come."""
@@ -76,6 +77,7 @@ class Bridge:
                 return None
             shed = self._queue.put(frame)
             self._captured = frame.seq + 1
+            self._newest_put_s = self._clock.monotonic()
             self._total += 1
             if not self.changed.is_set():  # else the loop has yet to look; it clears the event before it takes
                 self._loop.call_soon_threadsafe(self.changed.set)
@@ -103,12 +105,15 @@ class Bridge:
         """Frames captured in all sessions."""
         return self._total
 
-    def newest_sent_since(self, at: datetime) -> bool:
-        """Whether the newest captured frame was handed to the publisher, and was captured at `at` or later."""
+    def newest_sent_since(self, since_s: float) -> bool:
+        """Whether the newest captured frame was handed to the publisher, and was captured since this monotonic time.
+
+        By the host's clock, which may be set back, an old frame could prove for hours that the camera delivers.
+        """
         with self._lock:
             sent = self._newest_sent
             newest = sent is not None and sent.session == self._session and sent.seq + 1 == self._captured
-            return newest and sent is not None and sent.captured_at >= at
+            return newest and self._newest_put_s >= since_s
 
     @property
     def drained(self) -> bool:

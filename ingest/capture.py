@@ -42,6 +42,8 @@ class Tools:
     emit: Emit
     max_payload_bytes: int
     """The largest picture that the broker takes."""
+    clock_offset_s: Callable[[], float | None] = lambda: None
+    """How far the host's clock is ahead of `clock`, which is the line's time; None: nobody has measured it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Capture:
         self._session: str | None = None
         self._seq = 0
         self._start_s = 0.0
+        self._clock_offset_s: float | None = None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -149,6 +152,7 @@ class Capture:
             if source.info is not info:
                 info = source.info
                 self._note(*info.notes)
+            self._clock_offset_s = self._tools.clock_offset_s()
             stamp = line.place(picture.pts_s, clock)
             if stamp.clock != info.clock:
                 self._note(NO_PACE)
@@ -222,6 +226,7 @@ class Capture:
             seq=self._seq,
             captured_at=stamp.captured_at,
             clock=stamp.clock,
+            clock_offset_s=self._clock_offset_s,
             media_time_s=stamp.media_time_s,
             width=encoded.width,
             height=encoded.height,

@@ -13,7 +13,9 @@ from andon.messages import ImageHealth
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
 from andon.settings import CameraSettings, Settings
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import admin, producer, started
+from andon.stream.clock_watch import watched_clock
 from andon.stream.publisher import KafkaPublisher, Publisher
 from ingest.boundary import Boundary
 from ingest.camera import Camera, CameraOptions
@@ -41,19 +43,24 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     await _topics_exist(life, chosen)
     kafka = life.settings.kafka
     async with started(lambda: producer(kafka, life.emit), kafka, life.emit) as client:
-        publisher = KafkaPublisher(client, kafka.request_timeout_s)
+        clock, watch = watched_clock(life)
+        publisher = KafkaPublisher(client, kafka.request_timeout_s, clock)
         boundary = Boundary(settings.id for settings in chosen)
         cameras = [
-            _camera(settings, life, publisher, _options(settings, life, chosen, boundary)) for settings in chosen
+            _camera(settings, life, publisher, clock, _options(settings, life, chosen, boundary)) for settings in chosen
         ]
         _add_gauges(life, cameras)
         async with asyncio.TaskGroup() as watching:
-            topics = watching.create_task(publisher.watch(), name="ingest.topics")
+            beside = [
+                watching.create_task(publisher.watch(), name="ingest.topics"),
+                watching.create_task(watch.run(), name="ingest.clock"),
+            ]
             async with asyncio.TaskGroup() as group:
                 for camera in cameras:
                     group.create_task(camera.run(life.stop), name=f"camera.{camera.settings.id}")
                 life.ready()
-            topics.cancel()
+            for task in beside:
+                task.cancel()
         if not once:
             await life.stop.wait()
 
@@ -109,10 +116,13 @@ def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings
     )
 
 
-def _camera(settings: CameraSettings, life: Life, publisher: Publisher, options: CameraOptions) -> Camera:
+def _camera(
+    settings: CameraSettings, life: Life, publisher: Publisher, clock: BrokerClock, options: CameraOptions
+) -> Camera:
     kafka = life.settings.kafka
-    route = Route(settings.id, life.settings.pool_topic(settings.pool), publisher, kafka.request_timeout_s)
-    tools = Tools(open_source, life.clock, life.emit, kafka.max_record_bytes)
+    topic = life.settings.pool_topic(settings.pool)
+    route = Route(settings.id, topic, publisher, kafka.request_timeout_s, redated=clock.redated)
+    tools = Tools(open_source, clock, life.emit, kafka.max_record_bytes, lambda: clock.offset_s)
     if settings.ca_file is None:
         settings = settings.model_copy(update={"ca_file": life.settings.camera_ca_file})
     return Camera(settings, route, tools, options)

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Mapping
-from datetime import timedelta
 
 from andon.clock import Clock
 from andon.events import CameraChanged, Emit
@@ -67,8 +66,7 @@ class StatusReporter:
             self._send()
 
     def _frames_say_it(self) -> bool:
-        since = self._clock.now() - timedelta(seconds=self._heartbeat_s)
-        return self.delivers and self._bridge.newest_sent_since(since)
+        return self.delivers and self._bridge.newest_sent_since(self._clock.monotonic() - self._heartbeat_s)
 
     def _send(self) -> None:
         self._beats_left_out = 0

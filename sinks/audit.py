@@ -1,7 +1,7 @@
 """The line's account, for people: the outcome of every captured frame, and spans without frames. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,6 +94,7 @@ def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = 
     names = sorted({name for name, _ in stored.states} | {name for name, _ in stored.ledgers})
     names = [name for name in names if camera in (None, name)]
     states = {name: _latest(state for of, state in stored.states if of == name) for name in names}
+    circumstances = _not_before(circumstances, states.values())
     pruned = {name: stored.pruned[name] for name in names if name in stored.pruned}
     tallies = {name: [pruned[name].ledger] if name in pruned else [] for name in names}
     for (name, _), ledger in stored.ledgers.items():
@@ -109,6 +110,12 @@ def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = 
 def _latest(states: Iterable[JudgementState]) -> JudgementState:
     """The newest of a camera's states; it has one for each partition that it was ever in."""
     return max(states, key=lambda state: state.display.status_at.timestamp() if state.display.status_at else 0.0)
+
+
+def _not_before(circumstances: Circumstances, states: Iterable[JudgementState]) -> Circumstances:
+    """A host on which it is earlier than in the newest status has a clock that is behind."""
+    newest = max((state.display.status_at for state in states if state.display.status_at), default=circumstances.now)
+    return replace(circumstances, now=max(circumstances.now, newest))
 
 
 def _tally(ledger: SessionLedger, state: JudgementState, circumstances: Circumstances) -> Tally:

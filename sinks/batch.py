@@ -9,8 +9,9 @@ from andon.events import Emit, RecordQuarantined
 from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
-from andon.wire import Record, decode
+from andon.wire import Record, appended_at, decode
 from sinks.judgement.consequences import EvidenceOrder, Judgement
+from sinks.judgement.moments import plausible
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.sessions import expire
 from sinks.judgement.spans import Span
@@ -110,7 +111,7 @@ def gather(partition: Partition, position: Position, deliveries: Sequence[Delive
 def _message(record: Record) -> AccountMessage:
     message = decode(record)
     if isinstance(message, Inspection | Shed | CameraStatus | Expired):
-        return message
+        return plausible(message, appended_at(record))
     raise DecodeError(f"{type(message).__name__} is no message of the inspections topic")
 
 

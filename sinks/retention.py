@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Self
 
@@ -14,6 +14,7 @@ from andon.events import Emit, PruningFailed, StorePruned
 from andon.process.lifecycle import Life
 from andon.process.watchdog import Watchdog
 from andon.settings import EvidenceSettings
+from andon.stream.broker_clock import BrokerClock
 from sinks.channels.evidence_retention import EvidenceRetention, FileCounts
 from sinks.channels.files import Files
 from sinks.store.database import opened
@@ -25,6 +26,24 @@ EVERY_S = 3600.0
 """Seconds between two passes: rows live for days."""
 EVIDENCE_PARTITION = 0
 """The owner of this partition prunes the evidence: one listing of the storage is enough."""
+
+
+class EarlierClock:
+    """The earlier of the host's time and the line's: what is deleted by mistake does not come back."""
+
+    def __init__(self, clock: BrokerClock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return min(self._clock.now(), self._clock.host())
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+
+def prunable(clock: BrokerClock, owned: Callable[[], frozenset[int]]) -> frozenset[int]:
+    """The partitions that may be pruned now: none while nobody knows the time."""
+    return owned() if clock.settled else frozenset()
 
 
 class EvidenceThread:
@@ -51,17 +70,18 @@ class EvidenceThread:
 
 
 @asynccontextmanager
-async def retention(life: Life, owned: Callable[[], frozenset[int]]) -> AsyncIterator["Retention"]:
+async def retention(life: Life, clock: BrokerClock, owned: Callable[[], frozenset[int]]) -> AsyncIterator["Retention"]:
     """A sink's retention, with a database connection and a thread of its own. Raises ConfigError, FatalError."""
+    earlier = EarlierClock(clock)
     settings = life.settings.sinks
     place = settings.evidence
     limit = partial(life.watchdog.limit, "the store", settings.store_timeout_s, "sinks.store_timeout_s")
     database = await opened(settings.store.get_secret_value(), limit)
     try:
         files = EvidenceRetention(Files(place.url), place.max_bytes, partial(_limit, life.watchdog, place))
-        with EvidenceThread(files, place.keep_days, life.clock) as evidence:
-            store = StoreRetention(database, settings.keep_days, life.clock)
-            yield Retention(store, evidence, owned, life.emit)
+        with EvidenceThread(files, place.keep_days, earlier) as evidence:
+            store = StoreRetention(database, settings.keep_days, earlier)
+            yield Retention(store, evidence, partial(prunable, clock, owned), life.emit)
     finally:
         await database.close()
 
@@ -82,7 +102,7 @@ class Retention:
         emit: Emit,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`owned`: the partitions that the sink accounts for now."""
+        """`owned`: the partitions that the sink accounts for now. None are while it does not know the time."""
         self._store = store
         self._evidence = evidence
         self._owned = owned

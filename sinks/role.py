@@ -11,10 +11,13 @@ from redis.asyncio import Redis
 
 from andon import redis, redis_server
 from andon.backoff import Backoff
+from andon.errors import RetryableError
 from andon.events import ServerUnfit, SettingOutdated
 from andon.process.lifecycle import Life
 from andon.settings import Settings
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, reader, started
+from andon.stream.clock_watch import ClockWatch, watched_clock
 from andon.stream.consumer import KafkaConsumer
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
@@ -41,12 +44,16 @@ MAX_IN_FLIGHT_BYTES = 64_000_000
 REDIS_CHECK = Backoff(first_s=0.5, most_s=30.0)
 FETCH_BYTES = 200_000
 """Some hundred inspections; a transaction may hold more."""
+ASK_TIME_S = 2.0
+"""Between two questions for the broker's time: two clocks drift apart by far less meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The sink's connections, all started. They are closed after everything that uses them."""
+    """The sink's connections, all started, and the line's time. They are closed after everything that uses them."""
 
+    clock: BrokerClock
+    watch: ClockWatch
     store: Store
     member: KafkaConsumer
     """Of the sinks' group."""
@@ -72,23 +79,23 @@ async def sink(life: Life) -> None:
 
 async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -> None:
     settings = life.settings
-    live = RedisLive(clients.redis, settings.redis, life.clock, life.emit)
-    dispatcher = Dispatcher(clients.store, channels, life.clock, life.emit)
+    live = RedisLive(clients.redis, settings.redis, clients.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, channels, clients.clock, life.emit)
     account = Account(
         clients.store,
         clients.ends,
         Outlets(live, dispatcher),
         rules_of(settings),
-        life.clock,
+        clients.clock,
         life.emit,
     )
     limits = Limits(settings.sinks.max_in_flight, MAX_IN_FLIGHT_BYTES)
-    stage = Stage(STAGE, clients.member, account, limits, life.clock, life.emit)
-    watch_stage(life.metrics, stage, clients.member, life.clock)
+    stage = Stage(STAGE, clients.member, account, limits, clients.clock, life.emit)
+    watch_stage(life.metrics, stage, clients.member, clients.clock)
     life.metrics.watch("andon_sinks_outbox_depth_records", dispatcher.depths)
     life.metrics.watch("andon_sinks_outbox_age_seconds", dispatcher.ages)
     accounted = asyncio.Event()
-    async with retention(life, lambda: dispatcher.owned) as pruning, asyncio.TaskGroup() as tasks:
+    async with retention(life, clients.clock, lambda: dispatcher.owned) as pruning, asyncio.TaskGroup() as tasks:
         tasks.create_task(dispatcher.run(accounted), name="sink.outbox")
         tasks.create_task(live.run(accounted), name="sink.live")
         beside = [
@@ -96,6 +103,8 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
             tasks.create_task(_ready(life, stage), name="sink.ready"),
             tasks.create_task(pruning.run(), name="sink.retention"),
             tasks.create_task(_check_redis(life, clients.redis), name="sink.redis"),
+            tasks.create_task(clients.watch.run(), name="sink.clock"),
+            tasks.create_task(_ask_time(clients.member, stage), name="sink.time"),
         ]
         await stage.run([settings.kafka.inspections_topic], life.stop)
         accounted.set()
@@ -130,7 +139,7 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
     async with AsyncExitStack() as stack:
         channels = []
         for name, given in sinks.channels.items():
-            context = ChannelContext(name, life.settings, clients.redis, clients.publisher, life.clock, life.emit)
+            context = ChannelContext(name, life.settings, clients.redis, clients.publisher, clients.clock, life.emit)
             channel = await stack.enter_async_context(opened(given, context))
             channels.append(NamedChannel(name, channel, given.max_age_s))
         place = sinks.evidence
@@ -161,11 +170,14 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
         await topic_there(reading, kafka.inspections_topic, kafka, life.emit)
+        clock, watch = watched_clock(life)
         yield Clients(
+            clock,
+            watch,
             store,
-            KafkaConsumer(reading),
+            KafkaConsumer(reading, clock),
             KafkaLogEnds(asking),
-            KafkaPublisher(sending),
+            KafkaPublisher(sending, clock=clock),
             RecordReader(one_by_one),
             remote,
         )
@@ -183,6 +195,16 @@ async def _check_redis(life: Life, client: Redis) -> None:
             return
         except FAILURES:
             await asyncio.sleep(REDIS_CHECK.delay_s(attempt))
+
+
+async def _ask_time(member: KafkaConsumer, stage: Stage) -> None:
+    """A sink may send nothing to the broker that comes back with the broker's time, so it asks for it."""
+    while True:
+        await asyncio.sleep(ASK_TIME_S)
+        try:
+            await member.ask_time(stage.lanes)
+        except RetryableError:
+            continue  # the stage says that the broker is away
 
 
 async def _ready(life: Life, stage: Stage) -> None:

@@ -33,6 +33,7 @@ from workers.gaps import Gaps
 from workers.inference import Inference, Response
 from workers.publisher import OrderedPublisher, Outlet, Publication
 from workers.quarantine import QuarantineLimit
+from workers.staleness import is_stale
 from workers.to_inspection import to_detections
 
 
@@ -109,7 +110,7 @@ class Inspector:
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
             return self._quarantined(delivery, frame, error)
         async with self._ahead:
-            if self._is_stale(frame):
+            if is_stale(delivery.record, frame, self._deps.broker_clock.earliest()):
                 return self._stale(delivery, frame)
             try:
                 picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
@@ -119,12 +120,6 @@ class Inspector:
                 return self._quarantined(delivery, frame, error)
         self._deps.limit.inspected(frame.camera_id, self._clock.monotonic())
         return self._inspected(delivery, frame, picture, response)
-
-    def _is_stale(self, frame: Frame) -> bool:
-        """By both clocks, so that neither a worker's nor a broker's clock that is ahead sheds every frame."""
-        if frame.max_age_s is None:
-            return False
-        return (self._deps.broker_clock.now() - frame.captured_at).total_seconds() > frame.max_age_s
 
     # ---- the outcomes of a record
 
@@ -210,6 +205,7 @@ class Inspector:
             session=frame.session,
             seq=frame.seq,
             captured_at=frame.captured_at,
+            clock_offset_s=frame.clock_offset_s,
             media_time_s=frame.media_time_s,
             outcome=outcome,
             reason=reason,

@@ -11,8 +11,8 @@ from andon.events import ModelLoaded
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
 from andon.settings import PoolSettings, Settings
-from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, started
+from andon.stream.clock_watch import watched_clock
 from andon.stream.consumer import KafkaConsumer
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
@@ -123,17 +123,18 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
             return tasks.create_task(work, name=name)
 
         batch = settings.pools[pool_name].batch
-        clock = BrokerClock(life.clock)
+        clock, watch = watched_clock(life)
         publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock)
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
         decoders = _decoder_pool(life, decoding, detector.info.enough_px)
         deps = Deps(decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock)
-        inspector = Inspector(detector.info, deps, _options(settings, batch.size), life.clock, life.emit)
+        inspector = Inspector(detector.info, deps, _options(settings, batch.size), clock, life.emit)
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
-        member = KafkaConsumer(reading)
-        stage = Stage(STAGE, member, inspector, limits, life.clock, life.emit)
-        watch_stage(life.metrics, stage, member, life.clock)
+        member = KafkaConsumer(reading, clock)
+        stage = Stage(STAGE, member, inspector, limits, clock, life.emit)
+        watch_stage(life.metrics, stage, member, clock)
         helpers = [
+            spawn(watch.run(), "worker.clock"),
             spawn(inference.serve(), "worker.detect"),
             spawn(publisher.watch(), "worker.topics"),
             spawn(_ready(life, stage), "worker.ready"),

@@ -22,6 +22,9 @@ from andon.events.ingest import (
 )
 from andon.events.process import (
     CallbackFailed,
+    ClockSkew,
+    ClockStepped,
+    ClockUnset,
     KafkaNoise,
     ProcessReady,
     ProcessStarted,
@@ -81,6 +84,9 @@ __all__ = [
     "CameraResized",
     "CameraResumed",
     "CaptureFailed",
+    "ClockSkew",
+    "ClockStepped",
+    "ClockUnset",
     "CommitRefused",
     "DefectChanged",
     "Emit",

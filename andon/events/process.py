@@ -92,3 +92,36 @@ class KafkaNoise(Event):
     level: ClassVar[Level] = "warning"
     message: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSkew(Event):
+    """This host's clock and a broker's differ. The line goes by the broker's until they agree."""
+
+    name: ClassVar[str] = "clock.skew"
+    level: ClassVar[Level] = "warning"
+    peer: str
+    offset_s: float
+    """By how much this host's clock is ahead; below 0: behind."""
+    state: str
+    """`began`, `changed` or `ended`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStepped(Event):
+    """Somebody set this host's clock under the running process."""
+
+    name: ClassVar[str] = "clock.stepped"
+    level: ClassVar[Level] = "warning"
+    step_s: float
+    """Above 0: forward."""
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockUnset(Event):
+    """This host's clock shows a time before this program was made: it has lost the time."""
+
+    name: ClassVar[str] = "clock.unset"
+    level: ClassVar[Level] = "error"
+    now: str

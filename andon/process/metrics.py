@@ -65,6 +65,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_spool_full", "gauge", "1 while the spool is full or its disk takes no writes", ("camera",)),
     Metric("andon_ingest_spool_failures_total", "counter", "Times that the spool became full or failed", ("camera",)),
     Metric("andon_ingest_spool_damages_total", "counter", "Parts of the spool that could not be read", ("camera",)),
+    # every role
+    Metric(
+        "andon_clock_offset_seconds",
+        "gauge",
+        "How far this host's clock is ahead of a broker's, as far as it is proven; below 0: behind",
+        ("peer",),
+    ),
     # stage: workers and sinks
     Metric("andon_stage_records_total", "counter", "Records taken from Kafka", ("stage",)),
     Metric("andon_stage_records_done_total", "counter", "Records whose results are durable", ("stage",)),

@@ -11,7 +11,7 @@ MOST_KEYS = 1000
 """Keys that are remembered at once. 1000: each camera of an ingester with each reason, many times over."""
 IDENTITY = (
     *("camera", "stage", "topic", "partition", "reason", "what"),
-    *("sink", "channel", "role", "process", "by_worker"),
+    *("sink", "channel", "role", "process", "by_worker", "peer"),
 )
 """Events of one name that differ in one of these fields are never merged."""
 

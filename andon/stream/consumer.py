@@ -15,6 +15,8 @@ from aiokafka.errors import (
 )
 
 from andon.errors import AndonError, FatalError, RetryableError
+from andon.stream.append_times import AppendTimes
+from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.wire import Record
 
@@ -86,8 +88,10 @@ class Consumer(Protocol):
 class KafkaConsumer:
     """A Consumer over an AIOKafkaConsumer that somebody else starts and stops."""
 
-    def __init__(self, client: AIOKafkaConsumer) -> None:
+    def __init__(self, client: AIOKafkaConsumer, clock: BrokerClock | None = None) -> None:
+        """`clock` learns the brokers' time."""
         self._client = client
+        self._times = None if clock is None else AppendTimes(client, clock)
 
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._client.subscribe(list(topics), listener=_Listener(self._client, owner))
@@ -106,6 +110,8 @@ class KafkaConsumer:
         except KafkaError as error:  # the client itself has retried whatever can be retried
             topics = ", ".join(sorted(self._client.subscription()))
             raise FatalError(f"can't read {topics} from Kafka: {_why(error)}") from error
+        if self._times is not None:
+            self._times.saw(batches)
         return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -138,6 +144,15 @@ class KafkaConsumer:
         except KafkaError as error:
             raise own_error("read where the log begins", error) from error
         return {Partition(*there): offset for there, offset in offsets.items()}
+
+    async def ask_time(self, partitions: Iterable[Partition]) -> None:
+        """Have the clock find out the latest possible time, by the next record of any of these. Raises as `commit`."""
+        if self._times is None:
+            return
+        try:
+            await self._times.ask([TopicPartition(*partition) for partition in partitions])
+        except KafkaError as error:
+            raise own_error("ask where the log ends", error) from error
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped

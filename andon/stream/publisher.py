@@ -12,6 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from andon.errors import AndonError, FatalError, RetryableError, TooLargeError
 from andon.events import Emit, LogCut, Retrying
 from andon.messages import RecordRef
+from andon.stream.append_times import LOG_APPEND_TIME, leader
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.producer import Producer, ProducerReplacedError
@@ -19,8 +20,6 @@ from andon.stream.refusals import no_such_topic, refusal
 from andon.stream.size_limits import SizeLimits, batch_bytes
 from andon.wire import Outgoing
 
-LOG_APPEND_TIME = 1
-"""The client's timestamp_type of a record whose time the broker has set."""
 FORGET_S = 60.0
 """How long a topic's size limit counts: somebody may raise it. Then the next record that is too large costs a new
 producer again."""
@@ -78,7 +77,7 @@ class KafkaPublisher:
         size_bytes = batch_bytes(record)
         self._sizes.check(topic, size_bytes)
         client = await self._producer.usable()
-        sent_s = self._clock.wall_s() if self._clock is not None else 0.0
+        sent_s = self._clock.monotonic() if self._clock is not None else 0.0
         flight = _Flight(topic, client, size_bytes, self._sizes.narrow(topic), sent_s)
         try:
             if flight.alone:
@@ -111,9 +110,17 @@ class KafkaPublisher:
         self.trouble = ""
         if metadata.offset < 0:  # it had the record already, and has forgotten where
             raise RetryableError(f"{flight.topic}: the broker does not say where the record is")
-        if self._clock is not None and metadata.timestamp_type == LOG_APPEND_TIME:
-            self._clock.appended(flight.sent_s, metadata.timestamp)
+        self._compare_clocks(flight, metadata)
         return RecordRef(topic=metadata.topic, partition=metadata.partition, offset=metadata.offset)
+
+    def _compare_clocks(self, flight: "_Flight", metadata: Any) -> None:
+        if self._clock is None:
+            return
+        if metadata.timestamp_type == LOG_APPEND_TIME:
+            broker = leader(flight.client.client, metadata.topic_partition)
+            self._clock.acknowledged(broker, flight.sent_s, metadata.timestamp)
+        else:
+            self._clock.unstamped()
 
     async def watch(self) -> None:
         """Runs until it is cancelled. Says which topics no longer exist, and forgets limits that may have been raised.
@@ -189,7 +196,7 @@ class _Flight:
     alone: bool
     """It was sent in a batch of its own."""
     sent_s: float
-    """By the broker clock's `wall_s`."""
+    """On the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

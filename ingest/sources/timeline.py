@@ -13,6 +13,10 @@ AHEAD_S = 1.0
 """Timestamps that are ahead of the host's clock by more than this have jumped."""
 
 
+SET = timedelta(seconds=0.5)
+"""A clock that moves by more against the monotonic one has been put right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     captured_at: datetime
@@ -46,16 +50,24 @@ class MediaTime:
 
 
 class FileTimeline:
-    """Paced, a picture's time is the session's start and its timestamp; played fast, it is the host's time."""
+    """Paced, a picture's time is the session's start and its timestamp; played fast, it is the host's time.
+
+    The start moves along where the clock is put right while the file plays.
+    """
 
     def __init__(self, fps: float | None, *, paced: bool) -> None:
         self._media = MediaTime(fps)
         self._paced = paced
         self._start: datetime | None = None
+        self._start_s = 0.0
 
     def place(self, pts_s: float | None, clock: Clock) -> Stamp:
-        media_s, now = self._media.at(pts_s), clock.now()
-        self._start = now if self._start is None else self._start
+        media_s, now, now_s = self._media.at(pts_s), clock.now(), clock.monotonic()
+        if self._start is None:
+            self._start, self._start_s = now, now_s
+        start = now - timedelta(seconds=now_s - self._start_s)
+        if abs(start - self._start) >= SET:
+            self._start = start
         return Stamp(self._start + timedelta(seconds=media_s) if self._paced else now, "file", media_s)
 
 

@@ -210,3 +210,13 @@ def test_no_picture_is_of_the_future_and_none_older_than_the_one_before(
 def test_each_clock_has_its_timeline() -> None:
     kinds = [type(timeline(clock, 25, paced=True)) for clock in ("file", "host", "camera")]
     assert kinds == [FileTimeline, HostTimeline, CameraTimeline]
+
+
+def test_a_paced_file_follows_a_clock_that_is_put_right_and_no_smaller_change() -> None:
+    clock, line = at(0), FileTimeline(25.0, paced=True)
+    line.place(0.0, clock)
+    clock.advance(1.0)
+    clock.step(0.3)
+    assert line.place(1.0, clock).captured_at == START + seconds(1.0)
+    clock.step(3600.0)
+    assert abs(line.place(2.0, clock).captured_at - (START + seconds(3602.3))) < seconds(0.001)

@@ -1,5 +1,6 @@
 """A sink prunes what it owns, again and again, and goes on after a failure."""
 
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -8,11 +9,12 @@ from pydantic import ValidationError
 from andon.errors import RetryableError
 from andon.events import PruningFailed, StorePruned
 from andon.settings import Settings
+from andon.stream.broker_clock import BrokerClock
 from sinks.channels.evidence_retention import FileCounts
-from sinks.retention import EVERY_S, FIRST_S, EvidenceThread, Retention
+from sinks.retention import EVERY_S, FIRST_S, EarlierClock, EvidenceThread, Retention, prunable
 from sinks.store.prune_queries import PruneCounts
 from sinks.store.retention import StoreRetention
-from tests.fakes import RecordedEvents
+from tests.fakes import START, FakeClock, RecordedEvents
 
 
 class FakeStore:
@@ -88,3 +90,19 @@ def test_sessions_are_kept_for_longer_than_kafka_keeps_their_records() -> None:
     Settings.model_validate({"kafka": kafka, "sinks": {"keep_days": {"sessions": 14}}})
     with pytest.raises(ValidationError, match=r"sinks\.keep_days\.sessions: 13 days are less than twice"):
         Settings.model_validate({"kafka": kafka, "sinks": {"keep_days": {"sessions": 13}}})
+
+
+@pytest.mark.parametrize("ahead_s", [-1e9, 1e9])
+def test_what_is_old_is_judged_by_the_earlier_of_the_hosts_and_the_brokers_clock(ahead_s: float) -> None:
+    machine = FakeClock()
+    clock = BrokerClock(machine)
+    clock.acknowledged("broker 1", 0.0, round((START.timestamp() + ahead_s) * 1000))
+    earlier = EarlierClock(clock).now()
+    assert abs((earlier - min(START, START + timedelta(seconds=ahead_s))).total_seconds()) < 1
+
+
+def test_nothing_is_deleted_while_the_sink_does_not_know_the_time() -> None:
+    clock = BrokerClock(FakeClock())
+    assert prunable(clock, lambda: frozenset({0})) == frozenset()
+    clock.acknowledged("broker 1", 0.0, round(START.timestamp() * 1000))
+    assert prunable(clock, lambda: frozenset({0})) == {0}

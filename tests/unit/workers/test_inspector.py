@@ -3,7 +3,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import cv2
@@ -11,7 +11,7 @@ import pytest
 
 from andon.errors import FatalError
 from andon.events import BatchInferred, CameraRefused, FrameInspected, FramesShed, RecordQuarantined, Retrying
-from andon.messages import CameraStatus, Expired, Inspection, RecordRef, Shed
+from andon.messages import CameraStatus, Expired, Inspection, Message, RecordRef, Shed
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
@@ -349,11 +349,40 @@ async def test_a_record_that_is_too_large_for_the_quarantine_is_kept_without_its
     assert running.done == [0, 1, 2]
 
 
-async def test_a_worker_whose_clock_is_ahead_of_the_brokers_sheds_only_what_is_stale() -> None:
+def appended(message: Message, offset: int, at: datetime) -> Record:
+    """The record of `message` that a broker has appended at that time."""
+    return replace(record_of(message, offset), timestamp_ms=round(at.timestamp() * 1000))
+
+
+@pytest.mark.parametrize("ahead_s", [-60.0, -5.0, 0.0, 5.0, 60.0, -50 * 365 * 86_400.0])
+async def test_whatever_a_workers_clock_shows_it_sheds_only_what_is_stale(ahead_s: float) -> None:
     async with worker() as running:
-        running.later(60.0)  # the worker's clock alone
-        appended = START + timedelta(seconds=1)
-        running.broker_clock.appended(running.broker_clock.wall_s(), round(appended.timestamp() * 1000))
-        running.submit(frame(0, max_age_s=2.0), frame(1, max_age_s=2.0, captured_at=START - 5 * SECOND))
+        running.clock.step(ahead_s)
+        running.broker_clock.acknowledged("broker 1", running.clock.monotonic(), round(START.timestamp() * 1000))
+        running.submit(
+            frame(0, max_age_s=2.0, clock_offset_s=0.0, captured_at=START - SECOND),
+            frame(1, max_age_s=2.0, clock_offset_s=0.0, captured_at=START - 5 * SECOND),
+        )
         await running.finish()
     assert outcomes(running.inspections) == [(0, "inspected", None), (1, "shed", "stale")]
+
+
+@pytest.mark.parametrize("ahead_s", [-5.0, 5.0, -50 * 365 * 86_400.0])
+async def test_a_frame_whose_time_nobody_has_measured_is_as_old_as_its_record(ahead_s: float) -> None:
+    async with worker() as running:
+        running.broker_clock.acknowledged("broker 1", 0.0, round(START.timestamp() * 1000))
+        wrong = START + timedelta(seconds=ahead_s)
+        fresh, stale = (frame(seq, max_age_s=2.0, captured_at=wrong) for seq in range(2))
+        running.submit(appended(fresh, 0, START - SECOND), appended(stale, 1, START - 5 * SECOND))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "inspected", None), (1, "shed", "stale")]
+    assert [inspection.clock_offset_s for inspection in running.inspections] == [None, None]
+
+
+async def test_a_worker_that_has_sent_nothing_yet_believes_the_newest_record_more_than_its_own_clock() -> None:
+    async with worker() as running:
+        running.clock.step(60.0)
+        running.broker_clock.read("broker 1", round(START.timestamp() * 1000))
+        running.submit(frame(0, max_age_s=2.0, clock_offset_s=0.0, captured_at=START - SECOND))
+        await running.finish()
+    assert outcomes(running.inspections) == [(0, "inspected", None)]

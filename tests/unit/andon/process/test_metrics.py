@@ -16,13 +16,13 @@ from andon.events import (
 from andon.process.metrics import METRICS, Metrics
 from andon.process.metrics_table import table
 
-LABELS = {"camera", "channel", "partition", "reason", "runtime", "stage", "transition", "verdict"}
+LABELS = {"camera", "channel", "partition", "reason", "runtime", "peer", "stage", "transition", "verdict"}
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_name_says_package_what_and_unit(metric: object) -> None:
     name, kind = metric.name, metric.kind  # type: ignore[attr-defined]
-    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks)_[a-z_]+", name)
+    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|clock)_[a-z_]+", name)
     assert name.endswith("_total") == (kind == "counter")
     assert set(metric.labels) <= LABELS  # type: ignore[attr-defined]
 
