@@ -20,7 +20,7 @@ from andon.settings.process import HttpSettings, RunSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
 from andon.settings.sinks import EvidenceSettings, KeepDays, SinkSettings
-from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, WorkerSettings
+from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, ScalingSettings, WorkerSettings
 
 __all__ = [
     "AlertChannelSettings",
@@ -46,6 +46,7 @@ __all__ = [
     "RedisChannelSettings",
     "RedisSettings",
     "RunSettings",
+    "ScalingSettings",
     "Section",
     "Settings",
     "SinkSettings",

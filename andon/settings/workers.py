@@ -32,11 +32,30 @@ class BatchSettings(Section):
     """Milliseconds that the first frame of a batch waits at most; then the batch closes, full or not."""
 
 
+class ScalingSettings(Section):
+    """When workers come and go, if their number is a range (`andon up --workers 1..4`)."""
+
+    lag_threshold: int = Field(default=200, ge=1)
+    """Records of lag for each worker. 200: one to two seconds of a worker's inspections on a CPU; set it to what yours
+    inspect in that time. Offsets are committed every second, so a lower one counts records that are done already."""
+    activation_lag: int = Field(default=0, ge=0)
+    """A lag above it wakes a pool that sleeps (`--workers 0..4`)."""
+    up_window_s: float = Field(default=0.0, ge=0)
+    """Seconds for which more workers must be asked for before one is added. 0: at once."""
+    down_window_s: float = Field(default=300.0, ge=0)
+    """Seconds for which fewer workers must be asked for before one is removed. 300: as Kubernetes has it."""
+    cooldown_s: float = Field(default=300.0, ge=0)
+    """Seconds without lag after which a pool falls asleep, if it may. 300: as KEDA has it."""
+    poll_s: Positive = 5.0
+    """Seconds between two readings of the lag. Each opens connections of its own."""
+
+
 class PoolSettings(Section):
     """One model, one frames topic, one consumer group, and the workers in it."""
 
     model: ModelSettings = ModelSettings()
     batch: BatchSettings = BatchSettings()
+    scaling: ScalingSettings = ScalingSettings()
 
 
 class WorkerSettings(Section):

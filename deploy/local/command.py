@@ -18,14 +18,21 @@ from andon.errors import ConfigError
 from andon.process.log import EventLog
 from andon.settings import Settings
 from deploy.local.interrupt import Interrupt, run
-from deploy.local.line import Line, Plan, line
+from deploy.local.line import Line, Plan, line, scaled_pools
 from deploy.local.places import USUAL
 from deploy.local.server import HOST, Server
+from deploy.local.worker_range import WorkerRange
 
 
 @click.command()
 @config_option()
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes for each pool.")
+@click.option(
+    "--workers",
+    type=WorkerRange(),
+    default="1",
+    show_default=True,
+    help="Worker processes for each pool: a number, or a range such as 1..4 within which it follows the lag.",
+)
 @click.option(
     "--partitions", type=click.IntRange(1), help="Partitions of topics that it creates: the ceiling of workers."
 )
@@ -40,7 +47,7 @@ from deploy.local.server import HOST, Server
     show_default=True,
     help="For logs and the embedded Redis' file.",
 )
-def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, folder: Path) -> None:
+def up(path: Path, *, workers: tuple[int, int | None], partitions: int | None, backlog_s: float, folder: Path) -> None:
     """Run a whole line on this machine: servers, cameras, workers, sinks.
 
     It starts a broker and a Redis unless the file names kafka.bootstrap_servers or redis.url. Ctrl-C drains: cameras
@@ -49,12 +56,16 @@ def up(path: Path, *, workers: int, partitions: int | None, backlog_s: float, fo
     \b
     Example:
       andon up -c line.yaml --workers 2
+      andon up --workers 1..4     between 1 and 4, as the load asks for
+      andon up --workers 0..4     a pool without work sleeps
     """
     settings = load(path)
     if partitions is not None:
         settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": partitions})})
     _require_startable(path, settings)
-    plan = Plan(path, settings, folder, workers, backlog_s, USUAL)
+    least, most = workers
+    _require_partitions(most or least, settings)
+    plan = Plan(path, settings, folder, least, most, backlog_s, USUAL)
     with _alone_in(folder):
         sys.exit(run(_up(plan)))
 
@@ -66,6 +77,15 @@ def _require_startable(path: Path, settings: Settings) -> None:
         click.echo(f"andon: {path}: {fault}", err=True)
     if faults:
         sys.exit(2)
+
+
+def _require_partitions(most: int, settings: Settings) -> None:
+    partitions = settings.kafka.partitions
+    if most > partitions:
+        raise ConfigError(
+            f"--workers: {most} workers share {partitions} partitions, so {most - partitions} would never have work;"
+            f" pass --partitions {most}, or ask for fewer"
+        )
 
 
 async def _up(plan: Plan) -> int:
@@ -83,6 +103,7 @@ async def _up(plan: Plan) -> int:
             if await interrupt.before(_start(running)):
                 console.print(_table(running, plan))
                 console.print(_elsewhere(running), highlight=False)
+                running.scale(scaled_pools(plan, running.at), clock)
                 await interrupt.before(running.fails())
             return 0 if await running.drain() else 1
 

@@ -28,6 +28,18 @@ class RoleDied(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolScaled(Event):
+    """A pool's number of workers follows its lag."""
+
+    name: ClassVar[str] = "pool.scaled"
+    pool: str
+    before: int
+    workers: int
+    lag: int
+    """Records."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageStopped(Event):
     """A group of roles was stopped. `left`: records that were not worked off; None: unknown."""
 

@@ -2,21 +2,24 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from andon.clock import Clock
 from andon.errors import FatalError
 from andon.events import Emit
-from andon.settings import KafkaSettings, Settings
+from andon.settings import KafkaSettings, ScalingSettings, Settings
 from andon.stream.lag import group_lag
 from andon.stream.topics import ensure_topics
 from deploy.local.places import ANY, Places, Ports, log_limits, places
 from deploy.local.role_process import Echo, Role, RoleProcess
+from deploy.local.scaled_pool import ScaledPool, keep_scaled
 from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
+from deploy.scaling import ScalingRule
 
 WATCH_S = 1.0
 LAG_S = 2.0
@@ -31,7 +34,9 @@ class Plan:
     settings: Settings
     folder: Path
     workers: int = 1
-    """For each pool."""
+    """For each pool; with `most_workers`, the least."""
+    most_workers: int | None = None
+    """The number of workers follows each pool's lag up to here. None: it is fixed."""
     backlog_s: float = 60.0
     ports: Ports = ANY
     own_log: bool = False
@@ -53,6 +58,13 @@ class Line:
         self.at = at
         self._supervisor = supervisor
         self._emit = emit
+        self._scaling: list[asyncio.Task[None]] = []
+
+    def scale(self, pools: Iterable[ScaledPool], clock: Clock) -> None:
+        """From now until the drain, let the workers of these pools follow their lag."""
+        for pool in pools:
+            scaling = keep_scaled(pool, self._supervisor, clock, self._emit)
+            self._scaling.append(asyncio.create_task(scaling, name=f"scale.{pool.name}"))
 
     async def start_inspecting(self) -> None:
         """Create topics, start sinks and workers; return when all are ready, with warm models. Raises FatalError."""
@@ -68,6 +80,9 @@ class Line:
     async def fails(self) -> None:
         """Never returns. Raises FatalError when an embedded server has ended: its memory is lost."""
         while True:
+            for task in self._scaling:
+                if task.done():
+                    task.result()
             for name, server in self.at.own.items():
                 if server.returncode is not None:
                     raise FatalError(f"the embedded {name} ended with {server.returncode}: see {server.log}")
@@ -79,7 +94,12 @@ class Line:
 
     async def drain(self) -> bool:
         """Stop ingest, workers, sinks. Whether no record was left."""
-        return await self._supervisor.drain([self.groups.ingest, self.groups.workers, self.groups.sinks])
+        try:  # the workers follow their lag until they have worked it off
+            return await self._supervisor.drain([self.groups.ingest, self.groups.workers, self.groups.sinks])
+        finally:
+            for task in self._scaling:
+                task.cancel()
+            await asyncio.gather(*self._scaling, return_exceptions=True)
 
 
 class Lag:
@@ -117,16 +137,44 @@ def role_groups(plan: Plan, at: Places) -> RoleGroups:
     own_log = plan.own_log or at.own_broker
     workers_lag = _lag(kafka, pools) if own_log else None
     sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if own_log else None
-    workers = [
-        _role(plan, at, _name("worker", pool, number), "work", "--pool", pool)
-        for pool in settings.pools
-        for number in range(1, plan.workers + 1)
-    ]
+    workers = [_worker(plan, at, pool, number) for pool in settings.pools for number in range(1, plan.workers + 1)]
     return RoleGroups(
         ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest"),)),
         workers=RoleGroup("workers", tuple(workers), workers_lag),
         sinks=RoleGroup("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
     )
+
+
+def scaled_pools(plan: Plan, at: Places) -> list[ScaledPool]:
+    """The pools whose number of workers follows their lag."""
+    if plan.most_workers is None:
+        return []
+    settings = at.settings
+    return [
+        ScaledPool(
+            pool,
+            _rule(plan.workers, plan.most_workers, of.scaling),
+            of.scaling.poll_s,
+            {_name("worker", pool, number): number for number in range(1, plan.most_workers + 1)},
+            partial(_worker, plan, at, pool),
+            partial(_partition_lags, settings.kafka, settings.worker_group(pool), settings.pool_topic(pool)),
+        )
+        for pool, of in settings.pools.items()
+    ]
+
+
+def _rule(least: int, most: int, of: ScalingSettings) -> ScalingRule:
+    windows = (of.up_window_s, of.down_window_s, of.cooldown_s)
+    return ScalingRule(least, most, of.lag_threshold, of.activation_lag, *windows)
+
+
+async def _partition_lags(kafka: KafkaSettings, group: str, topic: str) -> list[int] | None:
+    lags = await group_lag(kafka, group, topic)
+    return None if lags is None else [lag.records for lag in lags]
+
+
+def _worker(plan: Plan, at: Places, pool: str, number: int) -> Role:
+    return _role(plan, at, _name("worker", pool, number), "work", "--pool", pool)
 
 
 def _name(kind: str, pool: str, number: int) -> str:

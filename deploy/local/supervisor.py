@@ -49,6 +49,8 @@ class Supervisor:
         self._echo = echo
         self._group = asyncio.TaskGroup()
         self._processes: dict[str, list[RoleProcess]] = {}
+        self._stopping: set[str] = set()
+        """Groups that get no more processes."""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -81,6 +83,19 @@ class Supervisor:
         for process in processes:
             await self._until_ready(process)
 
+    def add(self, group: str, role: Role) -> None:
+        """Start one more process of a group that was started, unless it is stopping. It is not waited for."""
+        if group in self._stopping:
+            return
+        process = RoleProcess(role, self._emit, self._echo)
+        self._processes[group].append(process)
+        self._group.create_task(process.keep(), name=role.name)
+
+    async def remove(self, group: str, process: RoleProcess) -> None:
+        """Stop one process of a group; it works off what it has taken."""
+        await process.stop(self._timeouts.stop_s)
+        self._processes[group].remove(process)
+
     async def _until_ready(self, process: RoleProcess) -> None:
         try:
             async with asyncio.timeout(self._timeouts.ready_s):
@@ -95,6 +110,7 @@ class Supervisor:
             return True
         began = self._clock.monotonic()
         left = await self._worked_off(group)
+        self._stopping.add(group.name)
         stopping = [process.stop(self._timeouts.stop_s) for process in self._processes[group.name]]
         codes = await asyncio.gather(*stopping)
         seconds = self._clock.monotonic() - began
