@@ -1,8 +1,8 @@
 """The rule by which workers follow the load: Kubernetes' autoscaler on the lag, as KEDA's Kafka trigger reads it. Pure.
 
 `andon up --workers 1..4` and a cluster decide by the same arithmetic, so what holds on one machine holds on a farm.
-Sources: KEDA's Apache Kafka scaler (https://keda.sh/docs/latest/scalers/apache-kafka/) with limitToPartitionsWithLag,
-and the horizontal pod autoscaler (https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/).
+Sources: KEDA's Apache Kafka scaler (https://keda.sh/docs/latest/scalers/apache-kafka/) with limitToPartitionsWithLag
+and excludePersistentLag; the horizontal pod autoscaler (https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/).
 """
 
 import math
@@ -42,6 +42,14 @@ class ScalingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One partition: the group's committed offset in it, and the records behind that."""
+
+    committed: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """How many workers one reading asked for."""
 
@@ -55,24 +63,34 @@ class Scaler:
     def __init__(self, rule: ScalingRule) -> None:
         self._rule = rule
         self._wishes: deque[Wish] = deque()
+        self._committed: list[int] = []
+        """Of the reading before."""
         self._active_s: float | None = None
         """When the lag was above `activation_lag` last."""
 
-    def workers(self, at_s: float, lags: Sequence[int], current: int) -> int:
+    def workers(self, at_s: float, partitions: Sequence[Reading], current: int) -> int:
         """The number of workers to have now.
 
-        `at_s`: a monotonic clock's, in seconds. `lags`: records of each partition. `current`: the workers there are.
+        `at_s`: a monotonic clock's, in seconds. `partitions`: all of the topic, always in the same order. `current`:
+        the workers there are, those that are still loading their model included.
         """
-        rule = self._rule
-        if sum(lags) > rule.activation_lag or self._active_s is None:
+        rule, active = self._rule, sum(each.lag for each in partitions) > self._rule.activation_lag
+        if active or self._active_s is None:
             self._active_s = at_s
+        lags = self._moving(partitions)
         if rule.least == 0:
             if current == 0:
-                return 1 if sum(lags) > rule.activation_lag else 0
+                return 1 if active else 0
             if at_s - self._active_s >= rule.cooldown_s:
                 return 0
         wish = min(max(wanted(rule, lags, current), rule.least, 1), rule.most)
         return self._steadied(Wish(at_s, wish), current)
+
+    def _moving(self, partitions: Sequence[Reading]) -> list[int]:
+        """The lags; 0 for a partition that stands since the last reading: more workers would not help it."""
+        before = self._committed if len(self._committed) == len(partitions) else [-1] * len(partitions)
+        self._committed = [each.committed for each in partitions]
+        return [0 if each.committed == last else each.lag for each, last in zip(partitions, before, strict=True)]
 
     def _steadied(self, wish: Wish, current: int) -> int:
         """Up to the least, down to the most that the readings of the window asked for."""
@@ -90,7 +108,7 @@ def wanted(rule: ScalingRule, lags: Sequence[int], current: int) -> int:
     """The workers that one reading asks for, before bounds and windows.
 
     A partition has one reader, so partitions without lag give no worker anything to do: more workers than partitions
-    with lag are never wanted. A partition that stands still, however long its lag, wants one.
+    with lag are never wanted.
     """
     lag = min(sum(lags), sum(1 for each in lags if each) * rule.lag_threshold)
     if current > 0 and abs(lag / (rule.lag_threshold * current) - 1) <= TOLERANCE:

@@ -35,9 +35,10 @@ class BatchSettings(Section):
 class ScalingSettings(Section):
     """When workers come and go, if their number is a range (`andon up --workers 1..4`)."""
 
-    lag_threshold: int = Field(default=200, ge=1)
-    """Records of lag for each worker. 200: one to two seconds of a worker's inspections on a CPU; set it to what yours
-    inspect in that time. Offsets are committed every second, so a lower one counts records that are done already."""
+    lag_threshold: int = Field(default=100, ge=1)
+    """Records of lag for each worker. Offsets are committed every second, so a pool that keeps up shows half a second's
+    frames as lag; with the number that one worker inspects in that time, a steady load asks for the workers that it
+    needs. 100: half a second of a worker that inspects 200 frames/s. A higher one lets the pool swing."""
     activation_lag: int = Field(default=0, ge=0)
     """A lag above it wakes a pool that sleeps (`--workers 0..4`)."""
     up_window_s: float = Field(default=0.0, ge=0)

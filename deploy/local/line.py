@@ -19,7 +19,7 @@ from deploy.local.role_process import Echo, Role, RoleProcess
 from deploy.local.scaled_pool import ScaledPool, keep_scaled
 from deploy.local.server import HOST, free_port
 from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
-from deploy.scaling import ScalingRule
+from deploy.scaling import Reading, ScalingRule
 
 WATCH_S = 1.0
 LAG_S = 2.0
@@ -157,7 +157,7 @@ def scaled_pools(plan: Plan, at: Places) -> list[ScaledPool]:
             of.scaling.poll_s,
             {_name("worker", pool, number): number for number in range(1, plan.most_workers + 1)},
             partial(_worker, plan, at, pool),
-            partial(_partition_lags, settings.kafka, settings.worker_group(pool), settings.pool_topic(pool)),
+            partial(_partitions, settings.kafka, settings.worker_group(pool), settings.pool_topic(pool)),
         )
         for pool, of in settings.pools.items()
     ]
@@ -168,9 +168,9 @@ def _rule(least: int, most: int, of: ScalingSettings) -> ScalingRule:
     return ScalingRule(least, most, of.lag_threshold, of.activation_lag, *windows)
 
 
-async def _partition_lags(kafka: KafkaSettings, group: str, topic: str) -> list[int] | None:
+async def _partitions(kafka: KafkaSettings, group: str, topic: str) -> list[Reading] | None:
     lags = await group_lag(kafka, group, topic)
-    return None if lags is None else [lag.records for lag in lags]
+    return None if lags is None else [Reading(lag.committed, lag.records) for lag in lags]
 
 
 def _worker(plan: Plan, at: Places, pool: str, number: int) -> Role:

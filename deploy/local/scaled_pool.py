@@ -9,7 +9,7 @@ from andon.events import Emit
 from deploy.local.events import PoolScaled
 from deploy.local.role_process import Role, RoleProcess
 from deploy.local.supervisor import Supervisor
-from deploy.scaling import Scaler, ScalingRule
+from deploy.scaling import Reading, Scaler, ScalingRule
 
 GROUP = "workers"
 """The supervisor's group of all workers."""
@@ -24,8 +24,8 @@ class ScaledPool:
     """Of its workers, counted from 1, by the names of their roles."""
     role: Callable[[int], Role]
     """The role of the worker with this number."""
-    lags: Callable[[], Awaitable[Sequence[int] | None]]
-    """Records of lag, by partition; None: unknown now."""
+    read: Callable[[], Awaitable[Sequence[Reading] | None]]
+    """All partitions of its topic; None: unknown now."""
 
 
 async def keep_scaled(pool: ScaledPool, supervisor: Supervisor, clock: Clock, emit: Emit) -> None:
@@ -34,13 +34,13 @@ async def keep_scaled(pool: ScaledPool, supervisor: Supervisor, clock: Clock, em
     scaler = Scaler(pool.rule)
     while True:
         await asyncio.sleep(pool.poll_s)
-        lags = await pool.lags()
-        if lags is None:
+        partitions = await pool.read()
+        if partitions is None:
             continue
         running = _running(pool, supervisor)
-        workers = scaler.workers(clock.monotonic(), lags, len(running))
+        workers = scaler.workers(clock.monotonic(), partitions, len(running))
         if workers != len(running):
-            emit(PoolScaled(pool.name, len(running), workers, sum(lags)))
+            emit(PoolScaled(pool.name, len(running), workers, sum(each.lag for each in partitions)))
             await _resize(pool, supervisor, running, workers)
 
 

@@ -11,7 +11,7 @@ from andon.clock import SystemClock
 from deploy.local.events import PoolScaled
 from deploy.local.scaled_pool import GROUP, ScaledPool, keep_scaled
 from deploy.local.supervisor import RoleGroup, Supervisor
-from deploy.scaling import ScalingRule
+from deploy.scaling import Reading, ScalingRule
 from tests.fakes import RecordedEvents
 from tests.integration.deploy.test_supervisor import journal, role, supervisor
 
@@ -23,9 +23,12 @@ class Lags:
 
     def __init__(self, readings: Iterable[list[int] | None]) -> None:
         self._readings = list(readings)
+        self._committed = 0
 
-    async def __call__(self) -> list[int] | None:
-        return self._readings.pop(0) if len(self._readings) > 1 else self._readings[0]
+    async def __call__(self) -> list[Reading] | None:
+        lags = self._readings.pop(0) if len(self._readings) > 1 else self._readings[0]
+        self._committed += 1
+        return None if lags is None else [Reading(self._committed, lag) for lag in lags]
 
 
 def pool(folder: Path, rule: ScalingRule, readings: Iterable[list[int] | None]) -> ScaledPool:

@@ -33,9 +33,11 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def up(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+def up(config: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     with (config.parent / "up.log").open("ab") as log:
-        process = subprocess.Popen(command("up", "-c", str(config)), cwd=config.parent, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command("up", "-c", str(config), *options), cwd=config.parent, stdout=log, stderr=log
+        )
     try:
         yield process
     finally:
@@ -58,6 +60,13 @@ def wait_for_inspections(config: Path, count: int) -> None:
         time.sleep(0.2)
 
 
+def wait_for_line(config: Path, text: str) -> None:
+    deadline = time.monotonic() + 90
+    while text not in (said := (config.parent / "up.log").read_text()):
+        assert time.monotonic() < deadline, said[-5000:]
+        time.sleep(0.2)
+
+
 def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
     with up(config) as process:
         wait_for_inspections(config, 30)
@@ -76,6 +85,22 @@ def test_ctrl_c_drains_and_the_next_start_goes_on(config: Path) -> None:
     account = audit(config)
     assert account["balanced"]
     assert account["ledger"]["captured"] > first["ledger"]["captured"]
+
+
+def test_workers_follow_the_lag_of_a_real_line_and_ctrl_c_drains_them_all(config: Path) -> None:
+    document = yaml.safe_load(config.read_text())
+    url = str(clips.FOLDER / "press-1.mp4")
+    document["cameras"] = [{"id": f"press-{number}", "url": url, "loop": True} for number in range(1, 4)]
+    document["pools"]["default"]["scaling"] = {"lag_threshold": 1, "poll_s": 1.0}
+    config.write_text(yaml.safe_dump(document))
+    with up(config, "--workers", "1..2") as process:
+        wait_for_line(config, "event=pool.scaled role=up pool=default before=1 workers=2")
+        wait_for_inspections(config, 60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(90) == 0, (config.parent / "up.log").read_text()[-5000:]
+    account = audit(config)
+    assert account["balanced"]
+    assert (account["ledger"]["lost"], account["ledger"]["in_flight"]) == (0, 0)
 
 
 def test_a_missing_model_is_an_error_of_one_line(config: Path) -> None:

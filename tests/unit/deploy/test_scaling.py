@@ -6,9 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.scaling import Scaler, ScalingRule, wanted
+from deploy.scaling import Reading, Scaler, ScalingRule, wanted
 
 RULE = ScalingRule(1, 10, lag_threshold=100)
+
+
+class Pool:
+    """A scaler, and partitions whose committed offsets move with each reading."""
+
+    def __init__(self, rule: ScalingRule) -> None:
+        self._scaler = Scaler(rule)
+        self._committed = 0
+
+    def workers(self, at_s: float, lags: list[int], current: int) -> int:
+        self._committed += 1
+        return self._scaler.workers(at_s, [Reading(self._committed, lag) for lag in lags], current)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +51,7 @@ def test_no_reading_asks_for_more_workers_than_partitions_with_lag(lags: list[in
 
 
 def test_workers_come_at_once_and_go_when_no_reading_of_the_window_needs_them() -> None:
-    scaler = Scaler(ScalingRule(1, 4, lag_threshold=100, down_window_s=300))
+    scaler = Pool(ScalingRule(1, 4, lag_threshold=100, down_window_s=300))
     assert scaler.workers(0, [400, 400, 400, 400], 1) == 4
     assert scaler.workers(10, [0, 0, 0, 0], 4) == 4
     assert scaler.workers(200, [150, 150, 0, 0], 4) == 4
@@ -48,7 +60,7 @@ def test_workers_come_at_once_and_go_when_no_reading_of_the_window_needs_them() 
 
 
 def test_a_short_peak_adds_no_worker_within_the_window_upwards() -> None:
-    scaler = Scaler(ScalingRule(1, 4, lag_threshold=100, up_window_s=30))
+    scaler = Pool(ScalingRule(1, 4, lag_threshold=100, up_window_s=30))
     assert scaler.workers(0, [0, 0], 1) == 1
     assert scaler.workers(10, [500, 500], 1) == 1
     assert scaler.workers(20, [500, 500], 1) == 1
@@ -56,7 +68,7 @@ def test_a_short_peak_adds_no_worker_within_the_window_upwards() -> None:
 
 
 def test_a_pool_falls_asleep_after_the_cooldown_and_wakes_at_the_first_record() -> None:
-    scaler = Scaler(ScalingRule(0, 4, lag_threshold=100, cooldown_s=300))
+    scaler = Pool(ScalingRule(0, 4, lag_threshold=100, cooldown_s=300))
     assert scaler.workers(0, [0], 0) == 0
     assert scaler.workers(10, [1], 0) == 1
     assert scaler.workers(20, [0], 1) == 1
@@ -66,14 +78,14 @@ def test_a_pool_falls_asleep_after_the_cooldown_and_wakes_at_the_first_record() 
 
 
 def test_a_lag_below_the_activation_wakes_nobody() -> None:
-    scaler = Scaler(ScalingRule(0, 4, lag_threshold=100, activation_lag=20))
+    scaler = Pool(ScalingRule(0, 4, lag_threshold=100, activation_lag=20))
     assert scaler.workers(0, [20], 0) == 0
     assert scaler.workers(10, [21], 0) == 1
 
 
 @given(st.lists(st.lists(st.integers(0, 5_000), min_size=6, max_size=6), min_size=1, max_size=60), st.integers(0, 3))
 def test_the_number_of_workers_keeps_its_bounds(readings: list[list[int]], least: int) -> None:
-    scaler, workers = Scaler(ScalingRule(least, 5, lag_threshold=100, down_window_s=60, cooldown_s=60)), least
+    scaler, workers = Pool(ScalingRule(least, 5, lag_threshold=100, down_window_s=60, cooldown_s=60)), least
     for number, lags in enumerate(readings):
         workers = scaler.workers(10.0 * number, lags, workers)
         assert least <= workers <= 5
@@ -83,3 +95,12 @@ def test_the_number_of_workers_keeps_its_bounds(readings: list[list[int]], least
 def test_bounds_that_no_pool_can_keep_are_refused(least: int, most: int, each: int) -> None:
     with pytest.raises(ValueError, match=r"."):
         ScalingRule(least, most, lag_threshold=each)
+
+
+def test_a_partition_that_stands_adds_no_worker_and_wakes_one() -> None:
+    scaler = Scaler(ScalingRule(0, 4, lag_threshold=100))
+    stands = [Reading(7, 5_000), Reading(7, 0)]
+    assert scaler.workers(0, stands, 0) == 1
+    assert scaler.workers(10, stands, 1) == 1
+    assert scaler.workers(20, [Reading(7, 9_000), Reading(9, 150)], 1) == 1
+    assert scaler.workers(30, [Reading(8, 9_000), Reading(10, 150)], 1) == 2
