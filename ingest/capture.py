@@ -6,17 +6,17 @@ look-up, a network disk, a driver) is noted before it begins, so that the event 
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from andon.clock import Clock
-from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed
+from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
 from andon.messages import Frame, ImageHealth
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
 from ingest.encode import FpsLimit, cropped, jpeg
 from ingest.health.monitor import HealthMonitor
 from ingest.sources.source import (
-    Bgr,
     DamagedPictureError,
     Encoded,
     FrameSource,
@@ -88,7 +88,6 @@ class Capture:
         self._health: ImageHealth | None = None
         self._stopped = threading.Event()
         self._call: Call | None = None
-        self._max_bytes = min(tools.max_payload_bytes, camera.mailbox_bytes)
         self._noted: set[str] = set()
         self._session: str | None = None
         self._seq = 0
@@ -187,11 +186,11 @@ class Capture:
         if shed is None:
             return False
         self._seq += 1
-        self._report(frame, encode_s, shed)
+        self._report(frame, encode_s, shed, picture.damage)
         return True
 
     def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
-        """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the broker takes:
+        """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the line takes:
         such a frame is numbered like any other, and quarantined."""
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height))
@@ -205,8 +204,18 @@ class Capture:
                 self._look(picture, stamp, picture.bgr)
             except DamagedPictureError:
                 return Encoded(b"", encoded.width, encoded.height)
-        if len(encoded.payload) > self._max_bytes:
-            return Encoded(b"", encoded.width, encoded.height)
+        return self._within_limits(encoded)
+
+    def _within_limits(self, encoded: Encoded) -> Encoded:
+        size_bytes = len(encoded.payload)
+        for limit, key in (
+            (self._tools.max_payload_bytes, "kafka.max_record_bytes"),
+            (self._camera.mailbox_bytes, "the camera's mailbox_bytes"),
+        ):
+            if size_bytes > limit:
+                remedy = "raise it, or lower the camera's jpeg_quality or longest_side"
+                why = f"{size_bytes} bytes, {key} is {limit}: {remedy}"
+                return replace(encoded, payload=b"", too_large=why)
         return encoded
 
     def _look(self, picture: Picture, stamp: Stamp, pixels: Callable[[], Bgr]) -> None:
@@ -233,13 +242,16 @@ class Capture:
             payload=encoded.payload,
             max_age_s=self._camera.max_age_s if self._camera.policy == "freshest" else None,
             corrupt=corrupt,
+            too_large=encoded.too_large,
             health=self._health,
         )
 
-    def _report(self, frame: Frame, encode_s: float, shed: int) -> None:
+    def _report(self, frame: Frame, encode_s: float, shed: int, damage: str) -> None:
         emit = self._tools.emit
         emit(FrameCaptured(frame.camera_id, len(frame.payload), encode_s))
-        if frame.corrupt:
-            emit(FrameCorrupt(frame.camera_id, frame.frame_id))
+        if frame.too_large is not None:
+            emit(FrameTooLarge(frame.camera_id, frame.frame_id, frame.too_large))
+        elif frame.corrupt:
+            emit(FrameCorrupt(frame.camera_id, frame.frame_id, damage))
         if shed:
             emit(FramesShed(frame.camera_id, self._bridge.shed_reason, shed))

@@ -2,8 +2,9 @@
 
 import cv2
 
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
-from ingest.sources.source import Bgr, Encoded, SourceError
+from ingest.sources.source import Encoded, SourceError
 
 JPEG_SIDE_PX = 65_500
 """No JPEG is wider or higher. Source: libjpeg, JPEG_MAX_DIMENSION."""
@@ -46,7 +47,8 @@ def jpeg(part: Bgr, camera: CameraSettings) -> Encoded:
     part = _shrunk(part, camera.longest_side)
     height, width = part.shape[:2]
     if max(height, width) > JPEG_SIDE_PX:
-        return Encoded(b"", width, height)
+        limit = f"a JPEG has at most {JPEG_SIDE_PX} a side: set the camera's longest_side or roi"
+        return Encoded(b"", width, height, f"{width}x{height} pixels, {limit}")
     encoded, payload = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
     assert encoded  # OpenCV raises instead on anything that a valid array can cause
     return Encoded(payload.tobytes(), width, height)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from andon.clock import Clock
-from ingest.sources.source import Bgr, DamagedPictureError, FrameSource, Picture, SourceInfo, next_picture
+from andon.pictures.picture import Bgr
+from ingest.sources.source import DamagedPictureError, FrameSource, Picture, SourceInfo, next_picture
 from ingest.sources.timeline import MediaTime
 from ingest.sources.traits import KEYFRAME_S
 
@@ -36,6 +37,9 @@ class Probe:
     info: SourceInfo
     frames: int
     corrupt: int
+    """As a worker judges them."""
+    damage: str
+    """What the decoder says of the last corrupt one; empty: nothing."""
     fps: float
     """By the timestamps if there are any, else by the arrivals."""
     arrived_fps: float | None
@@ -70,16 +74,20 @@ def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[st
     """
     arrivals: list[_Arrival] = []
     last: Picture | None = None
+    damage = ""
     opened_s = clock.monotonic()
     for arrived_s, picture in _pictures(source, seconds, clock, waits):
-        arrivals.append(_Arrival(arrived_s, picture.pts_s, picture.corrupt, picture.keyframe))
-        last = last if picture.corrupt else picture
+        wrong = _damage(picture)
+        arrivals.append(_Arrival(arrived_s, picture.pts_s, wrong is not None, picture.keyframe))
+        damage = wrong or damage
+        last = picture if wrong is None else last
     waited_s = clock.monotonic() - opened_s - (arrivals[-1].arrived_s if arrivals else 0.0)
     live = source.info.clock != "file"
     return Probe(
         info=source.info,
         frames=len(arrivals),
         corrupt=sum(item.corrupt for item in arrivals),
+        damage=damage,
         fps=_fps(arrivals),
         arrived_fps=_rate([item.arrived_s for item in _steady(arrivals)]) if live else None,
         pace=_pace(_steady(arrivals)) if live else None,
@@ -88,6 +96,18 @@ def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[st
         keyframes=_keyframes(arrivals, waited_s if live else None),
         last=_pixels(last),
     )
+
+
+def _damage(picture: Picture) -> str | None:
+    """What is wrong with it, by the reader that a worker uses; None: it can be inspected."""
+    if picture.corrupt:
+        return picture.damage
+    try:
+        if picture.jpeg is not None and picture.bgr is not None:
+            picture.bgr()
+    except DamagedPictureError as error:
+        return str(error)
+    return None
 
 
 def _pixels(picture: Picture | None) -> Bgr | None:

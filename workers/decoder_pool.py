@@ -9,7 +9,8 @@ from functools import partial
 
 from andon.clock import Clock
 from andon.errors import PoisonError
-from workers.decoding.decode import DecodedPicture, PictureLimits, decode
+from andon.pictures.picture import DecodedPicture, PictureLimits
+from andon.pictures.reader import decode
 from workers.threads import NO_LIMIT, TimeLimit
 
 TOGETHER = 4

@@ -19,6 +19,7 @@ from andon.messages import (
     ShedReason,
     Timings,
 )
+from andon.pictures.picture import DecodedPicture
 from andon.quarantine import quarantine_record
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
@@ -27,7 +28,6 @@ from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
-from workers.decoding.decode import DecodedPicture
 from workers.detector import ModelInfo
 from workers.gaps import Gaps
 from workers.inference import Inference, Response

@@ -8,6 +8,7 @@ from typing import Any
 
 from andon.errors import ConfigError
 from andon.events import ModelLoaded
+from andon.pictures.picture import PictureLimits
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
 from andon.settings import PoolSettings, Settings
@@ -20,7 +21,6 @@ from andon.stream.stage import Limits, Stage
 from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
-from workers.decoding.decode import PictureLimits
 from workers.detector import Detector
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, InspectorOptions

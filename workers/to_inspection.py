@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from andon.messages import Box, Detection, Keypoint, Point
-from workers.decoding.decode import DecodedPicture
+from andon.pictures.picture import DecodedPicture
 from workers.detector import Detections, ModelInfo
 from workers.task import Head
 

@@ -62,6 +62,8 @@ class FrameCorrupt(Event):
     level: ClassVar[Level] = "warning"
     camera: str
     frame: str
+    error: str = ""
+    """What the decoder says of it; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

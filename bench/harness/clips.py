@@ -8,9 +8,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.encode import encode
-from ingest.sources.source import Bgr
 from sample_streams import clips, model_card
 
 MODEL = model_card.MODEL

@@ -12,11 +12,12 @@ from itertools import chain, cycle, islice
 import click
 import cv2
 
+from andon.pictures.picture import PictureLimits
+from andon.pictures.reader import decode
 from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSettings, WorkerSettings
 from bench.harness import clips, contender
 from bench.harness.contender import Meter, Throughput
 from bench.harness.core_load import on_all_cores
-from workers.decoding.decode import PictureLimits, decode
 from workers.detector import Detections, Detector, Picture
 from workers.runtimes.choice import load
 from workers.threads import decoder_threads, detector_threads

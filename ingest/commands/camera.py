@@ -52,7 +52,7 @@ def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **ca
     finally:
         source.close()
     if found.frames == found.corrupt:
-        raise FatalError("the camera opened, but delivered no whole picture")
+        raise FatalError(f"the camera opened, but delivered no whole picture{_because(found)}")
     saved = _save(found, settings, snapshot)
     click.echo(json.dumps(_facts(found, saved)) if as_json else _table(found, saved))
 
@@ -98,6 +98,7 @@ def _facts(found: Probe, saved: str | None) -> dict[str, object]:
         "pixels": None if traits is None else _pixels(traits),
         "frames": found.frames,
         "corrupt": found.corrupt,
+        "damage": found.damage,
         "snapshot": saved,
         "notes": _notes(found),
     }
@@ -138,6 +139,10 @@ def _interval(keyframes: Keyframes) -> str:
     return f"every {keyframes.longest_s:.1f} s" + ("" if keyframes.complete else " or more seldom")
 
 
+def _because(found: Probe) -> str:
+    return f" ({found.damage})" if found.damage else ""
+
+
 def _table(found: Probe, saved: str | None) -> str:
     declared = "" if found.info.fps is None else f" (the stream says {found.info.fps:g})"
     traits = found.info.traits
@@ -146,7 +151,7 @@ def _table(found: Probe, saved: str | None) -> str:
         ("rate", f"{found.fps:.2f} fps{declared}"),
         ("timestamps", _CLOCKS[found.info.clock]),
         ("jitter", "-" if found.jitter_ms is None else f"{found.jitter_ms:.1f} ms"),
-        ("frames", f"{found.frames}, {found.corrupt} of them corrupt"),
+        ("frames", f"{found.frames}, {found.corrupt} of them corrupt{_because(found)}"),
     ]
     rows += [("arrival", f"{found.arrived_fps:.2f} fps")] if found.arrived_fps is not None else []
     rows += [("keyframes", _interval(found.keyframes))] if found.keyframes is not None else []

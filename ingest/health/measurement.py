@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.sources.source import Bgr
+from andon.pictures.picture import Bgr
 
 Plane = NDArray[np.uint8]
 """One channel: uint8 (H, W)."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from andon.messages import ImageHealth
+from andon.pictures.picture import Bgr
 from andon.settings import HealthSettings
 from ingest.health.judgement import HealthJudgement, UsualSharpness
 from ingest.health.measurement import PictureMeter
-from ingest.sources.source import Bgr
 
 MEASURE_S = 0.03
 """Minimum interval between two measurements: a flood of pictures must not cost more than its pictures."""

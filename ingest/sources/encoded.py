@@ -1,37 +1,39 @@
 """One encoded picture, a file of a folder or a part of an HTTP stream, as a Picture: a JPEG goes on as it is."""
 
-import cv2
-import numpy as np
+from collections.abc import Callable
+from pathlib import Path
 
+from andon.errors import PoisonError
+from andon.pictures import reader
+from andon.pictures.jpeg_header import passable
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
-from ingest.sources.jpeg_header import passable
-from ingest.sources.source import Bgr, DamagedPictureError, Encoded, Picture
+from ingest.sources.source import DamagedPictureError, Encoded, Picture
 
 
-def picture_of(data: bytes, camera: CameraSettings, pts_s: float | None) -> Picture:
-    """Bytes that can't be read as a picture are a corrupt picture, not a missing one."""
+def picture_of(data: bytes, camera: CameraSettings, pts_s: float | None, folder: Path | None = None) -> Picture:
+    """Bytes that can't be read as a picture are a corrupt picture, not a missing one.
+
+    `folder`: where other pictures of the camera lie, if they do.
+    """
     size = passable(data)
     if size is not None and unchanged(camera, *size):
-        return Picture(pts_s, lambda: _decoded(data), jpeg=Encoded(data, *size))
-    found = pixels(data)
-    return Picture(pts_s, None, corrupt=True) if found is None else Picture(pts_s, lambda: found)
-
-
-def pixels(data: bytes) -> Bgr | None:
-    """BGR uint8 (H, W, 3); None: it is no image. Not by cv2.imread: that reports to stderr and not to its caller."""
+        return Picture(pts_s, on_demand(data), jpeg=Encoded(data, *size))
     try:
-        return _bgr(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) if data else None
-    except cv2.error:
-        return None
+        pixels = reader.read(data, folder)
+    except PoisonError as error:
+        return Picture(pts_s, None, corrupt=True, damage=str(error))
+    return Picture(pts_s, lambda: pixels)
 
 
-def _decoded(data: bytes) -> Bgr:
-    found = pixels(data)
-    if found is None:
-        raise DamagedPictureError
-    return found
+def on_demand(data: bytes) -> Callable[[], Bgr]:
+    """Reads the picture when it is called, as a worker does. Raises DamagedPictureError, with the reason."""
 
+    def read() -> Bgr:
+        try:
+            return reader.read(data)
+        except PoisonError as error:
+            raise DamagedPictureError(str(error)) from None
 
-def _bgr(decoded: object) -> Bgr | None:
-    return decoded if isinstance(decoded, np.ndarray) else None
+    return read

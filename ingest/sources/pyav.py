@@ -16,16 +16,16 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
+from andon.pictures.jpeg_header import passable
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.damage import Damage
+from ingest.sources.encoded import on_demand
 from ingest.sources.ffmpeg_errors import explain
 from ingest.sources.fields import Decoded, Deinterlacer
-from ingest.sources.jpeg_header import passable
 from ingest.sources.opening import declared, open_container, passes_jpegs, video_stream
 from ingest.sources.source import (
-    Bgr,
-    DamagedPictureError,
     Encoded,
     NoPictureYetError,
     Picture,
@@ -153,7 +153,7 @@ class PyavSource:
         self._damage.fed(keyframe=True)
         corrupt = self._damage.delivered(keyframe=True, corrupt=packet.is_corrupt)
         pts_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-        return Picture(pts_s, lambda: self._pixels(packet), bool(corrupt), Encoded(payload, *size), keyframe=True)
+        return Picture(pts_s, on_demand(payload), bool(corrupt), jpeg=Encoded(payload, *size), keyframe=True)
 
     def _can_pass(self, packet: "Packet[VideoStream]") -> bool:
         """Looks at the first picture. A decoder takes it for a field if it is lower than the stream's."""
@@ -166,16 +166,6 @@ class PyavSource:
             self._begin(frame)
         self._begun = True
         return True
-
-    def _pixels(self, packet: "Packet[VideoStream]") -> Bgr:
-        """Decode a packet that was passed on. Each is a picture by itself, so the order does not matter."""
-        try:
-            frames = self._stream.decode(packet)
-        except av.FFmpegError:
-            raise DamagedPictureError from None
-        if len(frames) != 1 or frames[0].is_corrupt:
-            raise DamagedPictureError
-        return self._bgr(frames[0], UPRIGHT)
 
     def _bgr(self, frame: VideoFrame, turn: Orientation) -> Bgr:
         converted = self._reformatter.reformat(frame, format="bgr24", threads=1)

@@ -4,17 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.messages import ClockSource
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.sources.traits import Traits
-
-Bgr = NDArray[np.uint8]
-"""A picture in memory: uint8 (H, W, 3), blue green red."""
 
 
 class SourceError(RetryableError):
@@ -30,16 +25,18 @@ class NoPictureYetError(Exception):
 
 
 class DamagedPictureError(Exception):
-    """The bytes that the camera sent for a picture hold none."""
+    """The bytes that the camera sent for a picture hold none. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A JPEG and its size in pixels."""
+    """A JPEG and its size in pixels. No payload: there is none of this picture."""
 
     payload: bytes = field(repr=False)
     width: int
     height: int
+    too_large: str | None = None
+    """Why it has no payload, if it would be too large: its size and the setting that refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,8 @@ class Picture:
     None: the decoder gave none. With `jpeg` set, this call decodes, and may raise DamagedPictureError."""
     corrupt: bool = False
     """The decoder calls it damaged."""
+    damage: str = ""
+    """What the decoder says of a corrupt one, in one line; empty: nothing."""
     jpeg: Encoded | None = field(default=None, repr=False)
     """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
     keyframe: bool = False

@@ -6,7 +6,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from ingest.sources.source import Bgr, Picture, SourceError, SourceInfo
+from andon.pictures.picture import Bgr
+from ingest.sources.source import Picture, SourceError, SourceInfo
 from ingest.sources.urls import Address
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 from andon.errors import PoisonError
 from andon.messages import Box, Defect, Detection, Keypoint, Point, Severity
+from andon.pictures.jpeg_header import with_end
 
 MAX_PIXELS = 40_000_000
 _COLOURS: dict[Severity, str] = {"minor": "#ffd23f", "major": "#ff8c1a", "critical": "#ff2d2d"}
@@ -50,10 +51,10 @@ def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detectio
 
 def _decode(picture: bytes) -> Image.Image:
     try:
-        with Image.open(BytesIO(picture), formats=["JPEG", "PNG"]) as image:
+        with Image.open(BytesIO(with_end(picture)), formats=["JPEG", "PNG"]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise PoisonError("too_large", f"the frame has {image.width} x {image.height} pixels")
-            return image.convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
     except _UNREADABLE as error:
         raise PoisonError("undecodable", f"the frame can't be drawn on: {type(error).__name__}") from None
 

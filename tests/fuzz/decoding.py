@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from andon.errors import PoisonError
+from andon.pictures.picture import PictureLimits
+from andon.pictures.reader import decode
 from tests.fuzz.pictures import bombs, mutated, originals
 from tests.fuzz.reading import naming_seed
-from workers.decoding.decode import PictureLimits, decode
 
 LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 ENOUGH_PX = 64

@@ -8,19 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError, PoisonError
-from workers.decoding import decode
+from andon.pictures.reader import read_file
 from workers.detector import Picture
 from workers.model.layout import SPLITS, find_yaml, labels_of, pictures, roots
 
-TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
-"""The content types of a line are decoded by the worker's own decoders."""
-LIMITS = decode.PictureLimits(max_bytes=1 << 30, max_pixels=1 << 30)
 BOX_COLUMNS = 4
 """Centre x and y, width and height. More pairs of columns are the points of a polygon."""
 TOLERANCE = 0.01
@@ -112,17 +108,11 @@ def samples(dataset: Dataset, split: str, most: int | None = None) -> list[Sampl
 
 
 def picture(path: Path) -> Picture:
-    """(H, W, 3) BGR. Raises ConfigError if it can't be read."""
-    kind = TYPES.get(path.suffix.lower())
+    """(H, W, 3) BGR, as a line reads it. Raises ConfigError if it can't be read."""
     try:
-        if kind is not None:
-            return decode.decode(path.read_bytes(), kind, LIMITS).pixels
-        read = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except (OSError, PoisonError, cv2.error) as error:
+        return read_file(path)
+    except (OSError, PoisonError) as error:
         raise ConfigError(f"{path}: not a picture: {error}") from None
-    if read is None:
-        raise ConfigError(f"{path}: not a picture that OpenCV reads")
-    return np.asarray(read, np.uint8)
 
 
 def _names(said: dict[str, Any], path: Path) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from workers.model.dataset import Dataset, Sample, read_dataset, samples, write_
 from workers.model.layout import labels_of
 from workers.model.progress import Say, TrainingProgress, heartbeat
 from workers.runtimes.ultralytics_model import import_ultralytics
+from workers.runtimes.ultralytics_pictures import require_readable, use_the_lines_reader
 
 LEARNING: dict[str, Any] = {
     "optimizer": "AdamW", "lr0": 1e-3, "cos_lr": True, "warmup_epochs": 1.0, "rect": True, "nms": False,
@@ -168,6 +169,8 @@ def fit(training: Training, data: Path, cache: Path, say: Say, extra: Callbacks 
         raise ConfigError(f"--model {training.model}: not a model that ultralytics trains: {reason}") from None
     if device == "cpu":
         yolo.add_callback("on_train_start", partial(quicken, threads=training.threads or cores(), say=say))
+    yolo.add_callback("on_pretrain_routine_start", use_the_lines_reader)
+    yolo.add_callback("on_pretrain_routine_end", require_readable)
     progress = TrainingProgress(say, sys.stderr.isatty())
     for event, callback in [*progress.callbacks().items(), *extra.items()]:
         yolo.add_callback(event, callback)

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from andon.config import load
+from andon.pictures import reader
+from andon.pictures.picture import Layout
 from andon.process import lifecycle
 from andon.settings import PoolSettings
 from tests.detectors import FakeDetector
-from workers.decoding import decode
 from workers.detector import Detector, Picture
 from workers.role import work
 from workers.runtimes import cache
@@ -22,7 +23,7 @@ def block(*_: object) -> None:
     threading.Event().wait()
 
 
-def blocked_read(_payload: bytes, _width: int, _height: int) -> Picture:
+def blocked_read(_payload: bytes, _layout: Layout, _width: int, _height: int) -> Picture:
     block()
     raise AssertionError
 
@@ -49,8 +50,7 @@ def open_detector(part: str, pool: PoolSettings, name: str, exporter: Exporter) 
 
 def main(part: str, path: str) -> int:
     if part == "decoder":
-        size, _ = decode.DECODERS["image/jpeg"]
-        decode.DECODERS["image/jpeg"] = size, blocked_read
+        reader.DECODERS["image/jpeg"] = reader.JPEG._replace(read=blocked_read)
     if part == "export":
         cache.COMMAND = (sys.executable, "-c", "import time; time.sleep(1e6)")
     role = partial(work, pool_name="default", open_detector=partial(open_detector, part))

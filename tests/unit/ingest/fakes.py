@@ -7,8 +7,9 @@ import numpy as np
 
 from andon.clock import Clock
 from andon.messages import CameraStatus, ClockSource, Frame
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
-from ingest.sources.source import Bgr, FrameSource, NoPictureYetError, Picture, SourceError, SourceInfo
+from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SourceError, SourceInfo
 from tests.fakes import START
 
 

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from ingest.sources.source import Bgr
+from andon.pictures.picture import Bgr
 from tests.videos import SIZE, grey
 
 

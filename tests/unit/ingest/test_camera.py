@@ -9,13 +9,14 @@ import pytest
 from andon.errors import FatalError
 from andon.events import CameraChanged, CameraNoted, CaptureFailed
 from andon.messages import CameraStatus, Frame, Message
+from andon.pictures.picture import Bgr
 from andon.wire import decode
 from ingest.boundary import ATTEMPTS, Boundary
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
-from ingest.sources.source import Bgr, FrameSource, Picture, SilentError, SourceError
+from ingest.sources.source import FrameSource, Picture, SilentError, SourceError
 from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from andon.events import CameraNoted, FrameCaptured, FrameCorrupt, FramesShed
+from andon.events import CameraNoted, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
 from andon.messages import Frame, Shed, new_session
+from andon.pictures.picture import Bgr
 from ingest.bridge import Bridge
 from ingest.capture import NO_PACE, Capture, Tools
 from ingest.encode import JPEG_SIDE_PX
 from ingest.queue import Lossless, Message
-from ingest.sources.source import Bgr, Picture, SourceError
+from ingest.sources.source import Picture, SourceError
 from tests.fakes import START, FakeClock, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
 
@@ -153,7 +154,10 @@ async def test_a_picture_that_cannot_be_encoded_is_a_numbered_frame_without_pixe
         (1, True, False),
         (2, False, True),
     ]
-    assert [event.frame for event in rig.events.of(FrameCorrupt)] == [frames[1].frame_id]
+    (event,) = rig.events.of(FrameTooLarge)
+    assert event.frame == frames[1].frame_id
+    assert "65501x2 pixels" in event.error
+    assert "longest_side" in event.error
 
 
 async def test_what_a_capture_delivers_after_it_was_stopped_is_not_looked_at() -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.pictures.picture import Bgr
 from ingest.encode import JPEG_SIDE_PX, FpsLimit, encode
-from ingest.sources.source import Bgr, Encoded, SourceError
+from ingest.sources.source import Encoded, SourceError
 from tests.unit.ingest.fakes import bgr, camera_settings
 
 
@@ -94,6 +95,8 @@ def test_never_more_than_the_limit_over_any_length_of_time(gaps: list[float], fp
 
 def test_a_picture_that_no_jpeg_can_hold_has_no_payload() -> None:
     line_scan = np.zeros((2, JPEG_SIDE_PX + 1, 3), np.uint8)
-    assert encode(line_scan, camera_settings()) == Encoded(b"", JPEG_SIDE_PX + 1, 2)
+    found = encode(line_scan, camera_settings())
+    assert (found.payload, found.width, found.height) == (b"", JPEG_SIDE_PX + 1, 2)
+    assert "longest_side" in (found.too_large or "")
     assert encode(line_scan[:, 1:], camera_settings()).payload
     assert encode(line_scan, camera_settings(longest_side=1000)).payload

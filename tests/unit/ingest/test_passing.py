@@ -10,6 +10,7 @@ import pytest
 
 from andon.clock import SystemClock
 from andon.messages import Frame, ImageHealth
+from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings, HealthSettings
 from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
@@ -18,7 +19,6 @@ from ingest.health.monitor import HealthMonitor
 from ingest.probe import probe
 from ingest.queue import Lossless
 from ingest.sources.choice import open_source
-from ingest.sources.source import Bgr
 from tests.fakes import FakeClock, RecordedEvents
 from tests.unit.ingest.fakes import camera_settings
 from tests.unit.ingest.jpegs import grey_jpeg, jpeg, make_mjpeg, with_orientation, without_tables
@@ -132,6 +132,8 @@ def test_a_picture_larger_than_the_broker_takes_goes_without_pixels(tmp_path: Pa
     (tmp_path / "a.jpg").write_bytes(jpeg(noise, cv2.IMWRITE_JPEG_QUALITY, 100))
     frame = Line(tmp_path).frames[0]
     assert (frame.corrupt, frame.payload, frame.width) == (True, b"", 1600)
+    assert frame.too_large is not None
+    assert " bytes, kafka.max_record_bytes is 1000000: raise it" in frame.too_large
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0, "dark"), (90, "frozen"), (255, "overexposed")])

@@ -12,6 +12,7 @@ import cv2
 
 from andon.backoff import Backoff
 from andon.messages import Frame, Inspection, Message
+from andon.pictures.picture import PictureLimits
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
@@ -22,7 +23,6 @@ from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
-from workers.decoding.decode import PictureLimits
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, InspectorOptions, PartitionInspection
 from workers.publisher import Outlet

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from andon.errors import PoisonError
+from andon.pictures.picture import DecodedPicture, PictureLimits
+from andon.pictures.reader import decode
 from tests.fakes import FakeClock
 from tests.unit.workers.rig import jpeg
 from workers import decoder_pool
 from workers.decoder_pool import TOGETHER, DecoderOptions, DecoderPool
-from workers.decoding.decode import DecodedPicture, PictureLimits, decode
 from workers.threads import decoder_threads
 
 LIMITS = PictureLimits(100_000, 100_000)

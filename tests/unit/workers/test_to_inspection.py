@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from andon.messages import Detection
-from workers.decoding.decode import DecodedPicture
+from andon.pictures.picture import DecodedPicture
 from workers.detector import Detections, ModelInfo
 from workers.task import Head
 from workers.to_inspection import to_detections

@@ -22,6 +22,7 @@ from sinks.channels.annotation import annotated
 from sinks.channels.channel import SinkBusy
 from sinks.channels.evidence import EvidenceChannel
 from sinks.outbox_item import OutboxItem
+from tests.cases.pictures import PLAIN, before_restarts, saved
 from tests.fakes import START, RecordedEvents
 from tests.outbox import a_defect, an_evidence_item, an_order
 
@@ -238,6 +239,14 @@ def test_the_box_is_outlined_and_its_inside_is_left_as_it_was() -> None:
     assert differs(image.getpixel((300, 301)))
     assert not differs(image.getpixel((300, 220)))
     assert not differs(image.getpixel((50, 50)))
+
+
+@pytest.mark.parametrize("payload", [PLAIN[:-2], before_restarts(b"\0"), saved("JPEG", orientation=6, quality=95)])
+def test_a_picture_that_a_worker_reads_is_drawn_on_upright(payload: bytes) -> None:
+    image = drawn(a_defect(), payload)
+    assert image.width == 320
+    assert image.height > 240
+    assert not differs(image.getpixel((300, 230)), (240, 240, 235)), "its lower right field"
 
 
 def test_the_words_stand_below_the_picture_and_hide_nothing() -> None:

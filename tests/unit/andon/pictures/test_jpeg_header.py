@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sources.jpeg_header import passable
+from andon.pictures.jpeg_header import passable
 from tests.unit.ingest.fakes import bgr
 from tests.unit.ingest.jpegs import jpeg, with_orientation, without_tables
 

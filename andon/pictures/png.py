@@ -1,4 +1,4 @@
-"""Decodes `image/png` with OpenCV, after every chunk has been checked: OpenCV pads missing pixels with black."""
+"""Decodes PNGs with OpenCV, after every chunk has been checked: OpenCV pads missing pixels with black."""
 
 import struct
 import zlib
@@ -8,29 +8,45 @@ import cv2
 import numpy as np
 
 from andon.errors import PoisonError
-from workers.detector import Picture
+from andon.pictures.exif import orientation
+from andon.pictures.picture import Layout, Samples, in_known_depth
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+FLAGS = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def size(payload: bytes) -> tuple[int, int]:
-    """Width and height in pixels. Raises PoisonError unless the payload begins as a PNG."""
+def layout(payload: bytes) -> Layout:
+    """Raises PoisonError unless the payload begins as a PNG."""
     if payload[:8] != SIGNATURE or payload[12:16] != b"IHDR" or len(payload) < 24:
         raise PoisonError("undecodable", "not a PNG")
     width, height = struct.unpack(">II", payload[16:24])
-    return width, height
+    return Layout(width, height, _turn(payload))
 
 
-def read(payload: bytes, _width: int, _height: int) -> Picture:
-    """In its own size: a PNG can't be decoded at a smaller one."""
+def read(payload: bytes, _layout: Layout, _width: int, _height: int) -> Samples:
+    """The picture as it lies, in its own size: a PNG can't be decoded at a smaller one."""
     plain = _picture_chunks(payload)
     try:
-        picture = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = cv2.imdecode(np.frombuffer(plain, np.uint8), FLAGS)
     except cv2.error as error:
         raise PoisonError("undecodable", f"a damaged PNG: {error.err}") from None
     if picture is None:
         raise PoisonError("undecodable", "a damaged PNG")
-    return np.asarray(picture, np.uint8)
+    return in_known_depth(picture)
+
+
+def _turn(payload: bytes) -> int:
+    """The chunk stands anywhere; one that is damaged asks for nothing."""
+    if b"eXIf" not in payload:
+        return 1
+    return next(
+        (
+            orientation(body)
+            for kind, body, crc in _chunks(payload)
+            if kind == b"eXIf" and zlib.crc32(body, zlib.crc32(kind)) == crc
+        ),
+        1,
+    )
 
 
 def _picture_chunks(payload: bytes) -> bytes:

@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.errors import PoisonError
-from workers.decoding import jpeg, png
-from workers.decoding.decode import PictureLimits, decode
-from workers.detector import Picture
+from andon.pictures import jpeg, png
+from andon.pictures.picture import Bgr, Layout, PictureLimits
+from andon.pictures.reader import decode
 
 LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 
 
-def picture(height: int = 60, width: int = 80) -> Picture:
+def picture(height: int = 60, width: int = 80) -> Bgr:
     rng = np.random.default_rng(1)
     coarse = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height)), np.uint8)
 
 
-def encoded(suffix: str, image: Picture | None = None, *options: int) -> bytes:
+def encoded(suffix: str, image: Bgr | None = None, *options: int) -> bytes:
     return cv2.imencode(suffix, picture() if image is None else image, list(options))[1].tobytes()
 
 
@@ -156,8 +156,8 @@ def test_a_jpeg_with_any_byte_changed_is_read_or_refused(at: int, flip: int) -> 
 
 
 def test_the_size_is_read_from_the_picture_itself() -> None:
-    assert jpeg.size(JPEG) == (80, 60)
-    assert png.size(PNG) == (80, 60)
+    assert jpeg.layout(JPEG) == Layout(80, 60)
+    assert png.layout(PNG) == Layout(80, 60)
 
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_takes_minutes() -> None:
