@@ -10,15 +10,25 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from andon.clock import Clock
-from andon.messages import CameraStatus, Frame, ShedReason, new_session
-from ingest.queue import FrameQueue, Message, StatusQueue
+from andon.messages import CameraStatus, Frame, new_session
+from ingest.queue import Lossless, Message, StatusQueue
 
 
 class Bridge:
     """One camera's queue, its lock, and who is woken when it changes."""
 
-    def __init__(self, queue: FrameQueue, clock: Clock) -> None:
+    def __init__(self, queue: Lossless, clock: Clock) -> None:
         """From within the event loop that takes messages out."""
+        self.shed_reason = queue.shed_reason
+        """Why frames are shed here."""
+        self.session: str | None = None
+        """The open session."""
+        self.total = 0
+        """Frames captured in all sessions."""
+        self.changed = asyncio.Event()
+        """There may be something to take, or the end has come."""
+        self.closed = False
+        """No session will be opened any more."""
         self._queue = queue
         self._statuses = StatusQueue()
         self._clock = clock
@@ -29,32 +39,21 @@ class Bridge:
         self._work = threading.Condition(self._lock)
         """Wakes the spool's thread."""
         self._has_work: Callable[[], bool] = lambda: False
-        self._session: str | None = None
         self._session_began: datetime | None = None
         self._captured = 0
-        self._total = 0
+        """In the open session."""
         self._newest_sent: Frame | None = None
         self._newest_put_s = 0.0
         self._status_taken = asyncio.Event()
-        self.changed = asyncio.Event()
-        """There may be something to take, or the end has come."""
-        self.closed = False
-        """No session will be opened any more."""
-
-    @property
-    def shed_reason(self) -> ShedReason:
-        """Why frames are shed here."""
-        return self._queue.shed_reason
 
     # ---- the capture thread
 
     def begin(self) -> str:
         """Open a session that begins now. Its name sorts after all before it, even if the host's clock was set back."""
-        with self._lock:
-            at = self._clock.now()
-            if self._session_began is not None:
-                at = max(at, self._session_began + timedelta(microseconds=1))
-            self._session_began = at
+        at = self._clock.now()
+        if self._session_began is not None:
+            at = max(at, self._session_began + timedelta(microseconds=1))
+        self._session_began = at
         session = new_session(at)
         self.open(session)
         return session
@@ -63,7 +62,7 @@ class Bridge:
         """Accept this session's frames until it is sealed; ignored once the bridge is closed."""
         with self._lock:
             if not self.closed:
-                self._session, self._captured = session, 0
+                self.session, self._captured = session, 0
 
     def put(self, frame: Frame, *, wait: bool) -> int | None:
         """The number of frames shed for this one; None: its session is sealed, and it does not count as captured.
@@ -78,32 +77,22 @@ class Bridge:
             shed = self._queue.put(frame)
             self._captured = frame.seq + 1
             self._newest_put_s = self._clock.monotonic()
-            self._total += 1
+            self.total += 1
             if not self.changed.is_set():  # else the loop has yet to look; it clears the event before it takes
                 self._loop.call_soon_threadsafe(self.changed.set)
             self._wake_spool()
             return shed
 
     def _sealed(self, frame: Frame) -> bool:
-        return self._session != frame.session
+        return self.session != frame.session
 
     # ---- the event loop
-
-    @property
-    def session(self) -> str | None:
-        """The open session."""
-        return self._session
 
     @property
     def progress(self) -> tuple[str | None, int]:
         """The open session, and how many of its frames have been captured."""
         with self._lock:
-            return self._session, self._captured
-
-    @property
-    def total(self) -> int:
-        """Frames captured in all sessions."""
-        return self._total
+            return self.session, self._captured
 
     def newest_sent_since(self, since_s: float) -> bool:
         """Whether the newest captured frame was handed to the publisher, and was captured since this monotonic time.
@@ -112,7 +101,7 @@ class Bridge:
         """
         with self._lock:
             sent = self._newest_sent
-            newest = sent is not None and sent.session == self._session and sent.seq + 1 == self._captured
+            newest = sent is not None and (sent.session, sent.seq + 1) == self.progress
             return newest and self._newest_put_s >= since_s
 
     @property
@@ -126,11 +115,17 @@ class Bridge:
         Returns the session and how many frames were captured in it; None if none is open.
         """
         with self._lock:
-            ended = (self._session, self._captured) if self._session is not None else None
-            self._session = None
-            self._captured = 0
+            session, captured = self.progress
+            self.session, self._captured = None, 0
             self._room.notify_all()
-            return ended
+            return None if session is None else (session, captured)
+
+    def close(self) -> tuple[str, int] | None:
+        """Seal, and open no session any more."""
+        with self._lock:
+            self.closed = True
+        self.changed.set()
+        return self.seal()
 
     def announce(self, status: CameraStatus) -> None:
         """A change of state or a heartbeat: it overtakes the frames."""
@@ -167,20 +162,12 @@ class Bridge:
 
     async def sessions_below(self, limit: int) -> None:
         """Wait until the final statuses of fewer than `limit` sessions wait for the broker."""
-        while self._sessions() >= limit:
+        while True:
+            with self._lock:
+                if self._queue.sessions < limit:
+                    return
             self._status_taken.clear()
             await self._status_taken.wait()
-
-    def _sessions(self) -> int:
-        with self._lock:
-            return self._queue.sessions
-
-    def close(self) -> tuple[str, int] | None:
-        """Seal, and open no session any more."""
-        with self._lock:
-            self.closed = True
-        self.changed.set()
-        return self.seal()
 
     # ---- the spool's thread
 

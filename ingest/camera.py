@@ -17,11 +17,11 @@ from ingest.capture_threads import CaptureThreads
 from ingest.health.judgement import UsualSharpness
 from ingest.health.monitor import HealthMonitor, Size
 from ingest.publisher import CameraPublisher, Route
-from ingest.queue import FrameQueue, Freshest, Lossless
+from ingest.queue import Freshest, Lossless
 from ingest.read_limit import ReadLimit
 from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
-from ingest.spool_thread import SpoolThread, SpoolTools
+from ingest.spool_thread import SpoolThread
 from ingest.spooled import Spooled
 from ingest.status import HEARTBEAT_S, UNHEALTHY, StatusReporter
 from ingest.threads import either
@@ -39,7 +39,6 @@ class CameraOptions:
 
     spool: SpoolPlace | None = None
     """Where a `lossless` camera's frames wait for a broker that is away; None: nowhere."""
-    spool_timeout_s: float = 10.0
     health: HealthSettings | None = None
     """When its pictures are no basis for a verdict; None: they are not looked at."""
     boundary: Boundary | None = None
@@ -61,8 +60,7 @@ class Camera:
         self._queue = _queue(settings, tools.clock, spools=options.spool is not None)
         self._bridge = Bridge(self._queue, tools.clock)
         if isinstance(self._queue, Spooled) and options.spool is not None:
-            spool_tools = SpoolTools(tools.clock, tools.emit, options.spool_timeout_s)
-            self.spool = SpoolThread(settings.id, options.spool, self._queue, self._bridge, spool_tools)
+            self.spool = SpoolThread(options.spool, self._queue, self._bridge, tools.clock, tools.emit)
         self._publisher = CameraPublisher(route, self._bridge, tools.clock, tools.emit)
         self._status = StatusReporter(settings.id, self._bridge, tools.clock, tools.emit, options.heartbeat_s)
         self._threads = CaptureThreads(settings.id, options.heartbeat_s)
@@ -227,7 +225,7 @@ class Camera:
             self._status.turn("online", "")
 
 
-def _queue(settings: CameraSettings, clock: Clock, *, spools: bool) -> FrameQueue:
+def _queue(settings: CameraSettings, clock: Clock, *, spools: bool) -> Lossless:
     frames, size_bytes = settings.mailbox_frames, settings.mailbox_bytes
     if settings.policy == "freshest":
         return Freshest(frames, size_bytes, clock, settings.max_age_s)

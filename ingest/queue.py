@@ -6,8 +6,6 @@ the bounds are what a killed process loses. No class here is thread-safe; see `i
 """
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
 
 from andon.clock import Clock
 from andon.messages import CameraStatus, Frame, Shed, ShedReason
@@ -17,82 +15,50 @@ STATUSES = 64
 """Statuses that may wait while the broker is away; beyond it the oldest are dropped."""
 
 
-class FrameQueue(Protocol):
-    """Frames, ranges of shed frames, and the final status of each session."""
-
-    shed_reason: ShedReason
-    """Why `put` sheds frames."""
-
-    @property
-    def depth(self) -> int:
-        """Frames in memory that wait or are under way."""
-        ...
-
-    @property
-    def empty(self) -> bool:
-        """Nothing waits; frames may be under way."""
-        ...
-
-    @property
-    def sessions(self) -> int:
-        """Ended sessions whose final status waits in memory."""
-        ...
-
-    def has_room(self, size_bytes: int) -> bool:
-        """Whether a frame of this size fits and nothing has to be shed or spooled for it."""
-        ...
-
-    def put(self, frame: Frame) -> int:
-        """Take a frame in, or shed as the policy says. Returns how many frames were shed."""
-        ...
-
-    def end(self, status: CameraStatus) -> None:
-        """Take a session's final status in: it stays behind the session's frames."""
-        ...
-
-    def take(self) -> Message | None:
-        """The next message to send; None: nothing waits."""
-        ...
-
-    def settled(self, message: Message) -> None:
-        """The broker has acknowledged `message`, the very object that `take` returned."""
-        ...
-
-
 class Lossless:
-    """Keeps the oldest frames: while it is full, new frames are shed."""
+    """Keeps the oldest frames: while it is full, new frames are shed. The other policies differ from it."""
 
     def __init__(self, frames: int, size_bytes: int, clock: Clock, shed_reason: ShedReason = "mailbox_full") -> None:
         """A frame that is larger than `size_bytes` fits if it is alone."""
         self.shed_reason = shed_reason
-        self.max_frames = frames
-        self.max_bytes = size_bytes
+        """Why `put` sheds frames."""
         self.size_bytes = 0
+        self._max_frames = frames
+        self._max_bytes = size_bytes
         self._clock = clock
         self._depth = 0
         self._entries: deque[Message] = deque()
 
     @property
     def depth(self) -> int:
+        """Frames in memory that wait or are under way."""
         return self._depth
 
     @property
     def empty(self) -> bool:
+        """Nothing waits; frames may be under way."""
         return not self._entries
 
     @property
     def sessions(self) -> int:
+        """Ended sessions whose final status waits in memory."""
         return sum(isinstance(entry, CameraStatus) for entry in self._entries)
 
     @property
     def first(self) -> Message | None:
-        """What `take` would return."""
+        """The message that waits at the front."""
         return self._entries[0] if self._entries else None
 
     def has_room(self, size_bytes: int) -> bool:
-        return not self._depth or (self._depth < self.max_frames and self.size_bytes + size_bytes <= self.max_bytes)
+        """Whether a frame of this size fits and nothing has to be shed or spooled for it."""
+        return not self._depth or (self._depth < self._max_frames and self.size_bytes + size_bytes <= self._max_bytes)
+
+    @property
+    def half_full(self) -> bool:
+        return 2 * self._depth >= self._max_frames or 2 * self.size_bytes >= self._max_bytes
 
     def put(self, frame: Frame) -> int:
+        """Take a frame in, or shed as the policy says. Returns how many frames were shed."""
         if self.has_room(len(frame.payload)):
             self.enter(frame)
             return 0
@@ -100,30 +66,31 @@ class Lossless:
         return 1
 
     def end(self, status: CameraStatus) -> None:
-        self._entries.append(status)
+        """Take a session's final status in: it stays behind the session's frames."""
+        self.enter(status)
 
     def take(self) -> Message | None:
+        """The next message to send; None: nothing waits."""
         return self._entries.popleft() if self._entries else None
 
     def settled(self, message: Message) -> None:
-        if isinstance(message, Frame):
-            self._count(message, -1)
+        """The broker has acknowledged `message`, the very object that `take` returned."""
+        self._count(message, -1)
 
     def enter(self, message: Message) -> None:
         """Take a message in whatever the bounds."""
         self._entries.append(message)
-        if isinstance(message, Frame):
-            self._count(message, 1)
+        self._count(message, 1)
 
-    def give_back(self, messages: Sequence[Message]) -> None:
+    def give_back(self, messages: list[Message]) -> None:
         """Put back at the front, in their order, what was taken and not settled."""
-        rest, self._entries = self._entries, deque(messages)
-        for entry in rest:
-            _append(self._entries, entry)
+        for message in reversed(messages):
+            _prepend(self._entries, message)
 
-    def _count(self, frame: Frame, sign: int) -> None:
-        self._depth += sign
-        self.size_bytes += sign * len(frame.payload)
+    def _count(self, message: Message, sign: int) -> None:
+        if isinstance(message, Frame):
+            self._depth += sign
+            self.size_bytes += sign * len(message.payload)
 
 
 class Freshest(Lossless):
@@ -138,7 +105,7 @@ class Freshest(Lossless):
     def put(self, frame: Frame) -> int:
         shed = 0
         while self._stale_at_s and not self.has_room(len(frame.payload)):
-            self._shed_oldest()
+            self._shed_oldest(self.shed_reason)
             shed += 1
         return shed + super().put(frame)
 
@@ -149,49 +116,27 @@ class Freshest(Lossless):
             self._stale_at_s.append(self._clock.monotonic() + self._max_age_s - age_s)
 
     def take(self) -> Message | None:
-        if not isinstance(self.first, Frame) or not self._first_is_stale:
-            if isinstance(self.first, Frame):
-                self._stale_at_s.popleft()
-            return super().take()
-        stale = self._drop_first("stale")
-        while isinstance(self.first, Frame) and self._first_is_stale:
-            merged = _merged(stale, shed_range(self.first, "stale", self._clock))
-            if merged is None:
-                break
-            self._drop_first("stale")
-            stale = merged
-        return stale
+        while self._stale_at_s and self._clock.monotonic() > self._stale_at_s[0]:
+            self._shed_oldest("stale")
+        if isinstance(self.first, Frame):
+            self._stale_at_s.popleft()
+        return super().take()
 
-    @property
-    def _first_is_stale(self) -> bool:
-        return self._clock.monotonic() > self._stale_at_s[0]
-
-    def _drop_first(self, reason: ShedReason) -> Shed:
-        frame = self._entries.popleft()
-        assert isinstance(frame, Frame)
-        self._stale_at_s.popleft()
-        self._count(frame, -1)
-        return shed_range(frame, reason, self._clock)
-
-    def _shed_oldest(self) -> None:
+    def _shed_oldest(self, reason: ShedReason) -> None:
         """The oldest frame becomes a range. Few entries stand before it: ranges are merged, ended sessions are few."""
         before: list[Message] = []
-        while not isinstance(self._entries[0], Frame):
-            before.append(self._entries.popleft())
-        before.append(self._drop_first(self.shed_reason))
-        rest, self._entries = self._entries, deque()
-        for entry in before:
-            _append(self._entries, entry)
-        if rest:
-            _append(self._entries, rest.popleft())
-        self._entries.extend(rest)
+        while not isinstance(entry := self._entries.popleft(), Frame):
+            before.append(entry)
+        self._stale_at_s.popleft()
+        self._count(entry, -1)
+        self.give_back([*before, shed_range(entry, reason, self._clock)])
 
 
 class StatusQueue:
     """Changes of state and heartbeats, which overtake the frames."""
 
     def __init__(self) -> None:
-        self._statuses: deque[CameraStatus] = deque()
+        self._statuses: deque[CameraStatus] = deque(maxlen=STATUSES)
 
     @property
     def empty(self) -> bool:
@@ -199,11 +144,8 @@ class StatusQueue:
 
     def put(self, status: CameraStatus) -> None:
         """A heartbeat replaces the one before it."""
-        last = self._statuses[-1] if self._statuses else None
-        if last is not None and _same_state(last, status):
+        if self._statuses and _same_state(self._statuses[-1], status):
             self._statuses.pop()
-        elif len(self._statuses) >= STATUSES:
-            self._statuses.popleft()
         self._statuses.append(status)
 
     def take(self) -> CameraStatus | None:
@@ -224,19 +166,23 @@ def shed_range(frame: Frame, reason: ShedReason, clock: Clock) -> Shed:
 
 def _append(entries: deque[Message], entry: Message) -> None:
     """Append; a range that continues the last one is merged into it."""
-    merged = _merged(entries[-1], entry) if entries else None
-    if merged is None:
-        entries.append(entry)
-    else:
-        entries[-1] = merged
+    merged = _merged(entries.pop(), entry) if entries else [entry]
+    entries.extend(merged)
 
 
-def _merged(one: Message, other: Message) -> Shed | None:
+def _prepend(entries: deque[Message], entry: Message) -> None:
+    """Put before all others; a range that the first one continues is merged with it."""
+    merged = _merged(entry, entries.popleft()) if entries else [entry]
+    entries.extendleft(reversed(merged))
+
+
+def _merged(one: Message, other: Message) -> list[Message]:
+    """One range, if `other` continues `one`; else both."""
     if not isinstance(one, Shed) or not isinstance(other, Shed):
-        return None
+        return [one, other]
     if (one.session, one.reason) != (other.session, other.reason) or one.last_seq + 1 != other.first_seq:
-        return None
-    return one.model_copy(update={"last_seq": other.last_seq, "at": other.at})
+        return [one, other]
+    return [one.model_copy(update={"last_seq": other.last_seq, "at": other.at})]
 
 
 def _same_state(one: CameraStatus, other: CameraStatus) -> bool:

@@ -102,7 +102,7 @@ def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[Cam
         return None
     share = spool.max_bytes // sum(other.policy == "lossless" for other in chosen)
     folder = Path(spool.folder).expanduser() / camera.id
-    return SpoolPlace(folder, share, spool.fsync)
+    return SpoolPlace(folder, share, spool.fsync, spool.timeout_s)
 
 
 def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings], boundary: Boundary) -> CameraOptions:
@@ -110,7 +110,6 @@ def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings
     health = camera.health or settings.health
     return CameraOptions(
         spool=spool_place(settings, camera, chosen),
-        spool_timeout_s=settings.spool.timeout_s,
         health=health if health.enabled else None,
         boundary=boundary,
     )
@@ -150,7 +149,7 @@ def _unhealthy(camera: Camera) -> list[Reading]:
 
 def _add_spool_gauges(life: Life, spools: Sequence[SpoolThread]) -> None:
     def labelled(read: Callable[[SpoolThread], float]) -> Callable[[], list[Reading]]:
-        return lambda: [((spool.camera_id,), read(spool)) for spool in spools]
+        return lambda: [((spool.place.camera_id,), read(spool)) for spool in spools]
 
     watch = life.metrics.watch
     watch("andon_ingest_spool_depth_records", labelled(lambda spool: spool.depth))

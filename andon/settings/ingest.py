@@ -19,5 +19,5 @@ class SpoolSettings(Section):
     """Seconds after which a disk that does not answer is reported. The camera goes on meanwhile, and sheds frames that
     find no room in memory. 10: a sleeping disk takes a few seconds to wake up."""
     fsync: bool = False
-    """False: spooled frames outlive the process, however it dies. True: they outlive a power cut, too, and each frame
-    waits for the disk."""
+    """False: spooled frames outlive the process, however it dies. True: they outlive a power cut, too, and each
+    transaction, of up to 16 frames, waits for the disk."""

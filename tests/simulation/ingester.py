@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from andon.messages import CameraState, CameraStatus
-from ingest.queue import FrameQueue, Freshest, Lossless, Message, StatusQueue
+from ingest.queue import Freshest, Lossless, Message, StatusQueue
 from ingest.spooled import Spooled
 from tests.simulation.broker import World
 from tests.simulation.plan import frame, numbers_of, partition_of
@@ -200,7 +200,7 @@ class Ingester:
         self.flights = deque(Flight(flight.message) for flight in self.flights if flight.state == "failed")
 
 
-def _queue(world: World) -> FrameQueue:
+def _queue(world: World) -> Lossless:
     plan = world.plan
     if plan.max_age_s is not None:
         return Freshest(plan.mailbox_frames, 10_000, world.clock, plan.max_age_s)

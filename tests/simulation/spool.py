@@ -44,26 +44,24 @@ class Spooling:
         """End the process: write the records in memory to disk."""
         while not self._between_jobs:
             next(self._work)
-        if self._queue.wants_deletion:
-            self._delete(self._queue.to_delete()[0])
+        self._delete(self._queue.to_delete())
         self._keep(self._queue.leftover())
 
     def _working(self) -> Iterator[None]:
-        self._queue.opened(len(self._disk.rows), max(self._disk.rows, default=-1))
+        self._queue.opened(min(self._disk.rows, default=0), max(self._disk.rows, default=-1) + 1)
         while True:
             self._between_jobs = True
             yield
             self._between_jobs = False
-            if self._queue.wants_deletion:
-                through, count = self._queue.to_delete()
+            if self._disk.rows and self._queue.wants_deletion:
+                through = self._queue.to_delete()
                 yield
                 self._delete(through)
                 yield
-                self._queue.deleted(count)
             if self._queue.wants_more:
                 yield
                 self._read()
-            if rows := self._queue.to_store(1000):
+            if self._queue.wants_storing and (rows := self._queue.to_store()):
                 yield
                 stored = 0 if self._world.chance("disk_fails", 0.3) else self._append(rows)
                 yield
@@ -74,8 +72,8 @@ class Spooling:
             del self._disk.rows[position]
 
     def _read(self) -> None:
-        after, (most, _) = self._queue.read_through, self._queue.room
-        positions = [position for position in sorted(self._disk.rows) if position > after][:most]
+        start, most, _ = self._queue.to_read()
+        positions = [position for position in sorted(self._disk.rows) if position >= start][:most]
         self._queue.read([(position, self._disk.rows[position]) for position in positions])
 
     def _append(self, rows: Sequence[Row]) -> int:
@@ -94,8 +92,9 @@ class Spooling:
 
     def _keep(self, rows: Sequence[Row]) -> None:
         for position, message in rows:
-            self._disk.rows.setdefault(position, message)
-            self._disk.written.append(message)
+            if position not in self._disk.rows:
+                self._disk.rows[position] = message
+                self._disk.written.append(message)
 
 
 def _size_bytes(message: Message) -> int:

@@ -15,7 +15,7 @@ from andon.stream.offsets import Ends, OffsetTracker, Partition
 from andon.stream.step import Delivery
 from ingest import queue
 from ingest.queue import Freshest, Message
-from ingest.spooled import ReadRow, Row, Spooled
+from ingest.spooled import Row, Spooled
 from sinks.account import Account
 from sinks.epoch import Epoch, another_log
 from sinks.judgement.consequences import Judgement
@@ -265,22 +265,15 @@ def forgets_what_it_has_stored(patch: Patch) -> None:
 
 def replays_the_newest_first(patch: Patch) -> None:
     def read(self: Spooling) -> None:
-        position = max(position for position in self._disk.rows if position > self._queue.read_through)
+        position = max(position for position in self._disk.rows if position >= self._queue.to_read()[0])
         self._queue.read([(position, self._disk.rows[position])])
 
     patch.setattr(Spooling, "_read", read)
 
 
 def removes_what_it_has_only_read(patch: Patch) -> None:
-    genuine = Spooled.read
-
-    def read(self: Spooled, rows: Sequence[ReadRow]) -> None:
-        genuine(self, rows)
-        self._deletable += len(rows)
-
-    patch.setattr(Spooled, "read", read)
-    patch.setattr(Spooled, "wants_deletion", property(lambda self: self._deletable > 0))
-    patch.setattr(Spooled, "to_delete", lambda self: (self._read_through, self._deletable))
+    patch.setattr(Spooled, "wants_deletion", True)
+    patch.setattr(Spooled, "to_delete", lambda self: self._unread - 1)
 
 
 def lets_what_is_new_pass_what_lies_on_disk(patch: Patch) -> None:

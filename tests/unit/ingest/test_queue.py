@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.messages import CameraStatus, Frame, Shed
-from ingest.queue import STATUSES, FrameQueue, Freshest, Lossless, Message, StatusQueue
+from ingest.queue import STATUSES, Freshest, Lossless, Message, StatusQueue
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import frame, status
 
@@ -18,7 +18,7 @@ def freshest(frames: int = 3, clock: FakeClock | None = None) -> Freshest:
     return Freshest(frames, 1000, clock or FakeClock(), 2.0)
 
 
-def take_all(queue: FrameQueue) -> list[Message]:
+def take_all(queue: Lossless) -> list[Message]:
     taken: list[Message] = []
     while (message := queue.take()) is not None:
         taken.append(message)

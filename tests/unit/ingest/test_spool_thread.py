@@ -1,6 +1,7 @@
 """A camera whose broker is away, with a real spool on a real folder and a broker in memory."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,11 +19,10 @@ from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.source import Picture
-from ingest.spool import NAME, DamagedSpoolError, Spool, SpoolError, SpoolPlace
+from ingest.spool import NAME, Spool, SpoolPlace
 from ingest.spooled import ReadRow, Row
 from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, frame
-from tests.unit.ingest.test_old_spool import old_record
 
 
 class Line:
@@ -31,8 +31,7 @@ class Line:
     def __init__(self, folder: Path, max_bytes: int = 10_000_000, spool_timeout_s: float = 10.0) -> None:
         self.events, self.memory, self.stop = RecordedEvents(), MemoryPublisher(), asyncio.Event()
         self.over = threading.Event()
-        self.spool_timeout_s = spool_timeout_s
-        self.place = SpoolPlace(folder / "c", max_bytes)
+        self.place = SpoolPlace(folder / "c", max_bytes, timeout_s=spool_timeout_s)
 
     def camera(self, frames: int, *, hurry: bool) -> Camera:
         def script() -> Iterator[Picture]:
@@ -45,7 +44,7 @@ class Line:
         opener = Opener(lambda: ScriptedSource(script(), clock="host"))
         tools = Tools(opener, SystemClock(), self.events, 1_000_000)
         route = Route("c", "t", self.memory, 5.0, Backoff(0.001, 0.001))
-        options = CameraOptions(heartbeat_s=0.01, spool=self.place, spool_timeout_s=self.spool_timeout_s)
+        options = CameraOptions(heartbeat_s=0.01, spool=self.place)
         camera = Camera(camera_settings(mailbox_frames=8), route, tools, options)
         return camera
 
@@ -126,7 +125,7 @@ async def test_a_stopped_process_leaves_memory_on_disk_and_the_next_one_sends_it
     finals = [item for item in line.log if isinstance(item, CameraStatus) and item.final]
     assert [(item.session, item.captured) for item in finals] == [(frames[0].session, 5), (frames[-1].session, 3)]
     spool = Spool(line.place)
-    assert spool.records == 0
+    assert spool.empty
     spool.close()
 
 
@@ -189,12 +188,12 @@ async def test_a_file_that_is_no_database_is_set_aside_with_one_line_and_the_cam
 async def test_what_can_be_read_of_a_spool_that_is_damaged_in_use_is_sent_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine, damage = Spool.read, [DamagedSpoolError()]
+    genuine, damage = Spool.read, [failure(sqlite3.SQLITE_IOERR_READ)]
 
-    def read(self: Spool, after: int, most: int, most_bytes: int) -> list[ReadRow]:
-        if after >= 20 and damage:
+    def read(self: Spool, start: int, most: int, most_bytes: int) -> list[ReadRow]:
+        if start >= 20 and damage:
             raise damage.pop()
-        return genuine(self, after, most, most_bytes)
+        return genuine(self, start, most, most_bytes)
 
     monkeypatch.setattr(Spool, "read", read)
     line = Line(tmp_path)
@@ -237,29 +236,89 @@ async def test_a_disk_that_does_not_answer_is_reported_and_stops_neither_the_cam
     answers.set()
 
 
-async def test_an_older_versions_files_that_find_no_room_are_read_when_there_is_room(
+async def test_a_disk_that_cannot_be_had_at_the_start_is_looked_at_again_while_nothing_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.spool_thread.RETRY_S", 0.01)
-    genuine, refusals = Spool.keep, [SpoolError("No space left on device")]
+    line = Line(tmp_path)
+    earlier = Spool(line.place)
+    earlier.keep([(4, frame(0, session="earlier")), (5, frame(1, session="earlier"))])
+    earlier.close()
+    genuine, refusals = Spool.__init__, [failure(sqlite3.SQLITE_IOERR_READ), failure(sqlite3.SQLITE_FULL)]
 
-    def keep(self: Spool, rows: Sequence[Row]) -> None:
+    def init(self: Spool, place: SpoolPlace) -> None:
         if refusals:
             raise refusals.pop()
-        genuine(self, rows)
+        genuine(self, place)
 
-    monkeypatch.setattr(Spool, "keep", keep)
+    monkeypatch.setattr(Spool, "__init__", init)
+    async with line.running(3):
+        while len(line.numbers()) < 5:
+            await asyncio.sleep(0.001)
+    assert [item.seq for item in line.log if isinstance(item, Frame) and item.session == "earlier"] == [0, 1]
+    assert len(line.events.of(SpoolFound)) == 1
+    reasons = [event.error.rpartition(": ")[2] for event in line.events.of(SpoolFailed)]
+    assert reasons[0] == "No space left on device"
+
+
+async def test_a_full_disk_gets_its_space_back_when_the_spool_has_drained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise failure(sqlite3.SQLITE_FULL)
+
+    monkeypatch.setattr("ingest.spool_thread.RETRY_S", 0.01)
+    monkeypatch.setattr(Spool, "delete", full)
+    line = Line(tmp_path)
+    line.memory.away = True
+    async with line.running(50, hurry=False) as camera:
+        await until_captured(camera, 50)
+        line.memory.away = False
+        while len(line.numbers()) < 50:
+            await asyncio.sleep(0)
+        assert camera.spool is not None
+        while not line.events.of(SpoolDrained) or camera.spool.size_bytes or camera.spool.trouble:
+            await asyncio.sleep(0.001)
+    assert line.numbers() == list(range(50))
+
+
+async def test_a_drained_spool_whose_file_cannot_be_removed_is_tried_again_and_sends_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.spool_thread.RETRY_S", 0.01)
+    genuine, refusals = Spool.remove, [PermissionError(13, "Permission denied")] * 2
+
+    def remove(self: Spool) -> None:
+        if refusals:
+            raise refusals.pop()
+        genuine(self)
+
+    monkeypatch.setattr(Spool, "remove", remove)
+    line = Line(tmp_path)
+    line.memory.away = True
+    async with line.running(50, hurry=False) as camera:
+        await until_captured(camera, 50)
+        line.memory.away = False
+        assert camera.spool is not None
+        while refusals or camera.spool.size_bytes or camera.spool.trouble:
+            await asyncio.sleep(0.001)
+    assert line.numbers() == list(range(50))
+    assert [event.error.rpartition(": ")[2] for event in line.events.of(SpoolFailed)] == ["Permission denied"]
+
+
+async def test_a_file_of_an_earlier_format_is_named_in_one_line(tmp_path: Path) -> None:
     line = Line(tmp_path)
     line.place.folder.mkdir()
-    (line.place.folder / "001000000001.spool").write_bytes(old_record(frame(0, session="earlier")))
-    line.memory.away = True
-    async with line.running(50) as camera:
-        await until_captured(camera, 50)
-        while not line.events.of(SpoolFound):
-            await asyncio.sleep(0.001)
-        line.memory.away = False
-        await line.until_drained(camera)
-        while not any(isinstance(item, Frame) and item.session == "earlier" for item in line.log):
-            await asyncio.sleep(0.001)
-    assert not list(line.place.folder.glob("*.spool"))
-    assert next(event.error.rpartition(": ")[2] for event in line.events.of(SpoolFailed)) == "No space left on device"
+    left = line.place.folder / "001000000001.spool"
+    left.write_bytes(b"ASP1")
+    async with line.running(1):
+        while not line.events.of(SpoolDamaged):
+            await asyncio.sleep(0)
+    assert line.events.of(SpoolDamaged)[0].error.startswith(f"{left}: a file of an earlier format, not read")
+    assert left.exists()
+
+
+def failure(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("as the disk says it")
+    error.sqlite_errorcode = code
+    return error

@@ -18,7 +18,7 @@ class SpooledMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = Spooled(FRAMES, SIZE_BYTES, FakeClock())
-        self.queue.opened(0, -1)
+        self.queue.opened(0, 0)
         self.disk: dict[int, Message] = {}
         self.flying: list[Message] = []
         self.sent: list[Message] = []
@@ -47,7 +47,7 @@ class SpooledMachine(RuleBasedStateMachine):
 
     @rule(takes=st.integers(0, BATCH), between=st.integers(0, 3))
     def store(self, takes: int, between: int) -> None:
-        rows = self.queue.to_store(30)
+        rows = self.queue.to_store()
         for _ in range(between):
             self.capture(5)  # while the disk is at it
         self.disk |= dict(rows[:takes])
@@ -56,19 +56,18 @@ class SpooledMachine(RuleBasedStateMachine):
     @rule()
     def read(self) -> None:
         if self.queue.wants_more:
-            after, (most, _) = self.queue.read_through, self.queue.room
-            self.queue.read([row for row in sorted(self.disk.items()) if row[0] > after][:most])
+            start, most, _ = self.queue.to_read()
+            self.queue.read([row for row in sorted(self.disk.items()) if row[0] >= start][:most])
 
     @rule()
     def delete(self) -> None:
-        if self.queue.wants_deletion:
-            through, count = self.queue.to_delete()
+        if self.disk and self.queue.wants_deletion:
+            through = self.queue.to_delete()
             self.disk = {position: message for position, message in self.disk.items() if position > through}
-            self.queue.deleted(count)
 
     @invariant()
     def bounds(self) -> None:
-        unread = [position for position in self.disk if position > self.queue.read_through]
+        unread = [position for position in self.disk if position >= self.queue.to_read()[0]]
         assert self.queue.on_disk == len(unread)
         assert self.queue.depth <= FRAMES
 
@@ -79,7 +78,6 @@ class SpooledMachine(RuleBasedStateMachine):
             self.take()
             self.settle(0)
         self.delete()
-        assert self.queue.drained
         assert not self.disk
         numbers: list[int] = []
         for item in self.sent:
@@ -106,14 +104,14 @@ def test_nothing_passes_what_an_earlier_process_left_before_that_is_counted() ->
     queue.put(frame(0))
     assert queue.take() is None
     assert not queue.empty
-    queue.opened(0, -1)
+    queue.opened(0, 0)
     assert queue.take() == frame(0)
 
 
 def test_what_an_earlier_process_left_is_sent_before_anything_new() -> None:
     queue = spooled()
     queue.put(frame(0, session="t"))
-    queue.opened(1, 7)
+    queue.opened(7, 8)
     assert queue.take() is None
     queue.read([(7, frame(5))])
     assert [queue.take(), queue.take()] == [frame(5), frame(0, session="t")]
@@ -121,33 +119,44 @@ def test_what_an_earlier_process_left_is_sent_before_anything_new() -> None:
 
 def test_what_only_memory_holds_keeps_its_place_between_older_and_newer_records_on_disk() -> None:
     queue = spooled()
-    queue.opened(1, 3)
+    queue.opened(3, 4)
     queue.read([(3, frame(0))])
     queue.put(frame(1))  # straight into memory: nothing waits on disk any more
     for seq in range(2, 8):
         queue.put(frame(seq))
-    rows = queue.to_store(10_000)
+    rows = queue.to_store()
     queue.stored(len(rows))
     positions = [position for position, _ in queue.leftover()]
     assert positions == sorted(positions)
-    assert positions[0] > 3
+    assert positions[0] == 3, "it is on disk, too"
     assert not set(positions) & {position for position, _ in rows}
     assert max(positions) < min(position for position, _ in rows)
 
 
 def test_frames_that_memory_held_before_the_disk_was_found_never_take_the_place_of_older_ones() -> None:
     queue = spooled()
-    queue.opened(0, -1)  # the disk can't be had
+    queue.opened(0, 0)  # the disk can't be had
     queue.put(frame(0))
-    queue.opened(2, 5)  # now it can, and an earlier process left two records
+    queue.opened(4, 6)  # now it can, and an earlier process left two records
     assert [position for position, _ in queue.leftover()] == [6]
+
+
+def test_frames_go_to_the_disk_many_at_a_time() -> None:
+    queue = spooled(frames=80)  # 20 of them in the tail
+    queue.opened(0, 0)
+    for seq in range(60 + 9):
+        queue.put(frame(seq))
+    assert not queue.wants_storing
+    queue.put(frame(69))
+    assert queue.wants_storing
+    assert len(queue.to_store()) == 10
 
 
 def test_a_record_that_cannot_be_read_is_passed_over_and_deleted() -> None:
     queue = spooled()
-    queue.opened(2, 1)
+    queue.opened(0, 2)
     queue.read([(0, None), (1, frame(1))])
     taken = queue.take()
     assert taken == frame(1)
     queue.settled(taken)
-    assert queue.to_delete() == (1, 2)
+    assert queue.to_delete() == 1
