@@ -72,6 +72,8 @@ def _enabled(settings: Settings) -> list[CameraSettings]:
 
 def _offline(camera: CameraSettings) -> None:
     address = parse(camera.url.get_secret_value())
+    if camera.usb is not None and address.kind != "usb":
+        raise SourceError(f"{address.shown}: the section `usb` is for usb: cameras")
     match address.kind:
         case "file" | "images":
             _fits(open_source(camera, SystemClock()), camera.roi)

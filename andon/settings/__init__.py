@@ -20,6 +20,7 @@ from andon.settings.process import HttpSettings, RunSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
 from andon.settings.sinks import EvidenceSettings, KeepDays, SinkSettings
+from andon.settings.usb import UsbSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, ScalingSettings, WorkerSettings
 
 __all__ = [
@@ -51,5 +52,6 @@ __all__ = [
     "Settings",
     "SinkSettings",
     "SpoolSettings",
+    "UsbSettings",
     "WorkerSettings",
 ]

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from andon.messages import CameraId
 from andon.settings.judgement import CameraPartSettings
 from andon.settings.section import PoolName, Positive, Section
+from andon.settings.usb import UsbSettings
 
 Deinterlace = Literal["auto", "on", "off"]
 
@@ -38,8 +39,8 @@ class HealthSettings(Section):
 class CameraSettings(Section):
     id: CameraId
     url: SecretStr
-    """rtsp:// or rtsps://user:password@host/path, http:// or https:// (MJPEG), a video file, a folder of images, or
-    usb:0."""
+    """rtsp:// or rtsps://user:password@host/path, http:// or https:// (MJPEG), a video file, a folder of images,
+    usb:/dev/v4l/by-id/NAME (the same camera after a restart), or usb:0."""
     enabled: bool = True
     pool: PoolName = "default"
     """The pool of workers, and thereby the model, that inspects this camera's frames."""
@@ -91,6 +92,8 @@ class CameraSettings(Section):
     own time limits may be that much longer."""
     reconnect_max_s: Positive = 3.0
     """The longest delay in seconds between two attempts to connect. The back-off is exponential and never gives up."""
+    usb: UsbSettings | None = None
+    """What a usb: camera is asked for. None: it delivers what it does by default."""
     health: HealthSettings | None = None
     """This camera's own thresholds, all of them. None: the line's."""
     parts: CameraPartSettings | None = None

@@ -1,7 +1,7 @@
 """Chooses the kind of source that a url names."""
 
 from andon.clock import Clock
-from andon.settings import CameraSettings
+from andon.settings import CameraSettings, UsbSettings
 from ingest.sources.http_mjpeg import HttpSource
 from ingest.sources.images import ImageSource
 from ingest.sources.looped import LoopedSource
@@ -32,4 +32,4 @@ def _open_once(address: Address, camera: CameraSettings, clock: Clock) -> FrameS
         case "images":
             return ImageSource(address, camera)
         case "usb":
-            return UsbSource(address)
+            return UsbSource(address, settings=camera.usb or UsbSettings())

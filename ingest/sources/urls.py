@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from ingest.sources.source import SourceError
 
 Kind = Literal["rtsp", "http", "file", "images", "usb"]
-EXPECTED = "expected rtsp://host/path, http://host/path (MJPEG), a video file, a folder of images, or usb:0"
+EXPECTED = "expected rtsp://host/path, http://host/path (MJPEG), a video file, a folder of images, or usb:/dev/..."
 NETWORK: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 
 ENCODE = (
@@ -28,7 +28,7 @@ class Address:
 
     kind: Kind
     target: str = field(repr=False)
-    """For the library that opens it: the whole url with its password, a path, or the number of a device."""
+    """For the library that opens it: the whole url with its password, a path, or the number or path of a device."""
     shown: str
     advice: str = ""
     """What to try if it can't be opened: the url may be misread. Empty: it can be read in one way only."""
@@ -51,13 +51,16 @@ def parse(url: str) -> Address:
     return _path(Path(url).expanduser())
 
 
-def _device(number: str) -> Address:
-    if not number.isdecimal():
-        raise SourceError("a USB camera is named usb:0, usb:1, ...")
-    return Address("usb", number, f"usb:{number}")
+def _device(name: str) -> Address:
+    """By number, or by a path below /dev, of which those in /dev/v4l/by-id stay the same after a restart."""
+    if not name.isdecimal() and not name.startswith("/dev/"):
+        raise SourceError("a USB camera is named usb:/dev/v4l/by-id/NAME, or usb:0, usb:1, ...")
+    return Address("usb", name, f"usb:{name}")
 
 
 def _path(path: Path) -> Address:
+    if path.is_relative_to("/dev") and path.is_char_device():
+        return _device(str(path))
     return Address("images" if path.is_dir() else "file", str(path), str(path))
 
 

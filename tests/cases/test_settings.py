@@ -65,6 +65,16 @@ WRONG = (
     Case("a USB camera that is missing is named", "seen by hand", (line("usb:97"), "there is no /dev/video97")),
     Case("a USB url that names nothing is refused", "go2rtc#1237", (line("usb:front"), "a USB camera is named")),
     Case(
+        "a USB camera's settings at another camera are named",
+        "seen by hand",
+        (line(more=", usb: {fps: 30}"), "the section `usb` is for usb: cameras"),
+    ),
+    Case(
+        "a USB camera that is missing under its steady name is named",
+        "go2rtc#1237",
+        (line("usb:/dev/v4l/by-id/none"), "there is no /dev/v4l/by-id/none: is the camera plugged in?"),
+    ),
+    Case(
         "a part of the picture that is not there is named",
         "seen by hand",
         (line(more=", roi: [0, 0, 4000, 4000]"), "lies outside the picture"),

@@ -117,6 +117,9 @@ class Webcam:
     def get(self, propId: int) -> float:  # noqa: N803  # OpenCV's name
         return {cv2.CAP_PROP_FRAME_WIDTH: 64.0, cv2.CAP_PROP_FRAME_HEIGHT: 48.0}.get(propId, 0.0)
 
+    def set(self, propId: int, value: float) -> bool:  # noqa: N803  # OpenCV's name
+        return False
+
     def release(self) -> None:
         self.released = True
 

@@ -20,6 +20,8 @@ SECRET = "gEh31m"
         ("clip.mp4", "file", "clip.mp4"),
         ("file:///videos/clip.mp4", "file", "/videos/clip.mp4"),
         ("usb:2", "usb", "2"),
+        ("usb:/dev/v4l/by-id/usb-046d_C920", "usb", "/dev/v4l/by-id/usb-046d_C920"),
+        ("/dev/null", "usb", "/dev/null"),
     ],
 )
 def test_the_kind_follows_from_the_url(url: str, kind: str, target: str) -> None:
