@@ -53,8 +53,10 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
     `rediss://...?ssl_ca_certs=FILE` trusts the authorities in that file; without it, those of this machine.
     Raises ConfigError if `url` is no Redis URL, without repeating it (it may hold a password), or if FILE is unusable.
     """
-    if "@" in url and "@" not in urlsplit(url).netloc:  # half of a password would be taken for the host
-        raise ConfigError("the Redis URL can't be read: write /, ?, # and @ in a password as %2F, %3F, %23 and %40")
+    if _cut(url):
+        raise ConfigError(
+            "the Redis URL can't be read: write /, ?, #, [, ] and @ in a password as %2F, %3F, %23, %5B, %5D and %40"
+        )
     try:
         redis = Redis.from_url(
             url,
@@ -68,6 +70,16 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
         raise ConfigError("not a Redis URL; expected redis://HOST:PORT/0, rediss://... or unix:///path") from None
     _look_at_authorities(redis)
     return redis
+
+
+def _cut(url: str) -> bool:
+    """Whether a mark in the password cuts the URL, so that half of it would be taken for the host."""
+    if "@" not in url:
+        return False
+    try:
+        return "@" not in urlsplit(url).netloc
+    except ValueError:  # a bracket looks like an IPv6 address
+        return True
 
 
 def _look_at_authorities(redis: Redis) -> None:

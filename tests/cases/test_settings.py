@@ -129,6 +129,11 @@ WRONG = (
         "seen by hand",
         (line() + "redis: {url: 'http://:gEh31m@h'}", "redis.url: not a Redis URL"),
     ),
+    Case(
+        "a raw bracket in the password of Redis is said to need percent-encoding",
+        "mediamtx#2069",
+        (line() + "redis: {url: 'redis://:gEh[31m@h'}", "write /, ?, #, [, ] and @ in a password as"),
+    ),
 )
 
 
