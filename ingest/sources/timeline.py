@@ -9,6 +9,8 @@ from ingest.sources.pace import Pace
 
 USUAL_FPS = 25.0
 """Assumed where neither the stream's header nor its timestamps give a rate."""
+PAUSE_S, PAUSE_PICTURES = 10.0, 100
+"""A file's timestamps that leap ahead by more than this, and by more than so many pictures take, have jumped."""
 AHEAD_S = 1.0
 """Timestamps that are ahead of the host's clock by more than this have jumped."""
 
@@ -52,23 +54,30 @@ class MediaTime:
 class FileTimeline:
     """Paced, a picture's time is the session's start and its timestamp; played fast, it is the host's time.
 
-    The start moves along where the clock is put right while the file plays.
+    The start moves along where the clock is put right while the file plays. A recording may have timestamps that jump:
+    nobody waits for hours until the next picture is due.
     """
 
     def __init__(self, fps: float | None, *, paced: bool) -> None:
         self._media = MediaTime(fps)
+        self._longest_s = max(PAUSE_S, PAUSE_PICTURES / (fps or USUAL_FPS))
+        self._media_s: float | None = None
         self._paced = paced
         self._start: datetime | None = None
         self._start_s = 0.0
 
     def place(self, pts_s: float | None, clock: Clock) -> Stamp:
-        media_s, now, now_s = self._media.at(pts_s), clock.now(), clock.monotonic()
+        media_s, now, now_s = self._media.at(pts_s, self._most_s()), clock.now(), clock.monotonic()
+        self._media_s = media_s
         if self._start is None:
             self._start, self._start_s = now, now_s
         start = now - timedelta(seconds=now_s - self._start_s)
         if abs(start - self._start) >= SET:
             self._start = start
         return Stamp(self._start + timedelta(seconds=media_s) if self._paced else now, "file", media_s)
+
+    def _most_s(self) -> float | None:
+        return None if self._media_s is None else self._media_s + self._longest_s
 
 
 class HostTimeline:

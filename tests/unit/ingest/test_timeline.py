@@ -61,6 +61,17 @@ def test_a_fast_file_carries_the_hosts_time_and_its_own_media_time() -> None:
     assert stamp.media_time_s == pytest.approx(0.04)
 
 
+def test_a_file_whose_timestamps_leap_ahead_by_an_hour_goes_on_at_its_rate() -> None:
+    line = FileTimeline(25, paced=True)
+    times = [line.place(pts_s, at(0)).media_time_s for pts_s in (0.0, 0.04, 3600.0, 3600.04)]
+    assert times == pytest.approx([0.0, 0.04, 0.08, 0.12])
+
+
+def test_a_file_with_a_picture_a_minute_keeps_its_pace() -> None:
+    line = FileTimeline(1 / 60, paced=True)
+    assert [line.place(pts_s, at(0)).media_time_s for pts_s in (0.0, 60.0, 120.0)] == pytest.approx([0, 60, 120])
+
+
 def test_a_camera_without_timestamps_has_no_media_time() -> None:
     stamp = HostTimeline().place(None, at(0))
     assert (stamp.captured_at, stamp.clock, stamp.media_time_s) == (START, "host", None)
