@@ -119,6 +119,7 @@ def _pixels(traits: Traits) -> dict[str, object]:
         "sample_aspect": f"{traits.sample_aspect.numerator}:{traits.sample_aspect.denominator}",
         "levels": traits.levels,
         "matrix": traits.matrix,
+        "transfer": traits.transfer,
     }
 
 

@@ -48,11 +48,6 @@ def _otherwise(error: av.FFmpegError, address: Address, reading: bool) -> str:
         return "what answers there is no RTSP camera" if address.kind == "rtsp" else "this is not a video"
     if error.errno == errno.EPROTONOSUPPORT:
         return "the camera does not offer this transport: set the other one of tcp and udp"
-    if error.errno == errno.EIO and address.target.lower().startswith("rtsps:"):
-        return (
-            "the camera's certificate is not trusted (or it speaks no TLS): set ca_file to a PEM file with its "
-            "certificate or its issuer's, or `tls: insecure` to verify none"
-        )
     if address.kind == "rtsp" and isinstance(error, OSError):
         return "the host can't be reached: check its name and the network"
     return f"it can't be opened ({type(error).__name__})"

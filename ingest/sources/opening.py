@@ -3,11 +3,13 @@
 FFmpeg's error texts hold the whole url with its password: none is passed on; see `ingest.sources.ffmpeg_errors`.
 """
 
+import errno
 import os
 
 import av
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
@@ -16,7 +18,7 @@ from ingest.encode import unchanged
 from ingest.sources.ffmpeg_errors import advised, explain
 from ingest.sources.rtsp_login import refused_login
 from ingest.sources.source import SourceError, SourceInfo
-from ingest.sources.tls import tls_options
+from ingest.sources.tls import refused_tls, tls_options
 from ingest.sources.urls import Address
 
 PIXELS_A_THREAD = 1920 * 1088
@@ -40,6 +42,9 @@ def open_container(address: Address, camera: CameraSettings, clock: Clock) -> In
         if timed_out:
             line = f"{address.shown}: no answer within {camera.open_timeout_s:g} s"
             raise SourceError(advised(line, address)) from None
+        broke_off = isinstance(error, av.EOFError) or error.errno == errno.EIO
+        if broke_off and address.target.lower().startswith("rtsps:"):
+            raise SourceError(advised(f"{address.shown}: {refused_tls(address, camera)}", address)) from None
         raise SourceError(explain(error, address, reading=False)) from None
 
 
@@ -55,11 +60,13 @@ def _options(camera: CameraSettings) -> dict[str, str]:
 
 
 def video_stream(container: InputContainer, address: Address) -> VideoStream:
-    """The first one. Raises SourceError: there is none."""
+    """The first one. Raises SourceError: there is none, or none that can be decoded."""
     if not container.streams.video:
         raise SourceError(f"{address.shown}: there is no video in it")
     stream = container.streams.video[0]
-    context = stream.codec_context
+    context: VideoCodecContext | None = stream.codec_context  # PyAV's stub leaves None out
+    if context is None:
+        raise SourceError(f"{address.shown}: its video has a codec that FFmpeg can't decode: set it to H.264 or H.265")
     threads = threads_for(context.width, context.height)
     context.thread_type = "FRAME" if threads > 1 else "NONE"
     context.thread_count = threads

@@ -103,16 +103,26 @@ class PyavSource:
         return packet
 
     def _begin(self, frame: VideoFrame) -> None:
-        """The first picture has come out: it says what the stream's description left open."""
+        """The first picture has come out."""
         self._begun = True
-        found = traits(frame, self._stream)
-        size = frame.width, frame.height
-        width, height = reversed(size) if found.orientation is not None and found.orientation.swaps else size
-        notes = [*self._info.notes, *noteworthy(found, self._camera.deinterlace)]
         waited_s = self._clock.monotonic() - self._opened_s
         if self._silence_s is not None and waited_s > KEYFRAME_S:
-            notes.append(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
-        self._info = replace(self._info, width=width, height=height, notes=tuple(notes), traits=found)
+            self._note(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
+        self._look(frame)
+
+    def _look(self, frame: VideoFrame) -> None:
+        """A picture says what the stream's description left open, and each keyframe may say something else."""
+        found = traits(frame, self._stream)
+        if found == self._info.traits:
+            return
+        size = frame.width, frame.height
+        width, height = reversed(size) if found.orientation is not None and found.orientation.swaps else size
+        self._info = replace(self._info, width=width, height=height, traits=found)
+        self._note(*noteworthy(found, self._camera.deinterlace))
+
+    def _note(self, *notes: str) -> None:
+        new = [note for note in notes if note not in self._info.notes]
+        self._info = replace(self._info, notes=(*self._info.notes, *new))
 
     def _wait(self, began_s: float) -> None:
         """Raises NoPictureYetError, or SourceError if it has waited for too long."""
@@ -196,6 +206,8 @@ class PyavSource:
             return None
         if not self._begun:
             self._begin(frame)
+        elif frame.key_frame:
+            self._look(frame)
         return Decoded(frame, corrupt, asked(frame))
 
     def _picture(self, item: Decoded) -> Picture:

@@ -6,15 +6,13 @@ answers the last one.
 
 import re
 import socket
-from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from andon.settings import CameraSettings
 from ingest.sources.source import SourceError
-from ingest.sources.tls import tls_context
+from ingest.sources.tls import connected
 from ingest.sources.urls import Address
 
-PORTS = {"rtsp": 554, "rtsps": 322}
 MOST_BYTES = 65_536
 """Of an answer. A challenge has a few hundred."""
 _CHALLENGE = re.compile(r"^WWW-Authenticate:[ \t]*(\w+)[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -66,12 +64,7 @@ def _answer(address: Address, camera: CameraSettings) -> str:
     place = url._replace(netloc=url.netloc.rpartition("@")[2])
     request = f"DESCRIBE {place.geturl()} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
-        with ExitStack() as stack:
-            port = url.port or PORTS[url.scheme]
-            link = stack.enter_context(socket.create_connection((url.hostname, port), camera.open_timeout_s))
-            context = tls_context(address, camera)
-            if context is not None:
-                link = stack.enter_context(context.wrap_socket(link, server_hostname=url.hostname))
+        with connected(address, camera) as link:
             link.sendall(request.encode())
             return _head(link)
     except (OSError, SourceError):

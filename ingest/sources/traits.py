@@ -20,11 +20,14 @@ _RANGES = {1: "limited", 2: "full"}
 """By FFmpeg's AVColorRange. Limited: black is 16 and white 235."""
 _MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco", 9: "bt2020"}
 """By FFmpeg's AVColorSpace."""
+_TRANSFERS = {1: "bt709", 4: "gamma 2.2", 5: "gamma 2.8", 6: "bt601", 8: "linear", 13: "srgb", 16: "pq", 18: "hlg"}
+"""By FFmpeg's AVColorTransferCharacteristic."""
+HDR = ("pq", "hlg")
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Of a stream's first picture."""
+    """Of a picture and its stream."""
 
     pixel_format: str
     """FFmpeg's name."""
@@ -38,11 +41,13 @@ class Traits:
     """Width of a pixel by its height. Not stated: 1."""
     levels: str
     matrix: str
+    transfer: str
+    """From levels to light."""
 
 
 def traits(frame: VideoFrame, stream: VideoStream) -> Traits:
     """What this picture of the stream says."""
-    order = _FIELD_ORDERS.get(stream.codec_context.field_order, "interlaced")
+    order = _FIELD_ORDERS.get(stream.codec_context.field_order, f"field order {NOT_STATED}")
     return Traits(
         pixel_format=frame.format.name,
         bits=frame.format.components[0].bits,
@@ -51,6 +56,7 @@ def traits(frame: VideoFrame, stream: VideoStream) -> Traits:
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
         levels=_RANGES.get(int(frame.color_range), NOT_STATED),
         matrix=_MATRICES.get(int(frame.colorspace), NOT_STATED),
+        transfer=_TRANSFERS.get(int(frame.color_trc), NOT_STATED),
     )
 
 
@@ -78,4 +84,8 @@ def noteworthy(found: Traits, deinterlace: Deinterlace) -> list[str]:
     if found.sample_aspect != 1:
         ratio = f"{found.sample_aspect.numerator}:{found.sample_aspect.denominator}"
         notes.append(f"its pixels are not square ({ratio}) and left so: train the model on such pictures")
+    if found.transfer in HDR:
+        notes.append(
+            f"its levels are those of HDR video ({found.transfer}) and left so, which looks pale: set it to SDR"
+        )
     return notes

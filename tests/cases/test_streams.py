@@ -127,6 +127,11 @@ ENCODE = "percent-encode user and password in the url: / is %2F, # is %23, ? is 
             "seen by hand",
             Login(Faults(refusal="453 Not Enough Bandwidth"), "how many clients it has"),
         ),
+        Case(
+            "a camera whose codec nobody here can decode is said to have one",
+            "seen by hand",
+            Login(Faults(announced="H266"), "has a codec that FFmpeg can't decode: set it to H.264 or H.265"),
+        ),
     ]
 )
 def test_login(given: Login) -> None:
@@ -380,6 +385,11 @@ class Meaning:
             Meaning(film(20, "hevc", pixels="yuv420p10le"), {"bits": 10, "format": "yuv420p10le"}, ""),
         ),
         Case(
+            "a camera of HDR says so",
+            "seen by hand",
+            Meaning(film(20, parameters="transfer=smpte2084"), {"transfer": "pq"}, "those of HDR video (pq)"),
+        ),
+        Case(
             "a camera with a keyframe every 3 s is said to have too few",
             "RTSPtoWSMP4f#63",
             Meaning(film(75), {}, "a keyframe every"),
@@ -394,6 +404,16 @@ def test_meaning(given: Meaning) -> None:
     assert {name: facts["pixels"][name] for name in given.pixels} == given.pixels
     assert any(given.note in note for note in facts["notes"]) if given.note else facts["notes"] == []
     assert all(str(value) in table.stdout for value in given.pixels.values())
+
+
+def test_a_stream_that_becomes_interlaced_is_deinterlaced_from_there_on_and_says_so(tmp_path: Path) -> None:
+    units = [*film(10).units, *film(10, interlaced=True).units]
+    path = tmp_path / "c.h264"
+    path.write_bytes(b"".join(b"\0\0\0\1" + unit for picture in units for unit in picture))
+    source = open_source(settings(str(path)), SystemClock())
+    pictures = list(iter(source.read, None))
+    assert len(pictures) == 20
+    assert [note.partition(",")[0] for note in source.info.notes] == ["interlaced"]
 
 
 def test_camera_test_compares_timestamps_with_arrivals() -> None:

@@ -133,7 +133,8 @@ class Client:
 
     def _description(self) -> str:
         """SDP (RFC 4566)."""
-        footage, name = self._camera.footage, {"h264": "H264", "hevc": "H265"}[self._camera.footage.codec]
+        footage = self._camera.footage
+        name = self._faults.announced or {"h264": "H264", "hevc": "H265"}[footage.codec]
         lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=camera", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*"]
         lines += ["m=video 0 RTP/AVP 96", f"a=rtpmap:96 {name}/90000", "a=control:track1"]
         sets = [base64.b64encode(unit).decode() for unit in footage.parameter_sets]

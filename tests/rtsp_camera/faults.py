@@ -27,6 +27,8 @@ class Faults:
     """A scheme of `login.py`."""
     parameter_sets: Literal["everywhere", "stream", "description"] = "everywhere"
     """Where the decoder's parameter sets come: with each keyframe, in the SDP, or both."""
+    announced: str | None = None
+    """The codec's name in the SDP (RFC 4566, rtpmap). None: the right one."""
     transports: tuple[Literal["tcp", "udp"], ...] = ("tcp", "udp")
     """Others are refused with 461."""
     lost_packet: int | None = None

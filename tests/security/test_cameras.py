@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def camera(tmp_path: Path) -> Iterator[TlsCamera]:
 
 def test_a_camera_whose_certificate_nobody_trusts_is_refused_in_one_line(camera: TlsCamera) -> None:
     said = camera.refusal()
-    assert "the camera's certificate is not trusted" in said
+    assert "the camera's certificate is not trusted (unable to get local issuer certificate)" in said
     assert "set ca_file" in said
     assert not camera.asked, "no request, and so no password, has left"
 
@@ -69,7 +70,7 @@ def test_a_camera_that_shows_a_certificate_of_the_named_issuer_is_opened(camera:
 
 def test_a_camera_that_shows_a_certificate_for_another_host_is_refused(camera: TlsCamera) -> None:
     said = camera.refusal("localhost", ca_file=str(camera.authority.ca))
-    assert "the camera's certificate is not trusted" in said
+    assert "the camera's certificate is not trusted (Hostname mismatch" in said
 
 
 def test_a_camera_is_opened_unverified_only_if_that_is_asked_for(camera: TlsCamera) -> None:
@@ -124,9 +125,28 @@ def test_an_https_camera_whose_certificate_nobody_trusts_gets_no_request(
     assert camera.logins == []
 
 
-def test_a_camera_without_tls_at_an_https_url_is_one_line() -> None:
-    with (
-        http_camera(pictures(1)) as camera,
-        pytest.raises(SourceError, match=r"speaks no TLS on this port: try http://"),
-    ):
-        https(camera, tls="insecure")
+class PlainCamera(FakeCamera):
+    """An RTSP server without TLS."""
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.recv(4096)
+            client.sendall(b"RTSP/1.0 400 Bad Request\r\n\r\n")
+
+
+class SilentCamera(FakeCamera):
+    """It hangs up on whoever speaks first."""
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.recv(4096)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(PlainCamera, "speaks no TLS: write rtsp://"), (SilentCamera, "no TLS connection")]
+)
+def test_a_camera_without_tls_is_not_said_to_have_a_bad_certificate(kind: type[FakeCamera], said: str) -> None:
+    with kind(None) as plain:
+        settings = CameraSettings.model_validate({"id": "c", "url": f"rtsps://127.0.0.1:{plain.port}/x"})
+        with pytest.raises(SourceError, match=said):
+            open_source(settings, SystemClock())
