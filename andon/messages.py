@@ -143,8 +143,16 @@ class CameraStatus(Message):
     """Why the camera is in this state, in one line. Never holds a password."""
 
 
+HoleReason = Literal["expired", "log_lost"]
+"""Why records are gone: retention took them, or the broker lost the end of its log."""
+
+
+def _is_expired(reason: object) -> bool:
+    return reason == "expired"
+
+
 class Expired(Message):
-    """Records of the frames topic expired before a worker read them; the camera's next record follows.
+    """Records of the frames topic are gone, which no worker has read to the end; the camera's next record follows.
 
     Nobody can know whose records these were, so each camera with later records in that partition gets this message.
     """
@@ -155,6 +163,7 @@ class Expired(Message):
     first_offset: int = Field(ge=0)
     """Both ends included."""
     last_offset: int = Field(ge=0)
+    reason: HoleReason = Field(default="expired", exclude_if=_is_expired)
     at: Utc
 
 

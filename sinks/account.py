@@ -16,6 +16,7 @@ from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
 from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
 from andon.stream.offsets import Partition
+from andon.stream.step import NO_CUTS, Cut
 from sinks.batch import Work, gather
 from sinks.channels.channel import Live
 from sinks.judgement.ledger import PrunedLedger
@@ -85,11 +86,13 @@ class Account:
                 await self._rules.pause(self._rules.batch_s)
             await self._flush([account for account in self._open if account.waiting])
 
-    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, PartitionAccount]:
+    async def open(
+        self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, PartitionAccount]:
         """Read what the store knows of these. Their accounts go on from there."""
         if not partitions:
             return {}
-        known = await self._takeover.load(partitions)
+        known = await self._takeover.load(partitions, cuts)
         opened = {item: PartitionAccount(item, known[item], self._news.set, self._discarded) for item in sorted(known)}
         self._open += opened.values()
         self._own()

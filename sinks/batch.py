@@ -13,7 +13,7 @@ from andon.wire import Record, appended_at, decode
 from sinks.judgement.consequences import EvidenceOrder, Judgement
 from sinks.judgement.moments import plausible
 from sinks.judgement.rules import JudgementRules
-from sinks.judgement.sessions import expire
+from sinks.judgement.sessions import cut_log, expire
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount
 from sinks.judgement.step import AccountMessage, step
@@ -122,18 +122,21 @@ def _quarantine(record: Record, error: DecodeError, epoch: int) -> Leaving:
 
 
 def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:
-    """Mark all cameras whose last frame lay before the hole. Returns them.
+    """Mark all cameras that may have had frames in the hole. Returns them.
 
     The worker reports a hole before each camera's next record. It may die in between, and its successor sees no hole.
     """
-    reached = {name: camera for name, camera in cameras.items() if _lay_before(camera.state.heard, hole)}
+    reached = {name: camera for name, camera in cameras.items() if _reaches(hole, camera.state.heard)}
     for camera in reached.values():
-        expire(camera)
+        (expire if hole.reason == "expired" else cut_log)(camera)
     return reached
 
 
-def _lay_before(heard: tuple[str, int, int] | None, hole: Expired) -> bool:
-    return heard is not None and heard[:2] == (hole.topic, hole.partition) and heard[2] < hole.first_offset
+def _reaches(hole: Expired, heard: tuple[str, int, int] | None) -> bool:
+    """Whether it may hold frames after the one that was heard of last. A log that lost its end counts anew."""
+    if heard is None or heard[:2] != (hole.topic, hole.partition):
+        return False
+    return hole.reason == "log_lost" or heard[2] < hole.first_offset
 
 
 def _leaving(judgement: Judgement, alerts: Sequence[str]) -> list[Leaving]:

@@ -10,6 +10,7 @@ from andon.backoff import Retrier
 from andon.clock import Clock
 from andon.events import EpochOpened
 from andon.stream.offsets import Ends, Partition
+from andon.stream.step import NO_CUTS, Cut
 from sinks.epoch import Epoch, another_log
 from sinks.judgement.sessions import expire, lose_log
 from sinks.store.store import Store
@@ -35,32 +36,42 @@ class Takeover:
         self._clock = clock
         self._retrier = retrier
 
-    async def load(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
-        """The stored accounts of these, each in an epoch of the log that the broker has now."""
-        await self._open_epochs(partitions)
+    async def load(
+        self, partitions: Collection[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, StoredPartition]:
+        """The stored accounts of these, each in an epoch of the log that the broker has now.
+
+        `cuts`: those whose log has lost its end since this process read it.
+        """
+        await self._open_epochs(partitions, cuts)
         return await self.reload(partitions)
 
     async def reload(self, partitions: Collection[Partition]) -> Mapping[Partition, StoredPartition]:
         """The accounts of these as they are stored now."""
         return await self._retrier.insist("the store", lambda: self._store.load(partitions))
 
-    async def _open_epochs(self, partitions: Collection[Partition]) -> None:
+    async def _open_epochs(self, partitions: Collection[Partition], cuts: Mapping[Partition, Cut]) -> None:
         """Where another sink moves an account meanwhile, nothing is opened, and its new position is judged again."""
         stand = await self._positions(partitions)
         # only now: what a zombie accounts for in between must not look like more than the log holds
         ends = await self._read_ends(partitions)
-        while epochs := self._new_epochs(ends, stand):
+        while epochs := self._new_epochs(ends, stand, cuts):
             await self._begin(epochs, stand)
             before, stand = stand, await self._positions(epochs)
             ours = {item: epoch for item, epoch in epochs.items() if stand.get(item) == epoch.position}
             for (topic, number), epoch in ours.items():
                 if (topic, number) in before:
                     self._retrier.emit(EpochOpened(topic, number, epoch.position.epoch, epoch.detail))
+            cuts = {item: cut for item, cut in cuts.items() if item not in ours}
             moved = epochs.keys() - ours
             ends = await self._read_ends(moved) if moved else {}
 
-    def _new_epochs(self, ends: Mapping[Partition, Ends], stand: Positions) -> dict[Partition, Epoch]:
-        judged = {item: another_log(stand.get(item), self._log, end) for item, end in sorted(ends.items())}
+    def _new_epochs(
+        self, ends: Mapping[Partition, Ends], stand: Positions, cuts: Mapping[Partition, Cut]
+    ) -> dict[Partition, Epoch]:
+        judged = {
+            item: another_log(stand.get(item), self._log, end, cuts.get(item)) for item, end in sorted(ends.items())
+        }
         return {item: epoch for item, epoch in judged.items() if epoch is not None}
 
     async def _begin(self, epochs: Mapping[Partition, Epoch], stand: Positions) -> None:

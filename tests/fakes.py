@@ -93,10 +93,12 @@ class MemoryLog:
         self.records: dict[Partition, list[Record]] = {Partition(topic, number): [] for number in range(partitions)}
         self._committed: dict[str, dict[Partition, int]] = {}
 
-    def append(self, partition: int, *values: bytes) -> None:
+    def append(self, partition: int, *values: bytes, at_ms: int | None = None) -> None:
+        """`at_ms`: when the broker appends them; None: at the time of the last record."""
         log = self.records[Partition(self.topic, partition)]
+        timestamp_ms = (log[-1].timestamp_ms if log else 0) if at_ms is None else at_ms
         for value in values:
-            log.append(Record(self.topic, partition, len(log), 0, None, value, ()))
+            log.append(Record(self.topic, partition, len(log), timestamp_ms, None, value, ()))
 
     def committed(self, group: str) -> dict[Partition, int]:
         return self._committed.setdefault(group, {})
@@ -117,6 +119,8 @@ class MemoryConsumer:
         """The broker answers none of this many next requests."""
         self.expired = 0
         """Retention has deleted the records before this offset in every partition."""
+        self.network = object()
+        """The connection to every leader."""
 
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._owner = owner
@@ -151,8 +155,9 @@ class MemoryConsumer:
         position = self._positions.get(partition)
         if position is None:
             return ()
-        first = max(position, self.expired)
-        found = self._log.records[partition][first : first + room]
+        log = self._log.records[partition]
+        first = self.expired if position > len(log) else max(position, self.expired)
+        found = log[first : first + room]
         self._positions[partition] = first + len(found)
         return found
 
@@ -172,6 +177,19 @@ class MemoryConsumer:
     async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         self._answer()
         return dict.fromkeys(partitions, self.expired)
+
+    def connection(self, partition: Partition) -> object:
+        return self.network
+
+    async def holds(self, partition: Partition, offset: int, timestamp_ms: int) -> bool:
+        self._answer()
+        log = self._log.records[partition]
+        return offset < len(log) and log[offset].timestamp_ms == timestamp_ms
+
+    async def offset_since(self, partition: Partition, timestamp_ms: int) -> int:
+        self._answer()
+        log = self._log.records[partition]
+        return next((record.offset for record in log if record.timestamp_ms >= timestamp_ms), len(log))
 
     def _answer(self) -> None:
         if self.away:

@@ -23,13 +23,13 @@ from andon.pictures.picture import DecodedPicture
 from andon.quarantine import quarantine_record
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
+from andon.stream.step import NO_CUTS, Cut, Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
 from workers.detector import ModelInfo
-from workers.gaps import Gaps
+from workers.gaps import Gaps, Hole
 from workers.inference import Inference, Response
 from workers.publisher import OrderedPublisher, Outlet, Publication
 from workers.quarantine import QuarantineLimit
@@ -69,21 +69,25 @@ class Inspector:
         self._emit = emit
         self._ahead = asyncio.Semaphore(options.decode_ahead)
 
-    async def open(self, partitions: Iterable[Partition]) -> Mapping[Partition, "PartitionInspection"]:
-        return {partition: PartitionInspection(self, self._deps.outlet, partition) for partition in partitions}
+    async def open(
+        self, partitions: Iterable[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, "PartitionInspection"]:
+        outlet = self._deps.outlet
+        return {item: PartitionInspection(self, outlet, item, cuts.get(item)) for item in partitions}
 
-    async def inspect(self, gap: range, delivery: Delivery) -> Publication:
-        """The consequences of one record. `gap`: offsets before it that may have held records of its camera."""
+    async def inspect(self, hole: Hole | None, delivery: Delivery) -> Publication:
+        """The consequences of one record. `hole`: may have held records of its camera."""
         publication = await self._inspect(delivery)
-        if not gap:
+        if hole is None:
             return publication
         record = delivery.record
         expired = Expired(
             camera_id=(record.key or b"").decode(),
             topic=record.topic,
             partition=record.partition,
-            first_offset=gap.start,
-            last_offset=gap.stop - 1,
+            first_offset=hole.offsets.start,
+            last_offset=hole.offsets.stop - 1,
+            reason=hole.reason,
             at=self._clock.now(),
         )
         return publication.after(self._options.inspections_topic, write_record(expired))
@@ -225,18 +229,18 @@ class Inspector:
 class PartitionInspection:
     """The inspector's step on one partition: inspects its records side by side, and publishes in their order."""
 
-    def __init__(self, inspector: Inspector, outlet: Outlet, partition: Partition) -> None:
-        self.resume_at: int | None = None
-        """The group's committed offset is right: an inspection comes before its commit."""
+    def __init__(self, inspector: Inspector, outlet: Outlet, partition: Partition, cut: Cut | None) -> None:
+        self.resume_at = None if cut is None else cut.resume_at
+        """Without a cut, the group's committed offset is right: an inspection comes before its commit."""
         self._inspector = inspector
         self._spawn = outlet.spawn
         self._publisher = OrderedPublisher(outlet, f"worker.publish.{partition.partition}")
-        self._gaps = Gaps()
+        self._gaps = Gaps(cut)
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
-            gap, record = self._gaps.before(delivery), delivery.record
-            inspecting = self._inspector.inspect(gap, delivery)
+            hole, record = self._gaps.before(delivery), delivery.record
+            inspecting = self._inspector.inspect(hole, delivery)
             self._publisher.add(self._spawn(inspecting, f"worker.inspect.{record.partition}.{record.offset}"))
 
     async def drain(self) -> None:

@@ -93,6 +93,17 @@ METRICS: tuple[Metric, ...] = (
         ("stage",),
     ),
     Metric("andon_stage_records_expired_total", "counter", "Records that retention removed unread", ("stage",)),
+    Metric(
+        "andon_kafka_records_cut_total",
+        "counter",
+        "Records that this process had sent or read, and that went when the broker lost the end of a log",
+        ("who",),
+    ),
+    Metric(
+        "andon_kafka_producers_replaced_total",
+        "counter",
+        "Producers that the broker refused for good, and that were replaced",
+    ),
     # workers
     Metric("andon_workers_frames_inspected_total", "counter", "Frames that went through the model", ("camera",)),
     Metric("andon_workers_frames_shed_total", "counter", "Frames given up as stale", ("camera", "reason")),
@@ -223,6 +234,14 @@ class Metrics:
     @_on.register
     def _(self, event: events.Paused) -> None:
         self._count("andon_stage_paused_seconds_total", event.seconds, stage=event.stage)
+
+    @_on.register
+    def _(self, event: events.LogCut) -> None:
+        self._count("andon_kafka_records_cut_total", event.last_offset - event.first_offset + 1, who=event.who)
+
+    @_on.register
+    def _(self, event: events.ProducerReplaced) -> None:
+        self._count("andon_kafka_producers_replaced_total")
 
     @_on.register
     def _(self, event: events.CommitRefused) -> None:

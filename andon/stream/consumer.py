@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import (
     CommitFailedError,
     GroupAuthorizationFailedError,
@@ -15,7 +16,7 @@ from aiokafka.errors import (
 )
 
 from andon.errors import AndonError, FatalError, RetryableError
-from andon.stream.append_times import AppendTimes
+from andon.stream.append_times import LOG_APPEND_TIME, AppendTimes
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.wire import Record
@@ -84,6 +85,18 @@ class Consumer(Protocol):
 
     async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]: ...
 
+    def connection(self, partition: Partition) -> object:
+        """Stands for the connection to the partition's leader: another object after every new one."""
+        ...
+
+    async def holds(self, partition: Partition, offset: int, timestamp_ms: int) -> bool:
+        """Whether the log still has the record that was read at `offset`. True where nobody can know."""
+        ...
+
+    async def offset_since(self, partition: Partition, timestamp_ms: int) -> int:
+        """The offset of the first record that was appended at this time or later; without one, the log's end."""
+        ...
+
 
 class KafkaConsumer:
     """A Consumer over an AIOKafkaConsumer that somebody else starts and stops."""
@@ -92,6 +105,8 @@ class KafkaConsumer:
         """`clock` learns the brokers' time."""
         self._client = client
         self._times = None if clock is None else AppendTimes(client, clock)
+        self._timed: dict[str, bool] = {}
+        """Whether the records of a topic have the time at which the broker appended them."""
 
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._client.subscribe(list(topics), listener=_Listener(self._client, owner))
@@ -112,6 +127,8 @@ class KafkaConsumer:
             raise FatalError(f"can't read {topics} from Kafka: {_why(error)}") from error
         if self._times is not None:
             self._times.saw(batches)
+        for there, raws in batches.items():
+            self._timed[there.topic] = raws[-1].timestamp_type == LOG_APPEND_TIME
         return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -153,6 +170,34 @@ class KafkaConsumer:
             await self._times.ask([TopicPartition(*partition) for partition in partitions])
         except KafkaError as error:
             raise own_error("ask where the log ends", error) from error
+
+    def connection(self, partition: Partition) -> object:
+        network = self._client._client
+        leader = network.cluster.leader_for_partition(TopicPartition(*partition))
+        return network._conns.get((leader, ConnectionGroup.DEFAULT))
+
+    async def holds(self, partition: Partition, offset: int, timestamp_ms: int) -> bool:
+        if not self._timed.get(partition.topic):
+            return True
+        found = await self._since(partition, timestamp_ms)
+        return found is not None and found.offset <= offset and found.timestamp == timestamp_ms
+
+    async def offset_since(self, partition: Partition, timestamp_ms: int) -> int:
+        there = TopicPartition(*partition)
+        try:
+            if not self._timed.get(partition.topic):
+                return int((await self._client.beginning_offsets([there]))[there])
+            found = await self._since(partition, timestamp_ms)
+            return int((await self._client.end_offsets([there]))[there] if found is None else found.offset)
+        except KafkaError as error:
+            raise own_error("find records by their time", error) from error
+
+    async def _since(self, partition: Partition, timestamp_ms: int) -> Any:
+        there = TopicPartition(*partition)
+        try:
+            return (await self._client.offsets_for_times({there: max(0, timestamp_ms)}))[there]
+        except KafkaError as error:
+            raise own_error("find records by their time", error) from error
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped

@@ -28,6 +28,10 @@ class Lane:
     last_timestamp_ms: int | None = None
     """Timestamp of the record read last: the lag in seconds is counted from it."""
     held_since: float | None = None
+    connection: object = None
+    """The connection by which the record read last was fetched."""
+    cut: bool = False
+    """The log has lost its end: nothing more is read until the partition is opened anew."""
     revoked: bool = False
 
     def __post_init__(self) -> None:
@@ -102,7 +106,7 @@ class Lanes:
         """How many more records `lane` may take now."""
         spare = self._max_in_flight - self.in_flight
         spare_bytes = self._max_in_flight_bytes - self._size_bytes
-        if spare < 1 or spare_bytes < 1 or lane.revoked:
+        if spare < 1 or spare_bytes < 1 or lane.revoked or lane.cut:
             return 0
         in_flight = lane.offsets.in_flight
         fitting = max(1, spare_bytes // lane.largest_bytes) if lane.largest_bytes else 1
@@ -112,7 +116,7 @@ class Lanes:
 
     def committable(self) -> dict[Partition, int]:
         """The offsets that may be committed and have not been."""
-        offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values()}
+        offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values() if not lane.cut}
         return {
             partition: offset
             for partition, offset in offsets.items()

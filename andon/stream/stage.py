@@ -13,9 +13,8 @@ from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.events import (
-    CommitRefused,
     Emit,
-    OffsetsCommitted,
+    LogCut,
     PartitionsAssigned,
     PartitionsRevoked,
     Paused,
@@ -25,8 +24,11 @@ from andon.events import (
     Retrying,
 )
 from andon.process.tasks import wake_at_stop
-from andon.stream.consumer import Consumer, NotOwnerError
+from andon.stream.committer import Committer
+from andon.stream.consumer import Consumer
+from andon.stream.continuity import Continuity
 from andon.stream.lanes import Lane, Lanes
+from andon.stream.loading import Loading
 from andon.stream.offsets import Partition
 from andon.stream.start_offsets import StartOffsets
 from andon.stream.step import Delivery, Step
@@ -58,8 +60,11 @@ class Stage:
         self._clock = clock
         self._emit = emit
         self._lanes = Lanes(limits.max_in_flight, limits.max_in_flight_bytes)
-        self._start = StartOffsets(consumer, Retrier(emit, BACKOFF), f"{name} offsets", limits.commit_timeout_s)
-        self._loading: asyncio.Task[None] | None = None
+        retrier = Retrier(emit, BACKOFF)
+        self._start = StartOffsets(consumer, retrier, f"{name} offsets", limits.commit_timeout_s)
+        self._continuity = Continuity(consumer, retrier, limits.commit_timeout_s)
+        self._committer = Committer(name, consumer, self._lanes, limits.commit_timeout_s, emit)
+        self._loading = Loading(f"{name}.load", self._fail)
         self._stopping = False
         self._failure: Exception | None = None
         self._wake = asyncio.Event()
@@ -91,39 +96,23 @@ class Stage:
             await self._finish()
         finally:
             self._stopping = True
-            await self._stop_loading()
+            await self._loading.stop()
             committer.cancel()
             await asyncio.gather(committer, return_exceptions=True)
 
     async def commit(self) -> None:
-        """Commit the records that are done. Only reports a group that has moved on, or a broker that is away.
-
-        Raises FatalError where the broker refuses for good.
-        """
-        ahead = self._lanes.committable()
-        if not ahead:
-            return
-        try:
-            async with asyncio.timeout(self.limits.commit_timeout_s):
-                await self._consumer.commit(ahead)
-        except NotOwnerError as error:
-            self._emit(CommitRefused(self.name, str(error)))
-            return
-        except (RetryableError, TimeoutError) as error:
-            why = str(error) or f"no answer within {self.limits.commit_timeout_s:g} s"
-            self._emit(Retrying("commit", why, 1, self.limits.commit_interval_s))
-            return
-        self._lanes.committed(ahead)
-        self._emit(OffsetsCommitted(self.name, len(ahead)))
+        """Commit the records that are done. Raises FatalError where the broker refuses for good."""
+        await self._committer.commit(self.limits.commit_interval_s)
 
     async def take_over(self, partitions: frozenset[Partition]) -> None:
         """The group assigned these: begin to load them, and return at once."""
         if not self._stopping:
-            self._loading = asyncio.create_task(self._load(partitions), name=f"{self.name}.load")
+            self._continuity.assigned(partitions)
+            self._loading.begin(lambda: self._open(partitions))
 
     async def give_up(self, partitions: frozenset[Partition]) -> None:
         """The group takes these away: finish or abandon their records in flight, commit, and discard their steps."""
-        await self._stop_loading()
+        await self._loading.stop()
         if not partitions:
             return
         lanes = [self.lanes[partition] for partition in partitions if partition in self.lanes]
@@ -133,12 +122,12 @@ class Stage:
         except Exception as error:  # the client would only log it
             self._fail(error)
         finally:
-            abandoned = sum(self._discard(lane) for lane in lanes)
+            abandoned = sum(self._leave(lane) for lane in lanes)
         self._emit(PartitionsRevoked(self.name, _listed(partitions), abandoned))
 
     async def _finish(self) -> None:
         self._stopping = True
-        await self._stop_loading()
+        await self._loading.stop()
         await self._drain(list(self.lanes.values()))
         await self.commit()
         self._raise_failure()
@@ -156,18 +145,17 @@ class Stage:
             for lane in lanes:
                 tasks.create_task(lane.step.drain(), name=f"{self.name}.drain.{lane.partition.partition}")
 
-    def _discard(self, lane: Lane) -> int:
+    def _leave(self, lane: Lane, went_on_at: int | None = None) -> int:
+        """Close the lane. Returns how many of its records in flight are abandoned."""
+        self._continuity.leave(lane, went_on_at)
         lane.step.discard()
         return self._lanes.close(lane)
 
-    async def _load(self, partitions: frozenset[Partition]) -> None:
-        try:
-            await self._open(partitions)
-        except Exception as error:  # nobody awaits this task
-            self._fail(error)
-
     async def _open(self, partitions: frozenset[Partition]) -> None:
-        steps = await self._step.open(partitions)
+        cuts = await self._continuity.cuts(partitions)
+        for (topic, number), cut in cuts.items():
+            self._emit(LogCut(self.name, topic, number, cut.gone.start, cut.gone.stop - 1))
+        steps = await self._step.open(partitions, cuts)
         try:
             positions = await self._start.offsets(steps)
         except BaseException:
@@ -177,15 +165,10 @@ class Stage:
         for partition, step in steps.items():
             self._lanes.open(partition, step, positions[partition])
             self._consumer.read_from(partition, positions[partition])
+            self._continuity.opened(partition)
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
-
-    async def _stop_loading(self) -> None:
-        loading, self._loading = self._loading, None
-        if loading is not None:
-            loading.cancel()
-            await asyncio.wait({loading})
 
     def _fail(self, error: Exception) -> None:
         """End the process with this error: `run` raises it."""
@@ -227,11 +210,36 @@ class Stage:
             return 0
         partitions = [lane.partition for lane in lanes]
         batches = await self._consumer.poll(partitions, timeout_ms=timeout_ms, max_records=most)
-        return sum(self._submit(self.lanes.get(partition), records) for partition, records in batches.items())
+        return sum([await self._receive(partition, records) for partition, records in batches.items() if records])
 
-    def _submit(self, lane: Lane | None, records: Sequence[Record]) -> int:
-        if lane is None or not records:
+    async def _receive(self, partition: Partition, records: Sequence[Record]) -> int:
+        lane = self.lanes.get(partition)
+        if lane is None or not (self._continuity.proven(lane, records[0]) or await self._holds(lane, records[0])):
             return 0
+        return self._submit(lane, records)
+
+    async def _holds(self, lane: Lane, first: Record) -> bool:
+        """Whether `first` may be taken. If the log has lost its end, the partition is opened anew where it goes on."""
+        try:
+            holds = await self._continuity.holds(lane, first)
+        except RetryableError as error:
+            self._emit(Retrying("the log's continuity", str(error), 1, 0.0))
+            if not lane.revoked:
+                self._consumer.read_from(lane.partition, lane.position)
+            return False
+        if not holds and not lane.revoked:
+            lane.cut = True
+            went_on_at = first.offset if first.offset < lane.position else None
+            self._loading.begin(lambda: self._reopen(lane, went_on_at))
+        return holds and not lane.revoked
+
+    async def _reopen(self, lane: Lane, went_on_at: int | None) -> None:
+        """What is in flight is finished: the pictures that the broker has lost may be here."""
+        await self._drain_in_time([lane])
+        self._leave(lane, went_on_at)
+        await self._open(frozenset({lane.partition}))
+
+    def _submit(self, lane: Lane, records: Sequence[Record]) -> int:
         deliveries = [self._delivery(lane, record) for record in records]
         self._emit(RecordsReceived(self.name, len(deliveries), sum(len(record.value or b"") for record in records)))
         lane.step.submit(deliveries)

@@ -18,6 +18,19 @@ class Delivery:
     """Offsets before the record that the log no longer had when they were to be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The broker has lost the end of a log that this process had read, and appends other records there."""
+
+    gone: range
+    """The offsets that were read before, and whose records are gone."""
+    resume_at: int
+    """Where to read on: at the cut, or somewhat before it."""
+
+
+NO_CUTS: Mapping[Partition, Cut] = {}
+
+
 class PartitionStep(Protocol):
     """A step's work on one partition, from its assignment to its revocation.
 
@@ -45,8 +58,12 @@ class PartitionStep(Protocol):
 class Step(Protocol):
     """What a stage does with records."""
 
-    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, PartitionStep]:
+    async def open(
+        self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, PartitionStep]:
         """Load these partitions, all together. It may take its time: the member's heartbeats go on.
+
+        `cuts`: those of them whose log has lost its end since this process read it. They resume there.
 
         Cancelled if the group takes the partitions away meanwhile. An error that it raises ends the process.
         """

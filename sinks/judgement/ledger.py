@@ -80,7 +80,12 @@ class SessionLedger:
     @property
     def captured(self) -> int:
         """The number of captured frames, as far as any record shows: their numbers are 0 to captured - 1."""
-        return max(self._captured, self._next, self._gone)
+        return max(self._captured, self._next, self._gone, self._log_floor)
+
+    @property
+    def accounted_through(self) -> int:
+        """The number after the highest one that has an outcome."""
+        return self._next
 
     @property
     def _next(self) -> int:
@@ -115,9 +120,9 @@ class SessionLedger:
         if self.ended != "final":
             self.ended = how
 
-    def lose_log(self) -> None:
-        """The log is gone, and with it the frames that are not yet accounted for."""
-        self._log_floor = self.captured
+    def lose_log(self, below: int) -> None:
+        """Numbers below this that are not accounted for are gone with the log."""
+        self._log_floor = max(self._log_floor, min(below, MAX_NUMBERS))
 
     def expire(self, below: int) -> int:
         """Numbers below this that are not accounted for had left the log unread. Returns how many they are."""
@@ -242,6 +247,9 @@ class PrunedLedger(SessionLedger):
     def expire(self, below: int) -> int:
         """Nothing of it is awaited."""
         return 0
+
+    def lose_log(self, below: int) -> None:
+        """Nothing of it is awaited."""
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

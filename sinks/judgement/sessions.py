@@ -17,6 +17,8 @@ def enter(camera: CameraAccount, message: SessionMessage) -> str | None:
     this record ends it."""
     if camera.state.expired:
         _expire_before(camera, message)
+    if camera.state.log_lost:
+        _lose_before(camera, message)
     over = _supersede(camera, message)
     if isinstance(message, CameraStatus) and message.session is not None:
         with camera.ledger(message.session) as ledger:
@@ -30,7 +32,14 @@ def lose_log(camera: CameraAccount) -> None:
     """The log is gone, and with it the frames of open sessions that were not yet accounted for."""
     for session in camera.open_sessions:
         with camera.ledger(session) as ledger:
-            ledger.lose_log()
+            ledger.lose_log(ledger.captured)
+    cut_log(camera)
+
+
+def cut_log(camera: CameraAccount) -> None:
+    """A log has lost its end, and with it records of the camera that nobody has read. The next new record shows which
+    numbers they held."""
+    camera.state.log_lost = True
     spans.lost_log(camera.state.delivery, "log_lost")
 
 
@@ -61,6 +70,23 @@ def _expire_before(camera: CameraAccount, message: SessionMessage) -> None:
         with camera.ledger(message.session) as ledger:
             ledger.expire(_first_number(message))
     camera.state.expired = False
+
+
+def _lose_before(camera: CameraAccount, message: SessionMessage) -> None:
+    """What the log has lost had numbers below this record's first one, unless the record was delivered again."""
+    session, number = message.session, _first_number(message)
+    if session is None or (isinstance(message, CameraStatus) and not message.final):
+        return  # it may have overtaken frames
+    known = camera.sessions.setdefault(session, SessionLedger())
+    if known.ended is not None or number < known.accounted_through:
+        return
+    for other in camera.open_sessions:
+        if other != session:
+            with camera.ledger(other) as ledger:
+                ledger.lose_log(ledger.captured)
+    with camera.ledger(session) as ledger:
+        ledger.lose_log(number)
+    camera.state.log_lost = False
 
 
 def _first_number(message: SessionMessage) -> int:

@@ -4,6 +4,7 @@ Each ledger is stored in a row of its own, so a batch writes little, however old
 JSON; where a field is called otherwise there than here, its alias says how.
 """
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class JudgementState:
     """Sessions known from statuses only: a status overtakes the frames that wait for the broker."""
     expired: bool = False
     """Records of the camera expired unread. The number of the next record says how many."""
+    log_lost: Annotated[bool, Field(exclude_if=operator.not_)] = False
+    """A log has lost its end, perhaps with records of the camera. The next new record says how many."""
     heard: tuple[str, int, int] | None = None
     """Topic, partition and offset of the frame that was accounted for last. A hole behind it may hold the next ones."""
     totals: Totals = field(default_factory=Totals)

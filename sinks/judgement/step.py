@@ -56,7 +56,7 @@ class Scene:
 def step(camera: CameraAccount, message: AccountMessage, rules: JudgementRules) -> Consequences:
     """Take the account on by one record of its camera, in the order of the log."""
     if isinstance(message, Expired):
-        sessions.expire(camera)
+        (sessions.expire if message.reason == "expired" else sessions.cut_log)(camera)
         return Consequences()
     over = sessions.enter(camera, message)
     scene = Scene(camera, rules)

@@ -23,6 +23,8 @@ class Rig:
     consumer: Consumer
     append: Callable[[int, bytes], Awaitable[None]]
     committed: Callable[[int], Awaitable[int | None]]
+    timed: bool = True
+    """Records have the time at which the broker appended them."""
 
 
 class Reader:
@@ -81,7 +83,7 @@ async def kafka_rig(kafka: KafkaSettings) -> AsyncIterator[Rig]:
         async def committed(partition: int) -> int | None:
             return (await member.committed([Partition(topic, partition)])).get(Partition(topic, partition))
 
-        yield Rig(topic, member, append, committed)
+        yield Rig(topic, member, append, committed, timed=kafka.idempotent)
 
 
 async def joined(rig: Rig, *, holds: bool = False) -> Reader:
@@ -181,3 +183,40 @@ async def test_a_log_from_which_nothing_expired_begins_at_zero(rig: Rig) -> None
     await joined(rig)
     await rig.append(1, b"a")
     assert await rig.consumer.beginning_offsets([Partition(rig.topic, 1)]) == {Partition(rig.topic, 1): 0}
+
+
+async def test_a_position_beyond_the_end_leads_back_to_the_first_record(rig: Rig) -> None:
+    if not rig.timed:
+        pytest.skip("the embedded broker waits there until its log has grown")
+    await joined(rig)
+    for value in (b"a", b"b"):
+        await rig.append(1, value)
+    await polled(rig, 2, 1)
+    rig.consumer.read_from(Partition(rig.topic, 1), 9)
+    assert [record.value for record in await polled(rig, 2, 1)] == [b"a", b"b"]
+
+
+async def test_the_log_holds_what_was_read_from_it_and_finds_it_by_its_time(rig: Rig) -> None:
+    await joined(rig)
+    here = Partition(rig.topic, 1)
+    for value in (b"a", b"b"):
+        await rig.append(1, value)
+    last = (await polled(rig, 2, 1))[-1]
+    assert await rig.consumer.holds(here, last.offset, last.timestamp_ms)
+    assert await rig.consumer.offset_since(here, 0) == 0
+    if rig.timed:
+        assert await rig.consumer.offset_since(here, last.timestamp_ms) <= last.offset
+        assert await rig.consumer.offset_since(here, last.timestamp_ms + 1) == last.offset + 1
+        assert not await rig.consumer.holds(here, last.offset, last.timestamp_ms + 1)
+        assert not await rig.consumer.holds(here, last.offset, last.timestamp_ms - 1)
+
+
+async def test_a_connection_that_goes_on_is_the_same_object(rig: Rig) -> None:
+    await joined(rig)
+    await rig.append(1, b"a")
+    await polled(rig, 1, 1)
+    before = rig.consumer.connection(Partition(rig.topic, 1))
+    await rig.append(1, b"b")
+    await polled(rig, 1, 1)
+    assert before is not None
+    assert rig.consumer.connection(Partition(rig.topic, 1)) is before

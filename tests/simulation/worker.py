@@ -163,8 +163,8 @@ class Worker:
                 camera_id=(record.key or b"").decode(),
                 topic=FRAMES,
                 partition=record.partition,
-                first_offset=gap.start,
-                last_offset=gap.stop - 1,
+                first_offset=gap.offsets.start,
+                last_offset=gap.offsets.stop - 1,
                 at=self.world.clock.now(),
             )
             outlet.waiting.append(Slot(record, None, lane, notice, encode(notice)))

@@ -53,6 +53,14 @@ def test_an_expired_range_that_one_camera_reports_counts_for_all_cameras_before_
     assert (stored.lost(ONE), stored.lost(OTHER)) == ({"expired": 7}, {"expired": 9})
 
 
+def test_a_log_that_lost_its_end_concerns_every_camera_of_its_partition() -> None:
+    stored = StoredPartition()
+    stored.take(*frames(0, 1, 2, 3, 4, 5))
+    stored.take(expired(ONE).model_copy(update={"reason": "log_lost"}), inspected(10, camera=ONE))
+    stored.take(inspected(12, camera=OTHER))
+    assert (stored.lost(ONE), stored.lost(OTHER)) == ({"log_lost": 4}, {"log_lost": 6})
+
+
 def test_an_expired_range_reported_again_explains_no_loss_behind_it() -> None:
     stored = StoredPartition()
     stored.take(*frames(0, 1, 2))

@@ -15,7 +15,7 @@ from andon.messages import Frame, Inspection, Message
 from andon.pictures.picture import PictureLimits
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
+from andon.stream.step import Cut, Delivery
 from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
@@ -99,6 +99,7 @@ async def worker(
     batch_size: int = 4,
     limit: int = 100,
     publisher: MemoryPublisher | None = None,
+    cuts: Mapping[Partition, Cut] | None = None,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()
@@ -117,5 +118,7 @@ async def worker(
             options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(inference.serve(), "worker.detect")
             inspector = Inspector(looking.info, deps, options, clock, events)
-            yield Worker(await inspector.open([LANE, Partition(FRAMES, 1)]), memory, clock, broker_clock, events)
+            yield Worker(
+                await inspector.open([LANE, Partition(FRAMES, 1)], cuts or {}), memory, clock, broker_clock, events
+            )
             running.cancel()

@@ -13,7 +13,7 @@ from andon.errors import FatalError
 from andon.events import BatchInferred, CameraRefused, FrameInspected, FramesShed, RecordQuarantined, Retrying
 from andon.messages import CameraStatus, Expired, Inspection, Message, RecordRef, Shed
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
+from andon.stream.step import Cut, Delivery
 from andon.wire import Record
 from tests.detectors import FAKE_INFO, FakeDetector, brightness, grey
 from tests.fakes import START, MemoryPublisher
@@ -308,7 +308,18 @@ async def test_each_camera_learns_once_of_a_hole_in_the_log_before_its_next_reco
         ("Inspection", "two"),
         ("Inspection", "one"),
     ]
-    assert [(item.first_offset, item.last_offset) for item in expired] == [(5, 7), (5, 7)]
+    assert [(item.first_offset, item.last_offset, item.reason) for item in expired] == [(5, 7, "expired")] * 2
+
+
+async def test_a_log_that_lost_its_end_is_read_on_there_and_each_camera_learns_of_it() -> None:
+    async with worker(cuts={LANE: Cut(range(5, 9), 3)}) as running:
+        assert running.lanes[LANE].resume_at == 3
+        running.submit(frame(3), frame(4))
+        await running.finish()
+    kinds = [type(item).__name__ for item in running.published]
+    assert kinds == ["Expired", "Inspection", "Inspection"]
+    (hole,) = [item for item in running.published if isinstance(item, Expired)]
+    assert (hole.first_offset, hole.last_offset, hole.reason) == (5, 8, "log_lost")
 
 
 def limited(**limits: int) -> MemoryPublisher:

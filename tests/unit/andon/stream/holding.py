@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from andon.stream.offsets import Partition
-from andon.stream.step import Delivery
+from andon.stream.step import NO_CUTS, Cut, Delivery
 
 
 class HoldingPartition:
@@ -34,10 +34,16 @@ class Holding:
     def __init__(self, resume: Mapping[Partition, int] | None = None) -> None:
         self.held: list[Delivery] = []
         self.opened: list[HoldingPartition] = []
-        self._resume = resume or {}
+        self.cuts: dict[Partition, Cut] = {}
+        """The last cut of each partition."""
+        self._resume = dict(resume or {})
 
-    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, HoldingPartition]:
-        opened = {item: HoldingPartition(self, item, self._resume.get(item)) for item in sorted(partitions)}
+    async def open(
+        self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, HoldingPartition]:
+        self.cuts.update(cuts)
+        resume = self._resume | {item: cut.resume_at for item, cut in cuts.items()}
+        opened = {item: HoldingPartition(self, item, resume.get(item)) for item in sorted(partitions)}
         self.opened += opened.values()
         return opened
 

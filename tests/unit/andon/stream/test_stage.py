@@ -9,6 +9,7 @@ from andon.errors import FatalError
 from andon.events import CommitRefused, PartitionsAssigned, PartitionsRevoked, Paused, RecordsExpired, Retrying
 from andon.stream.offsets import Partition
 from andon.stream.stage import Limits, Stage
+from andon.stream.step import NO_CUTS, Cut
 from andon.wire import Record
 from tests.fakes import FakeClock, MemoryConsumer, MemoryLog, RecordedEvents
 from tests.unit.andon.stream.holding import Holding, HoldingPartition
@@ -177,10 +178,12 @@ class Opening(Holding):
         self.asked: list[frozenset[Partition]] = []
         self.loaded = asyncio.Event()
 
-    async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, HoldingPartition]:
+    async def open(
+        self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+    ) -> Mapping[Partition, HoldingPartition]:
         self.asked.append(partitions)
         await self.loaded.wait()
-        return await super().open(partitions)
+        return await super().open(partitions, cuts)
 
 
 async def test_the_group_goes_on_while_a_step_loads_and_records_come_when_it_has_loaded() -> None:
@@ -300,24 +303,14 @@ async def test_an_error_in_giving_up_ends_the_stage_and_leaves_nothing_in_flight
 
 async def test_a_step_that_fails_to_take_over_ends_the_stage() -> None:
     class Failing(Holding):
-        async def open(self, partitions: frozenset[Partition]) -> Mapping[Partition, HoldingPartition]:
+        async def open(
+            self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
+        ) -> Mapping[Partition, HoldingPartition]:
             raise FatalError("the store is gone")
 
     rig = Rig(step=Failing())
     with pytest.raises(FatalError, match="the store is gone"):
         await asyncio.wait_for(rig.stage.run([TOPIC], rig.stop), 5)
-
-
-async def test_a_log_that_begins_anew_under_records_in_flight_ends_the_stage_with_its_line() -> None:
-    rig = Rig()
-    rig.log.append(0, b"x", b"x")
-    running = asyncio.create_task(rig.stage.run([TOPIC], rig.stop))
-    while len(rig.step.held) < 2:
-        await asyncio.sleep(0)
-    rig.consumer.read_from(LANE, 0)
-    rig.log.append(0, b"x")
-    with pytest.raises(FatalError, match=r"andon.frames/0: offset 0 follows on 1: the broker came back with"):
-        await asyncio.wait_for(running, 5)
 
 
 async def test_a_hole_between_the_committed_offset_and_the_oldest_record_is_reported_and_handed_on() -> None:

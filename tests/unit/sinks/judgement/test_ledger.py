@@ -40,7 +40,7 @@ def apply(ledger: SessionLedger, step: tuple[str, Any]) -> None:
         case ("expire", below):
             ledger.expire(below)
         case _:
-            ledger.lose_log()
+            ledger.lose_log(ledger.captured)
 
 
 @given(steps)
@@ -121,7 +121,7 @@ def test_frames_lost_with_the_log_are_counted_apart_from_later_losses() -> None:
     ledger = SessionLedger()
     ledger.add(0, 4, "inspected", None)
     ledger.saw_captured(10)
-    ledger.lose_log()
+    ledger.lose_log(ledger.captured)
     assert ledger.tally().lost == {"log_lost": 5}
     ledger.add(12, 12, "inspected", None)
     tally = ledger.tally()

@@ -176,7 +176,36 @@ def test_a_lost_log_takes_the_frames_that_were_not_accounted_for() -> None:
     lose_log(steps.camera)
     assert checked(steps.camera).lost == 4
     steps.take([inspected(20)])
-    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 4, "missing": 6}
+    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 10}
+    steps.take([inspected(25)])
+    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 10, "missing": 4}
+
+
+def cut() -> Expired:
+    return expired().model_copy(update={"reason": "log_lost"})
+
+
+def test_frames_that_went_with_the_end_of_a_log_reach_up_to_the_number_of_the_next_new_frame() -> None:
+    steps = Steps().take([*crossing(range(10)), cut(), status(16)])
+    assert steps.camera.sessions["s1"].tally().lost == {}, "they may still come"
+    steps.take([*crossing(range(7, 10)), inspected(14)])  # records before the cut are read again
+    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 4}
+    steps.take([inspected(16)])
+    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 4, "missing": 1}
+
+
+def test_a_new_session_after_a_log_that_lost_its_end_takes_every_frame_known_of_the_one_before() -> None:
+    steps = Steps().take([*crossing(range(10)), status(14), cut(), inspected(3, session="s2")])
+    assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 4}
+    assert steps.camera.sessions["s2"].tally().lost == {"log_lost": 3}
+    assert checked(steps.camera).lost == 7
+
+
+def test_a_final_status_that_is_read_again_does_not_say_what_a_log_has_lost() -> None:
+    last = status(10).model_copy(update={"final": True, "state": "stopped"})
+    steps = Steps().take([*crossing(range(10)), last, inspected(0, session="s2"), cut(), last])
+    steps.take([inspected(4, session="s2")])
+    assert steps.camera.sessions["s2"].tally().lost == {"log_lost": 3}
 
 
 def test_a_camera_that_returns_is_shown_online_although_the_hosts_clock_was_set_back() -> None:

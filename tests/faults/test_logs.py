@@ -1,0 +1,77 @@
+"""A broker loses the end of its logs under a running line: it goes on, and what is gone is lost to the frame."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.settings import RedisSettings
+from tests import kafka_server
+from tests.conftest import kafka_settings
+from tests.faults.conftest import ReportRecovery, quick
+from tests.faults.rig import SETTLE_S, Rig
+from tests.kafka_server import KafkaServer
+
+UNREAD = 30
+"""Frames at least that are in the log, and not inspected, when it is lost."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[KafkaServer]:
+    if reason := kafka_server.missing():
+        pytest.skip(reason)
+    with KafkaServer(tmp_path / "kafka") as server:
+        yield server
+
+
+@pytest.fixture
+def line(tmp_path: Path, server: KafkaServer, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
+    with Rig(tmp_path, quick(kafka_settings(server.bootstrap_servers, embedded=False)), valkey, models) as rig:
+        yield rig
+
+
+def captured(rig: Rig) -> float:
+    return rig.gauge("ingest", "andon_ingest_frames_captured_total")
+
+
+def start(rig: Rig, videos: dict[str, Path]) -> None:
+    rig.play(videos, loop=True)
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.start("ingest", "ingest")
+    rig.wait_inspected(60)
+
+
+def test_the_only_broker_comes_back_with_the_disk_of_earlier(
+    line: Rig, server: KafkaServer, videos: dict[str, Path], report_recovery: ReportRecovery
+) -> None:
+    start(line, videos)
+    server.take_snapshot()
+    line.wait_inspected(line.inspected() + 40)
+    line.signal("worker", signal.SIGSTOP)
+    enough = captured(line) + UNREAD
+    line.wait_for(lambda: captured(line) >= enough, SETTLE_S, "frames that nobody reads")
+    server.restore_snapshot()
+    line.signal("worker", signal.SIGCONT)
+    report_recovery(line.wait_inspected(line.inspected() + 20), "inspections, after the broker's start")
+    lost_to_the_frame(line)
+    for name in ("worker", "sink"):
+        assert "event=log.cut" in line.said(name)
+        assert line.stop(name) == 0, "it has never died"
+
+
+def lost_to_the_frame(line: Rig) -> None:
+    """Whatever is not inspected went with the log; the audit says so and fails."""
+    assert line.stop("ingest") == 0
+    line.settle()
+    report = line.audit()
+    ledger = report["ledger"]
+    assert ledger["lost"] >= UNREAD
+    assert ledger["captured"] == ledger["inspected"] + ledger["lost"]
+    assert (ledger["duplicates"], ledger["quarantined"], ledger["shed"]) == (0, 0, 0)
+    assert [list(camera["lost"]) for camera in report["cameras"]] == [["log_lost"]] * 2
+    assert all(camera["conflicts"] == 0 for camera in report["cameras"])
+    assert report["balanced"]
+    line.run("audit", code=1)
+    assert len(line.alert_ids()) == len(set(line.alert_ids()))
