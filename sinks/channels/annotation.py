@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
 from andon.errors import PoisonError
 from andon.messages import Box, Defect, Detection, Keypoint, Point, Severity
 from andon.pictures.jpeg_header import with_end
+from sinks.channels.lettering import Style, length_px, write
 
 MAX_PIXELS = 40_000_000
 _COLOURS: dict[Severity, str] = {"minor": "#ffd23f", "major": "#ff8c1a", "critical": "#ff2d2d"}
@@ -43,7 +44,7 @@ def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detectio
     for number, line in enumerate(lines):
         colour = _COLOURS[defect.severity] if number == 0 else _INK
         at = (size_px // 2, image.height + size_px // 2 + number * (size_px + size_px // 4))
-        draw.text(at, line, fill=colour, font=_fitting(line, size_px, image.width - size_px))
+        write(draw, at, line, Style(_fitting_px(line, size_px, image.width - size_px), colour))
     out = BytesIO()
     canvas.save(out, "JPEG", quality=jpeg_quality, subsampling=0)  # halved chroma would smear thin lines
     return out.getvalue()
@@ -103,10 +104,10 @@ def _dot(draw: ImageDraw.ImageDraw, keypoint: Keypoint, size: tuple[int, int], c
     draw.ellipse(inner, fill=colour if sure else None, outline=colour, width=max(1, radius_px // 2))
     if keypoint.name and sure:
         text_px = max(10, min(size) // 40)
-        name, font = keypoint.name[:MAX_NAME], ImageFont.load_default(text_px)
-        right = x + 1.5 * radius_px + font.getlength(name) <= size[0]
-        at = (x + 1.5 * radius_px if right else x - 1.5 * radius_px, y)
-        draw.text(at, name, fill=_INK, font=font, anchor="lm" if right else "rm", stroke_width=2, stroke_fill=_PLATE)
+        name = keypoint.name[:MAX_NAME]
+        aside_px, width_px = 1.5 * radius_px, length_px(name, text_px)
+        left = x + aside_px if x + aside_px + width_px <= size[0] else x - aside_px - width_px
+        write(draw, (left, y - 0.7 * text_px), name, Style(text_px, _INK, rim=_PLATE))
 
 
 def _outline(draw: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], colour: str) -> None:
@@ -120,8 +121,7 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], colour:
             draw.rectangle((left, top, right, bottom), outline=ink, width=line_px)
 
 
-def _fitting(line: str, size_px: int, room_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The built-in font, small enough for the line to fit."""
-    font = ImageFont.load_default(size_px)
-    length_px = font.getlength(line)
-    return font if length_px <= room_px else ImageFont.load_default(max(6.0, size_px * room_px / length_px))
+def _fitting_px(line: str, size_px: int, room_px: int) -> float:
+    """The size at which the line fits."""
+    wide_px = length_px(line, size_px)
+    return size_px if wide_px <= room_px else max(6.0, size_px * room_px / wide_px)
