@@ -97,7 +97,7 @@ METRICS: tuple[Metric, ...] = (
         "andon_kafka_records_cut_total",
         "counter",
         "Records that this process had sent or read, and that went when the broker lost the end of a log",
-        ("who",),
+        ("stage",),
     ),
     Metric(
         "andon_kafka_producers_replaced_total",
@@ -237,7 +237,7 @@ class Metrics:
 
     @_on.register
     def _(self, event: events.LogCut) -> None:
-        self._count("andon_kafka_records_cut_total", event.last_offset - event.first_offset + 1, who=event.who)
+        self._count("andon_kafka_records_cut_total", event.last_offset - event.first_offset + 1, stage=event.who)
 
     @_on.register
     def _(self, event: events.ProducerReplaced) -> None:
