@@ -8,7 +8,7 @@ import simplejpeg
 
 from andon.errors import PoisonError
 from andon.pictures import jpeg_repair
-from andon.pictures.jpeg_header import SPREAD, read_header
+from andon.pictures.jpeg_header import read_header
 from andon.pictures.picture import Bgr, Layout
 
 MAX_SCANS = 100
@@ -21,17 +21,13 @@ def layout(payload: bytes) -> Layout:
     header = read_header(payload)
     if header is None:
         raise PoisonError("undecodable", "not a JPEG, or one without a frame header")
-    several = header.coding in SPREAD and not header.in_one_scan
-    return Layout(header.width, header.height, header.orientation, several)
+    return Layout(header.width, header.height, header.orientation, not header.in_one_scan)
 
 
 def read(payload: bytes, layout: Layout, width: int, height: int) -> Bgr:
     """The picture as it lies, at least this large: libjpeg's cheap factors (8, 4, 2) shrink it no further."""
-    scans = payload.count(b"\xff\xda")
-    if scans > MAX_SCANS:
-        raise PoisonError("undecodable", f"a JPEG of {scans} scans; at most {MAX_SCANS} are read")
-    if layout.several_scans and (missing := jpeg_repair.missing_scans(payload)):
-        raise PoisonError("undecodable", f"a damaged JPEG: {missing}")
+    if layout.several_scans:
+        _require_all_scans(payload)
     try:
         return decode(payload, width, height)
     except ValueError as error:
@@ -40,6 +36,14 @@ def read(payload: bytes, layout: Layout, width: int, height: int) -> Bgr:
         return _read_repaired(payload, first, width, height)
     except ValueError as error:
         raise PoisonError("undecodable", f"a damaged JPEG: {str(error)[:200]}") from None
+
+
+def _require_all_scans(payload: bytes) -> None:
+    scans = payload.count(b"\xff\xda")
+    if scans > MAX_SCANS:
+        raise PoisonError("undecodable", f"a JPEG of {scans} scans; at most {MAX_SCANS} are read")
+    if missing := jpeg_repair.missing_scans(payload):
+        raise PoisonError("undecodable", f"a damaged JPEG: {missing}")
 
 
 def decode(payload: bytes, width: int, height: int, *, strict: bool = True) -> Bgr:

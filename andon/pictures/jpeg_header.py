@@ -15,7 +15,8 @@ ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers whose segment carries the picture's size: SOF0-15 without DHT (C4), JPG (C8) and DAC (CC)."""
 PROGRESSIVE = 0xC2
-SPREAD = (0xC0, 0xC1, PROGRESSIVE)
+SEQUENTIAL = (0xC0, 0xC1)
+SPREAD = (*SEQUENTIAL, PROGRESSIVE)
 """Codings that every decoder knows: baseline, extended and progressive with Huffman coding."""
 
 
@@ -38,7 +39,7 @@ class JpegHeader:
 
     @property
     def in_one_scan(self) -> bool:
-        return self.scanned == self.channels and self.coding != PROGRESSIVE
+        return self.scanned == self.channels and self.coding in SEQUENTIAL
 
 
 def segments(payload: bytes) -> Iterator[tuple[int, bytes]]:
