@@ -96,6 +96,8 @@ class Frame(Message):
     """The limit of a `freshest` camera: an older frame is shed as `stale` before it is decoded. None: no limit."""
     corrupt: bool = False
     """The camera's decoder reported this picture as corrupt: it is quarantined, never inspected."""
+    damage: str | None = Field(default=None, max_length=1000)
+    """What the decoder says of a corrupt picture, in one line. None: nothing."""
     too_large: str | None = None
     """Why the picture was left out of the record: its size, and the setting that refuses it. Such a frame has no
     payload, and is also `corrupt`, for workers of earlier versions. None: the picture was not too large."""

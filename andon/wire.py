@@ -43,6 +43,7 @@ _FRAME_HEADERS = {
     "ce_height": "height",
     "ce_maxage": "max_age_s",
     "ce_corrupt": "corrupt",
+    "ce_damage": "damage",
     "ce_toolarge": "too_large",
     "ce_health": "health",
     "ce_part": "part_id",

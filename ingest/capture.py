@@ -186,14 +186,14 @@ class Capture:
         if shed is None:
             return False
         self._seq += 1
-        self._report(frame, encode_s, shed, picture.damage)
+        self._report(frame, encode_s, shed)
         return True
 
     def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
         """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the line takes:
         such a frame is numbered like any other, and quarantined."""
         if picture.bgr is None:
-            return Encoded(b"", max(1, info.width), max(1, info.height))
+            return Encoded(b"", max(1, info.width), max(1, info.height), damage=picture.damage)
         if picture.jpeg is None:
             part = cropped(picture.bgr(), self._camera.roi)
             self._look(picture, stamp, lambda: part)
@@ -202,18 +202,18 @@ class Capture:
             encoded = picture.jpeg
             try:
                 self._look(picture, stamp, picture.bgr)
-            except DamagedPictureError:
-                return Encoded(b"", encoded.width, encoded.height)
+            except DamagedPictureError as error:
+                return Encoded(b"", encoded.width, encoded.height, damage=str(error))
         return self._within_limits(encoded)
 
     def _within_limits(self, encoded: Encoded) -> Encoded:
         size_bytes = len(encoded.payload)
-        for limit, key in (
-            (self._tools.max_payload_bytes, "kafka.max_record_bytes"),
-            (self._camera.mailbox_bytes, "the camera's mailbox_bytes"),
+        for limit, key, others in (
+            (self._tools.max_payload_bytes, "kafka.max_record_bytes", " and worker.max_frame_bytes"),
+            (self._camera.mailbox_bytes, "the camera's mailbox_bytes", ""),
         ):
             if size_bytes > limit:
-                remedy = "raise it, or lower the camera's jpeg_quality or longest_side"
+                remedy = f"raise it{others}, or set the camera's jpeg_quality or longest_side lower"
                 why = f"{size_bytes} bytes, {key} is {limit}: {remedy}"
                 return replace(encoded, payload=b"", too_large=why)
         return encoded
@@ -242,16 +242,17 @@ class Capture:
             payload=encoded.payload,
             max_age_s=self._camera.max_age_s if self._camera.policy == "freshest" else None,
             corrupt=corrupt,
+            damage=encoded.damage or None,
             too_large=encoded.too_large,
             health=self._health,
         )
 
-    def _report(self, frame: Frame, encode_s: float, shed: int, damage: str) -> None:
+    def _report(self, frame: Frame, encode_s: float, shed: int) -> None:
         emit = self._tools.emit
         emit(FrameCaptured(frame.camera_id, len(frame.payload), encode_s))
         if frame.too_large is not None:
             emit(FrameTooLarge(frame.camera_id, frame.frame_id, frame.too_large))
         elif frame.corrupt:
-            emit(FrameCorrupt(frame.camera_id, frame.frame_id, damage))
+            emit(FrameCorrupt(frame.camera_id, frame.frame_id, frame.damage or ""))
         if shed:
             emit(FramesShed(frame.camera_id, self._bridge.shed_reason, shed))

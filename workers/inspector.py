@@ -110,7 +110,7 @@ class Inspector:
         if frame.too_large is not None:
             return self._quarantined(delivery, frame, PoisonError("too_large", frame.too_large))
         if frame.corrupt:
-            error = PoisonError("undecodable", "the camera's decoder called it corrupt")
+            error = PoisonError("undecodable", frame.damage or "the camera's decoder called it corrupt")
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
             return self._quarantined(delivery, frame, error)
         async with self._ahead:

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import signal
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from andon.clock import Clock, SystemClock
 from andon.errors import AndonError, ConfigError, described
 from andon.events import CallbackFailed, Emit, ProcessReady, ProcessStarted, ProcessStopped, ProcessStopping, fan_out
 from andon.process.health import Health, HealthServer
-from andon.process.log import EventLog, adopt_client_logs
+from andon.process.log import MOST_CHARACTERS, EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
 from andon.process.tasks import first_andon_error
 from andon.process.watchdog import FORCE_S, Guard, Overdue, Watchdog, end
@@ -73,13 +74,13 @@ def _run(name: str, role: Role, settings: Settings, watchdog: Watchdog) -> int:
             return runner.run(_live(name, role, settings, watchdog))
     except BaseExceptionGroup as group:
         error = first_andon_error(group)
-        if error is None:
-            raise
-        return _say(name, error)
+        return _say(name, error) if error is not None else _show(group)
     except AndonError as error:
         return _say(name, error)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # nobody foresaw it
+        return _show(error)
 
 
 async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -> int:
@@ -173,6 +174,13 @@ async def _beat(watchdog: Watchdog) -> None:
     while True:
         watchdog.beat()
         await asyncio.sleep(BEAT_S)
+
+
+def _show(error: BaseException) -> int:
+    """Print the traceback, each line cut off: some errors quote the whole input, which may be a picture."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        sys.stderr.write(f"{line[:MOST_CHARACTERS]}\n")
+    return 1
 
 
 def _say(name: str, error: AndonError) -> int:

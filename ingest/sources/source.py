@@ -37,6 +37,8 @@ class Encoded:
     height: int
     too_large: str | None = None
     """Why it has no payload, if it would be too large: its size and the setting that refuses it."""
+    damage: str = ""
+    """Why it has none, if the camera's bytes hold no picture, in the decoder's words; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,3 +98,14 @@ def floats() -> bytes:
 
 def jpeg_2000() -> bytes:
     return cv2.imencode(".jp2", drawn())[1].tobytes()
+
+
+def noise() -> bytes:
+    """More than a megabyte."""
+    picture = np.random.default_rng(1).integers(0, 255, (1000, 1000, 3), np.uint8)
+    return jpeg(cv2.IMWRITE_JPEG_QUALITY, 100, picture=picture)
+
+
+def line() -> bytes:
+    """From a line-scan camera, in a format without a limit to its sides."""
+    return cv2.imencode(".bmp", np.zeros((8, 66_000, 3), np.uint8))[1].tobytes()

@@ -1,6 +1,8 @@
 """Pictures as cameras and tools write them: what every decoder reads alike is a picture, whoever reads it."""
 
 import io
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
@@ -12,11 +14,15 @@ from PIL import Image
 
 from andon.clock import SystemClock
 from andon.errors import ConfigError, PoisonError
+from andon.events import CameraRefused, RecordQuarantined
+from andon.messages import Frame
 from andon.pictures.picture import Bgr, PictureLimits
 from andon.pictures.reader import decode, read
 from andon.settings import CameraSettings
+from ingest.bridge import Bridge
+from ingest.capture import Capture, Tools
 from ingest.commands.camera import camera
-from ingest.encode import encode
+from ingest.queue import Lossless
 from ingest.sources.choice import open_source
 from tests.cases import pictures
 from tests.cases.case import Case, rows
@@ -31,6 +37,8 @@ from tests.cases.pictures import (
     jpeg,
     without,
 )
+from tests.fakes import FakeClock, RecordedEvents
+from tests.unit.workers.rig import frame, worker
 from workers.model.dataset import picture as picture_of_dataset
 
 LIMITS = PictureLimits(8_000_000, 40_000_000)
@@ -276,11 +284,86 @@ def test_a_dark_picture_among_others_of_12_bits_stays_dark(tmp_path: Path) -> No
     source.close()
 
 
-def test_a_picture_above_the_limit_names_its_size_and_the_setting() -> None:
-    """Reported: seen by hand; the quarantine said that the camera's decoder had called it corrupt."""
-    with pytest.raises(PoisonError) as caught:
-        decode(PLAIN, "image/jpeg", PictureLimits(1000, 10**9))
-    assert caught.value.reason == "too_large"
-    assert str(caught.value) == f"{len(PLAIN)} bytes, worker.max_frame_bytes is 1000"
-    camera_of_line_scan = CameraSettings.model_validate({"id": "cam", "url": "clip.mp4"})
-    assert "longest_side" in (encode(np.zeros((1, 70_000, 3), np.uint8), camera_of_line_scan).too_large or "")
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A limit, and what the quarantine says of a picture above it."""
+
+    says: str
+    camera: dict[str, object] = field(default_factory=dict)
+    broker_bytes: int = 10**7
+    worker: PictureLimits = LIMITS
+    picture: bytes = field(default=PLAIN, repr=False)
+
+
+TOO_LARGE = (
+    Case(
+        "a picture above the largest record names that setting and its size",
+        "seen by hand",
+        Limited(f"{len(PLAIN)} bytes, kafka.max_record_bytes is 5000: raise it", broker_bytes=5000),
+    ),
+    Case(
+        "a picture above the camera's mailbox names that setting and its size",
+        "seen by hand",
+        Limited(
+            "bytes, the camera's mailbox_bytes is 1000000: raise it", {"mailbox_bytes": 10**6}, picture=pictures.noise()
+        ),
+    ),
+    Case(
+        "a picture longer than a JPEG can be names the settings that shrink it",
+        "seen by hand",
+        Limited("66000x8 pixels, a JPEG has at most 65500 a side: set the camera", picture=pictures.line()),
+    ),
+    Case(
+        "a picture above the worker's limit of bytes names that setting and its size",
+        "seen by hand",
+        Limited(f"{len(PLAIN)} bytes, worker.max_frame_bytes is 5000", worker=PictureLimits(5000, 10**7)),
+    ),
+    Case(
+        "a picture above the worker's limit of pixels names that setting and its size",
+        "seen by hand",
+        Limited("320x240 pixels, worker.max_frame_pixels is 5000", worker=PictureLimits(10**7, 5000)),
+    ),
+)
+
+
+@rows(TOO_LARGE)
+async def test_a_picture_above_a_limit_is_quarantined_as_too_large_and_says_which(
+    given: Limited, tmp_path: Path
+) -> None:
+    (tmp_path / "a").with_suffix(".jpg").write_bytes(given.picture)
+    (frame,) = captured(tmp_path, given.broker_bytes, **given.camera)
+    async with worker(limits=given.worker) as running:
+        running.submit(frame)
+        await running.finish()
+    assert [(item.outcome, item.reason) for item in running.inspections] == [("quarantined", "too_large")]
+    (event,) = running.events.of(RecordQuarantined)
+    assert given.says in event.error
+
+
+def captured(folder: Path, broker_bytes: int, **settings: object) -> list[Frame]:
+    """The frames of a folder's pictures, as ingest sends them."""
+    clock, camera_settings = (
+        FakeClock(),
+        CameraSettings.model_validate({"id": "cam", "url": str(folder), "pace": "fast", **settings}),
+    )
+    bridge = Bridge(Lossless(1000, 10**8, clock), clock)
+    Capture(camera_settings, bridge, Tools(open_source, clock, RecordedEvents(), broker_bytes), lambda _: None).run()
+    return [message for message in iter(bridge.take, None) if isinstance(message, Frame)]
+
+
+async def test_a_camera_of_damaged_pictures_is_reported_and_costs_no_other_camera_a_frame() -> None:
+    """Reported: libjpeg-turbo#157. The worker ended again and again, and starved the other camera."""
+    kinds = {"stuffed": before_restarts(b"\0"), "good": PLAIN, "damaged": PLAIN[:3000]}
+    frames = [frame(seq, camera_id, payload=content) for seq in range(20) for camera_id, content in kinds.items()]
+    async with worker(limit=5, limits=LIMITS) as running:
+        running.submit(*frames)
+        await running.finish()
+    assert Counter((item.camera_id, item.outcome) for item in running.inspections) == {
+        ("stuffed", "inspected"): 20,
+        ("good", "inspected"): 20,
+        ("damaged", "quarantined"): 20,
+    }
+    (event,) = running.events.of(CameraRefused)
+    assert event.camera == "damaged"
+    assert event.error.startswith("a damaged JPEG: ")
+    assert running.done == list(range(60))

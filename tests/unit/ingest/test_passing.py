@@ -158,6 +158,7 @@ def test_a_picture_that_a_look_finds_damaged_is_corrupt(tmp_path: Path) -> None:
     senseless = senseless[:2] + b"\xff\xfe\x04\x00" + bytes(1022) + senseless[2:]  # as large as another scene's
     frames = Line(make_mjpeg(tmp_path / "clip.mkv", [*PICTURES[:5], senseless, *PICTURES[6:]]), watched=True).frames
     assert [frame.corrupt for frame in frames] == [number == 5 for number in range(10)]
+    assert (frames[5].damage or "").startswith("a damaged JPEG: ")
 
 
 def test_a_snapshot_of_a_motion_jpeg_camera_has_pixels(tmp_path: Path) -> None:

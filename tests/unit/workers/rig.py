@@ -33,6 +33,7 @@ FRAMES = "andon.frames"
 LANE = Partition(FRAMES, 0)
 ENOUGH_PX = 100
 """The fake detector's input: larger pictures are decoded at a reduced size."""
+LIMITS = PictureLimits(100_000, 100_000)
 NO_WAIT = Backoff(0.0, 0.0)
 SECOND = timedelta(seconds=1)
 
@@ -98,6 +99,7 @@ async def worker(
     *,
     batch_size: int = 4,
     limit: int = 100,
+    limits: PictureLimits = LIMITS,
     publisher: MemoryPublisher | None = None,
     cuts: Mapping[Partition, Cut] | None = None,
 ) -> AsyncIterator[Worker]:
@@ -111,7 +113,7 @@ async def worker(
 
             looking = detector or FakeDetector()
             inference = Inference(looking, thread, Batcher(batch_size, 0.0), clock, events)
-            decoding = DecoderOptions(2, PictureLimits(100_000, 100_000), ENOUGH_PX)
+            decoding = DecoderOptions(2, limits, ENOUGH_PX)
             decoders = DecoderPool(threads, decoding, clock)
             outlet, broker_clock = Outlet(memory, spawn, events, NO_WAIT), BrokerClock(clock)
             deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock)

@@ -35,6 +35,13 @@ async def careless(life: Life) -> None:
     asyncio.get_running_loop().call_soon(refuse, bytes(500_000))
     await life.stop.wait()
 
+async def broken_by(life: Life) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(refuse_later(bytes(500_000)))
+
+async def refuse_later(picture: bytes) -> None:
+    refuse(picture)
+
 def refuse(picture: bytes) -> None:
     raise RuntimeError(f"cannot take {picture!r}")
 
@@ -197,6 +204,15 @@ def test_an_error_in_a_callback_is_one_short_line_without_the_callbacks_argument
         _out, err = process.communicate(timeout=20)
         assert process.returncode == 0
         assert "\\x00" not in err
+
+
+def test_an_error_that_nobody_foresaw_is_a_traceback_of_short_lines() -> None:
+    command = [sys.executable, "-c", ROLE, "broken_by", "1", "0"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "RuntimeError: cannot take b'" in done.stderr
+    assert "in refuse_later" in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 1000
 
 
 def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> None:
