@@ -25,7 +25,7 @@ SET_ASIDE = "spool.db.damaged"
 """A database that can't be read lies here; the next one replaces it."""
 PAGE_BYTES, SMALL_PAGE_BYTES, SMALL_BYTES = 65_536, 4_096, 16_000_000
 """Large pages cost the least for pictures; below `SMALL_BYTES` in all they would waste too much of it."""
-LOG_BYTES = 8_000_000
+LOG_BYTES = 16_000_000
 """Most of the write-ahead log, which counts towards the spool's bound."""
 MAX_SALVAGED = 10_000_000
 """Positions that are tried in a damaged database: its positions may be damaged, too."""
@@ -82,7 +82,7 @@ class Spool:
 
     def append(self, rows: Sequence[Row]) -> int:
         """Store messages behind all others, in one transaction. Returns how many: the first for which there is room
-        in the spool and, but for the first one, in half of the log. None: the spool is full.
+        in the spool and, but for the first one, in half of the log. 0: the spool is full.
         """
         fitting: list[tuple[int, int, bytes, bytes]] = []
         pages, free = 0, self._max_pages - self._used_pages
@@ -144,9 +144,8 @@ class Spool:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._page_bytes = self._number("PRAGMA page_size")
         self._max_pages = (place.max_bytes - place.log_bytes) // self._page_bytes
-        self._checkpoint_pages = max(
-            1, place.log_bytes // 2 // (self._page_bytes + 24) - 1
-        )  # a page's own head, the log's
+        # half of the log; each page has a head of 24 bytes there, and the log has one, too
+        self._checkpoint_pages = max(1, place.log_bytes // 2 // (self._page_bytes + 24) - 1)
         self._db.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}").fetchall()
         self._db.execute(_SCHEMA)
         self._measure()

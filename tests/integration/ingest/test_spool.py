@@ -166,7 +166,7 @@ def assert_shed_in_the_account(messages: list[Message]) -> None:
 
 
 class tiny_disk:  # noqa: N801  # used as a context manager
-    """A file system of 100 KB."""
+    """A file system of 1 MB."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -175,7 +175,7 @@ class tiny_disk:  # noqa: N801  # used as a context manager
         self._path.mkdir()
         if os.geteuid() != 0:
             pytest.skip("mounting a small disk takes root")
-        mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(self._path)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(self._path)]
         if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
             pytest.skip("this machine does not let a test mount a small disk")
 
