@@ -248,13 +248,14 @@ class SpoolThread:
 
     def _salvaged(self, start: int) -> Spool:
         """A new database with what the damaged one gives from the position `start` on."""
-        damaged = set_aside(self.place)
-        spool = Spool(self.place)
-        rows, count = readable(damaged, start), 0
-        with suppress(sqlite3.Error):  # a full disk: what has no room is lost, and lies in the damaged one
-            while batch := list(itertools.islice(rows, BATCH)):
-                spool.keep(batch)
-                count += len(batch)
-        text = f"the spool was damaged: {count} records are read back, the others lost; it lies at {damaged}"
-        self._emit(SpoolDamaged(self.place.camera_id, text))
-        return spool
+        damaged, count = set_aside(self.place), 0
+        try:
+            spool, rows = Spool(self.place), readable(damaged, start)
+            with suppress(sqlite3.Error):  # a full disk: what has no room is lost, and lies in the damaged one
+                while batch := list(itertools.islice(rows, BATCH)):
+                    spool.keep(batch)
+                    count += len(batch)
+            return spool
+        finally:
+            text = f"the spool was damaged: {count} records are read back, the others lost; it lies at {damaged}"
+            self._emit(SpoolDamaged(self.place.camera_id, text))

@@ -1,6 +1,7 @@
 """A camera whose broker is away, with a real spool on a real folder and a broker in memory."""
 
 import asyncio
+import itertools
 import sqlite3
 import threading
 import time
@@ -183,6 +184,28 @@ async def test_a_file_that_is_no_database_is_set_aside_with_one_line_and_the_cam
     assert not any(isinstance(item, Shed) for item in line.log)
     (damaged,) = line.events.of(SpoolDamaged)
     assert damaged.error.startswith("the spool was damaged: 0 records are read back, the others lost; it lies at ")
+
+
+async def test_a_damaged_spool_is_reported_also_where_a_new_one_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.spool_thread.RETRY_S", 0.01)
+    line = Line(tmp_path)
+    line.place.folder.mkdir()
+    (line.place.folder / NAME).write_bytes(b"no database" * 1000)
+    genuine, opened = Spool.__init__, itertools.count(1)
+
+    def init(self: Spool, place: SpoolPlace) -> None:
+        if next(opened) == 2:
+            raise failure(sqlite3.SQLITE_FULL)
+        genuine(self, place)
+
+    monkeypatch.setattr(Spool, "__init__", init)
+    async with line.running(3) as camera:
+        while len(line.numbers()) < 3 or camera.spool is None or camera.spool.trouble:
+            await asyncio.sleep(0.001)
+    assert len(line.events.of(SpoolDamaged)) == 1
+    assert [event.error.rpartition(": ")[2] for event in line.events.of(SpoolFailed)] == ["No space left on device"]
 
 
 async def test_what_can_be_read_of_a_spool_that_is_damaged_in_use_is_sent_in_order(
