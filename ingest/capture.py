@@ -14,6 +14,7 @@ from andon.messages import Frame, ImageHealth
 from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
+from ingest.dating import Redated, dated, not_redated
 from ingest.encode import FpsLimit, cropped, jpeg
 from ingest.health.monitor import HealthMonitor
 from ingest.sources.source import (
@@ -44,6 +45,7 @@ class Tools:
     """The largest picture that the broker takes."""
     clock_offset_s: Callable[[], float | None] = lambda: None
     """How far the host's clock is ahead of `clock`, which is the line's time; None: nobody has measured it."""
+    redated: Redated = not_redated
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ class Capture:
         began = self._tools.clock.monotonic()
         encoded = self._encode(picture, stamp, info)
         encode_s = self._tools.clock.monotonic() - began
-        frame = self._frame(encoded, stamp, corrupt=picture.corrupt or not encoded.payload)
+        # the broker may have been found while the picture was encoded: its age must be counted by one clock
+        frame = dated(self._frame(encoded, stamp, corrupt=picture.corrupt or not encoded.payload), self._tools.redated)
         self._call = None
         shed = self._bridge.put(frame, wait=wait)
         if shed is None:

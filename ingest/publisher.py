@@ -7,9 +7,7 @@ arrived. So a session's final status is under way alone: all its frames stand be
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from andon import wire
@@ -20,13 +18,11 @@ from andon.events import Emit, FramePublished, FramesShed, FrameTooLarge, Retryi
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
 from andon.stream.publisher import Publisher
 from ingest.bridge import Bridge
+from ingest.dating import Redated, dated, not_redated
 from ingest.queue import Message
 
 WINDOW = 32
 """Records under way at once: enough for the broker's round trip, and few enough to send again."""
-
-
-Redated = Callable[[datetime], tuple[datetime, float] | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +45,7 @@ class Route:
     """So long without an acknowledgement is said."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     """Between attempts at a broker that is away."""
-    redated: Redated = lambda at: None
-    """Puts a capture time right that was taken before the broker's clock was known (`BrokerClock.redated`)."""
+    redated: Redated = not_redated
 
 
 class CameraPublisher:
@@ -184,16 +179,6 @@ class CameraPublisher:
 def without_picture(frame: Frame, why: str) -> Frame:
     """The frame as it goes on where its picture is too large: numbered like any other, and quarantined."""
     return frame.model_copy(update={"payload": b"", "corrupt": True, "too_large": why})
-
-
-def dated(message: Message, redated: Redated) -> Message:
-    """A frame that was captured before anybody knew the broker's clock is put right as soon as that is known."""
-    if not isinstance(message, Frame) or message.clock_offset_s is not None:
-        return message
-    right = redated(message.captured_at)
-    if right is None:
-        return message
-    return message.model_copy(update={"captured_at": right[0], "clock_offset_s": right[1]})
 
 
 def _reason(flight: _Flight) -> str:

@@ -12,7 +12,7 @@ from andon.stream.clock_watch import ClockWatch
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, decode, encode
-from ingest.publisher import dated
+from ingest.dating import dated
 from ingest.queue import Freshest
 from ingest.sources.timeline import HostTimeline
 from sinks.batch import gather
@@ -83,10 +83,11 @@ class Line:
             while sets and sets[0][0] <= now_s:
                 _, name, step_s = sets.pop(0)
                 (self._broker if name == "broker" else self.roles[name].machine).step(step_s)
-            self._capture()
+            frame = self._captured()
             up = now_s >= self._hosts.broker_from_s
             if up and (not begun or len(self.captured) % 10 == 0):
                 self._heartbeat()
+            self._queue.put(dated(frame, self.roles["ingest"].clock.redated))
             while up and (message := self._queue.take()) is not None:
                 self._publish(message)
                 begun = True
@@ -109,13 +110,14 @@ class Line:
         for clock in (self._broker, *(host.machine for host in self.roles.values())):
             clock.advance(seconds)
 
-    def _capture(self) -> None:
+    def _captured(self) -> Frame:
         clock = self.roles["ingest"].clock
         offset_s, stamp = clock.offset_s, HostTimeline().place(None, clock)
-        frame = Frame(
+        self.captured.append(self.true)
+        return Frame(
             camera_id="c",
             session="s",
-            seq=len(self.captured),
+            seq=len(self.captured) - 1,
             captured_at=stamp.captured_at,
             clock="host",
             clock_offset_s=offset_s,
@@ -124,8 +126,6 @@ class Line:
             payload=b"",
             max_age_s=2.0 + self._hosts.broker_from_s,
         )
-        self._queue.put(frame)
-        self.captured.append(self.true)
 
     def _heartbeat(self) -> None:
         at, captured = self.roles["ingest"].clock.now(), len(self.captured)
