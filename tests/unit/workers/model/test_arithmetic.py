@@ -32,6 +32,12 @@ def test_the_shortest_step_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fastest(lambda way: 0.32 if way.bf16 else 0.55)[0] == BF16
 
 
+def test_a_step_that_other_load_slows_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "ways", lambda: (FP32, BF16))
+    steps = {FP32: iter([9.0, 0.5, 0.4, 0.5]), BF16: iter([9.0, 0.3, 7.0, 0.9])}
+    assert fastest(lambda way: next(steps[way])) == (BF16, {FP32: 0.4, BF16: 0.3})
+
+
 class Tiny(torch.nn.Module):
     """Answers as a YOLO head does in training: nested, with something in it that is no number."""
 
