@@ -14,9 +14,12 @@ import torch
 import yaml
 
 from workers.detector import Picture
+from workers.letterbox import on_grid
 from workers.runtimes.ultralytics_model import import_ultralytics
+from workers.task import STRIDE_PX
 
 MODELS = {
+    "detect-p6": "v8/yolov8-p6.yaml",
     "segment-26": "26/yolo26-seg.yaml",
     "segment-11": "11/yolo11-seg.yaml",
     "pose-26": "26/yolo26-pose.yaml",
@@ -75,7 +78,8 @@ def _shrunken(name: str, folder: Path, package: Path) -> Path:
 
 def _wake(model: Any) -> None:
     """Sets the batch norms, then the last layers, so that what each puts out differs as much as it should."""
-    halved = [cv2.resize(picture(seed, (2 * IMGSZ, 2 * IMGSZ)), (IMGSZ, IMGSZ)) for seed in range(90, 94)]
+    side = on_grid(IMGSZ, int(max(model.stride)) if hasattr(model, "stride") else STRIDE_PX)
+    halved = [cv2.resize(picture(seed, (2 * side, 2 * side)), (side, side)) for seed in range(90, 94)]
     pixels = torch.from_numpy(np.stack(halved)).permute(0, 3, 1, 2).float() / 255
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:

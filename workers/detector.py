@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.letterbox import Fit, drawn, fit, on_grid, stretched
 from workers.outlines import outline
 from workers.task import PLAIN, Head
 
 Picture = NDArray[np.uint8]
 """(H, W, 3), BGR."""
 BOX_COLUMNS = 6
-STRIDE_PX = 32
-"""The coarsest grid of a YOLO model: a canvas' sides are multiples of it."""
-GREY = 114
-"""The padding that ultralytics trains with."""
+NOT_FINITE = "the model's output is not finite"
 WARM_UP_PX = ((480, 640), (1080, 1920))
 """Height and width of common pictures. The model compiles for their shapes before it takes traffic."""
 
@@ -46,6 +43,17 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """The suppression that an export carries in itself. None: its graph doesn't show the value."""
+
+    confidence: float | None = None
+    """Detections below it never leave the model, whatever `model.confidence` says."""
+    iou: float | None = None
+    most: int | None = None
+    """Largest number of detections in a picture."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A loaded model's description."""
 
@@ -63,6 +71,8 @@ class ModelInfo:
     head: Head = PLAIN
     at_once: int = 1
     """Batches that the model takes at the same time, each on its own thread."""
+    built_in: BuiltIn | None = None
+    """None: the model leaves the suppression to the runtime."""
 
     @property
     def enough_px(self) -> int:
@@ -113,64 +123,14 @@ class Network(Protocol):
     """A model in a runtime."""
 
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
-        """(n, H, W, 3) BGR, H and W multiples of STRIDE_PX -> n arrays (k, 6): x1, y1, x2, y2, confidence, class.
+        """(n, H, W, 3) BGR -> n arrays (k, 6): x1, y1, x2, y2, confidence, class.
 
-        In canvas pixels, without duplicates. A pose model's rows continue with x, y (and confidence) of each keypoint,
+        H and W are multiples of the model's stride. The boxes are in canvas pixels, without duplicates.
+        A pose model's rows continue with x, y (and confidence) of each keypoint,
         an OBB model's with x, y of each corner. A segmentation model's rows come with prototypes, unless there are
         none. The caller owns the canvases again when this returns.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A picture's place on its canvas: scaled by `scale`, then moved by `left` and `top`."""
-
-    canvas: tuple[int, int]
-    """Height and width in pixels."""
-    size: tuple[int, int]
-    """Height and width of the scaled picture."""
-    scale: tuple[float, float]
-    """For x and y. They differ by the rounding to whole pixels, and if the picture is stretched."""
-    left: int
-    top: int
-
-    @property
-    def end(self) -> NDArray[np.float32]:
-        """The picture's width and height."""
-        end: NDArray[np.float32] = np.divide((self.size[1], self.size[0]), self.scale, dtype=np.float32)
-        return end
-
-    def back(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Canvas pixels -> picture pixels, which may lie outside the picture. x and y alternate along the last axis."""
-        times = points.shape[-1] // 2
-        moved = points - np.array([self.left, self.top] * times, np.float32)
-        scaled: NDArray[np.float32] = np.divide(moved, np.array(self.scale * times, np.float32))
-        return scaled
-
-
-def fit(height: int, width: int, imgsz: int, canvas: tuple[int, int] | None = None) -> Fit:
-    """Scale the longer side to `imgsz` and centre on the smallest canvas that the model's grid allows.
-
-    `canvas` (height, width): the only size that the model takes. Source: ultralytics 8.4, `LetterBox`.
-    """
-    scale = imgsz / max(height, width) if canvas is None else min(canvas[0] / height, canvas[1] / width)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    if canvas is None:
-        canvas = -(-size[0] // STRIDE_PX) * STRIDE_PX, -(-size[1] // STRIDE_PX) * STRIDE_PX
-    return Fit(
-        canvas, size, (size[1] / width, size[0] / height), (canvas[1] - size[1]) // 2, (canvas[0] - size[0]) // 2
-    )
-
-
-def stretched(height: int, width: int, imgsz: int, canvas: tuple[int, int] | None = None) -> Fit:
-    """Scale each side to the canvas' own, a square of `imgsz` by default, as RT-DETR is trained and predicts.
-
-    Source: ultralytics 8.4, `models/rtdetr/predict.py`: `scale_fill`.
-    """
-    side = -(-imgsz // STRIDE_PX) * STRIDE_PX
-    canvas = canvas or (side, side)
-    return Fit(canvas, canvas, (canvas[1] / width, canvas[0] / height), 0, 0)
 
 
 class LetterboxDetector:
@@ -185,7 +145,7 @@ class LetterboxDetector:
         self._info = info
         self._batch_size = batch_size
         self._confidence = confidence
-        side = -(-info.imgsz // STRIDE_PX) * STRIDE_PX
+        side = on_grid(info.imgsz, info.head.stride)
         height, width = info.canvas or (side, side)
         self._buffers: deque[NDArray[np.uint8]] = deque(
             np.empty(batch_size * height * width * 3, np.uint8) for _ in range(info.at_once)
@@ -217,22 +177,26 @@ class LetterboxDetector:
         for members in groups.values():
             for start in range(0, len(members), self._batch_size):
                 part = members[start : start + self._batch_size]
-                rows = self._network.forward(_canvases([pictures[i] for i in part], [fits[i] for i in part], pixels))
+                rows = self._network.forward(drawn([pictures[i] for i in part], [fits[i] for i in part], pixels))
                 for index, row in zip(part, rows, strict=True):
                     found[index] = self._found(row, fits[index], pictures[index])
         return [found[index] for index in range(len(pictures))]
 
     def _fit(self, picture: Picture) -> Fit:
         place = stretched if self._info.head.queries else fit
-        return place(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas)
+        return place(picture.shape[0], picture.shape[1], self._info.imgsz, self._info.canvas, self._info.head.stride)
 
     def _found(self, answer: Output, placed: Fit, picture: Picture) -> Detections:
         rows = answer.rows if isinstance(answer, Segmentation) else answer
+        if np.isnan(rows[:, 4]).any():  # no comparison holds for it: it would look like a picture without defects
+            raise ValueError(NOT_FINITE)
         rows = rows[rows[:, 4] >= self._confidence]
         if not len(rows) and self._info.head.task == "detect":  # most frames of most lines
             return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
         if not np.isfinite(rows).all():
-            raise ValueError("the model's output is not finite")
+            raise ValueError(NOT_FINITE)
+        if rows[:, 5].max(initial=0) >= len(self._info.classes):
+            raise ValueError(f"class {rows[:, 5].max():.0f}, but the model names {len(self._info.classes)} classes")
         height, width = picture.shape[:2]
         boxes = np.clip(placed.back(rows[:, :4]), 0, np.array([width, height] * 2, np.float32))
         kept = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -267,25 +231,3 @@ def _polygons(rows: NDArray[np.float32], answer: Output, placed: Fit) -> tuple[N
         outline(row[BOX_COLUMNS:], answer.prototypes, box, placed.canvas) for row, box in zip(rows, boxes, strict=True)
     )
     return tuple(None if one is None else placed.back(one) for one in outlines)
-
-
-def _canvases(pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw the pictures on canvases of one shape. The canvases lie in `pixels`, which is large enough."""
-    height, width = fits[0].canvas
-    shape = (len(pictures), height, width, 3)
-    canvases = pixels[: len(pictures) * height * width * 3].reshape(shape)
-    for canvas, picture, placed in zip(canvases, pictures, fits, strict=True):
-        _place(picture, placed, canvas)
-    return canvases
-
-
-def _place(picture: Picture, placed: Fit, canvas: NDArray[np.uint8]) -> None:
-    """Scale `picture` onto `canvas` (H, W, 3) and pad around it; nothing is allocated."""
-    (height, width), left, top = placed.size, placed.left, placed.top
-    canvas[:top] = canvas[top + height :] = GREY
-    canvas[:, :left] = canvas[:, left + width :] = GREY
-    inside = canvas[top : top + height, left : left + width]
-    if picture.shape[:2] == placed.size:
-        inside[:] = picture
-    else:
-        cv2.resize(picture, (width, height), dst=inside, interpolation=cv2.INTER_LINEAR)

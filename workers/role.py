@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from andon.errors import ConfigError
-from andon.events import ModelLoaded
+from andon.events import ModelLoaded, SuppressionBuiltIn
 from andon.pictures.picture import PictureLimits
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
@@ -29,6 +29,7 @@ from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.cache import Exporter
 from workers.runtimes.choice import load
+from workers.runtimes.trial import in_one_line
 from workers.threads import decoder_threads, detector_threads
 
 STAGE = "workers"
@@ -69,7 +70,9 @@ async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector, threa
             detector = open_detector(pool, pool_name, exporter)
         require_classes(life.settings, pool_name, detector.info.classes)
         since_s = life.clock.monotonic()
-        with life.watchdog.limit("the model's first inference", worker.load_timeout_s, "worker.load_timeout_s"):
+        named = f"pools.{pool_name}.model.weights: {pool.model.weights}"
+        limit = life.watchdog.limit("the model's first inference", worker.load_timeout_s, "worker.load_timeout_s")
+        with limit, in_one_line(detector, named):
             detector.warm_up()
         return detector, life.clock.monotonic() - since_s
 
@@ -90,6 +93,9 @@ async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector, threa
             precision=info.precision,
         )
     )
+    if info.built_in is not None:
+        inside = info.built_in
+        life.emit(SuppressionBuiltIn(pool.model.weights, inside.confidence, inside.iou, inside.most))
     return detector
 
 

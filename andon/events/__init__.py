@@ -70,6 +70,7 @@ from andon.events.workers import (
     FrameInspected,
     ModelLoaded,
     RecordQuarantined,
+    SuppressionBuiltIn,
 )
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "SpoolFilling",
     "SpoolFound",
     "StorePruned",
+    "SuppressionBuiltIn",
     "WriteRefused",
     "fan_out",
     "silent",

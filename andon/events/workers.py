@@ -22,6 +22,19 @@ class ModelLoaded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SuppressionBuiltIn(Event):
+    """An export that was made with `nms=True` drops detections by thresholds of its own. None: they are not known."""
+
+    name: ClassVar[str] = "model.suppression_built_in"
+    level: ClassVar[Level] = "warning"
+    weights: str
+    confidence: float | None
+    iou: float | None
+    most: int | None
+    """Largest number of detections in a picture."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchInferred(Event):
     name: ClassVar[str] = "batch.inferred"
     level: ClassVar[Level] = "debug"

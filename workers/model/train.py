@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from andon.errors import ConfigError, FatalError
-from andon.process.cores import cores
+from andon.process.machine import cores
 from workers.model.arithmetic import fastest, step_timer
 from workers.model.dataset import Dataset, Sample, read_dataset, samples, write_dataset
 from workers.model.layout import labels_of

@@ -9,8 +9,10 @@ from typing import Literal
 from andon.errors import ConfigError
 from andon.settings import ModelSettings, PoolSettings
 from workers.detector import Detector, LetterboxDetector, ModelInfo
+from workers.letterbox import on_grid
 from workers.runtimes.cache import Exporter, cached_export
 from workers.runtimes.manifest import Manifest, Runtime, file_digest, verified
+from workers.runtimes.trial import require_confidence, require_imgsz, try_out
 
 ExportRuntime = Literal["openvino", "onnx", "tensorrt"]
 """The runtimes that serve an export."""
@@ -55,8 +57,14 @@ class _ModelFile:
 
 
 def load(pool: PoolSettings, name: str, exporter: Exporter | None = None) -> Detector:
-    """The detector of the pool `name`, not warmed up; see `open_model`."""
-    return open_model(pool.model, pool.batch.size, f"pools.{name}.model", exporter)
+    """The detector of the pool `name`, not warmed up; see `open_model`.
+
+    Raises ConfigError, besides, if the model itself drops detections that `model.confidence` asks for.
+    """
+    where = f"pools.{name}.model"
+    detector = open_model(pool.model, pool.batch.size, where, exporter)
+    require_confidence(pool.model.confidence, detector.info.built_in, where)
+    return detector
 
 
 def open_model(model: ModelSettings, batch_size: int, where: str, exporter: Exporter | None = None) -> Detector:
@@ -69,6 +77,13 @@ def open_model(model: ModelSettings, batch_size: int, where: str, exporter: Expo
         FatalError: the model could not be exported.
     """
     file = _model_file(model, batch_size, where, exporter)
+    detector = _opened(file)
+    require_imgsz(model.imgsz, detector.info, where)
+    try_out(detector, file.named)
+    return detector
+
+
+def _opened(file: _ModelFile) -> Detector:
     match _runtime(file):
         case "torch":
             return _torch(file)
@@ -152,7 +167,7 @@ def _torch(file: _ModelFile) -> Detector:
     opened = open_weights(file.path, file.cache, file.named)
     device = device_named(file.model.device, file.where)
     network = TorchNetwork(opened, device, file.model.confidence)
-    imgsz = file.model.imgsz or opened.imgsz
+    imgsz = on_grid(file.model.imgsz or opened.imgsz, opened.head.stride)
     precision = "fp16" if device.type == "cuda" else "fp32"
     info = ModelInfo(file.digest, "torch", str(device), imgsz, opened.classes, precision=precision, head=opened.head)
     return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
@@ -165,9 +180,9 @@ def _openvino(file: _ModelFile) -> Detector:
     exported = read_export(_export(file, "openvino"), file.named)
     device = file.model.device
     device = "CPU" if device in ("auto", "cpu") else device.upper()
-    network = OpenVinoNetwork(exported, device, file.model.confidence, file.named)
-    canvas = exported.fixed[1:] if exported.fixed else None
-    imgsz = max(canvas) if canvas else file.model.imgsz or exported.imgsz
+    network = OpenVinoNetwork(exported, device, file.model.confidence, file.named, file.model.compiled_bytes)
+    canvas = network.canvas
+    imgsz = max(canvas) if canvas else on_grid(file.model.imgsz or exported.imgsz, exported.head.stride)
     info = ModelInfo(
         file.digest,
         "openvino",
@@ -178,6 +193,7 @@ def _openvino(file: _ModelFile) -> Detector:
         file.precision,
         exported.head,
         network.at_once,
+        network.built_in,
     )
     return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
@@ -187,8 +203,18 @@ def _onnx(file: _ModelFile) -> Detector:
     from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - a worker loads only its runtime
 
     model = open_onnx(_export(file, "onnx"), file.model.device, file.batch_size, file.named)
-    imgsz = max(model.canvas) if model.canvas else file.model.imgsz or model.imgsz
-    info = ModelInfo(file.digest, "onnx", model.device, imgsz, model.classes, model.canvas, file.precision, model.head)
+    imgsz = max(model.canvas) if model.canvas else on_grid(file.model.imgsz or model.imgsz, model.head.stride)
+    info = ModelInfo(
+        file.digest,
+        "onnx",
+        model.device,
+        imgsz,
+        model.classes,
+        model.canvas,
+        file.precision,
+        model.head,
+        built_in=model.built_in,
+    )
     network = OnnxNetwork(model, file.model.confidence)
     return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
 
@@ -198,10 +224,18 @@ def _tensorrt(file: _ModelFile) -> Detector:
     from workers.runtimes.tensorrt import TensorRtNetwork, open_engine  # noqa: PLC0415 - a worker loads only its runtime
 
     engine = open_engine(lambda: _export(file, "tensorrt"), file.model.device, file.named)
-    imgsz = max(engine.canvas) if engine.canvas else file.model.imgsz or engine.imgsz
+    imgsz = max(engine.canvas) if engine.canvas else on_grid(file.model.imgsz or engine.imgsz, engine.head.stride)
     precision = file.precision if file.path.suffix == ".engine" else "fp16"
     info = ModelInfo(
-        file.digest, "tensorrt", engine.device, imgsz, engine.classes, engine.canvas, precision, engine.head
+        file.digest,
+        "tensorrt",
+        engine.device,
+        imgsz,
+        engine.classes,
+        engine.canvas,
+        precision,
+        engine.head,
+        built_in=engine.built_in,
     )
     network = TensorRtNetwork(engine, file.model.confidence)
     return LetterboxDetector(network, info, file.batch_size, file.model.confidence)

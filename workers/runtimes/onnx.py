@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from andon.errors import ConfigError
-from andon.process.cores import cores
-from workers.detector import OutOfMemoryError, Output
+from andon.process.machine import cores
+from workers.detector import BuiltIn, OutOfMemoryError, Output
+from workers.runtimes.built_in import of_onnx, suppresses
 from workers.runtimes.outputs import OutputReader
-from workers.task import PLAIN, Head, read_head
+from workers.task import PLAIN, Head, read_head, require_input
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
@@ -25,6 +26,8 @@ CPU = "CPUExecutionProvider"
 INPUTS: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 NO_MEMORY = ("Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 """What ONNX Runtime 1.32, cuDNN, cuBLAS and CUDA write when a device has too little memory."""
+LITERALS = ("names", "imgsz", "kpt_shape", "kpt_names", "args", "end2end")
+"""Metadata that is written as Python literals."""
 ERRORS_ONLY = 3
 """ONNX Runtime's own log levels: 2 is a warning."""
 
@@ -48,6 +51,7 @@ class OnnxModel:
     floats: type[np.floating[Any]]
     """The number format of the input."""
     head: Head = PLAIN
+    built_in: BuiltIn | None = None
 
 
 def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel:
@@ -65,7 +69,7 @@ def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel
         if device != "auto":
             raise ConfigError(f"{named}: ONNX Runtime can't serve it on {place}: it found no GPU that it can use")
         return open_onnx(path, "cpu", batch_size, named)
-    return _described(session, place, lanes, named)
+    return _described(session, place, lanes, path, named)
 
 
 class OnnxNetwork:
@@ -147,21 +151,28 @@ def _session(path: Path, place: str, lanes: int, named: str) -> Any:
         raise ConfigError(f"{named}: not a model that ONNX Runtime opens on {place}: {reason}") from None
 
 
-def _described(session: Any, place: str, lanes: int, named: str) -> OnnxModel:
-    """From the metadata that ultralytics writes into the file: texts of Python literals."""
-    said = session.get_modelmeta().custom_metadata_map
+def _described(session: Any, place: str, lanes: int, path: Path, named: str) -> OnnxModel:
+    """From the metadata that ultralytics writes into the file: texts, most of them Python literals."""
+    texts = session.get_modelmeta().custom_metadata_map
     try:
-        names = ast.literal_eval(said["names"])
+        said = {key: ast.literal_eval(texts[key]) for key in LITERALS if key in texts}
+        names = said["names"]
         classes = tuple(str(names[index]) for index in sorted(names))
-        imgsz = max(int(side) for side in ast.literal_eval(said["imgsz"]))
-        (given,) = session.get_inputs()
-        floats, (batch, channels, height, width) = INPUTS[given.type], given.shape
-        keypoints = {key: ast.literal_eval(said[key]) for key in ("kpt_shape", "kpt_names") if key in said}
-        head = read_head(said | keypoints, named)
+        imgsz = max(int(side) for side in said["imgsz"])
+        head = read_head(texts | said, named)
     except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ConfigError(f"{named}: not an ONNX model that ultralytics exported ({type(error).__name__})") from None
-    if channels != 3:
-        raise ConfigError(f"{named}: a model of {channels} channels; one of 3 is needed")
-    canvas = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    fixed = batch if isinstance(batch, int) else None
-    return OnnxModel(session, place, lanes, classes, imgsz, fixed, canvas, floats, head)
+    floats, (batch, height, width) = _input(session, named)
+    canvas = None if height is None or width is None else (height, width)
+    built_in = of_onnx(path) if suppresses(said) else None
+    return OnnxModel(session, place, lanes, classes, imgsz, batch, canvas, floats, head, built_in)
+
+
+def _input(session: Any, named: str) -> tuple[type[np.floating[Any]], list[int | None]]:
+    """The input's number format, and its batch, height and width, None where it takes any. Raises ConfigError."""
+    given, *more = session.get_inputs()
+    if more or given.type not in INPUTS:
+        kinds = ", ".join(one.type for one in (given, *more))
+        raise ConfigError(f"{named}: a model with the input {kinds}; one of {' or '.join(INPUTS)} is needed")
+    require_input(given.shape, named)
+    return INPUTS[given.type], [side if isinstance(side, int) else None for side in (given.shape[0], *given.shape[2:])]

@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib
+import os
 import sys
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,14 +18,21 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from andon.process.machine import cores, memory_bytes, resident_bytes
 from workers.detector import OutOfMemoryError, Output
+from workers.runtimes.built_in import of_openvino, suppresses
 from workers.runtimes.outputs import OutputReader
-from workers.task import PLAIN, Head, read_head
+from workers.task import PLAIN, Head, read_head, require_input
 
 CHUNK = 4
-"""Frames in one request. More bring nothing on a CPU, and each size is compiled separately."""
-MAX_COMPILED = 32
-"""Compiled shapes that are kept, about 20 MB each. Past that number the least recently used one is dropped."""
+"""Frames in one request, where that is faster than as many requests. Each size is compiled separately."""
+SLOW_S = 0.5
+"""CHUNK frames that take this long one by one keep every core busy, so that larger requests gain nothing."""
+TURNS = 2
+LEAST_COMPILED = 4
+"""Compiled shapes that are kept in any case: of two sizes of pictures, alone and CHUNK at a time."""
+MEMORY_SHARE = 8
+"""All compiled shapes together get that part of the memory, unless `model.compiled_bytes` says more or less."""
 AT_ONCE = 2
 """Simultaneous batches, each on its own thread: while one is letterboxed or read out, the other's requests keep the
 cores busy."""
@@ -41,10 +50,9 @@ class OpenVinoExport:
     xml: Path
     classes: tuple[str, ...]
     imgsz: int
-    nms_free: bool
-    fixed: tuple[int, int, int] | None
-    """Batch, height and width, if the export has only one shape."""
     head: Head = PLAIN
+    suppresses: bool = False
+    """It was exported with its own suppression."""
 
 
 def read_export(folder: Path, where: str) -> OpenVinoExport:
@@ -57,12 +65,11 @@ def read_export(folder: Path, where: str) -> OpenVinoExport:
         said = yaml.safe_load(card.read_text(encoding="utf-8"))
         names = said["names"]
         imgsz = [int(side) for side in said["imgsz"]]
-        fixed = None if said.get("args", {}).get("dynamic") else (int(said.get("batch", 1)), imgsz[0], imgsz[1])
         classes = tuple(str(names[index]) for index in sorted(names))
         head = read_head(said, f"{where}: {folder}")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"{where}: {card}: not what ultralytics writes ({type(error).__name__})") from None
-    return OpenVinoExport(models[0], classes, max(imgsz), bool(said.get("end2end")), fixed, head)
+    return OpenVinoExport(models[0], classes, max(imgsz), head, suppresses(said))
 
 
 def export_digest(exported: OpenVinoExport) -> str:
@@ -101,6 +108,7 @@ class _Pool:
     model: Any
     streams: int
     """Requests that run side by side. Further ones wait inside OpenVINO."""
+    bytes: int
     idle: deque[Any] = field(default_factory=deque)
 
     def take(self) -> Any:
@@ -110,33 +118,78 @@ class _Pool:
             return self.model.create_infer_request()
 
 
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """The sizes of the model's input, None where it takes any."""
+
+    batch: int | None
+    height: int | None
+    width: int | None
+
+
 class OpenVinoNetwork:
-    """A Network over an exported model. It is compiled for each shape: 0.3 s each, the common ones at warm-up."""
+    """A Network over an exported model. It is compiled for each shape: 0.3 s each, the common ones at warm-up.
+
+    A compiled shape holds the model's weights once more. Shapes past `compiled_bytes` are dropped, the least recently
+    used first: of a model with 43 million parameters one takes 0.4 GB, and pictures of many sizes have dozens.
+    One compiled model for all shapes would be smaller, but OpenVINO 2026.4 corrupts its memory in it.
+    """
 
     at_once = AT_ONCE
 
-    def __init__(self, exported: OpenVinoExport, device: str, confidence: float, named: str) -> None:
+    def __init__(
+        self, exported: OpenVinoExport, device: str, confidence: float, named: str, compiled_bytes: int | None = None
+    ) -> None:
         """Raises ConfigError if the model can't be read or the device is missing; `named` begins the message."""
         self._ov = import_openvino()
         self._core = self._ov.Core()
         try:
             self._core.get_property(device, "FULL_DEVICE_NAME")
-            self._core.read_model(exported.xml)
+            model = self._core.read_model(exported.xml)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
             raise ConfigError(f"{named}: OpenVINO can't serve it on {device}: {reason}") from None
+        self._input = _input(model, named)
+        self.built_in = of_openvino(model) if exported.suppresses else None
         self._exported = exported
         self.device = device
         self._reader = OutputReader(exported.head, len(exported.classes), confidence)
         self._pools: OrderedDict[tuple[int, int, int], _Pool] = OrderedDict()
+        self._budget_bytes = compiled_bytes or memory_bytes() // MEMORY_SHARE
+        self._chunk_size: int | None = None
         self._choosing = threading.Lock()
 
+    @property
+    def canvas(self) -> tuple[int, int] | None:
+        """Height and width, if the model takes only one size."""
+        height, width = self._input.height, self._input.width
+        return None if height is None or width is None else (height, width)
+
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
+        if self._input.batch is None and self._chunk_size is None and len(canvases) >= CHUNK:
+            self._chunk_size = self._faster_chunk(canvases[:CHUNK])
+        return self._forward(canvases, self._input.batch or self._chunk_size or 1)
+
+    def _faster_chunk(self, canvases: NDArray[np.uint8]) -> int:
+        """1 or CHUNK, whichever takes these canvases less time on this machine: in turns, after one of each."""
+        seconds = {1: float("inf"), CHUNK: float("inf")}
+        for turn in range(TURNS + 1):
+            for size in (1, CHUNK):
+                since_s = time.perf_counter()
+                self._forward(canvases, size)
+                taken_s = time.perf_counter() - since_s
+                if turn:
+                    seconds[size] = min(seconds[size], taken_s)
+                elif size == 1 and taken_s > SLOW_S:
+                    return 1
+        return min(seconds, key=lambda size: seconds[size])
+
+    def _forward(self, canvases: NDArray[np.uint8], chunk: int) -> Sequence[Output]:
         rows: list[Output] = []
         busy: deque[tuple[_Pool, Any, int]] = deque()
         begun = 0
         while begun < len(canvases):
-            size = self._chunk(len(canvases) - begun)
+            size = chunk if self._input.batch or len(canvases) - begun >= chunk else 1
             pool = self._pool((size, *canvases.shape[1:3]))
             if len(busy) >= pool.streams:
                 rows += self._finished(*busy.popleft(), canvases.shape[1:3])
@@ -148,11 +201,6 @@ class OpenVinoNetwork:
         while busy:
             rows += self._finished(*busy.popleft(), canvases.shape[1:3])
         return rows
-
-    def _chunk(self, left: int) -> int:
-        if self._exported.fixed is not None:
-            return self._exported.fixed[0]
-        return CHUNK if left >= CHUNK else 1
 
     def _start(self, request: Any, part: NDArray[np.uint8], size: int) -> None:
         if len(part) < size:  # an export of one fixed size
@@ -169,21 +217,31 @@ class OpenVinoNetwork:
 
     def _pool(self, shape: tuple[int, int, int]) -> _Pool:
         with self._choosing:
-            pool = self._pools.pop(shape, None)
-            if pool is None:
-                model = self._compile(shape)
-                pool = _Pool(model, int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")))
+            pool = self._pools.pop(shape, None) or self._compiled(shape)
             self._pools[shape] = pool
-            if len(self._pools) > MAX_COMPILED:
+            while len(self._pools) > LEAST_COMPILED and self._held_bytes() > self._budget_bytes:
                 self._pools.popitem(last=False)
             return pool
+
+    def _held_bytes(self) -> int:
+        return sum(pool.bytes for pool in self._pools.values())
+
+    def _compiled(self, shape: tuple[int, int, int]) -> _Pool:
+        """With its first request done, in which OpenVINO takes most of the memory. That is measured."""
+        before = resident_bytes()
+        with _memory():
+            model = self._compile(shape)
+            request = model.create_infer_request()
+            request.infer({0: np.zeros((*shape, 3), np.uint8)})
+        least = self._exported.xml.with_suffix(".bin").stat().st_size
+        streams = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        return _Pool(model, streams, max(least, resident_bytes() - before), deque([request]))
 
     def _compile(self, shape: tuple[int, int, int]) -> Any:
         """For uint8 NHWC BGR canvases of `shape`. Conversion and scaling become part of the model."""
         ov = self._ov
         model = self._core.read_model(self._exported.xml)
-        if self._exported.fixed is None:
-            model.reshape([shape[0], 3, shape[1], shape[2]])
+        model.reshape([shape[0], 3, shape[1], shape[2]])
         steps = ov.preprocess.PrePostProcessor(model)
         tensor = steps.input().tensor()
         tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -191,4 +249,20 @@ class OpenVinoNetwork:
         convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
         convert.convert_color(ov.preprocess.ColorFormat.RGB).scale(255.0)
         steps.input().model().set_layout(ov.Layout("NCHW"))
-        return self._core.compile_model(steps.build(), self.device, HINT)
+        return self._core.compile_model(steps.build(), self.device, HINT | _threads(self.device))
+
+
+def _threads(device: str) -> dict[str, int]:
+    """OpenVINO counts the machine's cores; a container may be allowed fewer."""
+    allowed = cores()
+    return {"INFERENCE_NUM_THREADS": allowed} if device == "CPU" and allowed < (os.cpu_count() or 1) else {}
+
+
+def _input(model: Any, named: str) -> _Input:
+    """Raises ConfigError unless the model takes one picture of three channels, channels first."""
+    shape = model.input(0).get_partial_shape()
+    sides = [side.get_length() if side.is_static else None for side in shape] if shape.rank.is_static else []
+    if len(model.inputs) != 1:
+        raise ConfigError(f"{named}: a model with {len(model.inputs)} inputs; one of a single input is needed")
+    require_input(sides, named)
+    return _Input(sides[0], sides[2], sides[3])

@@ -8,13 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from andon.process.cores import cores
-from workers.detector import Output
+from andon.process.machine import cores
+from workers.detector import NOT_FINITE, Output
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
 from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
 from workers.runtimes.ultralytics_model import YoloModel
-from workers.task import PLAIN
 
 MAX_BOXES = 30_000
 """ultralytics' default. Of more boxes, the least confident are dropped before they are compared."""
@@ -66,7 +65,7 @@ class TorchNetwork:
         predicted = output[0] if isinstance(output, (tuple, list)) else output
         predicted, prototypes = predicted if isinstance(predicted, tuple) else (predicted, None)
         rows = predicted.float() if self._nms_free else self._suppressed(predicted.float())
-        if self._head == PLAIN:
+        if self._head.task == "detect" and not self._head.queries:
             return [row.cpu().numpy() for row in rows]
         canvas = canvases.shape[1], canvases.shape[2]
         return [self._answer(row.cpu().numpy(), prototypes, index, canvas) for index, row in enumerate(rows)]
@@ -82,6 +81,8 @@ class TorchNetwork:
     def _suppressed(self, predicted: torch.Tensor) -> list[torch.Tensor]:
         from ultralytics.utils.nms import non_max_suppression  # noqa: PLC0415 - after import_ultralytics
 
+        if torch.isnan(predicted[:, 4 : 4 + self._class_count].amax(1)).any():
+            raise ValueError(NOT_FINITE)
         rotated = self._head.task == "obb"
         kept: list[torch.Tensor] = non_max_suppression(
             predicted,

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.detector import NOT_FINITE
+
 Floats = NDArray[np.float32]
 NMS_IOU = 0.7
 """If two boxes of a class overlap by more, the less confident one is dropped. ultralytics' default for predict, val."""
@@ -43,9 +45,14 @@ def suppress_rotated(predicted: Floats, confidence: float, class_count: int) -> 
 
 
 def _candidates(predicted: Floats, confidence: float, class_count: int | None) -> Floats:
-    """(k, 6 + extra): centre, size, the best class' score, that class, the extra values."""
+    """(k, 6 + extra): centre, size, the best class' score, that class, the extra values.
+
+    Raises ValueError if a score is not a number.
+    """
     ends = 4 + (class_count or len(predicted) - 4)
     scores = predicted[4:ends].max(axis=0)
+    if np.isnan(scores).any():  # no comparison holds for it: it would look like a picture without defects
+        raise ValueError(NOT_FINITE)
     kept = scores > confidence
     predicted, scores = predicted[:, kept], scores[kept]
     classes = predicted[4:ends].argmax(axis=0)

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from workers.detector import Output
+from workers.detector import BuiltIn, Output
+from workers.runtimes.built_in import suppresses
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
 from workers.task import Head, read_head
@@ -45,6 +46,7 @@ class Engine:
     imgsz: int
     head: Head
     canvas: tuple[int, int] | None
+    built_in: BuiltIn | None = None
 
     @property
     def device(self) -> str:
@@ -59,6 +61,8 @@ class Header:
     imgsz: int
     head: Head
     plan: bytes = field(repr=False)
+    built_in: BuiltIn | None = None
+    """An engine is opaque: its thresholds are unknown."""
 
 
 def read_header(path: Path, named: str) -> Header:
@@ -75,7 +79,7 @@ def read_header(path: Path, named: str) -> Header:
         head = read_head(said, named)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{named}: not a TensorRT engine that ultralytics built ({type(error).__name__})") from None
-    return Header(classes, imgsz, head, content[HEADER_BYTES + length :])
+    return Header(classes, imgsz, head, content[HEADER_BYTES + length :], BuiltIn() if suppresses(said) else None)
 
 
 def open_engine(find: Callable[[], Path], device: str, named: str) -> Engine:
@@ -115,6 +119,7 @@ def _described(trt: Any, engine: Any, context: Any, place: torch.device, header:
         imgsz=header.imgsz,
         head=header.head,
         canvas=(int(height), int(width)) if min(height, width) > 0 else None,
+        built_in=header.built_in,
     )
 
 

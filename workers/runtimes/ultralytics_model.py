@@ -12,7 +12,7 @@ from PIL import Image
 
 from andon.errors import ConfigError
 from workers.runtimes.torchvision_shim import ensure_torchvision
-from workers.task import PLAIN, Head, read_head
+from workers.task import CHANNELS, PLAIN, Head, read_head, require_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
     head = read_head(_said(yolo, last), named)
     if not isinstance(last, (ultralytics.nn.modules.Detect, ultralytics.nn.modules.RTDETRDecoder)):
         raise ConfigError(f"{named}: a model that ends in {type(last).__name__}; one of YOLO or RT-DETR is needed")
+    channels = next((weight.shape[1] for weight in model.parameters() if weight.ndim == 4), CHANNELS)
+    require_channels(channels, named)
+    if len(names) < int(getattr(last, "nc", 0)):
+        raise ConfigError(f"{named}: a model of {last.nc} classes that names {len(names)}")
     model = model.float().eval()
     nms_free = getattr(last, "one2one_cv2", None) is not None
     if nms_free:
@@ -81,7 +85,9 @@ def _said(yolo: Any, last: Any) -> dict[str, Any]:
     """The metadata that an export of the model would carry."""
     names = getattr(yolo.model, "kpt_names", None)
     kind = type(last).__name__
-    return {"task": yolo.task, "head": kind, "kpt_shape": getattr(last, "kpt_shape", None), "kpt_names": names}
+    stride = int(max(yolo.model.stride)) if hasattr(yolo.model, "stride") else None
+    shape = getattr(last, "kpt_shape", None)
+    return {"task": yolo.task, "head": kind, "stride": stride, "kpt_shape": shape, "kpt_names": names}
 
 
 def _trained_imgsz(yolo: Any) -> int:

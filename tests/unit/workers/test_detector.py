@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workers.detector import GREY, STRIDE_PX, LetterboxDetector, ModelInfo, Picture, fit
+from workers.detector import LetterboxDetector, ModelInfo, Picture
+from workers.letterbox import GREY, fit
 from workers.task import Head
 
 Rows = NDArray[np.float32]
@@ -52,11 +53,13 @@ def marked(height: int, width: int, box: tuple[int, int, int, int]) -> Picture:
     return picture
 
 
-@given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from([32, 320, 640]))
-def test_the_canvas_lies_on_the_models_grid_and_holds_the_whole_picture(height: int, width: int, imgsz: int) -> None:
-    placed = fit(height, width, imgsz)
+@given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from([64, 320, 640]), st.sampled_from([8, 32, 64]))
+def test_the_canvas_lies_on_the_models_grid_and_holds_the_whole_picture(
+    height: int, width: int, imgsz: int, stride: int
+) -> None:
+    placed = fit(height, width, imgsz, stride=stride)
     for side, inside, before in zip(placed.canvas, placed.size, (placed.top, placed.left), strict=True):
-        assert side % STRIDE_PX == 0
+        assert side % stride == 0
         assert side <= imgsz
         assert 0 < inside <= side
         assert 0 <= before <= side - inside

@@ -7,6 +7,7 @@ import pytest
 
 from andon.errors import ConfigError
 from andon.settings import PoolSettings
+from tests.detectors import FakeDetector
 from workers.runtimes import choice
 from workers.runtimes.cache import LIBRARIES
 from workers.runtimes.choice import load
@@ -144,8 +145,13 @@ def test_a_pt_on_a_gpu_is_served_by_torch(pickle: Path, monkeypatch: pytest.Monk
 
 def chosen(weights: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> str:
     called: list[str] = []
+
+    def opened(runtime: str) -> FakeDetector:
+        called.append(runtime)
+        return FakeDetector()
+
     for runtime in ("torch", "openvino", "onnx"):
-        monkeypatch.setattr(choice, f"_{runtime}", lambda *_, runtime=runtime: called.append(runtime))
+        monkeypatch.setattr(choice, f"_{runtime}", lambda *_, runtime=runtime: opened(runtime))
     load(PoolSettings.model_validate({"model": {"weights": str(weights), "device": device}}), "heavy")
     (runtime,) = called
     return runtime
