@@ -25,6 +25,7 @@ from ingest.sources.source import (
     OpenSource,
     Picture,
     SourceInfo,
+    try_read,
 )
 from ingest.sources.timeline import Stamp, timeline
 
@@ -131,7 +132,7 @@ class Capture:
         while not self._stopped.is_set():
             self._begin("reading a picture", "read_timeout_s", self._camera.read_timeout_s)
             try:
-                picture = source.read()
+                picture = try_read(source)
             except NoPictureYetError as error:
                 self._wait_for(str(error))
                 continue

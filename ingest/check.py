@@ -14,7 +14,7 @@ from andon.settings import CameraSettings, Settings
 from ingest.encode import cropped
 from ingest.role import spool_place
 from ingest.sources.choice import open_source
-from ingest.sources.source import DamagedPictureError, FrameSource, SourceError, next_picture
+from ingest.sources.source import DamagedPictureError, FrameSource, SourceError
 from ingest.sources.tls import tls_options
 from ingest.sources.urls import Address, parse
 from ingest.threads import on_thread
@@ -85,7 +85,7 @@ def _offline(camera: CameraSettings) -> None:
 
 def _fits(source: FrameSource, roi: tuple[int, int, int, int] | None) -> None:
     """Raises SourceError: the roi lies outside the picture. Closes the source."""
-    next_picture(source)  # it says how the pictures are turned
+    source.read()  # it says how the pictures are turned
     source.close()
     cropped(np.empty((source.info.height, source.info.width, 3), np.uint8), roi)
 
@@ -109,7 +109,7 @@ def _delivers(camera: CameraSettings) -> None:
 
 
 def _first_picture(source: FrameSource, camera: CameraSettings) -> None:
-    for picture in itertools.islice(iter(lambda: next_picture(source), None), READS):
+    for picture in itertools.islice(iter(source.read, None), READS):
         if picture.bgr is None or picture.corrupt:
             continue
         try:

@@ -32,6 +32,7 @@ from ingest.sources.source import (
     SilentError,
     SourceError,
     SourceInfo,
+    next_picture,
 )
 from ingest.sources.traits import KEYFRAME_S, SHORTER, asked, noteworthy, traits
 from ingest.sources.upright import UPRIGHT, Orientation, upright
@@ -73,6 +74,9 @@ class PyavSource:
         return self._info
 
     def read(self) -> Picture | None:
+        return next_picture(self)
+
+    def try_read(self) -> Picture | None:
         began = self._clock.monotonic()
         while not self._ready:
             packet = self._packet(began)

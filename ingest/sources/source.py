@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from andon.clock import Clock
 from andon.errors import RetryableError
@@ -83,25 +83,43 @@ class FrameSource(Protocol):
     def info(self) -> SourceInfo: ...
 
     def read(self) -> Picture | None:
-        """The next picture; None at the end of a file or a stream. Blocks, at most for about the read timeout.
+        """The next picture; None at the end of a file or a stream. Blocks, at most for about the read timeout; before
+        the first picture of a stream for up to the keyframe timeout.
 
         Raises:
             SourceError: the camera is gone, silent, or can't be understood.
-            NoPictureYetError: a live stream has delivered something, but no picture so far: read again.
         """
         ...
 
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class JoinedStream(FrameSource, Protocol):
+    """A live stream, which may be joined between two keyframes and then take long to its first picture."""
+
+    def try_read(self) -> Picture | None:
+        """As `read`, and returns in between.
+
+        Raises:
+            NoPictureYetError: the stream has delivered something, but no picture so far: read again.
+        """
+        ...
+
+
+def try_read(source: FrameSource) -> Picture | None:
+    """The next picture, from a stream as `try_read` there."""
+    return source.try_read() if isinstance(source, JoinedStream) else source.read()
+
+
 def next_picture(source: FrameSource, waits: Callable[[str], object] = lambda _: None) -> Picture | None:
     """The next picture, however long a stream takes to its first one; `waits` hears each time what it waits for.
 
-    Blocks, and raises SourceError, as `source.read` does; at most for the camera's `keyframe_timeout_s`.
+    Blocks, and raises SourceError, as `source.read` does.
     """
     while True:
         try:
-            return source.read()
+            return try_read(source)
         except NoPictureYetError as error:
             waits(str(error))
 

@@ -67,6 +67,9 @@ class ScriptedSource:
             raise item
         return item
 
+    def try_read(self) -> Picture | None:
+        return self.read()
+
     def close(self) -> None:
         self.closed = True
 
