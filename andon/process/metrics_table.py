@@ -1,6 +1,6 @@
-"""Writes docs/metrics.md from `metrics.METRICS`: `python -m andon.process.metrics_table > docs/metrics.md`."""
+"""Writes docs/metrics.md from `catalogue.METRICS`: `python -m andon.process.metrics_table > docs/metrics.md`."""
 
-from andon.process.metrics import METRICS
+from andon.process.catalogue import METRICS
 
 _HEAD = """# Metrics
 

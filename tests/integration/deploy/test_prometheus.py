@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from andon.process.metrics import METRICS
+from andon.process.catalogue import METRICS
 from deploy.local.server import free_port
 from sample_streams import clips, model_card
 from tests.integration.deploy.test_up import up, wait_for_inspections

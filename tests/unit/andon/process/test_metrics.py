@@ -13,7 +13,8 @@ from andon.events import (
     SinkFailed,
     SinkWrote,
 )
-from andon.process.metrics import METRICS, Metrics
+from andon.process.catalogue import METRICS
+from andon.process.metrics import Metrics
 from andon.process.metrics_table import table
 
 LABELS = {"camera", "channel", "partition", "reason", "runtime", "peer", "stage", "transition", "verdict"}
