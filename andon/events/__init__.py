@@ -34,6 +34,8 @@ from andon.events.process import (
     Retrying,
     ServerUnfit,
     SettingOutdated,
+    WorkResumed,
+    WorkStalled,
 )
 from andon.events.sinks import (
     AlertSent,
@@ -134,6 +136,8 @@ __all__ = [
     "SpoolFound",
     "StorePruned",
     "SuppressionBuiltIn",
+    "WorkResumed",
+    "WorkStalled",
     "WriteRefused",
     "fan_out",
     "silent",

@@ -85,6 +85,29 @@ class ProducerReplaced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkStalled(Event):
+    """Work waits, and for longer than `run.stalled_s` nothing of it has been done. The process is not ready."""
+
+    name: ClassVar[str] = "work.stalled"
+    level: ClassVar[Level] = "error"
+    what: str
+    seconds: float
+    reason: str
+    """What the broker, the store, the channel or the camera said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkResumed(Event):
+    """Work that stood still gets done again, or there is none any more."""
+
+    name: ClassVar[str] = "work.resumed"
+    level: ClassVar[Level] = "warning"
+    what: str
+    seconds: float
+    """For which it stood still."""
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaNoise(Event):
     """Lines that the Kafka client logged: the latest one, and how many there were."""
 

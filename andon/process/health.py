@@ -11,6 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from andon.errors import ConfigError
+from andon.process.progress import Progress
 from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 
@@ -25,15 +26,31 @@ IDLE_S = 5.0
 
 
 class Health:
-    """Live: the loop turned lately and no call hangs. Ready: the role said so. Any thread may read it."""
+    """Live: the loop turned lately and no call hangs. Ready: the role said so, and its work gets done.
 
-    def __init__(self, watchdog: Watchdog) -> None:
+    Any thread may read it.
+    """
+
+    def __init__(self, watchdog: Watchdog, progress: Progress) -> None:
         self._watchdog = watchdog
+        self._progress = progress
         self.ready = False
 
-    @property
-    def live(self) -> bool:
-        return self._watchdog.silent_s < LIVE_S and self._watchdog.overdue() is None
+    def hangs(self) -> list[str]:
+        """Why the process is not alive, a line each; empty: it is."""
+        overdue = self._watchdog.overdue()
+        if overdue is not None:
+            return [str(overdue)]
+        silent_s = self._watchdog.silent_s
+        return [f"the event loop has not turned for {silent_s:.0f} s"] if silent_s >= LIVE_S else []
+
+    def hindrances(self) -> list[str]:
+        """Why the process does not do its work, a line each; empty: it does."""
+        if hangs := self.hangs():
+            return hangs
+        if not self.ready:
+            return [f"not ready yet: {self._progress.startup()}"]
+        return [str(stall) for stall in self._progress.stalls()]
 
 
 class HealthServer:
@@ -65,11 +82,11 @@ def _app(health: Health, metrics: Callable[[Any, Any], Iterable[bytes]]) -> Call
         path = environ["PATH_INFO"]
         if path == "/metrics":
             return metrics(environ, start_response)
-        answers = {"/livez": health.live, "/readyz": health.live and health.ready}
-        ok = answers.get(path)
-        status = "404 Not Found" if ok is None else "200 OK" if ok else "503 Service Unavailable"
-        start_response(status, [("Content-Type", "text/plain")])
-        return [status.encode() + b"\n"]
+        ask = {"/livez": health.hangs, "/readyz": health.hindrances}.get(path)
+        reasons = [] if ask is None else ask()
+        status = "404 Not Found" if ask is None else "503 Service Unavailable" if reasons else "200 OK"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return ["".join(f"{line}\n" for line in (status, *reasons)).encode()]
 
     return app
 

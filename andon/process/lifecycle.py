@@ -24,6 +24,7 @@ from andon.events import CallbackFailed, Emit, ProcessReady, ProcessStarted, Pro
 from andon.process.health import Health, HealthServer
 from andon.process.log import MOST_CHARACTERS, EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
+from andon.process.progress import CHECK_S, Progress
 from andon.process.tasks import first_andon_error
 from andon.process.watchdog import FORCE_S, Guard, Overdue, Watchdog, end
 from andon.settings import Settings
@@ -43,6 +44,8 @@ class Life:
     health: Health
     watchdog: Watchdog
     """Wrap each call in its `limit` that can block a thread for ever. Never join such a thread."""
+    progress: Progress
+    """Give it a `duty` for each kind of work that must get done."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self) -> None:
@@ -90,8 +93,9 @@ async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -
         collector(registry=registry)
     metrics = Metrics(registry)
     log = EventLog(settings.run.log_level, settings.run.log_format, name, clock)
-    emit = fan_out(log, metrics)
-    life = Life(name, settings, clock, emit, metrics, Health(watchdog), watchdog)
+    progress = Progress(clock, watchdog, settings.run.stalled_s)
+    emit = fan_out(log, metrics, progress.complaints)
+    life = Life(name, settings, clock, emit, metrics, Health(watchdog, progress), watchdog, progress)
     undo = adopt_client_logs(emit)
     _report_failed_callbacks(emit)
     with HealthServer(settings.http, life.health, registry) as server:
@@ -116,9 +120,13 @@ async def _until_stopped(life: Life, role: Role, log: EventLog) -> int:
 
     guard = Guard(life.watchdog, life.clock, hung)
     guard.start()
+    looking = asyncio.create_task(_look_after(life), name="lifecycle.progress")
+    looking.add_done_callback(lambda done: None if done.cancelled() else task.cancel())  # it failed
     with _Signals(life, task, guard):
         await asyncio.wait({task})
     guard.stop()
+    if not looking.cancel():
+        looking.result()
     drained = not task.cancelled()
     life.emit(ProcessStopped(life.role, drained))
     if task.cancelled():
@@ -181,6 +189,14 @@ def _show(error: BaseException) -> int:
     for line in "".join(traceback.format_exception(error)).splitlines():
         sys.stderr.write(f"{line[:MOST_CHARACTERS]}\n")
     return 1
+
+
+async def _look_after(life: Life) -> None:
+    """Report work that stands still, and that it moves again."""
+    while True:
+        await asyncio.sleep(CHECK_S)
+        for event in life.progress.check():
+            life.emit(event)
 
 
 def _say(name: str, error: AndonError) -> int:

@@ -95,6 +95,13 @@ class Watchdog:
         """Some call has not returned yet."""
         return bool(self._calls)
 
+    def longest(self, least_s: float) -> str:
+        """The call that has run for longest, and for how long; empty if none has run for more than `least_s`."""
+        now = self._clock.monotonic()
+        running = [(now - call.deadline + call.overdue.limit_s, call.overdue.name) for call in self._calls.copy()]
+        seconds, name = max(running, default=(0.0, ""))
+        return f"{name} has been under way for {seconds:.0f} s" if name and seconds > least_s else ""
+
     def overdue(self) -> Overdue | None:
         """A call that is past its limit; None if there is none."""
         if self.silent_s > self._loop.limit_s:

@@ -18,6 +18,11 @@ class RunSettings(Section):
     """Seconds in which a stopping process may finish its work."""
     loop_timeout_s: Positive = 60.0
     """Seconds without a turn of the event loop, past which the process ends. 60: far above any pause ever measured."""
+    stalled_s: Positive = 30.0
+    """Seconds for which work may wait while nothing of it gets done: frames that the broker does not acknowledge, lag
+    that nobody works off, alerts that do not leave. Past it the process is not ready, says why, and `andon audit`
+    fails. 30: above every pause of a line that recovers by itself (a change of owner, a broker that is elected). Work
+    that is slower by itself may stand still for ten times its usual interval."""
     log_format: Literal["logfmt", "json"] = "logfmt"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_max_bytes: int = Field(default=10_000_000, ge=100_000)

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from andon.process.health import LIVE_S, MOST_CONNECTIONS, Health, HealthServer, _QuietHandler
+from andon.process.progress import Progress, Work
 from andon.process.watchdog import Watchdog
 from andon.settings import HttpSettings
 from tests.fakes import FakeClock
@@ -24,8 +25,13 @@ def watchdog(clock: FakeClock) -> Watchdog:
 
 
 @pytest.fixture
-def health(watchdog: Watchdog) -> Health:
-    return Health(watchdog)
+def progress(clock: FakeClock, watchdog: Watchdog) -> Progress:
+    return Progress(clock, watchdog, stalled_s=30)
+
+
+@pytest.fixture
+def health(watchdog: Watchdog, progress: Progress) -> Health:
+    return Health(watchdog, progress)
 
 
 @pytest.fixture
@@ -34,13 +40,17 @@ def address(health: Health) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
 
 
-def status(url: str) -> int:
+def answer(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return int(answer.status)
+        with urllib.request.urlopen(url, timeout=5) as got:
+            return int(got.status), got.read().decode()
     except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
+        with error:
+            return error.code, error.read().decode()
+
+
+def status(url: str) -> int:
+    return answer(url)[0]
 
 
 def test_a_loop_that_hangs_turns_livez_and_readyz_red(
@@ -69,6 +79,33 @@ def test_readyz_is_red_until_the_role_is_ready(health: Health, address: str) -> 
     assert (status(f"{address}/livez"), status(f"{address}/readyz")) == (200, 503)
     health.ready = True
     assert status(f"{address}/readyz") == 200
+
+
+def test_readyz_says_what_a_starting_process_waits_for(
+    clock: FakeClock, watchdog: Watchdog, health: Health, address: str
+) -> None:
+    with watchdog.limit("the loading of the model", 300):
+        clock.advance(2)
+        assert answer(f"{address}/readyz")[1] == (
+            "503 Service Unavailable\nnot ready yet: the loading of the model has been under way for 2 s\n"
+        )
+
+
+def test_a_stall_turns_readyz_red_with_its_reason_and_leaves_livez_green(
+    clock: FakeClock, watchdog: Watchdog, progress: Progress, health: Health, address: str
+) -> None:
+    health.ready = True
+    progress.duty("camera press-3", lambda: Work(7, waits=True, reason="81 frames wait for the broker"))
+    progress.check()
+    clock.advance(31)
+    watchdog.beat()
+    progress.check()
+    assert status(f"{address}/livez") == 200
+    assert answer(f"{address}/readyz") == (
+        503,
+        "503 Service Unavailable\ncamera press-3 has made no progress for 31 s (run.stalled_s): "
+        "81 frames wait for the broker\n",
+    )
 
 
 def test_a_successor_gets_the_port_that_its_predecessor_has_just_used(health: Health) -> None:
