@@ -117,6 +117,8 @@ class MemoryConsumer:
         self.zombie = False
         self.away = 0
         """The broker answers none of this many next requests."""
+        self.answers_ms = 1
+        """When the broker last answered a fetch."""
         self.expired = 0
         """Retention has deleted the records before this offset in every partition."""
         self.network = object()
@@ -168,6 +170,13 @@ class MemoryConsumer:
 
     def highwater(self, partition: Partition) -> int | None:
         return len(self._log.records[partition]) if partition in self._positions else None
+
+    def position(self, partition: Partition) -> int | None:
+        position = self._positions.get(partition)
+        return None if position is None else max(position, self.expired)
+
+    def answered_ms(self, partition: Partition) -> int | None:
+        return self.answers_ms if partition in self._positions else None
 
     async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         self._answer()

@@ -46,6 +46,18 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
     return client
 
 
+def plain_producer(settings: KafkaSettings) -> Producer:
+    """A producer, not started, for small records that may be lost: one copy is enough, and they are not numbered.
+
+    It gets through where the broker takes nothing from `producer`, as while too few copies are in sync.
+    """
+    return Producer(
+        lambda: AIOKafkaProducer(**_connection(settings), acks=1, enable_idempotence=False, linger_ms=2),
+        settings.request_timeout_s,
+        silent,
+    )
+
+
 def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
     """A consumer, not started and not subscribed. It never commits by itself.
 

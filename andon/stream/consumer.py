@@ -79,6 +79,17 @@ class Consumer(Protocol):
         """
         ...
 
+    def position(self, partition: Partition) -> int | None:
+        """The offset from which the partition is read on. It passes records that expired, before the next one comes.
+
+        None: not known yet, or the partition is not ours. May be called from any thread.
+        """
+        ...
+
+    def answered_ms(self, partition: Partition) -> int | None:
+        """When the broker last answered a fetch of the partition, by this host's clock. None: never, or not ours."""
+        ...
+
     async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """The group's offsets; a partition without one is left out."""
         ...
@@ -145,6 +156,21 @@ class KafkaConsumer:
         except Exception:  # it asserts that the partition is assigned, which a rebalance changes under another thread
             return None
         return end
+
+    def position(self, partition: Partition) -> int | None:
+        try:  # the client's own `position` waits for it
+            assignment = self._client._subscription.subscription.assignment
+            at: int = assignment.state_value(TopicPartition(*partition)).position
+        except Exception:  # as for highwater
+            return None
+        return at
+
+    def answered_ms(self, partition: Partition) -> int | None:
+        try:
+            at: int | None = self._client.last_poll_timestamp(TopicPartition(*partition))
+        except Exception:  # as for highwater
+            return None
+        return at
 
     async def committed(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         wanted = list(partitions)

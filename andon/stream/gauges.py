@@ -67,7 +67,7 @@ class StageGauges:
         for partition, lane in dict(self._stage.lanes).items():
             end = self._consumer.highwater(partition)
             if end is not None:
-                lags[partition] = max(0, end - lane.position)
+                lags[partition] = max(0, end - max(lane.position, self._consumer.position(partition) or 0))
         return lags
 
     def _sample(self) -> _Sample:

@@ -7,6 +7,7 @@ a step loads a partition while heartbeats go on: so the stage stays a member of 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from andon.backoff import Backoff, Retrier
@@ -68,6 +69,9 @@ class Stage:
         self._stopping = False
         self._failure: Exception | None = None
         self._wake = asyncio.Event()
+        self.records_done = 0
+        self.opening = False
+        """The group is shared out anew, or partitions that it assigned are not open yet."""
         self.joined = asyncio.Event()
         """Set when the partitions that the group assigned (perhaps none) are open for the first time."""
 
@@ -112,6 +116,7 @@ class Stage:
 
     async def give_up(self, partitions: frozenset[Partition]) -> None:
         """The group takes these away: finish or abandon their records in flight, commit, and discard their steps."""
+        self.opening = True
         await self._loading.stop()
         if not partitions:
             return
@@ -134,11 +139,9 @@ class Stage:
 
     async def _drain_in_time(self, lanes: Sequence[Lane]) -> None:
         """When the time is up, the rest is delivered again, to the next owner."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self.limits.rebalance_drain_s):
                 await self._drain(lanes)
-        except TimeoutError:
-            pass
 
     async def _drain(self, lanes: Sequence[Lane]) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -166,6 +169,7 @@ class Stage:
             self._lanes.open(partition, step, positions[partition])
             self._consumer.read_from(partition, positions[partition])
             self._continuity.opened(partition)
+        self.opening = False
         self.joined.set()
         self._wake.set()
         self._emit(PartitionsAssigned(self.name, _listed(partitions)))
@@ -253,6 +257,7 @@ class Stage:
             if lane.revoked:
                 return  # abandoned: it is delivered again, to the next owner
             self._lanes.done(lane, record)
+            self.records_done += 1
             self._emit(RecordsDone(self.name, 1))
             self._wake.set()
 
@@ -285,11 +290,9 @@ class Stage:
             await self.commit()
 
     async def _wait_for_wake(self, timeout_s: float) -> None:
-        try:
+        with suppress(TimeoutError):  # poll again
             async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
-        except TimeoutError:
-            pass  # poll again
 
 
 def _listed(partitions: Iterable[Partition]) -> str:

@@ -154,6 +154,24 @@ async def test_the_high_watermark_is_the_end_of_the_partition(rig: Rig) -> None:
     assert rig.consumer.highwater(Partition(rig.topic, 3)) == 2
 
 
+async def test_a_reader_stands_behind_what_it_was_given_and_the_broker_has_answered_it(rig: Rig) -> None:
+    here = Partition(rig.topic, 3)
+    await joined(rig)
+    await rig.append(3, b"a")
+    await rig.append(3, b"b")
+    await polled(rig, 2, 3)
+    assert rig.consumer.position(here) == 2
+    assert rig.consumer.answered_ms(here)
+    rig.consumer.read_from(here, 1)
+    assert rig.consumer.position(here) == 1
+
+
+async def test_nothing_is_known_of_a_partition_that_is_not_ours(rig: Rig) -> None:
+    await joined(rig)
+    elsewhere = Partition(rig.topic, 99)
+    assert (rig.consumer.position(elsewhere), rig.consumer.answered_ms(elsewhere)) == (None, None)
+
+
 async def test_the_end_of_a_partition_that_is_not_ours_is_unknown(rig: Rig) -> None:
     await joined(rig)
     assert rig.consumer.highwater(Partition(rig.topic, 99)) is None
