@@ -143,6 +143,9 @@ class CameraStatus(Message):
     fps: float = Field(default=0.0, ge=0)
     detail: str = ""
     """Why the camera is in this state, in one line. Never holds a password."""
+    stalled: str = Field(default="", exclude_if=operator.not_)
+    """Why the broker has acknowledged no frame of it for longer than `run.stalled_s`. Empty: it has, or the camera was
+    stopped."""
 
 
 HoleReason = Literal["expired", "log_lost"]

@@ -9,6 +9,7 @@ from andon.clock import Clock
 from andon.errors import described
 from andon.events import CameraNoted, CameraResized, CaptureFailed
 from andon.messages import CameraState, ImageHealth
+from andon.process.progress import KAFKA, Duty, Progress, Work
 from andon.settings import CameraSettings, HealthSettings
 from ingest.boundary import Boundary
 from ingest.bridge import Bridge
@@ -19,6 +20,7 @@ from ingest.health.monitor import HealthMonitor, Size
 from ingest.publisher import CameraPublisher, Route
 from ingest.queue import Freshest, Lossless
 from ingest.read_limit import ReadLimit
+from ingest.second_way import SECOND_WAY_S, SecondWay
 from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread
@@ -44,6 +46,10 @@ class CameraOptions:
     boundary: Boundary | None = None
     """Shared with the other cameras of the process; None: there are none."""
     heartbeat_s: float = HEARTBEAT_S
+    progress: Progress | None = None
+    """Looks whether its frames are acknowledged; None: nobody does."""
+    second_way: SecondWay | None = None
+    """By which heartbeats go while the broker acknowledges no frame; None: they wait behind the frames."""
 
 
 class Camera:
@@ -70,6 +76,9 @@ class Camera:
         self._limit = ReadLimit(settings.read_timeout_s)
         self._silent = False
         """The last session was lost because no picture came in time."""
+        self._ended = False
+        """No session follows: its source has come to its end, or it was stopped."""
+        self._duty = self._watched(options.progress, route.topic)
 
     @property
     def state(self) -> CameraState:
@@ -89,6 +98,11 @@ class Camera:
     def depth(self) -> int:
         """Frames in memory that wait for the broker or are under way."""
         return self._queue.depth
+
+    @property
+    def stalled_s(self) -> float:
+        """For how long the broker has acknowledged no frame, although the camera should deliver some."""
+        return self._duty.stalled_s if self._duty is not None else 0.0
 
     @property
     def captured(self) -> int:
@@ -118,6 +132,8 @@ class Camera:
                 why = await self._sessions(stop)
             finally:
                 beat.cancel()
+                self._ended = True
+                self._status.stall("")
                 self._status.end("stopped", why, self._bridge.close())
 
     async def _sessions(self, stop: asyncio.Event) -> str:
@@ -216,7 +232,39 @@ class Camera:
                 self.spool.check()
             if self.delivers:
                 self._turn_delivering(self.state)
+            self._report_stall()
             self._status.beat()
+
+    def _watched(self, progress: Progress | None, topic: str) -> Duty | None:
+        if progress is None:
+            return None
+        settings = self.settings
+        usual_s = max(1 / settings.image_fps, 1 / settings.fps if settings.fps is not None else 0.0)
+        sources = (f"publish {settings.id}", f"publish to {topic}", KAFKA)
+        return progress.duty(f"camera {settings.id}", self._work, sources, usual_s=usual_s)
+
+    def _work(self) -> Work:
+        """A camera should deliver until its end; what it has delivered should be acknowledged."""
+        unsent = self.depth + (self.spool.depth if self.spool is not None else 0)
+        return Work(self._publisher.acknowledged, bool(unsent) or not self._ended, self._hindrance(unsent))
+
+    def _hindrance(self, unsent: int) -> str:
+        """Why no frame is acknowledged; `unsent`: frames that wait."""
+        trouble = self.spool.trouble if self.spool is not None else ""
+        if unsent:
+            return f"{unsent} frames wait for the broker" + (f"; more can't be spooled: {trouble}" if trouble else "")
+        if self.delivers:
+            return "each of its pictures is shed or corrupt"
+        return f"the camera is {self._status.said}"
+
+    def _report_stall(self) -> None:
+        """Say in the status why no frame is acknowledged, by the second way if the first one is blocked."""
+        options = self._options
+        if options.progress is not None and self._duty is not None:
+            stall = options.progress.stall_of(self._duty)
+            self._status.stall(stall.reason if stall is not None else "")
+        if options.second_way is not None and self._publisher.silent_s > SECOND_WAY_S:
+            options.second_way.send(self._status.status())
 
     def _online(self, session: str) -> None:
         if self._bridge.session == session:  # else it has ended before the loop heard of its beginning

@@ -57,6 +57,15 @@ class CameraPublisher:
         self._clock = clock
         self._emit = emit
         self._flights: deque[_Flight] = deque()
+        self._silent_since_s: float | None = None
+        """Since when records are under way without an acknowledgement; None: none is under way."""
+        self.acknowledged = 0
+        """Frames with a picture that the broker has acknowledged."""
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the broker has acknowledged nothing although records are under way."""
+        return 0.0 if self._silent_since_s is None else self._clock.monotonic() - self._silent_since_s
 
     async def run(self) -> None:
         """Returns when the bridge is closed and everything in it is acknowledged."""
@@ -111,6 +120,8 @@ class CameraPublisher:
         except (RetryableError, TooLargeError) as error:
             ack.set_exception(error)
         self._flights.append(_Flight(taken, sent, taken_s, ack))
+        if self._silent_since_s is None:
+            self._silent_since_s = self._clock.monotonic()
 
     async def _news(self, *, new: bool) -> None:
         """Wait until the oldest flight has landed, or, if `new` is wanted, there may be something to take."""
@@ -169,7 +180,9 @@ class CameraPublisher:
 
     def _land(self, flight: _Flight) -> None:
         self._bridge.settled(flight.taken)
+        self._silent_since_s = self._clock.monotonic() if self._flights else None
         if isinstance(flight.taken, Frame):
+            self.acknowledged += isinstance(flight.sent, Frame) and not flight.sent.corrupt
             self._emit(FramePublished(self._route.camera_id, self._clock.monotonic() - flight.taken_s))
 
     def _report(self, reason: str, attempt: int, delay_s: float) -> None:

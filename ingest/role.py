@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +22,7 @@ from ingest.boundary import Boundary
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
+from ingest.second_way import SecondWay
 from ingest.sources.choice import open_source
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread
@@ -45,15 +47,17 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     async with started(lambda: producer(kafka, life.emit), kafka, life.emit) as client:
         clock, watch = watched_clock(life)
         publisher = KafkaPublisher(client, kafka.request_timeout_s, clock)
-        boundary = Boundary(settings.id for settings in chosen)
+        second_way = SecondWay(kafka)
+        shared = Shared(Boundary(settings.id for settings in chosen), second_way)
         cameras = [
-            _camera(settings, life, publisher, clock, _options(settings, life, chosen, boundary)) for settings in chosen
+            _camera(settings, life, publisher, clock, _options(settings, life, chosen, shared)) for settings in chosen
         ]
         _add_gauges(life, cameras)
         async with asyncio.TaskGroup() as watching:
             beside = [
                 watching.create_task(publisher.watch(), name="ingest.topics"),
                 watching.create_task(watch.run(), name="ingest.clock"),
+                watching.create_task(second_way.run(), name="ingest.second_way"),
             ]
             async with asyncio.TaskGroup() as group:
                 for camera in cameras:
@@ -105,13 +109,23 @@ def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[Cam
     return SpoolPlace(folder, share, spool.fsync, spool.timeout_s)
 
 
-def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings], boundary: Boundary) -> CameraOptions:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the cameras of a process share."""
+
+    boundary: Boundary
+    second_way: SecondWay
+
+
+def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings], shared: Shared) -> CameraOptions:
     settings = life.settings
     health = camera.health or settings.health
     return CameraOptions(
         spool=spool_place(settings, camera, chosen),
         health=health if health.enabled else None,
-        boundary=boundary,
+        boundary=shared.boundary,
+        progress=life.progress,
+        second_way=shared.second_way,
     )
 
 
@@ -138,6 +152,7 @@ def _add_gauges(life: Life, cameras: Sequence[Camera]) -> None:
         lambda: labelled([camera.settings.mailbox_frames for camera in cameras]),
     )
     watch("andon_ingest_camera_online", lambda: labelled([camera.delivers for camera in cameras]))
+    watch("andon_ingest_stalled_seconds", lambda: labelled([camera.stalled_s for camera in cameras]))
     watch("andon_ingest_camera_unhealthy", lambda: [reading for camera in cameras for reading in _unhealthy(camera)])
     watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
     _add_spool_gauges(life, [camera.spool for camera in cameras if camera.spool is not None])

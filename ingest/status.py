@@ -11,6 +11,8 @@ from ingest.bridge import Bridge
 HEARTBEAT_S = 1.0
 RARE = 5
 """While frames say the same, one heartbeat in five is still sent: no frame carries the frame rate."""
+MAX_REASON = 300
+"""Characters of the reason for a stall: heartbeats are small."""
 FPS_WINDOW = 5
 """Heartbeats over which the frame rate is measured."""
 UNHEALTHY: Mapping[CameraState, str] = {
@@ -33,6 +35,7 @@ class StatusReporter:
         self._emit = emit
         self._heartbeat_s = heartbeat_s
         self._detail = ""
+        self._stalled = ""
         self._reported = False
         self._beats_left_out = 0
         self._counts: deque[tuple[float, int]] = deque(maxlen=FPS_WINDOW + 1)
@@ -50,12 +53,24 @@ class StatusReporter:
         self._emit(CameraChanged(self._camera_id, state, self._bridge.session or "", detail))
         self._send()
 
+    @property
+    def said(self) -> str:
+        """The state, and why the camera is in it."""
+        return f"{self.state}: {self._detail}" if self._detail else self.state
+
+    def stall(self, reason: str) -> None:
+        """Say why the camera's frames stand still; empty: they move. It is sent at once when that changes."""
+        changed = bool(reason) != bool(self._stalled)
+        self._stalled = reason[:MAX_REASON]
+        if changed:
+            self._send()
+
     def end(self, state: CameraState, detail: str, ended: tuple[str, int] | None) -> None:
         """A session has ended: its final status stays behind its frames; the camera's state is reported at once."""
         if ended is not None and ended[1] > 0:
             session, captured = ended
             values = {"state": state, "detail": detail, "session": session, "captured": captured, "final": True}
-            self._bridge.end(self._status().model_copy(update=values))
+            self._bridge.end(self.status().model_copy(update=values))
         self.turn(state, detail)
 
     def beat(self) -> None:
@@ -66,18 +81,20 @@ class StatusReporter:
             self._send()
 
     def _frames_say_it(self) -> bool:
-        return self.delivers and self._bridge.newest_sent_since(self._clock.monotonic() - self._heartbeat_s)
+        since_s = self._clock.monotonic() - self._heartbeat_s
+        return self.delivers and not self._stalled and self._bridge.newest_sent_since(since_s)
 
     def _send(self) -> None:
         self._beats_left_out = 0
-        self._bridge.announce(self._status())
+        self._bridge.announce(self.status())
 
     def _measure(self) -> None:
         self._counts.append((self._clock.monotonic(), self._bridge.total))
         (then_s, before), (now_s, after) = self._counts[0], self._counts[-1]
         self.fps = (after - before) / (now_s - then_s) if now_s > then_s else 0.0
 
-    def _status(self) -> CameraStatus:
+    def status(self) -> CameraStatus:
+        """The camera's status now."""
         session, captured = self._bridge.progress
         return CameraStatus(
             camera_id=self._camera_id,
@@ -87,4 +104,5 @@ class StatusReporter:
             at=self._clock.now(),
             fps=self.fps if self.delivers else 0.0,
             detail=self._detail,
+            stalled=self._stalled,
         )

@@ -10,12 +10,15 @@ from andon.errors import FatalError
 from andon.events import CameraChanged, CameraNoted, CaptureFailed
 from andon.messages import CameraStatus, Frame, Message
 from andon.pictures.picture import Bgr
+from andon.process.progress import Progress
+from andon.process.watchdog import Watchdog
 from andon.wire import decode
 from ingest.boundary import ATTEMPTS, Boundary
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
+from ingest.second_way import SECOND_WAY_S, SecondWay
 from ingest.sources.source import FrameSource, Picture, SilentError, SourceError
 from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
@@ -31,6 +34,7 @@ class Rig:
         *turns: Callable[[], FrameSource] | SourceError,
         heartbeat_s: float = 60,
         boundary: Boundary | None = None,
+        second_way: SecondWay | None = None,
         **settings: object,
     ) -> None:
         self.clock, self.events = FakeClock(), RecordedEvents()
@@ -38,7 +42,10 @@ class Rig:
         self.opener = Opener(*turns)
         tools = Tools(self._open, self.clock, self.events, 1_000_000)
         route = Route("c", "t", self.memory, 5.0)
-        options = CameraOptions(heartbeat_s=heartbeat_s, boundary=boundary)
+        self.progress = Progress(self.clock, Watchdog(self.clock), stalled_s=30)
+        options = CameraOptions(
+            heartbeat_s=heartbeat_s, boundary=boundary, progress=self.progress, second_way=second_way
+        )
         self.camera = Camera(camera_settings(**settings), route, tools, options)
 
     def _open(self, *arguments: object) -> FrameSource:
@@ -56,6 +63,13 @@ class Rig:
     @property
     def states(self) -> list[str]:
         return [event.state for event in self.events.of(CameraChanged)]
+
+    def live(self, seconds: int) -> list[str]:
+        """Let time go by; returns why the camera stands still then."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.progress.check()
+        return [stall.reason for stall in self.progress.stalls()]
 
     async def until(self, met: Callable[[], bool]) -> None:
         while not met():
@@ -276,3 +290,90 @@ async def test_a_slow_camera_that_was_lost_between_two_pictures_may_take_longer_
     assert [event.what for event in rig.events.of(CameraNoted)] == [
         "it sends a picture less often than read_timeout_s allows: 10 s from now on"
     ]
+
+
+def endless(count: int = 3) -> Callable[[], FrameSource]:
+    """A camera that delivers some pictures and then none, until its process ends."""
+
+    def script() -> Iterator[Picture]:
+        yield from pictures(count)
+        threading.Event().wait()
+
+    return lambda: ScriptedSource(script(), clock="camera")
+
+
+async def test_a_camera_whose_frames_are_not_acknowledged_is_stalled_and_says_so_in_its_status() -> None:
+    second_way = HeartbeatsInMemory()
+    rig = Rig(endless(), heartbeat_s=0.001, second_way=second_way, read_timeout_s=3600)
+    rig.memory.away = True
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.captured == 3 and rig.camera.depth == 3)
+    assert rig.live(30) == []
+    assert rig.live(2) == ["3 frames wait for the broker"]
+    assert rig.camera.stalled_s > 30
+    await rig.until(lambda: any(status.stalled for status in second_way.sent))
+    assert second_way.sent[-1].stalled == "3 frames wait for the broker"
+    rig.memory.away = False
+    await rig.until(lambda: rig.camera.depth == 0)
+    assert rig.live(1) == []
+    await rig.until(lambda: rig.statuses[-1].stalled == "")
+    rig.stop.set()
+    await running
+
+
+async def test_heartbeats_go_the_second_way_only_while_nothing_is_acknowledged() -> None:
+    second_way = HeartbeatsInMemory()
+    rig = Rig(endless(), heartbeat_s=0.001, second_way=second_way, read_timeout_s=3600)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    for second in range(int(3 * SECOND_WAY_S)):
+        rig.clock.advance(1)
+        await rig.until(lambda: len(rig.statuses) > 5 * second)  # noqa: B023  # awaited here
+    assert not second_way.sent
+    rig.stop.set()
+    await running
+
+
+async def test_a_camera_that_delivers_nothing_is_stalled_with_its_own_reason() -> None:
+    rig = Rig(endless(0), heartbeat_s=60, read_timeout_s=3600)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "connecting")
+    assert rig.live(32) == ["the camera is connecting"]
+    rig.stop.set()
+    await running
+    assert rig.live(100) == []
+
+
+async def test_a_camera_that_is_away_is_stalled_with_its_own_reason() -> None:
+    rig = Rig(REFUSED, reconnect_max_s=3600)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "offline")
+    assert rig.live(32) == [f"the camera is offline: {REFUSED}"]
+    rig.stop.set()
+    await running
+
+
+async def test_a_file_that_has_ended_is_not_stalled() -> None:
+    rig = Rig(lambda: ScriptedSource(pictures(5)))
+    await rig.camera.run(rig.stop)
+    assert rig.live(3600) == []
+    assert not rig.statuses[-1].stalled
+
+
+async def test_a_slow_camera_may_stand_still_for_ten_of_its_intervals() -> None:
+    rig = Rig(endless(), heartbeat_s=60, fps=0.1, read_timeout_s=3600)
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: rig.camera.state == "online")
+    assert rig.live(95) == []
+    assert rig.live(10) != []
+    rig.stop.set()
+    await running
+
+
+class HeartbeatsInMemory(SecondWay):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: list[CameraStatus] = []
+
+    def send(self, status: CameraStatus) -> None:
+        self.sent.append(status)
