@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from andon.errors import ConfigError
-from andon.events import ModelLoaded, SuppressionBuiltIn
+from andon.events import ModelLoaded, SuppressionBuiltIn, fan_out
 from andon.pictures.picture import PictureLimits
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
@@ -15,6 +15,7 @@ from andon.settings import PoolSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.clock_watch import watched_clock
 from andon.stream.consumer import KafkaConsumer
+from andon.stream.duties import watch_duties
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.stage import Limits, Stage
@@ -25,6 +26,7 @@ from workers.detector import Detector
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, InspectorOptions
 from workers.model.classes import require_classes
+from workers.outcomes import Outcomes
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.cache import Exporter
@@ -134,11 +136,14 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
         decoders = _decoder_pool(life, decoding, detector.info.enough_px)
         deps = Deps(decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock)
-        inspector = Inspector(detector.info, deps, _options(settings, batch.size), clock, life.emit)
+        outcomes, options = Outcomes(life.progress, life.clock), _options(settings, batch.size)
+        inspector = Inspector(detector.info, deps, options, clock, fan_out(life.emit, outcomes))
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         member = KafkaConsumer(reading, clock)
         stage = Stage(STAGE, member, inspector, limits, clock, life.emit)
         watch_stage(life.metrics, stage, member, clock)
+        watch_duties(life.progress, life.metrics, stage, member, ("publish inspections",))
+        life.metrics.watch("andon_workers_stalled_seconds", outcomes.stalled)
         helpers = [
             spawn(watch.run(), "worker.clock"),
             spawn(inference.serve(), "worker.detect"),
