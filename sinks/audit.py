@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger, Tally, total
-from sinks.judgement.rhythm import SilenceRule
 from sinks.judgement.spans import Span, open_span
 from sinks.judgement.state import JudgementState
+from sinks.stalls import NO_ANSWER, stalls_of
 from sinks.store.pruned import PrunedTotals
 from sinks.store.stored import Stored
 
@@ -20,21 +21,6 @@ HELD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """Facts that are not in the store."""
-
-    now: datetime
-    lag: int | None
-    """Records that workers and sinks have not read yet; None if the broker does not answer."""
-    silence_s: float
-    own_silence_s: Mapping[str, float] = field(default_factory=dict)
-    """`silence_s` of the cameras that have one of their own."""
-
-    def silence(self, camera_id: str) -> SilenceRule:
-        return SilenceRule(self.silence_s, self.own_silence_s.get(camera_id))
-
-
-@dataclass(frozen=True, slots=True)
 class Audit:
     cameras: Mapping[str, Tally]
     spans: tuple[Span, ...]
@@ -42,6 +28,8 @@ class Audit:
     lag_known: bool
     pruned: Mapping[str, PrunedTotals] = field(default_factory=dict)
     """By camera: totals of the rows that retention has deleted. The tallies of `cameras` include their ledgers."""
+    stalls: tuple[str, ...] = ()
+    """What stands still, and why, a line each."""
 
     @property
     def total(self) -> Tally:
@@ -49,16 +37,23 @@ class Audit:
 
     @property
     def balanced(self) -> bool:
+        """Every captured frame has one outcome, and those in flight are on their way: nothing stands still."""
+        return self._adds_up and not self.stalls
+
+    @property
+    def _adds_up(self) -> bool:
         return all(tally.balanced for tally in self.cameras.values())
 
     @property
     def fault(self) -> str | None:
         """The fault in one line; None if there is none."""
-        if not self.balanced:
+        if not self._adds_up:
             names = ", ".join(name for name, tally in self.cameras.items() if not tally.balanced)
             return f"the account does not balance: {names}"
         lost = [_lost_line(name, tally) for name, tally in self.cameras.items() if tally.lost]
-        return f"lost: {'; '.join(lost)}" if lost else None
+        faults = [f"lost: {'; '.join(lost)}"] if lost else []
+        faults += [f"stalled: {'; '.join(self.stalls)}"] if self.stalls else []
+        return "; ".join(faults) or None
 
     def as_json(self) -> dict[str, Any]:
         whole = self.total
@@ -71,6 +66,7 @@ class Audit:
             ],
             "spans": [self._span(span) for span in self.spans],
             "pruned": [_pruned(name, totals) for name, totals in self.pruned.items()],
+            "stalled": list(self.stalls),
             "balanced": self.balanced,
         }
 
@@ -104,7 +100,8 @@ def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = 
     closed = [span for span in stored.spans if span.camera_id in cameras]
     still = [_open(name, state, circumstances) for name, state in states.items()]
     spans = tuple(closed + [span for span in still if span])
-    return Audit(cameras, spans, circumstances.now, circumstances.lag is not None, pruned)
+    stalls = stalls_of(stored, {name: states[name] for name in cameras}, spans, circumstances)
+    return Audit(cameras, spans, circumstances.now, circumstances.lag is not None, pruned, stalls)
 
 
 def _latest(states: Iterable[JudgementState]) -> JudgementState:
@@ -139,12 +136,14 @@ def _live(state: JudgementState, now: datetime) -> bool:
 
 
 def _open(name: str, state: JudgementState, circumstances: Circumstances) -> Span | None:
-    """The silence that lasts, if any. While there is lag, the store knows a camera up to its last status only."""
-    now = circumstances.now
-    until = state.display.status_at or now if circumstances.lag else now
+    """The silence that lasts, if any, as far as the store knows. With lag it knows a camera up to its last status."""
+    known_at = circumstances.known_at
+    heard_at = state.display.status_at or state.delivery.frame_at or circumstances.now
+    until = heard_at if known_at is None else max(heard_at, known_at)
     span = open_span(state.delivery, name, until, circumstances.silence(name))
-    if span is not None and span.reason == "unknown" and not circumstances.lag and not _live(state, now):
-        return Span(name, span.started_at, None, "ingester_died", span.watched)
+    if span is not None and span.reason == "unknown" and known_at is not None and not _live(state, until):
+        reason = NO_ANSWER if circumstances.lag is None else "ingester_died"
+        return Span(name, span.started_at, None, reason, span.watched)
     return span
 
 

@@ -7,13 +7,15 @@ never leave, if it is older than its channel allows, or if its channel is switch
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.events import Emit, OutboxGivenUp
 from andon.process.metrics import Reading
+from andon.process.progress import Work
 from andon.process.tasks import wake_at_stop
 from sinks.channels.channel import OutboxStore
 from sinks.outbox_queue import ChannelQueue, DispatchLimits, NamedChannel, Shared
@@ -77,6 +79,14 @@ class Dispatcher:
                         queues.create_task(queue.run(stop), name=f"outbox.{queue.name}")
                 counting.cancel()
                 tidying.cancel()
+
+    @property
+    def work(self) -> Sequence[tuple[str, Callable[[], Work]]]:
+        """By channel: how to look at what waits for it."""
+        return [(queue.name, partial(self._work, queue)) for queue in self._queues]
+
+    def _work(self, queue: ChannelQueue) -> Work:
+        return Work(queue.sent, queue.busy or self._waiting.get(queue.name, (0, None))[0] > 0)
 
     def depths(self) -> list[Reading]:
         """How many items wait, by channel: for the gauge `andon_sinks_outbox_depth_records`."""

@@ -70,6 +70,13 @@ class ChannelQueue:
         self._done: list[int] = []
         """Items that have left or were given up, and are not yet deleted in the store."""
         self._failures = 0
+        self.sent = 0
+        """Items that the channel has acknowledged."""
+
+    @property
+    def busy(self) -> bool:
+        """Something is on its way out, or has left and is not yet deleted in the store."""
+        return bool(self._lanes or self._done)
 
     def wake(self) -> None:
         self._unread = True
@@ -224,6 +231,7 @@ class _Lane:
         except TimeoutError:
             raise SinkBusy(f"no acknowledgement within {timeout_s:g} s", 0.0) from None
         self._queue.finish(item)
+        self._queue.sent += 1
         self._shared.emit(SinkWrote(self._queue.name, self._shared.clock.monotonic() - begun_s))
         if captured_at is not None:
             self._shared.emit(AlertSent(self._queue.name, item.event_id, self._age_s(captured_at)))

@@ -19,6 +19,7 @@ from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, reader, started
 from andon.stream.clock_watch import ClockWatch, watched_clock
 from andon.stream.consumer import KafkaConsumer
+from andon.stream.duties import watch_duties
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.reading import KafkaLogEnds, RecordReader
@@ -28,7 +29,7 @@ from sinks.account import Account, AccountRules, Outlets
 from sinks.batch import EVIDENCE, QUARANTINE
 from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import TopicWriter
-from sinks.channels.live import RedisLive
+from sinks.channels.live import SINK, LiveLimits, RedisLive
 from sinks.channels.quarantine import QuarantineChannel
 from sinks.channels.redis_errors import FAILURES
 from sinks.channels.registry import ChannelContext, opened
@@ -79,7 +80,8 @@ async def sink(life: Life) -> None:
 
 async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -> None:
     settings = life.settings
-    live = RedisLive(clients.redis, settings.redis, clients.clock, life.emit)
+    shown = LiveLimits(silent_s=settings.run.stalled_s)
+    live = RedisLive(clients.redis, settings.redis, clients.clock, life.emit, shown)
     dispatcher = Dispatcher(clients.store, channels, clients.clock, life.emit)
     account = Account(
         clients.store,
@@ -92,6 +94,8 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
     limits = Limits(settings.sinks.max_in_flight, MAX_IN_FLIGHT_BYTES)
     stage = Stage(STAGE, clients.member, account, limits, clients.clock, life.emit)
     watch_stage(life.metrics, stage, clients.member, clients.clock)
+    watch_duties(life.progress, life.metrics, stage, clients.member, ("the store", "the log's ends"))
+    watch_channels(life, dispatcher, live)
     life.metrics.watch("andon_sinks_outbox_depth_records", dispatcher.depths)
     life.metrics.watch("andon_sinks_outbox_age_seconds", dispatcher.ages)
     accounted = asyncio.Event()
@@ -110,6 +114,15 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
         accounted.set()
         for task in beside:
             task.cancel()
+
+
+def watch_channels(life: Life, dispatcher: Dispatcher, live: RedisLive) -> None:
+    """Watch that what waits for a channel leaves, and that the live state is written."""
+    duties = {name: life.progress.duty(f"channel {name}", look, (name, "the store")) for name, look in dispatcher.work}
+    duties[SINK] = life.progress.duty("the live state in Redis", live.work, (SINK,))
+    life.metrics.watch(
+        "andon_sinks_stalled_seconds", lambda: [((name,), duty.stalled_s) for name, duty in duties.items()]
+    )
 
 
 def rules_of(settings: Settings) -> AccountRules:

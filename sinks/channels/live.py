@@ -8,9 +8,11 @@ Keys: `<prefix>:cameras` (set of ids), `<prefix>:camera:<id>` (hash), `<prefix>:
 
 import asyncio
 import itertools
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import get_args
 
@@ -22,6 +24,7 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.events import Emit, SinkFailed, SinkRefused, SinkWrote
 from andon.messages import Inspection, Outcome
+from andon.process.progress import Work
 from andon.process.tasks import wake_at_stop
 from andon.settings import RedisSettings
 from sinks.channels.channel import SinkBroken
@@ -40,6 +43,10 @@ class LiveLimits:
     """Most inspections in one write."""
     every_s: float = 0.25
     """Pause between two writes, unless more waits than one write takes. Nobody who watches a board reads faster."""
+    silent_s: float = math.inf
+    """A camera of which nothing is heard for longer is shown as stalled (`run.stalled_s`)."""
+    silence_check_s: float = 1.0
+    """Interval between two looks for such cameras."""
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -62,18 +69,24 @@ class RedisLive:
         """The partition of each of these cameras."""
         self._written_at: dict[str, str] = {}
         """`updated_at` as this process last wrote it."""
+        self._heard_s: dict[str, float] = {}
+        """When something was last accounted for, on the monotonic clock."""
+        self._silent: set[str] = set()
+        """Cameras of which nothing is heard."""
         self._dirty: set[str] = set()
         """Cameras whose latest snapshot has not reached Redis."""
         self._inspections: deque[Inspection] = deque()
         self.left_out = 0
         """Inspections that the stream lacks; counted since the last failure was logged."""
+        self._writes = 0
         self._changed = asyncio.Event()
 
     def own(self, partitions: frozenset[int]) -> None:
         """Forget the cameras of all other partitions: their owner writes newer states."""
         self._owned = partitions
         for camera in [camera for camera, partition in self._partition.items() if partition not in partitions]:
-            del self._partition[camera], self._latest[camera]
+            del self._partition[camera], self._latest[camera], self._heard_s[camera]
+            self._silent.discard(camera)
             self._written_at.pop(camera, None)
             self._dirty.discard(camera)
 
@@ -84,6 +97,8 @@ class RedisLive:
         for snapshot in snapshots if partition in self._owned else ():
             self._partition[snapshot.camera_id] = partition
             self._latest[snapshot.camera_id] = snapshot
+            self._heard_s[snapshot.camera_id] = self._clock.monotonic()
+            self._silent.discard(snapshot.camera_id)
             self._dirty.add(snapshot.camera_id)
         self._inspections.extend(inspections)
         while len(self._inspections) > self._limits.waiting_inspections:
@@ -96,18 +111,37 @@ class RedisLive:
         failures = 0
         with wake_at_stop(stop, self._changed.set, "live") as stopping:
             while not (stop.is_set() and (failures or not any(self.waiting))):
+                self._note_silence()
                 if not any(self.waiting):
-                    self._changed.clear()
-                    await self._changed.wait()
+                    await self._news()
                     continue
                 failures = 0 if await self._written(failures + 1) else failures + 1
                 if not failures:
                     await self._rest(stopping)
 
+    async def _news(self) -> None:
+        """Wait until something is left here, or a camera may have fallen silent."""
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.silence_check_s):
+                await self._changed.wait()
+
+    def _note_silence(self) -> None:
+        now_s = self._clock.monotonic()
+        for camera, heard_s in self._heard_s.items():
+            stopped = self._latest[camera].state == "stopped"
+            if camera not in self._silent and not stopped and now_s - heard_s > self._limits.silent_s:
+                self._silent.add(camera)
+                self._dirty.add(camera)
+
     @property
     def waiting(self) -> tuple[int, int]:
         """The numbers of states and of inspections that are not yet in Redis."""
         return len(self._dirty), len(self._inspections)
+
+    def work(self) -> Work:
+        """Whether what waits gets written."""
+        return Work(self._writes, any(self.waiting))
 
     async def _rest(self, stopping: asyncio.Task[None]) -> None:
         if len(self._inspections) < self._limits.write_inspections:
@@ -126,6 +160,7 @@ class RedisLive:
             self._emit(event(SINK, f"{meaning}{self._left_out()}", delay_s))
             await self._limits.pause(delay_s)
             return False
+        self._writes += 1
         self._emit(SinkWrote(SINK, self._clock.monotonic() - begun_s))
         return True
 
@@ -154,7 +189,8 @@ class RedisLive:
         self, pipe: Pipeline, cameras: Sequence[CameraSnapshot], inspections: Sequence[Inspection], now: datetime
     ) -> None:
         for snapshot in cameras:
-            pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(snapshot, now))
+            shown = _silent(snapshot, self._limits.silent_s) if snapshot.camera_id in self._silent else snapshot
+            pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(shown, now))
         if cameras:
             pipe.sadd(self._key("cameras"), *(snapshot.camera_id for snapshot in cameras))
         for inspection in inspections:
@@ -173,6 +209,12 @@ class RedisLive:
 
     def _key(self, name: str) -> str:
         return f"{self._settings.prefix}:{name}"
+
+
+def _silent(camera: CameraSnapshot, silent_s: float) -> CameraSnapshot:
+    """The camera as it is shown when nothing is heard of it."""
+    detail = f"nothing heard for more than {silent_s:g} s: see /readyz of its ingester and of the workers"
+    return replace(camera, state="stalled", detail=detail, fps=0.0, last_verdict="unknown")
 
 
 def _fields(camera: CameraSnapshot, now: datetime) -> dict[FieldT, EncodableT]:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -18,7 +19,8 @@ from andon.events import silent
 from andon.process.log import adopt_client_logs
 from andon.settings import Settings
 from andon.stream.lag import group_lag
-from sinks.audit import Audit, Circumstances, audit_of
+from sinks.audit import Audit, audit_of
+from sinks.circumstances import Circumstances, Group
 from sinks.judgement.ledger import Tally
 from sinks.store.database import sqlite_file
 from sinks.store.store import Store
@@ -35,7 +37,8 @@ WIDTH = 130
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--camera", help="Only this camera.")
 def audit(path: Path, *, as_json: bool, camera: str | None) -> None:
-    """Show the outcome of every captured frame. Exits 1 if one is lost or the account does not balance.
+    """Show the outcome of every captured frame. Exits 1 if one is lost, the account does not
+    balance, or the line stands still.
 
     \b
     Example:
@@ -60,7 +63,7 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
     clock = SystemClock()
     loud = adopt_client_logs(silent)  # the table says once that the broker is away
     try:
-        lag = await _lag(settings)
+        groups = await _groups(settings)
     finally:
         loud()
     store = await Store.open(url)
@@ -70,23 +73,38 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise FatalError(str(error)) from None
     finally:
         await store.close()
-    report = audit_of(stored, Circumstances(clock.now(), lag, settings.sinks.silence_s, settings.own_silence_s), camera)
+    report = audit_of(stored, _circumstances(settings, groups, clock.now()), camera)
     if camera is not None and not report.cameras:
         raise ConfigError(f"--camera {camera}: the store has no such camera")
     return report
 
 
-async def _lag(settings: Settings) -> int | None:
-    """Records that workers and sinks have not read yet. Asked before the store is read, so it is never too low."""
+def _circumstances(settings: Settings, groups: Sequence[Group] | None, now: datetime) -> Circumstances:
+    """`groups`: those of the workers, then the sinks'; None: the broker does not answer."""
+    return Circumstances(
+        now,
+        None if groups is None else sum(group.records for group in groups),
+        settings.sinks.silence_s,
+        settings.own_silence_s,
+        settings.run.stalled_s,
+        tuple((groups or ())[:-1]),
+        groups[-1] if groups else None,
+        frozenset(camera.id for camera in settings.cameras if camera.enabled) or None,
+    )
+
+
+async def _groups(settings: Settings) -> list[Group] | None:
+    """What workers and sinks have not read yet. Asked before the store is read, so it is never too low."""
     groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
     groups.append((settings.sink_group, settings.kafka.inspections_topic))
     requests = [group_lag(settings.kafka, group, topic, timeout_s=BROKER_S) for group, topic in groups]
-    records = 0
-    for lags in await asyncio.gather(*requests):
+    found: list[Group] = []
+    for (group, topic), lags in zip(groups, await asyncio.gather(*requests), strict=True):
         if lags is None:
             return None
-        records += sum(item.records for item in lags)
-    return records
+        oldest_s = max((item.seconds for item in lags), default=0.0)
+        found.append(Group(group, topic, sum(item.records for item in lags), oldest_s))
+    return found
 
 
 def _print(report: Audit) -> None:

@@ -16,7 +16,8 @@ class CameraSnapshot:
     """A camera's latest state, whole: Redis is rebuilt from it and never read back."""
 
     camera_id: str
-    state: CameraState | Literal["unknown"]
+    state: CameraState | Literal["stalled", "unknown"]
+    """`stalled`: its frames are not acknowledged by the broker, `detail` says why."""
     state_since: datetime | None
     detail: str
     session: str | None
@@ -38,6 +39,7 @@ class CameraSnapshot:
 def snapshot(camera: CameraAccount) -> CameraSnapshot:
     state = camera.state
     totals, display = state.totals, state.display
+    stalled = state.standing.reported
     counts: Mapping[Outcome, int] = {
         "inspected": totals.inspected,
         "shed": totals.shed,
@@ -45,16 +47,16 @@ def snapshot(camera: CameraAccount) -> CameraSnapshot:
     }
     return CameraSnapshot(
         camera_id=camera.camera_id,
-        state=display.state or "unknown",
+        state="stalled" if stalled else display.state or "unknown",
         state_since=display.state_since,
-        detail=display.detail,
+        detail=stalled or display.detail,
         session=state.session,
         captured=totals.captured,
         counts=counts,
         lost=totals.lost,
         last_frame=display.last_frame,
         last_frame_at=display.last_frame_at,
-        last_verdict=display.last_verdict if display.state in ("online", None) else "unknown",
+        last_verdict=display.last_verdict if display.state in ("online", None) and not stalled else "unknown",
         verdicts={"pass": totals.passed, "fail": totals.failed, "unknown": totals.unknown},
         fps=display.fps,
         open_defects=sum(1 for defect in state.defects.values() if defect.opened_at is not None),

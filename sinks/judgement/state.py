@@ -19,6 +19,7 @@ from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.parts import Parts
 from sinks.judgement.rules import Verdict
 from sinks.judgement.spans import LastDelivery
+from sinks.judgement.standing import Standing
 from sinks.judgement.tracker import Tracks
 
 
@@ -90,6 +91,9 @@ class JudgementState:
     tracks: Tracks = field(default_factory=Tracks)
     defects: Annotated[dict[str, DefectHistory], Field(alias="cases")] = field(default_factory=dict)
     """By track."""
+    standing: Annotated[Standing, Field(exclude_if=lambda standing: standing == Standing())] = field(
+        default_factory=Standing
+    )
     delivery: Annotated[LastDelivery, Field(alias="watch")] = field(default_factory=LastDelivery)
     parts: Annotated[Parts | None, Field(exclude_if=lambda parts: parts is None)] = None
     """None if parts were never followed: the stored JSON then has no such key, as before parts existed."""

@@ -8,7 +8,7 @@ The account changes in place. The caller stores it together with the offset afte
 from dataclasses import dataclass
 
 from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
-from sinks.judgement import sessions, spans, tracker
+from sinks.judgement import sessions, spans, standing, tracker
 from sinks.judgement.consequences import NOTHING, Consequences, Judgement
 from sinks.judgement.defects import close_all, judge
 from sinks.judgement.part_scene import Moment, PartScene
@@ -80,6 +80,7 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     if session != state.session:  # a late frame of a session that is over: it counts, and changes nothing else
         return Consequences(judgement=closed)
     state.display.last_verdict = frame.verdict
+    standing.saw_inspection(state.standing, inspection)
     if session == state.delivery.session and seq <= state.delivery.seq:
         return Consequences(judgement=closed)  # out of order
     state.display.last_frame, state.display.last_frame_at = inspection.frame_id, inspection.captured_at
@@ -97,6 +98,7 @@ def _shed(camera: CameraAccount, shed: Shed, closed: Judgement) -> Consequences:
     state.totals.count("unknown", fresh)
     if shed.session == state.session:
         state.display.last_verdict = "unknown"
+        standing.saw_shed(state.standing, shed)
         spans.saw_shed(state.delivery, shed.at)
     return Consequences(judgement=closed)
 
@@ -113,6 +115,7 @@ def _status(camera: CameraAccount, status: CameraStatus, closed: Judgement, *, e
     )  # else it was delivered again, or a newer one overtook it
     if fresh:
         display.show(status)
+        state.standing.reported = status.stalled
     if fresh or ends_current:  # an end explains the silence that follows, even if its state is known already
         spans.saw_status(state.delivery, status, grew=grew and fresh)
     return Consequences(fresh, closed)

@@ -31,7 +31,9 @@ def everything(connection: Connection) -> Stored:
         connection.execute(text("set transaction isolation level repeatable read"))
     camera, session, span = tables.cameras, tables.sessions, tables.spans
     parts: dict[tuple[str, str], list[SessionLedger]] = {}
+    changes: list[datetime] = []
     for row in connection.execute(select(session).order_by(session.c.camera_id, session.c.session)):
+        changes += [row.changed_at] if row.changed_at is not None else []
         parts.setdefault((row.camera_id, row.session), []).append(SessionLedger.from_bytes(row.ledger))
     states = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
     spans = connection.execute(select(span).order_by(span.c.started_at, span.c.camera_id)).mappings()
@@ -40,6 +42,7 @@ def everything(connection: Connection) -> Stored:
         {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
         [Span(**row) for row in spans],
         pruned.everything(connection),
+        max(changes, default=None),
     )
 
 

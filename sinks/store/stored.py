@@ -82,3 +82,5 @@ class Stored:
     spans: Sequence[Span]
     pruned: Mapping[str, PrunedTotals] = field(default_factory=dict)
     """By camera: the totals of the rows that retention has deleted."""
+    changed_at: datetime | None = None
+    """When a sink last changed an account, by its own clock. None: none was ever changed."""

@@ -1,9 +1,9 @@
 """A case: one sentence about an input that once broke a program of this kind, and that input.
 
 The modules beside this one have one parametrized test each and a tuple of rows. To turn a bug report into a row, open
-the module of its kind: a source, a picture, a stream, a model, a data set, a broker, a server, a clock or a setting.
-Say in one sentence what a correct system does, name where it was reported, and give the input. The sentence is the
-test's name, so a red row says which promise is broken.
+the module of its kind: a source, a picture, a stream, a model, a data set, a broker, a server, a clock, a setting, or a
+stall. Say in one sentence what a correct system does, name where it was reported, and give the input. The sentence is
+the test's name, so a red row says which promise is broken.
 """
 
 from collections.abc import Iterable

@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from andon.clock import SystemClock
 from andon.settings import KafkaSettings, RedisSettings
-from sinks.audit import Audit, Circumstances, audit_of
+from sinks.audit import Audit, audit_of
+from sinks.circumstances import Circumstances
 from sinks.store import queries
 from sinks.store.stored import Stored
 from tests.kafka_server import free_port
@@ -97,7 +98,7 @@ class Line:
         log.close()
         self._ports[name] = port
         if ready:
-            self.wait_for(lambda: self._get(name, "readyz") == 200, READY_S, f"{name} to be ready")
+            self.wait_for(lambda: self.probe(name)[0] == 200, READY_S, f"{name} to be ready")
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self._processes[name].send_signal(number)
@@ -131,6 +132,17 @@ class Line:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/metrics", timeout=5) as answer:
             return str(answer.read().decode())
 
+    def probe(self, name: str, path: str = "readyz") -> tuple[int, str]:
+        """The status and text of /readyz or /livez; 0 if the process does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/{path}", timeout=5) as answer:
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
     def wait_for(self, reached: Callable[[], bool], timeout_s: float, what: str) -> None:
         deadline = time.monotonic() + timeout_s
         while not reached():
@@ -159,16 +171,6 @@ class Line:
 
     def _command(self, *command: str) -> list[str]:
         return [sys.executable, "-m", "andon", *command, "-c", str(self.config)]
-
-    def _get(self, name: str, path: str) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/{path}", timeout=5) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-        except OSError:
-            return 0
 
 
 def _peak_mb(pid: int) -> float:

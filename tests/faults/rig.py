@@ -60,6 +60,12 @@ class Rig(Line):
         lines = [line for line in self.metrics(name).splitlines() if line.startswith(metric + "{")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
+    def live(self, camera: str) -> dict[str, str]:
+        """What Redis shows of a camera."""
+        with redis.Redis.from_url(self.document["redis"]["url"], decode_responses=True) as client:
+            shown: Any = client.hgetall(f"{self._redis.prefix}:camera:{camera}")
+        return {"state": "", **shown}
+
     # ---- what became of it
 
     def wait_inspected(self, count: int, timeout_s: float = SETTLE_S) -> float:

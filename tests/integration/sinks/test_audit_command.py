@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,21 +91,31 @@ def test_a_lost_frame_exits_1_with_the_reason_in_one_line(line: Path) -> None:
 
 def test_frames_not_accounted_for_are_in_flight_while_the_broker_does_not_answer(line: Path) -> None:
     account(line, [*WHOLE[:-1], status(20)])
+    result = audit(line, "--json")
+    ledger = json.loads(result.stdout)["ledger"]
+    assert (ledger["in_flight"], ledger["lost"]) == (6, 0)
+    assert "Kafka does not answer" in audit(line).stdout
+
+
+def test_a_line_whose_broker_has_not_answered_for_long_stands_still(line: Path) -> None:
+    account(line, [*WHOLE[:-1], status(20)])
     result = audit(line)
-    assert result.exit_code == 0, result.stderr
-    assert "Kafka does not answer" in result.stdout
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        r"andon audit: stalled: press-1: no frame for \d+ s: the broker does not answer\n", result.stderr
+    )
 
 
-@pytest.mark.parametrize(("lag", "code"), [(0, 1), (7, 0)])
+@pytest.mark.parametrize(("lag", "lost"), [(0, True), (7, False)])
 def test_a_silent_ingesters_tail_is_lost_once_all_is_read(
-    line: Path, monkeypatch: pytest.MonkeyPatch, lag: int, code: int
+    line: Path, monkeypatch: pytest.MonkeyPatch, *, lag: int, lost: bool
 ) -> None:
     async def known(_settings: object, _group: str, topic: str, **_: object) -> list[PartitionLag]:
         return [PartitionLag(topic, 0, 100, 100 + lag, 0.0)]
 
     monkeypatch.setattr("sinks.commands.audit.group_lag", known)
     account(line, [*WHOLE[:-1], status(20)])
-    assert audit(line).exit_code == code
+    assert ("lost: press-1" in audit(line).stderr) == lost
 
 
 def test_one_camera_can_be_asked_for(line: Path) -> None:

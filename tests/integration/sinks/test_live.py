@@ -75,12 +75,14 @@ class Line:
 
 
 @asynccontextmanager
-async def running(settings: RedisSettings, limits: LiveLimits | None = None) -> AsyncIterator[Line]:
+async def running(
+    settings: RedisSettings, limits: LiveLimits | None = None, clock: FakeClock | None = None
+) -> AsyncIterator[Line]:
     url, events, stop = settings.url.get_secret_value(), RecordedEvents(), asyncio.Event()
     writing = andon_redis.client(url, settings.timeout_s)
     looking = andon_redis.client(url, 5.0)
     limits = limits or LiveLimits(backoff=Backoff(0.05, 0.1))
-    live = RedisLive(writing, settings, FakeClock(), events, limits)
+    live = RedisLive(writing, settings, clock or FakeClock(), events, limits)
     live.own(frozenset({0}))
     task = asyncio.create_task(live.run(stop))
     try:
@@ -123,6 +125,24 @@ async def test_a_camera_is_shown_whole(valkey: RedisSettings) -> None:
         assert shown["lag_s"] == "0.0"
         assert await line.cameras() == {"press-3"}
         assert await line.frames() == ["press-3/s1/6"]
+
+
+async def test_a_camera_of_which_nothing_is_heard_is_shown_as_stalled_until_something_is(valkey: RedisSettings) -> None:
+    clock = FakeClock()
+    limits = LiveLimits(silent_s=30, silence_check_s=0.01, every_s=0.01)
+    async with running(valkey, limits, clock) as line:
+        stopped = replace(a_snapshot("press-4"), state="stopped")
+        await line.live.show(0, [a_snapshot(), stopped], ())
+        await until_written(line, 1)
+        clock.advance(31)
+        await until_written(line, 2)
+        shown = await line.camera()
+        assert (shown["state"], shown["last_verdict"], shown["fps"]) == ("stalled", "unknown", "0.0")
+        assert shown["detail"].startswith("nothing heard for more than 30 s")
+        assert (await line.camera("press-4"))["state"] == "stopped"
+        await line.live.show(0, [a_snapshot(captured=8)], ())
+        await until_written(line, 3)
+        assert (await line.camera())["state"] == "online"
 
 
 async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: RedisSettings) -> None:

@@ -13,7 +13,8 @@ from andon.events import DefectChanged, SessionPruned
 from andon.messages import Inspection, new_session
 from andon.settings import KeepDays
 from andon.stream.offsets import Partition
-from sinks.audit import Circumstances, audit_of
+from sinks.audit import audit_of
+from sinks.circumstances import Circumstances
 from sinks.judgement.state import CameraAccount
 from sinks.store import tables
 from sinks.store.database import Database, opened

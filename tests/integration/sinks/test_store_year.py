@@ -13,7 +13,8 @@ from sqlalchemy import Connection, func, select, text
 from andon.messages import Box, Defect, PartVerdict, new_session
 from andon.settings import KeepDays
 from andon.stream.offsets import Partition
-from sinks.audit import Circumstances, audit_of
+from sinks.audit import audit_of
+from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from sinks.audit import Circumstances, audit_of
+from sinks.audit import audit_of
+from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Stored

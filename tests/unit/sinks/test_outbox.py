@@ -9,6 +9,7 @@ import pytest
 
 from andon.backoff import Backoff
 from andon.events import AlertSent, OutboxGivenUp, SinkFailed, SinkRefused
+from andon.process.progress import Work
 from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
@@ -82,6 +83,26 @@ def raises(error: BaseException) -> Callable[[], None]:
 
 def fine() -> None:
     pass
+
+
+async def test_what_waits_for_a_channel_that_is_down_is_work_that_does_not_get_done() -> None:
+    store, channel = MemoryOutbox(an_item(1), an_item(2)), ScriptedChannel(raises(SinkBusy("away", 1.0)))
+    goes_on = asyncio.Event()
+
+    async def pause(delay_s: float) -> None:
+        await goes_on.wait()
+
+    dispatcher = a_dispatcher(store, channel, pause=pause)
+    ((name, look),) = dispatcher.work
+    assert (name, look()) == ("memory", Work(0, waits=False))
+    running = asyncio.create_task(dispatcher.run(asyncio.Event()))
+    await until_idle()
+    assert look() == Work(0, waits=True)
+    goes_on.set()
+    await until_idle()
+    assert look().done == 2
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_items_leave_in_order_and_are_marked_as_sent() -> None:

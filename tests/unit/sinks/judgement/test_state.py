@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.messages import Box, Detection, Expired
-from sinks.audit import Circumstances, audit_of
+from sinks.audit import audit_of
+from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger, total
 from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import CameraSnapshot, snapshot
