@@ -1,13 +1,14 @@
-"""Checks of the broker and Redis for `andon config check`: what their settings can't mean, and whether they answer."""
+"""Checks of broker, Redis and probes for `andon config check`: what can't be meant, and whether servers answer."""
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator
 
 from andon import redis, redis_server
 from andon.errors import AndonError, ConfigError, FatalError
 from andon.events import silent
-from andon.settings import KafkaSettings, Settings
+from andon.settings import HttpSettings, KafkaSettings, Settings
 from andon.stream.clients import admin
 from andon.stream.topics import missing_topics
 
@@ -25,6 +26,7 @@ def check(settings: Settings) -> Iterator[str]:
         asyncio.run(_built(settings.kafka))
     except ConfigError as error:
         yield str(error)
+    yield from _own_address(settings.http)
     try:
         redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
     except ConfigError as error:
@@ -43,6 +45,16 @@ async def _both(settings: Settings) -> list[str]:
     if "url" in settings.redis.model_fields_set:
         answers.append(_redis(settings))
     return [fault for fault in await asyncio.gather(*answers) if fault]
+
+
+def _own_address(http: HttpSettings) -> Iterator[str]:
+    """Whether this machine has the address at which a process would serve its probes. Its port may be in use now."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(http.host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(place)
+    except OSError as error:
+        yield f"http.host: {http.host}: {error.strerror}: it is no address of this machine"
 
 
 def _addresses(kafka: KafkaSettings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from andon.clock import SystemClock
+from andon.errors import described
 from andon.folders import unwritable
 from andon.settings import CameraSettings, Settings
 from ingest.encode import cropped
@@ -56,8 +57,10 @@ async def _one(camera: CameraSettings, ask: CameraCheck) -> str | None:
             await on_thread(lambda: ask(camera), f"check.{camera.id}")
     except SourceError as error:
         return f"camera {camera.id}: {error}"
-    except TimeoutError:
+    except TimeoutError:  # before the boundary: it is an Exception, too
         return f"camera {camera.id}: no answer within {limit_s:g} s"
+    except Exception as error:  # the camera's boundary: the other cameras are checked all the same
+        return f"camera {camera.id}: {described(error)}"
     return None
 
 

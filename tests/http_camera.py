@@ -27,8 +27,8 @@ class Habits:
     preamble: bytes = b""
     between: bytes = b""
     """Sent as a part of its own before each picture."""
-    last: Literal["delimiter", "close", "stall"] = "delimiter"
-    """What follows the last picture."""
+    last: Literal["delimiter", "close", "stall", "drip"] = "delimiter"
+    """What follows the last picture: the end, the end of the connection, nothing, or a byte now and then."""
     chunk_bytes: int = 1_000
     tls: ssl.SSLContext | None = field(default=None, compare=False)
 
@@ -102,6 +102,10 @@ def _handler(
             self.end_headers()
             with suppress(OSError):  # the client has gone
                 self._send(stream(bodies, habits))
+                if habits.last == "drip":
+                    self._send(b"--frame\r\n\r\n")
+                    while not stopped.wait(0.02):
+                        self._send(b"x")
             if habits.last == "stall":
                 stopped.wait()
 

@@ -85,7 +85,7 @@ class Line:
                     task.result()
             for name, server in self.at.own.items():
                 if server.returncode is not None:
-                    raise FatalError(f"the embedded {name} ended with {server.returncode}: see {server.log}")
+                    raise FatalError(f"the embedded {name} ended with {server.returncode}: {server.last_words}")
             await asyncio.sleep(WATCH_S)
 
     def process(self, name: str) -> RoleProcess:

@@ -54,6 +54,12 @@ class Server:
         """None while it runs."""
         return self._child.returncode if self._child else None
 
+    @property
+    def last_words(self) -> str:
+        """Why it ended, and where its log lies, in one line. Blocks for a moment."""
+        words = self._child.last_words() if self._child is not None else ""
+        return f"{words or 'it wrote nothing'} (its log: {self.log})"
+
     def __enter__(self) -> Self:
         if self.log:
             self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +102,7 @@ class Server:
         if _becomes_true(self._is_up, self.start_s):
             return ""
         self._child.kill()
-        return f"{self._child.last_words() or 'it wrote nothing'} (its log: {self.log})"
+        return self.last_words
 
     def __exit__(self, *exc: object) -> None:
         if self._child is not None:

@@ -16,6 +16,7 @@ from andon.events import Emit
 from andon.process.tasks import first_andon_error
 from deploy.local.events import StageStopped
 from deploy.local.role_process import Echo, Role, RoleProcess
+from deploy.local.rotating_log import last_words
 
 PROBE_S = 0.25
 """Interval at which a process or a lag is polled; nothing signals a change of either."""
@@ -101,8 +102,9 @@ class Supervisor:
             async with asyncio.timeout(self._timeouts.ready_s):
                 await _until(process.ready)
         except TimeoutError:
-            waited = f"{self._timeouts.ready_s:.0f} s"
-            raise FatalError(f"{process.role.name} was not ready after {waited}: see {process.role.log}") from None
+            role, waited = process.role, f"{process.role.name} was not ready after {self._timeouts.ready_s:.0f} s"
+            why = await asyncio.to_thread(last_words, role.log) if process.starts > 1 else "it is still starting"
+            raise FatalError(f"{waited}: {why} (its log: {role.log})") from None
 
     async def stop(self, group: RoleGroup) -> bool:
         """Wait until the group has no lag, then stop it. Whether both went well; a group that never started did."""

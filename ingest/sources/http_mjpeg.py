@@ -122,6 +122,8 @@ def _response(client: httpx.Client, address: Address, camera: CameraSettings) ->
     bare = url._replace(netloc=url.netloc.rpartition("@")[2], fragment="").geturl()
     try:
         response = client.send(client.build_request("GET", bare), auth=login, stream=True)
+    except (httpx.InvalidURL, UnicodeError):
+        raise SourceError(advised(f"{address.shown}: the url can't be read", address)) from None
     except httpx.HTTPError as error:
         raise SourceError(explain(error, address, camera, reading=False)) from None
     reason = refused(response, with_login=login is not None)

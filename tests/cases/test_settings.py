@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from andon import cli
 from tests.cases.case import Case, rows
+from tests.http_camera import http_camera, pictures
 from tests.unit.ingest.jpegs import grey_jpeg
 from tests.videos import make_video
 
@@ -115,6 +116,11 @@ WRONG = (
         (line() + "kafka: {bootstrap_servers: 'kafka:port'}", "kafka.bootstrap_servers: 'kafka:port'"),
     ),
     Case(
+        "an address for probes that is not this machine's is named",
+        "seen by hand",
+        (line() + "http: {host: 192.0.2.1}", "http.host: 192.0.2.1: Cannot assign requested address"),
+    ),
+    Case(
         "a login without a password is named",
         "seen by hand",
         (line() + "kafka: {security_protocol: SASL_PLAINTEXT, sasl_username: u}", "kafka.sasl_password: not set"),
@@ -189,6 +195,18 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_config_check_online_passes_a_camera_that_delivers_and_names_one_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path)
+    with http_camera(pictures(3)) as camera:
+        assert checked(line(camera.url()), "--online") == (0, [])
+    with http_camera([b"no picture"] * 3) as camera:
+        code, said = checked(line(camera.url()), "--online")
+        assert (code, said) == (1, ["line.yaml: camera c: it opened, but delivered no whole picture"])
 
 
 AWAY = (

@@ -1,5 +1,6 @@
 """Cases of sources: folders as people fill them, and cameras that are neither RTSP nor a file."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -204,6 +205,11 @@ def test_an_http_camera_that_cannot_be_read_is_one_line(given: tuple[Habits, str
 
 HTTP_ENDS: tuple[Case[tuple[Habits, str]], ...] = (
     Case(
+        "a camera without a whole picture is given up",
+        "seen by hand",
+        (Habits(last="drip"), "no picture for 0.2 s"),
+    ),
+    Case(
         "a camera that falls silent is given up in time", "seen by hand", (Habits(last="stall"), "no picture for 0.2 s")
     ),
     Case(
@@ -240,3 +246,16 @@ def test_an_http_camera_that_is_off_is_one_line() -> None:
         url = camera.url()
     with pytest.raises(SourceError, match="connection refused: is the camera on"):
         http_source(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b/x", "http://[::1%eth0]x/", "http://h\x7fost/x", "http://" + "a" * 300 + "/x"]
+)
+def test_an_http_url_that_cannot_be_read_is_one_line(url: str) -> None:
+    with pytest.raises(SourceError):
+        http_source(url)
+
+
+def test_an_http_camera_that_accepts_and_does_not_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SourceError, match=r"no answer within 0\.2 s"):
+        http_source(f"http://127.0.0.1:{silent.getsockname()[1]}/x", read_timeout_s=0.2)
