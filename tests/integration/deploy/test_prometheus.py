@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ import pytest
 import yaml
 
 from andon.process.catalogue import METRICS
+from deploy.grafana.boards import BOARDS
+from deploy.grafana.dashboards import FOLDER as GRAFANA
+from deploy.grafana.dashboards import files
 from deploy.local.server import free_port
 from sample_streams import clips, model_card
 from tests.integration.deploy.test_up import up, wait_for_inspections
@@ -27,15 +30,21 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 EMPTY_ON_A_SOUND_LINE = {
-    "AndonCaptureFails": "a counter of errors that nobody foresaw",
-    "AndonFramesShed": "no frame was shed",
-    "AndonQuarantine": "no record went to quarantine",
-    "AndonCameraRefused": "no camera is past its quarantine limit",
-    "AndonAlertsGivenUp": "no alert was given up",
-    "AndonRecordsExpired": "no record expired",
-    "AndonClockSkew": "the embedded broker stamps no records",
+    "andon_ingest_capture_failures_total": "no capture failed",
+    "andon_ingest_frames_corrupt_total": "no frame was corrupt",
+    "andon_ingest_frames_shed_total": "no frame was shed",
+    "andon_workers_frames_shed_total": "no frame was shed",
+    "andon_stage_records_quarantined_total": "no record went to quarantine",
+    "andon_stage_records_expired_total": "no record expired",
+    "andon_stage_paused_seconds_total": "no partition was held back",
+    "andon_workers_camera_refused": "no camera is past its quarantine limit",
+    "andon_sinks_outbox_given_up_total": "no alert was given up",
+    "andon_sinks_write_failures_total": "no write failed",
+    "andon_sinks_parts_total": "the line follows no parts",
+    "andon_clock_offset_seconds": "the embedded broker stamps no records",
+    "ALERTS": "no alert fires",
 }
-"""Expressions without data, and why."""
+"""Metrics without series, and why."""
 
 
 def rules() -> list[dict[str, Any]]:
@@ -66,9 +75,15 @@ def test_each_alert_has_a_severity_a_summary_and_a_line_in_the_runbook() -> None
 def test_the_rules_use_only_metrics_that_there_are() -> None:
     known = {f"{metric.name}{suffix}" for metric in METRICS for suffix in ("", "_bucket", "_sum", "_count")}
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    for rule in rules():
-        used = set(re.findall(r"\bandon[_:][a-z0-9_:]+", rule["expr"]))
-        assert used <= known | recorded, rule["expr"]
+    for expression in expressions().values():
+        used = set(re.findall(r"\bandon[_:][a-z0-9_:]+", expression))
+        assert used <= known | recorded, expression
+
+
+def test_the_dashboards_are_those_that_their_source_writes() -> None:
+    for file, content in files().items():
+        assert file.read_text() == content, f"{file.name}: run python -m deploy.grafana.dashboards"
+    assert {file.stem for file in GRAFANA.glob("*.json")} == {board.name for board in BOARDS}
 
 
 def test_each_alert_fires_on_its_fault_and_none_on_a_sound_line(tmp_path: Path) -> None:
@@ -117,6 +132,21 @@ def without_thresholds(expression: str) -> str:
     return re.sub(r"(==|!=|>=|<=|>|<) (?=[\d.])", r"\1 bool ", expression)
 
 
+def expressions() -> dict[str, str]:
+    """Of every rule, and of every curve of every dashboard."""
+    found = {rule.get("alert") or rule["record"]: without_thresholds(rule["expr"]) for rule in rules()}
+    for board in BOARDS:
+        for panel in board.panels:
+            for legend, query in panel.queries.items():
+                found[f"{board.name}: {panel.title}: {legend}"] = query.replace("$camera", "press-1")
+    return found
+
+
+def unexplained(expressions: Iterable[str]) -> list[str]:
+    """Those without data of which none of their metrics says why."""
+    return [each for each in expressions if not any(metric in each for metric in EMPTY_ON_A_SOUND_LINE)]
+
+
 def test_a_real_prometheus_on_a_real_line_has_data_for_every_expression(tmp_path: Path) -> None:
     program("prometheus")
     config = tmp_path / "line.yaml"
@@ -128,13 +158,13 @@ def test_a_real_prometheus_on_a_real_line_has_data_for_every_expression(tmp_path
         logs = [(config.parent / "andon-data" / "logs" / f"{name}.log") for name in ("ingest", "worker-1", "sinks")]
         targets = [re.findall(r"event=process.started .*http=(\S+)", log.read_text())[-1] for log in logs]
         with prometheus(tmp_path, targets) as url:
-            missing = {rule.get("alert") or rule["record"]: without_thresholds(rule["expr"]) for rule in rules()}
+            missing = expressions()
             deadline = time.monotonic() + 90
-            while set(missing) - set(EMPTY_ON_A_SOUND_LINE) and time.monotonic() < deadline:
+            while unexplained(missing.values()) and time.monotonic() < deadline:
                 missing = {name: expression for name, expression in missing.items() if not ask(url, expression)}
                 time.sleep(0.5)
             firing = [result["metric"] for result in ask(url, 'ALERTS{alertstate="firing"}')]
         line.send_signal(signal.SIGINT)
         assert line.wait(60) == 0
-    assert set(missing) <= set(EMPTY_ON_A_SOUND_LINE), missing
+    assert unexplained(missing.values()) == []
     assert firing == []
