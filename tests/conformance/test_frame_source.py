@@ -1,4 +1,4 @@
-"""What holds for every FrameSource: a script, a file, a folder of images, a loop, a real RTSP stream."""
+"""What holds for every FrameSource: a script, a file, a folder of images, a loop, an HTTP and a real RTSP stream."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from andon.settings import CameraSettings
 from ingest.sources.choice import open_source
 from ingest.sources.source import FrameSource, Picture
 from ingest.sources.timeline import MediaTime
+from tests.http_camera import http_camera
 from tests.unit.ingest.fakes import ScriptedSource
 from tests.unit.ingest.jpegs import grey_jpeg, make_mjpeg
 from tests.videos import SIZE, RtspServer, grey, make_video, number_of
@@ -59,6 +60,11 @@ def _rtsp(folder: Path) -> Iterator[FrameSource]:
         yield _opened(server.url("clip.mp4", loop=False))
 
 
+def _http(folder: Path) -> Iterator[FrameSource]:
+    with http_camera([grey_jpeg(number) for number in range(FRAMES)]) as camera:
+        yield _opened(camera.url())
+
+
 def _opened(url: str, **values: object) -> FrameSource:
     return open_source(CameraSettings.model_validate({"id": "c", "url": url, **values}), SystemClock())
 
@@ -71,6 +77,7 @@ def _opened(url: str, **values: object) -> FrameSource:
         _motion_jpeg,
         _jpegs,
         _looped,
+        _http,
         pytest.param(_rtsp, marks=pytest.mark.integration),
     ]
 )
@@ -104,7 +111,10 @@ def test_whole_pictures_are_not_called_corrupt(source: FrameSource) -> None:
     assert not any(picture.corrupt for picture in read(source))
 
 
-def test_its_timestamps_run_at_the_rate_that_it_tells(source: FrameSource) -> None:
+def test_its_timestamps_run_at_the_rate_that_it_tells_unless_the_host_dates_its_pictures(source: FrameSource) -> None:
+    if source.info.clock == "host":
+        assert {picture.pts_s for picture in read(source)} == {None}
+        return
     media = MediaTime(source.info.fps)
     times = [media.at(picture.pts_s) for picture in read(source)]
     assert source.info.fps is not None
