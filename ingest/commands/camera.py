@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from andon.clock import SystemClock
+from andon.config import load
 from andon.errors import FatalError
 from andon.settings import CameraSettings
 from ingest.encode import encode
 from ingest.probe import PACE, Keyframes, Probe, probe
+from ingest.role import choose
 from ingest.sources.choice import open_source
 from ingest.sources.traits import SHORTER, Traits
 
@@ -34,17 +36,21 @@ def camera() -> None:
 @click.option("--transport", default="tcp", show_default=True, type=click.Choice(["tcp", "udp"]), help="RTSP over it.")
 @click.option("--ca-file", type=click.Path(dir_okay=False), help="A PEM file that verifies an rtsps:// camera.")
 @click.option("--tls", default="verify", type=click.Choice(["verify", "insecure"]), help="insecure: verify nothing.")
+@click.option("-c", "--config", "line", type=click.Path(path_type=Path), help="Take the camera of this id from there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **camera: object) -> None:
+def test(url: str, seconds: float, snapshot: Path | None, line: Path | None, *, as_json: bool, **given: object) -> None:
     """Open a camera and say what it delivers: size, codec, frame rate, timestamps, keyframes, fields, orientation,
     colours.
+
+    With -c, URL is the id of a camera in that file, which is opened with all its settings.
 
     \b
     Example:
       andon camera test rtsp://user:password@192.168.1.20/stream1 --snapshot press-3.jpg
       andon camera test clip.mp4 --json
+      andon camera test press-3 -c line.yaml
     """
-    settings = CameraSettings.model_validate({"id": "test", "url": url, **camera})
+    settings = _of_line(line, url) if line else CameraSettings.model_validate({"id": "test", "url": url, **given})
     clock = SystemClock()
     source = open_source(settings, clock)
     try:
@@ -55,6 +61,13 @@ def test(url: str, seconds: float, snapshot: Path | None, *, as_json: bool, **ca
         raise FatalError(f"the camera opened, but delivered no whole picture{_because(found)}")
     saved = _save(found, settings, snapshot)
     click.echo(json.dumps(_facts(found, saved)) if as_json else _table(found, saved))
+
+
+def _of_line(path: Path, camera_id: str) -> CameraSettings:
+    """A camera of line.yaml, disabled or not. Raises ConfigError."""
+    settings = load(path)
+    (chosen,) = choose(settings, frozenset({camera_id}))
+    return chosen if chosen.ca_file else chosen.model_copy(update={"ca_file": settings.camera_ca_file})
 
 
 class Once:

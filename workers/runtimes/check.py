@@ -4,11 +4,14 @@ runtime that is not installed or can't serve that file."""
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 from andon.errors import ConfigError
 from andon.folders import unwritable
 from andon.settings import Settings
 from workers.runtimes.choice import require_servable
+from workers.runtimes.manifest import read_manifest
+from workers.task import Task
 
 ANY_RUNTIME = ("openvino", "onnxruntime", "torch", "tensorrt")
 NO_MODEL = (b"version https://git-lfs", b"<!DOCTYPE", b"<html")
@@ -31,9 +34,18 @@ def check(settings: Settings) -> Iterator[str]:
         except ConfigError as error:
             yield str(error)
             continue
+        yield from _task(Path(pool.model.weights).expanduser(), f"pools.{name}.model.weights")
         yield from _content(Path(pool.model.weights).expanduser(), f"pools.{name}.model.weights")
         if fault := unwritable(Path(pool.model.cache)):
             yield f"pools.{name}.model.cache: {fault}"
+
+
+def _task(path: Path, key: str) -> Iterator[str]:
+    """By the manifest, where the weights have one."""
+    manifest = read_manifest(path, key)
+    tasks = get_args(Task)
+    if manifest is not None and manifest.task not in tasks:
+        yield f"{key}: {path}: a model for {manifest.task!r}, which no worker serves (they serve {', '.join(tasks)})"
 
 
 def _content(path: Path, key: str) -> Iterator[str]:

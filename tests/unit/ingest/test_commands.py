@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from andon.cli import main
 from andon.errors import ConfigError
@@ -70,3 +71,17 @@ def test_a_setting_of_an_older_version_is_accepted_and_named_once_as_without_eff
     old = Settings.model_validate({"spool": {"segment_bytes": 16_000_000}})
     assert [event.what for event in outdated(old)] == ["spool.segment_bytes has no effect any more: remove it"]
     assert outdated(line(A)) == []
+
+
+def test_a_camera_of_line_yaml_is_tried_with_its_own_settings(tmp_path: Path) -> None:
+    make_video(tmp_path / "clip.mp4")
+    path = tmp_path / "line.yaml"
+    path.write_text(f"cameras: [{{id: press-1, url: {tmp_path}/clip.mp4, longest_side: 80, enabled: false}}]")
+    snapshot = tmp_path / "snapshot.png"
+    done = CliRunner().invoke(
+        main, ["camera", "test", "press-1", "-c", str(path), "--snapshot", str(snapshot)], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    with Image.open(snapshot) as image:
+        assert image.size == (80, 60)
+    assert CliRunner().invoke(main, ["camera", "test", "press-2", "-c", str(path)]).exit_code == 2
