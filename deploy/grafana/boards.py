@@ -102,6 +102,12 @@ BOARDS = (
                 {"{{stage}}": "sum by (stage) (rate(andon_stage_paused_seconds_total[1m]))"},
             ),
             Panel(
+                "Stalled",
+                "Time for which work waits and none gets done.",
+                "s",
+                {"{{camera}}{{stage}}{{channel}}": "max by (camera, stage, channel) (andon:stalled_seconds)"},
+            ),
+            Panel(
                 "Frames before the broker",
                 "In memory, as a share of the mailbox.",
                 "percentunit",
