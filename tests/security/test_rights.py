@@ -17,7 +17,7 @@ from andon.stream.lag import group_lag
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.topics import ensure_topics
 from andon.wire import encode
-from tests.e2e.line import Line
+from tests.e2e.line import CLIPS, Line
 from tests.security.kafka_server import OTHERS, GuardedKafka
 from tests.unit.sinks.judgement.frames import inspected
 
@@ -93,6 +93,36 @@ async def test_a_right_that_is_taken_away_is_named_and_when_it_is_given_back_rec
         async with asyncio.timeout(30):
             await _insist(publisher, guest.inspections_topic)
         assert publisher.trouble == ""
+
+
+def test_a_line_whose_right_is_taken_away_stands_still_and_says_which(
+    guarded_kafka: KafkaSettings, guarded_server: GuardedKafka, redis_url: str, tmp_path: Path, model_cache: Path
+) -> None:
+    kafka = as_user(guarded_kafka, "line").model_copy(update={"request_timeout_s": 5.0})
+    others = (kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic, kafka.cameras_topic)
+    for topic in (kafka.frames_topic, *others):
+        guarded_server.allow("line", "topic", topic, "Read", "Write", "Describe", "Create")
+    guarded_server.allow("line", "group", f"{kafka.group_prefix}.", "Read", "Describe")
+    with Line(tmp_path, kafka, RedisSettings(url=redis_url), model_cache) as line:
+        line.document["kafka"]["sasl_password"] = OTHERS["line"]
+        line.document["run"] = {"stalled_s": 6}
+        line.write([{"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "loop": True}])
+        for name, *command in (("sink", "sink"), ("worker", "work"), ("ingest", "ingest")):
+            line.start(name, *command)
+        line.wait_for(lambda: line.inspected() > 20, 60, "inspections")
+        guarded_server.revoke("line", "topic", kafka.frames_topic, "Write")
+        line.wait_for(lambda: "give the user" in line.probe("ingest")[1], 60, "ingest to name the right")
+        code, said = line.probe("ingest")
+        assert (code, line.probe("ingest", "livez")[0]) == (503, 200)
+        assert "camera press-1 has made no progress for " in said
+        assert "the ACLs Write and Describe on this topic" in said
+        line.wait_for(lambda: bool(line.audit()["stalled"]), 60, "the audit to say so")
+        report = line.audit()
+        assert "the ACLs Write and Describe on this topic" in report["stalled"][0]
+        assert (report["balanced"], report["ledger"]["lost"]) == (False, 0)
+        guarded_server.allow("line", "topic", kafka.frames_topic, "Write")
+        line.wait_for(lambda: line.probe("ingest")[0] == 200, 60, "ingest to be ready again")
+        line.wait_for(lambda: line.audit()["balanced"], 60, "the audit to find nothing wrong")
 
 
 async def _send_for_ever(publisher: KafkaPublisher, topic: str) -> None:
