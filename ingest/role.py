@@ -18,6 +18,7 @@ from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import admin, producer, started
 from andon.stream.clock_watch import watched_clock
 from andon.stream.publisher import KafkaPublisher, Publisher
+from andon.stream.topic_settings import check_topics
 from ingest.boundary import Boundary
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
@@ -42,11 +43,12 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
     for event in outdated(life.settings):
         life.emit(event)
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
-    await _topics_exist(life, chosen)
     kafka = life.settings.kafka
+    topics = await _topics(life, chosen)
+    limits = await check_topics(kafka, topics, life.emit)
     async with started(lambda: producer(kafka, life.emit), kafka, life.emit) as client:
         clock, watch = watched_clock(life)
-        publisher = KafkaPublisher(client, kafka.request_timeout_s, clock)
+        publisher = KafkaPublisher(client, kafka.request_timeout_s, clock, limits)
         second_way = SecondWay(kafka)
         shared = Shared(Boundary(settings.id for settings in chosen), second_way)
         cameras = [
@@ -88,15 +90,17 @@ def outdated(settings: Settings) -> list[SettingOutdated]:
     return [SettingOutdated("spool.segment_bytes has no effect any more: remove it")]
 
 
-async def _topics_exist(life: Life, chosen: Sequence[CameraSettings]) -> None:
+async def _topics(life: Life, chosen: Sequence[CameraSettings]) -> list[str]:
+    """The topics of these cameras, which exist."""
     kafka = life.settings.kafka
+    topics = {life.settings.pool_topic(camera.pool) for camera in chosen}
     async with started(lambda: admin(kafka), kafka, life.emit) as client:
-        existing = set(await client.list_topics())
-    missing = sorted({life.settings.pool_topic(camera.pool) for camera in chosen} - existing)
+        missing = sorted(topics - set(await client.list_topics()))
     if missing:
         raise FatalError(
             f"the topic {', '.join(missing)} is missing at {kafka.bootstrap_servers}: `andon topics create` makes it"
         )
+    return sorted(topics)
 
 
 def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[CameraSettings]) -> SpoolPlace | None:

@@ -24,6 +24,7 @@ from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.stage import Limits, Stage
+from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
 from sinks.batch import EVIDENCE, QUARANTINE
@@ -183,6 +184,8 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
         await topic_there(reading, kafka.inspections_topic, kafka, life.emit)
+        topics = [kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic]
+        limits = await check_topics(kafka, topics, life.emit)
         clock, watch = watched_clock(life)
         yield Clients(
             clock,
@@ -190,7 +193,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             store,
             KafkaConsumer(reading, clock),
             KafkaLogEnds(asking),
-            KafkaPublisher(sending, clock=clock),
+            KafkaPublisher(sending, clock=clock, limits=limits),
             RecordReader(one_by_one),
             remote,
         )

@@ -19,6 +19,7 @@ from andon.stream.duties import watch_duties
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.stage import Limits, Stage
+from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
@@ -126,13 +127,14 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
         asyncio.TaskGroup() as tasks,
     ):
         await topic_there(reading, topic, kafka, life.emit)
+        sizes = await check_topics(kafka, [topic, kafka.inspections_topic, kafka.quarantine_topic], life.emit)
 
         def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
             return tasks.create_task(work, name=name)
 
         batch = settings.pools[pool_name].batch
         clock, watch = watched_clock(life)
-        publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock)
+        publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock, sizes)
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
         decoders = _decoder_pool(life, decoding, detector.info.enough_px)
         deps = Deps(decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock)

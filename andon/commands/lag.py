@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from rich.table import Table
 from andon.cli import config_option
 from andon.config import load
 from andon.errors import FatalError
+from andon.events import silent
 from andon.settings import Settings
+from andon.stream.clients import admin, started
 from andon.stream.lag import PartitionLag, group_lag
 
 Rows = list[tuple[str, PartitionLag]]
+ANSWER_S = 5.0
+"""How long the broker may take to answer."""
 
 
 @click.command()
@@ -30,27 +35,46 @@ def lag(path: Path, *, as_json: bool, every: bool) -> None:
       andon lag -c line.yaml
       andon lag --json | jq '.[] | select(.records > 100)'
     """
-    rows = asyncio.run(_read(load(path)))
+    settings = load(path)
+    rows, missing = asyncio.run(_read(settings))
     if as_json:
         click.echo(json.dumps([{"group": group, **asdict(item), "records": item.records} for group, item in rows]))
-        return
-    Console().print(_table(rows, every=every))
+    else:
+        Console().print(_table(rows, every=every))
+    new = [group for group in dict.fromkeys(group for group, _ in rows) if not _has_committed(group, rows)]
+    if complaints := _complaints(settings, missing, new):
+        raise FatalError(complaints)
 
 
-async def _read(settings: Settings) -> Rows:
-    kafka = settings.kafka
+async def _read(settings: Settings) -> tuple[Rows, list[str]]:
+    """Returns the lags, and the topics that are missing."""
+    kafka = settings.kafka.model_copy(update={"start_timeout_s": ANSWER_S})
     groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
     groups.append((settings.sink_group, kafka.inspections_topic))
+    async with started(lambda: admin(kafka), kafka, silent) as client:
+        existing = set(await client.list_topics())
     rows: Rows = []
     for group, topic in groups:
+        if topic not in existing:
+            continue
         lags = await group_lag(kafka, group, topic)
         if lags is None:
-            raise FatalError(
-                f"no Kafka at {kafka.bootstrap_servers}, or no topic {topic!r} there: is the line up? "
-                "`andon topics create` makes its topics"
-            )
+            raise FatalError(f"Kafka at {kafka.bootstrap_servers} does not say how far {group} is behind: is it busy?")
         rows += [(group, item) for item in lags]
-    return rows
+    return rows, sorted({topic for _, topic in groups} - existing)
+
+
+def _has_committed(group: str, rows: Rows) -> bool:
+    return any(item.ever_committed for name, item in rows if name == group)
+
+
+def _complaints(settings: Settings, missing: Sequence[str], new: Sequence[str]) -> str:
+    """What is not there, in one line. Empty: everything is."""
+    where = settings.kafka.bootstrap_servers
+    said = [f"the topic {', '.join(missing)} is missing: `andon topics create` makes it"] if missing else []
+    if new:
+        said.append(f"{', '.join(new)} has never committed: is the line up, and is this its broker?")
+    return f"at {where}, {'; '.join(said)}" if said else ""
 
 
 def _table(rows: Rows, *, every: bool) -> Table:

@@ -63,6 +63,7 @@ from andon.events.stream import (
     RecordsDone,
     RecordsExpired,
     RecordsReceived,
+    TopicUnfit,
 )
 from andon.events.workers import (
     BatchHalved,
@@ -136,6 +137,7 @@ __all__ = [
     "SpoolFound",
     "StorePruned",
     "SuppressionBuiltIn",
+    "TopicUnfit",
     "WorkResumed",
     "WorkStalled",
     "WriteRefused",

@@ -71,6 +71,17 @@ class RecordsExpired(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TopicUnfit(Event):
+    """A setting of a topic is not what the line relies on."""
+
+    name: ClassVar[str] = "topic.unfit"
+    level: ClassVar[Level] = "warning"
+    topic: str
+    setting: str
+    """The setting, what follows from it, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogCut(Event):
     """The broker has lost the end of a log: the records at these offsets, which this process had sent or read, are
     gone, and others take their place. Both ends included."""

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from andon.errors import ConfigError, FatalError
 from andon.events import Emit, Retrying, silent
 from andon.settings import KafkaSettings
 from andon.stream.producer import CLOSE_S, Producer
+from andon.stream.reach import NoReachError, no_reach, require_reach
 from andon.stream.refusals import LoginRefusals
 from andon.stream.size_limits import BATCH_BYTES
 
@@ -116,8 +118,11 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
             with refusals:
                 async with asyncio.timeout_at(deadline):
                     await client.start()
+                    await require_reach(network(client))
             return client
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, OSError, TimeoutError) as failure:
+            # an idempotent producer waits in `start` for a broker that it can't reach
+            error = (await no_reach(network(client)) or failure) if isinstance(failure, TimeoutError) else failure
             await _close(client)
             if (refusal := refusals.reason(error, settings)) is not None:
                 raise ConfigError(f"Kafka at {settings.bootstrap_servers}: {refusal}") from None
@@ -136,8 +141,15 @@ async def _close(client: Client) -> None:
             await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
+def network(client: Client) -> AIOKafkaClient:
+    """The part of the client that has the connections."""
+    return client.client.client if isinstance(client, Producer) else client._client
+
+
 def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
     reason = str(error) or type(error).__name__
+    if isinstance(error, NoReachError):
+        return f"Kafka at {settings.bootstrap_servers} answers, but {reason}"
     hint = "is it up, are kafka.bootstrap_servers right, and is kafka.security_protocol the one of that port"
     return f"no Kafka at {settings.bootstrap_servers} after {settings.start_timeout_s:.0f} s ({reason}): {hint}?"
 

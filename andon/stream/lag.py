@@ -32,6 +32,8 @@ class PartitionLag:
     end: int
     seconds: float
     """Age of the record at `committed`, counted from its capture. 0 without lag."""
+    ever_committed: bool = True
+    """False: the group has committed nothing here, so nobody may ever have read it."""
 
     @property
     def records(self) -> int:
@@ -93,7 +95,7 @@ async def _lags(
         offset = max(first, committed.get(item, 0))
         captured_s = await _captured_s(records, item, offset) if offset < end else None
         seconds = 0.0 if captured_s is None else max(0.0, now_s() - captured_s)
-        lags.append(PartitionLag(item.topic, item.partition, offset, end, seconds))
+        lags.append(PartitionLag(item.topic, item.partition, offset, end, seconds, committed.get(item, -1) >= 0))
     return lags
 
 

@@ -12,6 +12,7 @@ from andon.errors import FatalError
 from andon.events import Emit, Retrying
 from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import admin, started
+from andon.stream.topic_settings import ROOM_BYTES
 
 TOPIC_POLL_S = 1.0
 
@@ -98,9 +99,14 @@ async def partition_counts(topics: Sequence[str], kafka: KafkaSettings, emit: Em
 
 async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: KafkaSettings) -> None:
     limits = {
+        "cleanup.policy": "delete",
         "retention.ms": str(int(kafka.retention_minutes * 60_000)),
+        "retention.bytes": "-1",
         "message.timestamp.type": "LogAppendTime",  # retention counts from when a record came, not from its capture
-        "max.message.bytes": str(kafka.max_record_bytes + 100_000),
+        "max.message.bytes": str(kafka.max_record_bytes + ROOM_BYTES),
+        "min.insync.replicas": str(max(1, kafka.replication - 1)),
+        "unclean.leader.election.enable": "false",
+        "compression.type": "producer",
     }
     new = [
         NewTopic(name, partitions, kafka.replication, topic_configs=_topic_configs(name, kafka, limits))
