@@ -40,6 +40,12 @@ def is_network(name: str) -> bool:
     return name in NETWORK or name.startswith(REMOTE_FUSE)
 
 
+def passing(path: Path) -> str | None:
+    """Why what lies there does not last, in one line; None: it lies on a disk, or that can't be known."""
+    where = PASSING.get(kind(path))
+    return None if where is None else f"{path} lies {where}, and goes with it: use a disk or a volume"
+
+
 def _unescaped(point: str) -> str:
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         point = point.replace(code, character)

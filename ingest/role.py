@@ -8,8 +8,9 @@ from typing import get_args
 
 import cv2
 
+from andon import filesystem
 from andon.errors import ConfigError, FatalError
-from andon.events import SettingOutdated
+from andon.events import ServerUnfit, SettingOutdated
 from andon.messages import ImageHealth
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
@@ -40,7 +41,7 @@ async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: b
         ConfigError: a camera is named that the line does not have.
     """
     chosen = choose(life.settings, only)
-    for event in outdated(life.settings):
+    for event in (*outdated(life.settings), *spool_risks(life.settings, chosen)):
         life.emit(event)
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
     kafka = life.settings.kafka
@@ -88,6 +89,18 @@ def outdated(settings: Settings) -> list[SettingOutdated]:
     if settings.spool.segment_bytes is None:
         return []
     return [SettingOutdated("spool.segment_bytes has no effect any more: remove it")]
+
+
+def spool_risks(settings: Settings, chosen: Sequence[CameraSettings]) -> list[ServerUnfit]:
+    """Why the spool's disk may not keep frames when it must, each as one line."""
+    folder = Path(settings.spool.folder).expanduser()
+    if all(spool_place(settings, camera, chosen) is None for camera in chosen):
+        return []
+    if filesystem.is_network(name := filesystem.kind(folder)):
+        what = f"{folder} lies on {name}: if the network fails, the spool fails with the broker; use a local disk"
+    else:
+        what = filesystem.passing(folder) or ""
+    return [ServerUnfit(f"spool.folder: {what}")] if what else []
 
 
 async def _topics(life: Life, chosen: Sequence[CameraSettings]) -> list[str]:

@@ -31,8 +31,8 @@ def check_file(file: Path | None) -> None:
 
 def file_risks(file: Path | None) -> list[str]:
     """The ways in which the file may go for good, each as one line."""
-    where = None if file is None else filesystem.PASSING.get(filesystem.kind(file))
-    return [] if where is None else [f"{file} lies {where}, and goes with it: use a disk or a volume"]
+    risk = None if file is None else filesystem.passing(file)
+    return [] if risk is None else [risk]
 
 
 def check(connection: Connection) -> list[str]:

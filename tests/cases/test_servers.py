@@ -12,6 +12,8 @@ import pytest
 from andon import filesystem, redis_server
 from andon import redis as andon_redis
 from andon.errors import AndonError, ConfigError
+from andon.settings import CameraSettings, Settings, SpoolSettings
+from ingest.role import spool_risks
 from sinks.store.store import Store
 from tests.cases.case import Case, rows
 from tests.postgres_server import PostgresServer, missing
@@ -199,6 +201,27 @@ async def test_the_disk_below_sqlite(given: DiskGiven, tmp_path: Path, monkeypat
     async with _opened(url) as store:
         assert len(store.risks) == (1 if given.line else 0)
         assert all(re.search(given.line, risk) for risk in store.risks)
+
+
+SPOOLS = [
+    Case("a spool behind NFS is reported", "seen by hand", DiskGiven("nfs4", "the spool fails with the broker")),
+    Case("a spool in memory is reported", "seen by hand", DiskGiven("tmpfs", "lies in memory, and goes with it")),
+    Case("a spool on a local disk has nothing to report", "seen by hand", DiskGiven("xfs", "")),
+]
+
+
+@rows(SPOOLS)
+def test_the_disk_below_the_spool(given: DiskGiven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / {tmp_path} rw shared:1 - {given.kind} host:/a rw\n")
+    monkeypatch.setattr(filesystem, "MOUNTS", mounts)
+    camera = CameraSettings(id="press-1", url="rtsp://127.0.0.1/1")
+    settings = Settings(cameras=(camera,), spool=SpoolSettings(folder=str(tmp_path / "spool")))
+    found = [event.what for event in spool_risks(settings, settings.cameras)]
+    assert len(found) == (1 if given.line else 0)
+    assert all(re.search(given.line, what) for what in found)
+    freshest = settings.model_copy(update={"cameras": (camera.model_copy(update={"policy": "freshest"}),)})
+    assert spool_risks(freshest, freshest.cameras) == []
 
 
 @asynccontextmanager
