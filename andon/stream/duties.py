@@ -20,14 +20,18 @@ class StageDuties:
 
     def records(self) -> Work:
         """Records in flight or behind, and partitions that are being opened."""
-        stage = self.stage
-        reason = "partitions are not open yet" if stage.opening else ""
-        return Work(stage.records_done, stage.opening or self._busy, reason)
+        reason = "partitions are not open yet" if self._opening else ""
+        return Work(self.stage.records_done, self._opening or self._busy, reason)
 
     def answers(self) -> Work:
         """While there is nothing to do, only the broker's empty answers show that there isn't."""
         answered = [self.consumer.answered_ms(partition) or 0 for partition in self.stage.lanes]
         return Work(min(answered, default=0), bool(answered) and not self._busy and not self.stage.opening)
+
+    @property
+    def _opening(self) -> bool:
+        """Not before the first time: until then the process is not ready anyway."""
+        return self.stage.opening and self.stage.joined.is_set()
 
     @property
     def _busy(self) -> bool:

@@ -1,7 +1,11 @@
-"""`andon work` with a part that blocks for ever: `python -m tests.integration.workers.hanging PART -c line.yaml`."""
+"""`andon work` with a part that blocks, for ever or until a test lets it go on.
+
+`python -m tests.integration.workers.hanging PART -c line.yaml`
+"""
 
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +39,20 @@ class HangingDetector(FakeDetector):
         """Returns, as a driver does that hangs only later."""
 
 
-def open_detector(part: str, pool: PoolSettings, name: str, exporter: Exporter) -> Detector:
+def wait_for(file: Path) -> None:
+    """Block until a file of this name is there."""
+    sys.stderr.write("it blocks\n")
+    while not file.exists():
+        time.sleep(0.05)
+
+
+def open_detector(part: str, folder: Path, pool: PoolSettings, name: str, exporter: Exporter) -> Detector:
     match part:
+        case "slow detector":
+            return HangingDetector(lambda _: wait_for(folder / "go on"))
+        case "slow load":
+            wait_for(folder / "go on")
+            return FakeDetector()
         case "detector":
             return HangingDetector(block)
         case "load":
@@ -53,7 +69,7 @@ def main(part: str, path: str) -> int:
         reader.DECODERS["image/jpeg"] = reader.JPEG._replace(read=blocked_read)
     if part == "export":
         cache.COMMAND = (sys.executable, "-c", "import time; time.sleep(1e6)")
-    role = partial(work, pool_name="default", open_detector=partial(open_detector, part))
+    role = partial(work, pool_name="default", open_detector=partial(open_detector, part, Path(path).parent))
     return lifecycle.run("work", role, load(Path(path)))
 
 
