@@ -64,7 +64,7 @@ def _finished_at(stored: Stored, group: Group) -> datetime | None:
 def _camera(state: JudgementState, silent: Span | None, circumstances: Circumstances) -> str:
     """Empty: its frames are inspected, or it is a slow camera."""
     standing = state.standing
-    limit_s = max(circumstances.stalled_s, FACTOR * (state.delivery.usual_s or 0.0))
+    limit_s = max(circumstances.stalled_s, FACTOR * (state.delivery.rhythm.usual_s or 0.0))
     if standing.reported:
         return standing.reported
     if silent is not None:

@@ -11,6 +11,8 @@ SILENT_INTERVALS = 3.0
 STEP = 1.25
 """The most by which one interval changes the usual one: an outage must not pass for the rhythm, and a camera whose rate
 is changed is known anew after some twenty pictures."""
+YOUNG = 8
+"""Intervals after which a rhythm is known. Before, a long one may be a silence or the rhythm: the next one decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,25 @@ class SilenceRule:
         return max(self.least_s, SILENT_INTERVALS * (usual_s or 0.0))
 
 
-def usual_after(usual_s: float | None, interval_s: float) -> float | None:
-    """The usual interval after one more. A clock that stepped back teaches nothing."""
-    if interval_s <= 0:
-        return usual_s
-    if usual_s is None:
-        return interval_s
-    return min(max(interval_s, usual_s / STEP), usual_s * STEP)
+@dataclass(slots=True)
+class Rhythm:
+    """One camera's. It is stored with the camera's account, so a restart of the sinks or of ingest forgets nothing."""
+
+    usual_s: float | None = None
+    intervals: int = 0
+    """Intervals that were seen, up to `YOUNG`."""
+
+    @property
+    def young(self) -> bool:
+        return self.intervals < YOUNG
+
+    def saw(self, interval_s: float) -> None:
+        """One more interval between two frames of a session. A clock that stepped back teaches nothing."""
+        if interval_s <= 0:
+            return
+        usual_s = self.usual_s
+        if usual_s is None or (self.young and interval_s * SILENT_INTERVALS < usual_s):  # an outage came first
+            self.usual_s = interval_s
+        else:
+            self.usual_s = min(max(interval_s, usual_s / STEP), usual_s * STEP)
+        self.intervals = min(self.intervals + 1, YOUNG)

@@ -6,14 +6,14 @@ one clock judges a camera whose clock is wrong. Only a span that is still open i
 heartbeats).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from andon.messages import CameraState, CameraStatus, Inspection
-from sinks.judgement.rhythm import SILENT_INTERVALS, SilenceRule, usual_after
+from sinks.judgement.rhythm import SILENT_INTERVALS, Rhythm, SilenceRule
 
 STOPPED = "stopped"
 MAX_DETAIL = 300
@@ -49,45 +49,45 @@ class LastDelivery:
     state: CameraState | None = None
     """The state since the last frame that explains a silence best: `stopped`, else `offline`, else None."""
     detail: str = ""
-    usual_s: Annotated[float | None, Field(exclude_if=lambda usual_s: usual_s is None)] = None
-    """The usual interval between two frames; None: not known yet."""
-    first: Annotated[Span | None, Field(exclude_if=lambda span: span is None)] = None
-    """The first interval of all, if it was long: a silence, or the camera's rhythm. The next one decides."""
+    rhythm: Annotated[Rhythm, Field(exclude_if=lambda rhythm: rhythm == Rhythm())] = field(default_factory=Rhythm)
+    held: Annotated[Span | None, Field(exclude_if=lambda span: span is None)] = None
+    """A silence that may be the rhythm of a camera that is hardly known. The next frame decides."""
 
 
-def saw_frame(last: LastDelivery, frame: Inspection, rule: SilenceRule) -> Span | None:
-    """The camera delivered a frame. Returns the silence that it ends, if there was one.
+def saw_frame(last: LastDelivery, frame: Inspection, rule: SilenceRule) -> tuple[Span, ...]:
+    """The camera delivered a frame. Returns the silences that are certain now.
 
     Frames come in order: a frame of one session means that the sessions before it are over.
     """
-    span = None
+    certain: tuple[Span, ...] = ()
     started_at = _silent_since(last, frame.session)
     if started_at is not None:
         same = frame.session == last.session
         numbers = max(1, frame.seq - last.seq) if same else 1
         interval_s = (frame.captured_at - started_at).total_seconds() / numbers
-        if interval_s > rule.limit_s(last.usual_s):
-            reason, watched = _reason(last)
-            span = Span(frame.camera_id, started_at, frame.captured_at, reason, watched)
-        span = _in_rhythm(last, span, interval_s, rule) if same else span
+        span = None
+        if interval_s > rule.limit_s(last.rhythm.usual_s):
+            span = Span(frame.camera_id, started_at, frame.captured_at, *_reason(last))
+        held, last.held = last.held, None
+        if same:
+            certain = _confirmed(held, interval_s)
+            if span is not None and last.rhythm.young and rule.own_s is None:
+                span, last.held = None, span
+            last.rhythm.saw(interval_s)
+        certain += () if span is None else (span,)
     last.session, last.seq, last.frame_at, last.shed_at = frame.session, frame.seq, frame.captured_at, None
     last.state, last.detail = None, ""
     at = min(frame.captured_at, frame.inspected_at)  # a camera's clock may run ahead of the host's
     last.grew_at = at if last.grew_at is None else max(last.grew_at, at)
-    return span
+    return certain
 
 
-def _in_rhythm(last: LastDelivery, span: Span | None, interval_s: float, rule: SilenceRule) -> Span | None:
-    """The silence that is certain now, where `span` has just shown between two frames of a session."""
-    usual_s, first = last.usual_s, last.first
-    last.usual_s, last.first = usual_after(usual_s, interval_s), None
-    if usual_s is None and rule.own_s is None:  # the first interval of all is known by the next one
-        last.first = span
-        return None
-    if first is not None and usual_s is not None and SILENT_INTERVALS * interval_s < usual_s:
-        last.usual_s = usual_after(None, interval_s)
-        return first
-    return span
+def _confirmed(held: Span | None, interval_s: float) -> tuple[Span, ...]:
+    """`held`, if the interval after it shows that it was no interval of the camera's rhythm."""
+    if held is None or held.ended_at is None:
+        return ()
+    silent_s = (held.ended_at - held.started_at).total_seconds()
+    return (held,) if SILENT_INTERVALS * interval_s < silent_s else ()
 
 
 def saw_shed(last: LastDelivery, at: datetime) -> None:
@@ -121,7 +121,9 @@ def lost_log(last: LastDelivery, reason: str) -> None:
 def open_span(last: LastDelivery, camera_id: str, now: datetime, rule: SilenceRule) -> Span | None:
     """The silence that lasts at `now`, by the host's clock."""
     started_at = last.grew_at or last.frame_at or last.since
-    if started_at is None or (now - started_at).total_seconds() <= rule.limit_s(None if last.first else last.usual_s):
+    if started_at is None or (now - started_at).total_seconds() <= rule.limit_s(
+        None if last.held else last.rhythm.usual_s
+    ):
         return None
     reason, watched = _reason(last)
     return Span(camera_id, started_at, None, reason, watched)

@@ -84,10 +84,10 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     if session == state.delivery.session and seq <= state.delivery.seq:
         return Consequences(judgement=closed)  # out of order
     state.display.last_frame, state.display.last_frame_at = inspection.frame_id, inspection.captured_at
-    span = spans.saw_frame(state.delivery, inspection, scene.rules.silence(camera.camera_id))
+    silences = spans.saw_frame(state.delivery, inspection, scene.rules.silence(camera.camera_id))
     if inspection.outcome == "inspected" and camera.sessions[session].ended is None:
         closed += scene.advance(frame)
-    return Consequences(judgement=closed, spans=(span,) if span else ())
+    return Consequences(judgement=closed, spans=silences)
 
 
 def _shed(camera: CameraAccount, shed: Shed, closed: Judgement) -> Consequences:

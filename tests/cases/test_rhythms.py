@@ -44,6 +44,16 @@ GIVEN: tuple[Case[tuple[list[AccountMessage], list[tuple[float, float]]]], ...] 
         (frames([0, 10, 10.1, 10.2]), [(0, 10)]),
     ),
     Case(
+        "a slow camera whose first two pictures came together has no gap",
+        "seen by hand",
+        (frames([0, 3, 14, 20, 26, 32]), []),
+    ),
+    Case(
+        "a camera that is hardly known and falls silent twice has two gaps",
+        "seen by hand",
+        (frames([0, 0.1, 10, 10.1, 20, 20.1, 20.2]), [(0.1, 10), (10.1, 20)]),
+    ),
+    Case(
         "an outage of an hour does not pass for the rhythm",
         "seen by hand",
         (frames([*FAST, 3600, 3600.1, 3600.2, 3610, 3610.1]), [(FAST[-1], 3600), (3600.2, 3610)]),

@@ -297,7 +297,7 @@ async def test_a_postgres_that_was_restarted_can_be_used_again(postgres: Postgre
 
 async def test_a_moment_keeps_its_time_zone(store: Store) -> None:
     await store.begin([opening()])
-    consequences = Steps().take([inspected(0), inspected(1, late_s=10)])
+    consequences = Steps().take([inspected(0), inspected(1, late_s=10), inspected(2, late_s=10)])
     await store.write([Batch(HERE, BEGIN, 1, START, spans=consequences.spans)])
     (span,) = (await store.everything()).spans
     assert span == consequences.spans[0]

@@ -286,9 +286,9 @@ async def test_a_slow_camera_that_was_lost_between_two_pictures_may_take_longer_
     rig.clock.advance(5.1)
     slow.let_go.set()
     await running
-    assert [camera.read_timeout_s for camera in rig.opener.cameras] == [5, 10]
+    assert [camera.read_timeout_s for camera in rig.opener.cameras] == [5, 20]
     assert [event.what for event in rig.events.of(CameraNoted)] == [
-        "it sends a picture less often than read_timeout_s allows: 10 s from now on"
+        "it sends a picture less often than read_timeout_s allows: 20 s from now on"
     ]
 
 
