@@ -29,7 +29,7 @@ from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.integration.ingest.line import until
 from tests.rtsp_camera import Faults, Footage, RtspCamera, film
 from tests.rtsp_camera.login import PASSWORD
-from tests.videos import number_of
+from tests.videos import grey, number_of
 
 pytestmark = pytest.mark.integration
 
@@ -449,3 +449,29 @@ async def test_an_interlaced_camera_is_deinterlaced_in_the_line_and_its_note_is_
         assert picture is not None
         luma = picture[42:78].astype(np.int16)
         assert np.abs(luma[1:-1] - (luma[:-2] + luma[2:]) / 2).mean() < 3
+
+
+@rows(
+    [
+        Case(f"{name} of which packets are lost shows no damaged picture as a whole one", "seen by hand", footage)
+        for name, footage in (
+            ("an H.264 stream", film(10)),
+            ("an H.265 stream", film(10, "hevc")),
+            ("an interlaced stream", film(10, interlaced=True)),
+            ("a stream whose pictures have several slices", film(10, parameters="slices=4")),
+            ("a stream that refreshes its picture bit by bit", film(60, parameters="intra-refresh=1:keyint=20")),
+        )
+    ]
+)
+def test_loss(given: Footage) -> None:
+    with RtspCamera(given, Faults(fps=50, lost_packet=23)) as camera:
+        source = open_source(settings(camera.url, transport="udp"), SystemClock())
+        pictures = [source.read() for _ in range(100)]
+        source.close()
+    told = [picture for picture in pictures if picture is not None and not picture.corrupt]
+    assert 0 < len(told) < 100
+    for picture in told:
+        assert picture.bgr is not None
+        if picture.pts_s is not None:
+            sent = round(picture.pts_s * 50) % len(given.units)
+            assert np.abs(picture.bgr()[:30].astype(np.int16) - grey(sent)).max() < 3
