@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Bgr = NDArray[np.uint8]
+from andon.pictures.picture import Bgr
 
 _ONE = 1 << 16
 """The matrix' numbers are 16.16 fixed point."""
