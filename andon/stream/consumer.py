@@ -12,6 +12,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
+    KafkaTimeoutError,
     TopicAuthorizationFailedError,
 )
 
@@ -247,8 +248,8 @@ def record_of(raw: Any) -> Record:
 
 
 def own_error(what: str, error: KafkaError) -> RetryableError | FatalError:
-    """A RetryableError if the client calls its error retriable, else a FatalError."""
-    kind = RetryableError if error.retriable else FatalError
+    """A RetryableError if the client calls its error retriable, or gave up waiting for an answer; else a FatalError."""
+    kind = RetryableError if error.retriable or isinstance(error, KafkaTimeoutError) else FatalError
     return kind(f"can't {what}: {_why(error)}")
 
 

@@ -30,12 +30,10 @@ async def no_reach(network: AIOKafkaClient) -> NoReachError | None:
     brokers = list(network.cluster.brokers())
     if not brokers:
         return None
-    asking = {asyncio.create_task(_reaches(network, broker.nodeId), name="kafka.reach") for broker in brokers}
-    deadline_s = asyncio.get_running_loop().time() + ANSWER_S
-    while asking and (left_s := deadline_s - asyncio.get_running_loop().time()) > 0:
-        # what is not done yet is not cancelled: the client would forget a connection that is being made
-        done, asking = await asyncio.wait(asking, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-        if any(task.result() for task in done):
+    for (
+        broker
+    ) in brokers:  # one after the other: a client that is closed early would leave the others' connections open
+        if await _reaches(network, broker.nodeId):
             return None
     named = ", ".join(sorted(f"{broker.host}:{broker.port}" for broker in brokers))
     return NoReachError(f"names {named} as its address, which this machine can't reach: see its advertised.listeners")
@@ -43,5 +41,6 @@ async def no_reach(network: AIOKafkaClient) -> NoReachError | None:
 
 async def _reaches(network: AIOKafkaClient, node: int) -> bool:
     with suppress(KafkaError, OSError, TimeoutError):
-        return bool(await network.ready(node))
+        async with asyncio.timeout(ANSWER_S):
+            return bool(await network.ready(node))
     return False

@@ -1,17 +1,23 @@
 """A broker loses the end of its logs under a running line: it goes on, and what is gone is lost to the frame."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError
 
-from andon.settings import RedisSettings
+from andon.events import silent
+from andon.settings import RedisSettings, Settings
+from andon.stream.clients import admin, started
+from andon.stream.topics import line_topics
 from tests import kafka_server
 from tests.conftest import kafka_settings
 from tests.faults.conftest import ReportRecovery, quick
 from tests.faults.rig import SETTLE_S, Rig
-from tests.kafka_server import KafkaServer
+from tests.kafka_server import KafkaCluster, KafkaServer
 
 UNREAD = 30
 """Frames at least that are in the log, and not inspected, when it is lost."""
@@ -58,6 +64,56 @@ def test_the_only_broker_comes_back_with_the_disk_of_earlier(
     lost_to_the_frame(line)
     for name in ("worker", "sink"):
         assert "event=log.cut" in line.said(name)
+        assert line.stop(name) == 0, "it has never died"
+
+
+LEADER, FOLLOWER, THIRD = 1, 2, 3
+
+
+async def make_topics(rig: Rig) -> None:
+    """Each partition on two of three nodes, and any of them may lead, whatever it lacks."""
+    names = line_topics(Settings(kafka=rig.kafka))
+    careless = {
+        "unclean.leader.election.enable": "true",
+        "min.insync.replicas": "1",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "8100000",
+    }
+    on_two = {number: [LEADER, FOLLOWER] for number in range(2)}
+    async with started(lambda: admin(rig.kafka), rig.kafka, silent) as client:
+        topics = [NewTopic(name, -1, -1, replica_assignments=on_two, topic_configs=careless) for name in names]
+        await client.create_topics(topics)
+
+
+async def replicas_in_sync(rig: Rig) -> set[int]:
+    try:
+        async with started(lambda: admin(rig.kafka), rig.kafka, silent) as client:
+            described = await client.describe_topics([rig.kafka.frames_topic, rig.kafka.inspections_topic])
+    except KafkaError:  # it asked the node that has just died
+        return set()
+    return {node for topic in described for partition in topic["partitions"] for node in partition["isr"]}
+
+
+def test_a_replica_leads_that_lacks_the_end_of_the_log(
+    rig_of_three: Rig, cluster: KafkaCluster, videos: dict[str, Path], report_recovery: ReportRecovery
+) -> None:
+    line = rig_of_three
+    asyncio.run(make_topics(line))
+    start(line, videos)
+    cluster.servers[FOLLOWER].kill()
+    line.wait_for(lambda: asyncio.run(replicas_in_sync(line)) == {LEADER}, SETTLE_S, "one replica in sync")
+    line.wait_inspected(line.inspected() + 40)
+    line.signal("worker", signal.SIGSTOP)
+    enough = captured(line) + UNREAD
+    line.wait_for(lambda: captured(line) >= enough, SETTLE_S, "frames that nobody reads")
+    cluster.servers[LEADER].kill()
+    cluster.servers[FOLLOWER].start()
+    line.signal("worker", signal.SIGCONT)
+    report_recovery(line.wait_inspected(line.inspected() + 20), "inspections, after the other replica's start")
+    cluster.servers[LEADER].start()
+    lost_to_the_frame(line)
+    assert "event=log.cut" in line.said("ingest")
+    for name in ("worker", "sink"):
         assert line.stop(name) == 0, "it has never died"
 
 
