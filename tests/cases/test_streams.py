@@ -1,13 +1,11 @@
-"""Streams as real cameras send them: logins, urls, keyframes, timestamps, fields, orientation."""
+"""Streams as real cameras send them: keyframes, timestamps, losses. Logins and pixels are in modules of their own."""
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -15,9 +13,7 @@ from click.testing import CliRunner
 from andon.cli import main
 from andon.clock import SystemClock
 from andon.events import CameraChanged, CameraNoted, FrameCorrupt
-from andon.messages import Frame
 from andon.settings import CameraSettings
-from andon.wire import decode
 from ingest.camera import Camera
 from ingest.capture import Tools
 from ingest.publisher import Route
@@ -28,7 +24,6 @@ from tests.cases.case import Case, rows
 from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.integration.ingest.line import until
 from tests.rtsp_camera import Faults, Footage, RtspCamera, film
-from tests.rtsp_camera.login import PASSWORD
 from tests.videos import grey, number_of
 
 pytestmark = pytest.mark.integration
@@ -36,131 +31,6 @@ pytestmark = pytest.mark.integration
 
 def settings(url: str, **values: object) -> CameraSettings:
     return CameraSettings.model_validate({"id": "c", "url": url, **values})
-
-
-@dataclass(frozen=True)
-class Login:
-    """What is said by a camera that is opened at the address that `address` makes of it; None: its pictures come."""
-
-    faults: Faults
-    says: str | None
-    address: Callable[[RtspCamera], str] = field(default=lambda camera: camera.url)
-
-
-def raw(password: str) -> Callable[[RtspCamera], str]:
-    return lambda camera: camera.address(f"admin:{password}@")
-
-
-ENCODE = "percent-encode user and password in the url: / is %2F, # is %23, ? is %3F, [ is %5B, ] is %5D, @ is %40"
-
-
-@rows(
-    [
-        Case(
-            "a camera that only knows digest with SHA-256 is said to want it, not to refuse the password",
-            "go2rtc#2344",
-            Login(Faults(login="digest-sha256"), "by digest with SHA-256, and only MD5 is supported"),
-        ),
-        Case(
-            "a camera that names MD5 first and SHA-256 second is said to want SHA-256, which FFmpeg answers",
-            "RFC 7616, 3.7",
-            Login(Faults(login="digest-md5-sha256"), "by digest with SHA-256"),
-        ),
-        Case(
-            "a camera that names SHA-256 first and MD5 second is opened",
-            "RFC 7616, 3.7",
-            Login(Faults(login="digest-sha256-md5"), None),
-        ),
-        Case(
-            "a camera that wants its messages signed is said to want qop=auth-int",
-            "RFC 7616, 3.4",
-            Login(Faults(login="digest-auth-int"), "with qop=auth-int, and only qop=auth is supported"),
-        ),
-        Case(
-            "a camera that wants a token is said to want one",
-            "seen by hand",
-            Login(Faults(login="bearer"), "a login by 'bearer', which is not supported"),
-        ),
-        Case(
-            "a wrong password is said to be wrong",
-            "seen by hand",
-            Login(Faults(login="digest-md5"), "check user and password", raw("wrong")),
-        ),
-        Case(
-            "a url without a login is said to need one",
-            "seen by hand",
-            Login(Faults(login="digest-md5"), "put user:password@ in front", lambda camera: camera.address("")),
-        ),
-        Case(
-            "a password with every mark in it opens the camera by Basic once it is percent-encoded",
-            "mediamtx#2069",
-            Login(Faults(login="basic"), None),
-        ),
-        Case(
-            "a password with every mark in it opens the camera by digest once it is percent-encoded",
-            "mediamtx#2069",
-            Login(Faults(login="digest-md5"), None),
-        ),
-        *(
-            Case(
-                f"a raw {mark} in a password is said to need percent-encoding",
-                "mediamtx#2069",
-                Login(Faults(login="digest-md5"), ENCODE, raw(f"se{mark}cret")),
-            )
-            for mark in "/#?[]"
-        ),
-        *(
-            Case(
-                f"a raw {mark} between digits of a password, which look like a port, is said to need percent-encoding",
-                "mediamtx#2069",
-                Login(Faults(login="digest-md5"), ENCODE, raw(f"12{mark}34")),
-            )
-            for mark in "/#?"
-        ),
-        Case(
-            "a raw percent sign in a password that reads as an escape is said to need percent-encoding",
-            "seen by hand",
-            Login(Faults(login="digest-md5"), "percent-encode user and password", raw("50%41")),
-        ),
-        Case(
-            "a camera that serves too many clients is not said to have a wrong path only",
-            "seen by hand",
-            Login(Faults(refusal="453 Not Enough Bandwidth"), "how many clients it has"),
-        ),
-        Case(
-            "a camera whose codec nobody here can decode is said to have one",
-            "seen by hand",
-            Login(Faults(announced="H266"), "has a codec that FFmpeg can't decode: set it to H.264 or H.265"),
-        ),
-    ]
-)
-def test_login(given: Login) -> None:
-    with RtspCamera(film(10), given.faults) as camera:
-        url = given.address(camera)
-        if given.says is None:
-            source = open_source(settings(url), SystemClock())
-            assert source.read() is not None
-            source.close()
-            return
-        with pytest.raises(SourceError) as caught:
-            open_source(settings(url, open_timeout_s=2.0), SystemClock())
-    assert given.says in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert PASSWORD not in str(caught.value)
-
-
-@rows(
-    [
-        Case(f"a raw {mark} in a password is read as a part of it", "mediamtx#2069", mark)
-        for mark in ("@", ":", "&", "=", "+", "!", ";", ",", "%", "$", "~")
-    ]
-)
-def test_a_mark_that_is_no_trouble(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.rtsp_camera.login.PASSWORD", f"se{given}cret")
-    with RtspCamera(film(10), Faults(login="digest-md5")) as camera:
-        source = open_source(settings(raw(f"se{given}cret")(camera)), SystemClock())
-        assert source.read() is not None
-        source.close()
 
 
 @dataclass(frozen=True)
@@ -333,90 +203,6 @@ def test_a_recording_that_begins_between_two_keyframes_begins_with_the_next_one(
     assert [number_of(picture.bgr()) for picture in pictures if picture.bgr is not None] == list(range(60))
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """A stream that says something of its pixels, and what `andon camera test` says of them."""
-
-    footage: Footage
-    pixels: dict[str, object]
-    note: str
-    seconds: float = 0.2
-
-
-@rows(
-    [
-        Case(
-            "an interlaced camera is deinterlaced, and that is said",
-            "FFMS/ffms2#83",
-            Meaning(film(20, interlaced=True), {"fields": "top field first"}, "deinterlaced"),
-        ),
-        Case(
-            "an interlaced camera whose lower field comes first is deinterlaced, and that is said",
-            "ofxBlackmagic#9",
-            Meaning(film(20, parameters="bff=1"), {"fields": "bottom field first"}, "deinterlaced"),
-        ),
-        Case(
-            "a camera that hangs on its left side is shown upright, and that is said",
-            "yolov5#405",
-            Meaning(film(20, turned=90), {"turned_degrees": 90}, "turned by 90 degrees clockwise"),
-        ),
-        Case(
-            "a camera that hangs upside down is shown upright, and that is said",
-            "yolov5#405",
-            Meaning(film(20, turned=180), {"turned_degrees": 180}, "turned by 180 degrees clockwise"),
-        ),
-        Case(
-            "a camera with pixels that are not square says so",
-            "seen by hand",
-            Meaning(film(20, parameters="sar=16/11"), {"sample_aspect": "16:11"}, "not square (16:11)"),
-        ),
-        Case(
-            "a camera of full range says so",
-            "seen by hand",
-            Meaning(film(20, parameters="fullrange=on:colormatrix=bt709"), {"levels": "full", "matrix": "bt709"}, ""),
-        ),
-        Case(
-            "a camera of limited range says so",
-            "seen by hand",
-            Meaning(film(20, parameters="fullrange=off:colormatrix=smpte170m"), {"matrix": "bt601", "bits": 8}, ""),
-        ),
-        Case(
-            "a camera of 10 bits says so",
-            "seen by hand",
-            Meaning(film(20, "hevc", pixels="yuv420p10le"), {"bits": 10, "format": "yuv420p10le"}, ""),
-        ),
-        Case(
-            "a camera of HDR says so",
-            "seen by hand",
-            Meaning(film(20, parameters="transfer=smpte2084"), {"transfer": "pq"}, "those of HDR video (pq)"),
-        ),
-        Case(
-            "a camera with a keyframe every 3 s is said to have too few",
-            "RTSPtoWSMP4f#63",
-            Meaning(film(75), {}, "a keyframe every", seconds=2.2),
-        ),
-    ]
-)
-def test_meaning(given: Meaning) -> None:
-    with RtspCamera(given.footage) as camera:
-        done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", str(given.seconds), "--json"])
-        table = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "0.2"])
-    facts = json.loads(done.stdout)
-    assert {name: facts["pixels"][name] for name in given.pixels} == given.pixels
-    assert any(given.note in note for note in facts["notes"]) if given.note else facts["notes"] == []
-    assert all(str(value) in table.stdout for value in given.pixels.values())
-
-
-def test_a_stream_that_becomes_interlaced_is_deinterlaced_from_there_on_and_says_so(tmp_path: Path) -> None:
-    units = [*film(10).units, *film(10, interlaced=True).units]
-    path = tmp_path / "c.h264"
-    path.write_bytes(b"".join(b"\0\0\0\1" + unit for picture in units for unit in picture))
-    source = open_source(settings(str(path)), SystemClock())
-    pictures = list(iter(source.read, None))
-    assert len(pictures) == 20
-    assert [note.partition(",")[0] for note in source.info.notes] == ["interlaced"]
-
-
 def test_camera_test_compares_timestamps_with_arrivals() -> None:
     with RtspCamera(film(10), Faults(fps=10, stamped_fps=25)) as camera:
         done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "2", "--json"])
@@ -431,24 +217,6 @@ def test_camera_test_counts_the_jumps_of_timestamps() -> None:
     facts = json.loads(done.stdout)
     assert facts["timestamps_jumps"] == 1
     assert facts["notes"] == ["its timestamps jump (1 times)"]
-
-
-async def test_an_interlaced_camera_is_deinterlaced_in_the_line_and_its_note_is_an_event() -> None:
-    events, memory, stop = RecordedEvents(), MemoryPublisher(), asyncio.Event()
-    with RtspCamera(film(20, interlaced=True)) as server:
-        tools = Tools(open_source, SystemClock(), events, 8_000_000)
-        camera = Camera(settings(server.url), Route("c", "t", memory, 5.0), tools)
-        running = asyncio.ensure_future(camera.run(stop))
-        await until(lambda: camera.captured >= 10, 20)
-        stop.set()
-        await running
-    assert [event.what.partition(":")[0] for event in events.of(CameraNoted)] == ["interlaced, top field first"]
-    frames = [message for message in map(decode, memory.topics["t"]) if isinstance(message, Frame)]
-    for frame in frames:
-        picture = cv2.imdecode(np.frombuffer(frame.payload, np.uint8), cv2.IMREAD_GRAYSCALE)
-        assert picture is not None
-        luma = picture[42:78].astype(np.int16)
-        assert np.abs(luma[1:-1] - (luma[:-2] + luma[2:]) / 2).mean() < 3
 
 
 @rows(
