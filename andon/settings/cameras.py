@@ -84,7 +84,7 @@ class CameraSettings(Section):
     """Seconds that a stream may take to its first keyframe after it was joined; then it is opened anew.
     60: cameras that save bandwidth send a keyframe every 10 to 30 s."""
     silence_s: Positive | None = None
-    """Seconds without a frame after which this camera has a gap. None: `sinks.silence_s`, or three of the camera's
+    """Seconds without a frame after which this camera is silent. None: `sinks.silence_s`, or three of the camera's
     usual intervals if that is longer."""
     hang_grace_s: Positive = 10.0
     """Seconds on top of open_timeout_s or read_timeout_s after which a call that has not returned hangs (a name

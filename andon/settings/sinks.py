@@ -73,8 +73,8 @@ class SinkSettings(Section):
     alerts: tuple[Literal["redis", "kafka"], ...] | None = None
     """The former way to write `channels`. It is still read, with a warning."""
     silence_s: Positive = 3.0
-    """Seconds without a frame after which a watched camera has a gap, which `andon audit` lists. A camera that usually
-    takes longer has one after three of its usual intervals; a camera's own `silence_s` goes before both."""
+    """Seconds without a frame after which a watched camera is silent; `andon audit` lists the span. A camera that
+    usually takes longer is silent after three of its usual intervals; a camera's own `silence_s` goes before both."""
 
     @model_validator(mode="before")
     @classmethod
