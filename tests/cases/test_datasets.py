@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
+from PIL import Image
 
 from andon.errors import ConfigError
 from tests import yolo_dataset
 from tests.cases.case import Case, rows
-from workers.model.dataset import Dataset, read_dataset, samples, write_dataset
+from workers.model.dataset import Dataset, picture, read_dataset, samples, write_dataset
 from workers.model.train import Training, train
+from workers.runtimes.quantize import Calibration
 from workers.runtimes.ultralytics_model import import_ultralytics
+from workers.task import Head
 
 NAMES = list(yolo_dataset.CLASSES)
 VAL = {f"{seed}": yolo_dataset.draw(seed)[1] for seed in (1000, 1001)}
@@ -255,6 +259,39 @@ def test_a_layout_that_is_read(given: Layout, plain: Path, tmp_path: Path) -> No
     assert by_ultralytics(rewritten, tmp_path) == approximately, "a training sees what is measured"
     if given.by_ultralytics:
         assert by_ultralytics(path, tmp_path) == approximately, "ultralytics reads it alike"
+
+
+def lying(folder: Path) -> None:
+    """Every picture as a camera that was held upright writes it: on its side, with the turn in its Exif."""
+    for file in (folder / "images").rglob("*.jpg"):
+        exif = Image.Exif()
+        exif[0x112] = 6
+        with Image.open(file) as upright:
+            upright.transpose(Image.Transpose.ROTATE_90).save(file, quality=97, exif=exif)
+
+
+TURNED = (
+    Case(
+        "A picture that its Exif turns is measured upright",
+        "ultralytics/yolov5#405",
+        picture,
+    ),
+    Case(
+        "A picture that its Exif turns calibrates INT8 upright",
+        "ultralytics/yolov5#405",
+        lambda path: next(iter(Calibration([picture(path)], 128, Head())))[0].transpose(1, 2, 0)[..., ::-1] * 255,
+    ),
+)
+
+
+@rows(TURNED)
+def test_a_picture_that_its_exif_turns(given: Callable[[Path], NDArray[Any]], plain: Path) -> None:
+    lying(plain)
+    first = samples(read_dataset(describe(plain)), "val")[0]
+    drawn, _ = yolo_dataset.draw(int(first.path.stem))
+    seen = given(first.path)
+    assert seen.shape == drawn.shape
+    assert np.abs(seen.astype(int) - drawn).mean() < 6, "but for what JPEG loses"
 
 
 @dataclass(frozen=True)
