@@ -134,11 +134,16 @@ async def _start(build: Callable[[], Client], settings: KafkaSettings, emit: Emi
 
 
 async def _close(client: Client) -> None:
-    # aiokafka 0.14 raises CancelledError from stop() if one of its own tasks has not run yet
-    await asyncio.sleep(0)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_S):
-            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    task = asyncio.current_task()
+    assert task is not None
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    except asyncio.CancelledError:
+        # aiokafka 0.14 lets out the end of its own tasks; it would hide why the process ends
+        if task.cancelling():
+            raise
 
 
 def network(client: Client) -> AIOKafkaClient:

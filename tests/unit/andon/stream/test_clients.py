@@ -1,0 +1,54 @@
+"""A client that is closed hides neither an error nor a cancellation."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from andon.errors import FatalError
+from andon.events import silent
+from andon.settings import KafkaSettings
+from andon.stream.clients import started
+from tests.fakes import until_idle
+
+
+class LeakyClient:
+    """Lets out the cancellation of a task of its own when it is stopped, as aiokafka 0.14 does without a broker."""
+
+    _client = None
+
+    async def start(self) -> None:
+        """It is there at once."""
+
+    async def stop(self) -> None:
+        raise asyncio.CancelledError
+
+
+BUILD = cast("Callable[[], Any]", LeakyClient)
+
+
+@pytest.fixture(autouse=True)
+def broker_in_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def in_reach(network: object) -> None:
+        """There is no broker."""
+
+    monkeypatch.setattr("andon.stream.clients.require_reach", in_reach)
+
+
+async def test_the_end_of_a_clients_own_task_does_not_hide_why_the_process_ends() -> None:
+    with pytest.raises(FatalError, match="the topic is gone"):
+        async with started(BUILD, KafkaSettings(), silent):
+            raise FatalError("the topic is gone")
+
+
+async def test_whoever_is_cancelled_while_a_client_is_closed_ends_cancelled() -> None:
+    async def work() -> None:
+        async with started(BUILD, KafkaSettings(), silent):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await until_idle()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
