@@ -38,7 +38,9 @@ from tests.cases.pictures import (
     without,
 )
 from tests.fakes import FakeClock, RecordedEvents
+from tests.unit.ingest.jpegs import make_mjpeg
 from tests.unit.workers.rig import frame, worker
+from tests.videos import SIZE
 from workers.model.dataset import picture as picture_of_dataset
 
 LIMITS = PictureLimits(8_000_000, 40_000_000)
@@ -338,6 +340,33 @@ async def test_a_picture_above_a_limit_is_quarantined_as_too_large_and_says_whic
     assert [(item.outcome, item.reason) for item in running.inspections] == [("quarantined", "too_large")]
     (event,) = running.events.of(RecordQuarantined)
     assert given.says in event.error
+
+
+SMALL = jpeg(cv2.IMWRITE_JPEG_RST_INTERVAL, 5, picture=pictures.drawn(*SIZE))
+SENT = (
+    Case(
+        "an MJPEG camera with stuffing before restart markers is inspected",
+        "libjpeg-turbo#157",
+        before_restarts(b"\0\1\2\3", SMALL),
+    ),
+    Case(
+        "an MJPEG camera with stuffing before the end marker is inspected",
+        "opencv#9477",
+        before_end(b"\0\1\2\3", SMALL),
+    ),
+    Case("an MJPEG camera without end markers is inspected", "libyami#801", SMALL[:-2]),
+)
+
+
+@rows(SENT)
+async def test_an_mjpeg_cameras_own_bytes_are_inspected(given: bytes, tmp_path: Path) -> None:
+    payloads = [given] * 5
+    frames = captured(make_mjpeg(tmp_path / "clip.mkv", payloads), 10**7)
+    assert [frame.payload for frame in frames] == payloads
+    async with worker() as running:
+        running.submit(*frames)
+        await running.finish()
+    assert [item.outcome for item in running.inspections] == ["inspected"] * 5
 
 
 def captured(folder: Path, broker_bytes: int, **settings: object) -> list[Frame]:
