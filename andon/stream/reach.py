@@ -30,9 +30,8 @@ async def no_reach(network: AIOKafkaClient) -> NoReachError | None:
     brokers = list(network.cluster.brokers())
     if not brokers:
         return None
-    for (
-        broker
-    ) in brokers:  # one after the other: a client that is closed early would leave the others' connections open
+    # one by one: a client that is closed early would leave the others' connections open
+    for broker in brokers:
         if await _reaches(network, broker.nodeId):
             return None
     named = ", ".join(sorted(f"{broker.host}:{broker.port}" for broker in brokers))

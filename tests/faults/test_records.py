@@ -1,5 +1,6 @@
 """Records that nobody can inspect, and records as large as they may be: each in the account, and nothing stops."""
 
+import asyncio
 import random
 from collections import Counter
 
@@ -10,6 +11,7 @@ from andon.messages import Frame, Message
 from andon.wire import Outgoing
 from tests.faults.recording import FRAMES, Recording, account_of
 from tests.faults.rig import SETTLE_S, Rig
+from tests.two_cameras import make_topic
 
 QUIET = range(3, 12)
 """Numbers of frames before the first defect: what is quarantined of them takes no event away."""
@@ -78,6 +80,30 @@ def test_a_record_of_the_largest_size_is_inspected_and_one_above_is_quarantined(
     for camera in rig.audit()["cameras"]:
         reasons.update(camera["quarantined"])
     assert reasons == {"too_large": 1}
+
+
+def test_pictures_that_an_administrators_topic_is_too_narrow_for_cost_no_other_frame(rig: Rig) -> None:
+    """Of two cameras in one partition; the topic has Kafka's own limit, the line may send more."""
+    folder = rig.folder / "pictures"
+    folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 255, (1080, 1440, 3), np.uint8)
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.jpg"), noise if number == 5 else np.zeros_like(noise))
+    asyncio.run(make_topic(rig.kafka, max_message_bytes="1048588", message_timestamp_type="LogAppendTime"))
+    camera = {"url": str(folder), "pace": "fast", "longest_side": 1440}
+    rig.write([{"id": name, **camera} for name in ("narrow", "other")])
+    rig.start("sink", "sink")
+    rig.start("worker", "work")
+    rig.start("ingest", "ingest", "--once", ready=False)
+    assert rig.finish("ingest") == 0
+    rig.wait_inspected(18)
+    rig.settle()
+    report = rig.audit()
+    ledger = report["ledger"]
+    assert (ledger["captured"], ledger["inspected"], ledger["quarantined"], ledger["lost"]) == (20, 18, 2, 0)
+    assert [camera["quarantined"] for camera in report["cameras"]] == [{"too_large": 1}] * 2
+    assert "event=topic.unfit" in rig.said("ingest")
+    assert "event=producer.replaced" not in rig.said("ingest"), "the limit was read at start"
 
 
 def test_a_camera_whose_pictures_are_too_large_is_in_the_account(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from aiokafka.errors import (
     CommitFailedError,
     GroupAuthorizationFailedError,
     KafkaError,
+    KafkaTimeoutError,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
 )
@@ -50,6 +51,7 @@ def consumer(error: Exception) -> KafkaConsumer:
     ("error", "kind"),
     [
         (RequestTimedOutError(), RetryableError),
+        (KafkaTimeoutError(), RetryableError),
         (CommitFailedError(), NotOwnerError),
         (GroupAuthorizationFailedError("andon.workers"), FatalError),
     ],
