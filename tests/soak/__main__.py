@@ -20,7 +20,9 @@ from deploy.local.interrupt import FORCED, run
 from deploy.local.kafka import ApacheKafka
 from deploy.local.line import Plan
 from sample_streams.observer import Observer
+from tests.soak.clocks import Clocks
 from tests.soak.injector import CameraServer
+from tests.soak.odd_camera import OddCamera
 from tests.soak.recovery import RECOVERY_S
 from tests.soak.replay import Replay
 from tests.soak.schedule import ANYWHERE, LASTING, Kind, faults
@@ -63,7 +65,7 @@ def soak(**options: object) -> None:
 
     After each fault the line has to recover and its account has to balance. At the end the store has to hold every
     event that the log yields, and each must have been alerted once. Exits 1 if anything else happened, or if a frame
-    was lost for another reason than an ingester's death.
+    was lost for another reason than an ingester's death or a log that was rolled back.
 
     \b
     Example:
@@ -90,16 +92,28 @@ def _prepared(chosen: Options) -> Iterator[Soak]:
     kafka = ApacheKafka(chosen.kafka_home, folder / "kafka", logs) if chosen.kafka_home else None
     kinds = chosen.only or (LASTING if kafka else ANYWHERE)
     if not kafka and not set(kinds) <= set(ANYWHERE):
-        raise ConfigError("--only kill_broker: the embedded broker keeps its log in memory; name a --kafka-home")
+        only = ", ".join(sorted(set(kinds) - set(ANYWHERE)))
+        raise ConfigError(f"--only {only}: the embedded broker keeps its log in memory; name a --kafka-home")
     schedule = faults(chosen.seed, kinds, MAX_FAULTS)
-    with CameraServer(logs) as cameras:
+    clocks = Clocks(folder / "clocks")
+    with CameraServer(logs) as cameras, OddCamera() as odd_camera:
         config = folder / "line.yaml"
-        line_yaml.write(document(folder, cameras), config)
+        line_yaml.write(document(folder, cameras, odd_camera), config)
         settings = load(config)
         plan = Plan(config, settings, folder, chosen.workers, backlog_s=RECOVERY_S)
         observer = Observer([camera.id for camera in settings.cameras])
         soak = Soak(
-            plan, chosen.minutes, schedule, cameras, kafka, observer, Replay(settings), SystemClock(), Console()
+            plan,
+            chosen.minutes,
+            schedule,
+            cameras,
+            odd_camera,
+            clocks,
+            kafka,
+            observer,
+            Replay(settings),
+            SystemClock(),
+            Console(),
         )
         if kafka is None:
             yield soak

@@ -17,9 +17,12 @@ from deploy.local.interrupt import alongside
 from deploy.local.line import Line
 from deploy.local.role_process import RoleProcess
 from deploy.local.server import Server, answers
+from tests.soak.clocks import STEPS_S, Clocks
 from tests.soak.moment import Moment
+from tests.soak.odd_camera import STUFFED, OddCamera, large
 from tests.soak.poison import publish_poison
 from tests.soak.schedule import Fault, Kind
+from tests.soak.topic_limit import narrow
 
 BACK_S = 120.0
 """A role that is not ready after this time fails the soak."""
@@ -54,6 +57,10 @@ class Targets:
     redis_data: Path
     evidence: Path
     store: Path
+    broker_data: Path
+    """The log of the broker, if that is Apache Kafka."""
+    odd_camera: OddCamera
+    clocks: Clocks
 
 
 class FaultInjector:
@@ -79,6 +86,10 @@ class FaultInjector:
             "close_evidence": lambda _: _at_once(closed(parts.evidence)),
             "storm": self._storm,
             "poison": self._poison,
+            "large_record": self._large_record,
+            "roll_back": lambda _: _at_once(_rolled_back(parts.broker, parts.broker_data)),
+            "step_clock": self._clock_set,
+            "stuffed_jpegs": lambda _: _at_once(parts.odd_camera.sending(STUFFED)),
         }
 
     async def inject(self, fault: Fault) -> Moment:
@@ -115,6 +126,19 @@ class FaultInjector:
         settings = self._line.at.settings
         await publish_poison(settings.kafka, [camera.id for camera in settings.cameras], fault.number)
         yield
+
+    @asynccontextmanager
+    async def _large_record(self, fault: Fault) -> AsyncIterator[None]:
+        async with narrow(self._line.at.settings.kafka):
+            with self._parts.odd_camera.sending(large()):
+                yield
+
+    @asynccontextmanager
+    async def _clock_set(self, fault: Fault) -> AsyncIterator[None]:
+        roles = (self._line.process("ingest"), self._worker(fault.number), self._line.process("sinks"))
+        role = roles[fault.number % len(roles)].role
+        with self._parts.clocks.set(role.url, STEPS_S[fault.number % len(STEPS_S)]):
+            yield
 
     def _role(self, fault: Fault) -> RoleProcess:
         kind = fault.kind.split("_")[1]
@@ -161,6 +185,23 @@ def _down(server: Server, data: Path | None = None) -> Iterator[None]:
         shutil.rmtree(data, ignore_errors=True)
     yield
     server.restart()  # blocks until it answers; the server dies with this thread
+
+
+@contextmanager
+def _rolled_back(server: Server, data: Path) -> Iterator[None]:
+    """After the block the server goes on with the disk that it had before: everything since then is gone."""
+    snapshot = data.with_name("snapshot")
+    server.kill()
+    shutil.rmtree(snapshot, ignore_errors=True)
+    shutil.copytree(data, snapshot)
+    server.restart()
+    try:
+        yield
+    finally:
+        server.kill()
+        shutil.rmtree(data)
+        shutil.copytree(snapshot, data)
+        server.restart()
 
 
 @contextmanager

@@ -21,11 +21,18 @@ Kind = Literal[
     "close_evidence",
     "storm",
     "poison",
+    "large_record",
+    "roll_back",
+    "step_clock",
+    "stuffed_jpegs",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LASTING: tuple[Kind, ...] = KINDS
 """Faults that a line survives if its broker keeps its log on disk."""
-ANYWHERE: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "kill_broker")
+ON_DISK: frozenset[Kind] = frozenset({"kill_broker", "large_record", "roll_back", "step_clock"})
+"""Faults that only Apache Kafka can have: the embedded broker keeps its log in memory, limits no record and stamps
+none with its time."""
+ANYWHERE: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in ON_DISK)
 """Faults that any line survives."""
 CALM_S = (2.0, 6.0)
 """Seconds between a recovery and the next fault."""
@@ -42,6 +49,10 @@ FOR_S: dict[Kind, tuple[float, float]] = {
     "close_evidence": (2.0, 8.0),
     "storm": (6.0, 10.0),
     "poison": (1.0, 2.0),
+    "large_record": (3.0, 6.0),
+    "roll_back": (3.0, 6.0),
+    "step_clock": (6.0, 10.0),
+    "stuffed_jpegs": (3.0, 8.0),
 }
 
 

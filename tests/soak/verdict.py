@@ -8,8 +8,16 @@ from typing import Any
 from tests.soak.recovery import RECOVERY_S, Recovery
 from tests.soak.schedule import Fault, Kind
 
-ALLOWED_LOSS: Mapping[Kind, frozenset[str]] = {"kill_ingest": frozenset({"ingester_died"})}
-"""Frames in the memory of a killed ingester are lost, with that reason; no other fault may cost a frame."""
+ALLOWED_LOSS: Mapping[Kind, frozenset[str]] = {
+    "kill_ingest": frozenset({"ingester_died"}),
+    "roll_back": frozenset({"log_lost"}),
+}
+"""Frames in the memory of a killed ingester are lost, and frames in the end of a log that is gone, with these reasons;
+no other fault may cost a frame."""
+QUIET: frozenset[Kind] = frozenset({"large_record", "step_clock", "stuffed_jpegs"})
+"""Faults that hold up no camera: nothing is shed for them, and no camera is silent."""
+QUARANTINED: Mapping[Kind, str] = {"large_record": "too_large"}
+"""Faults that put frames into quarantine, with this reason; no other fault may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +29,23 @@ class Account:
     """By reason."""
     conflicts: int
     balanced: bool
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    gaps: int = 0
+    """Spans without frames that have ended."""
 
 
 def account_of(report: Mapping[str, Any]) -> Account:
     """Read the output of `andon audit --json`."""
     lost: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
     for camera in report["cameras"]:
         lost.update(camera["lost"])
+        quarantined.update(camera["quarantined"])
     conflicts = sum(camera["conflicts"] for camera in report["cameras"])
-    return Account(
-        report["ledger"], {reason: count for reason, count in lost.items() if count}, conflicts, report["balanced"]
-    )
+    gaps = sum(span["to"] is not None for span in report["spans"])
+    known = {reason: count for reason, count in lost.items() if count}
+    return Account(report["ledger"], known, conflicts, report["balanced"], dict(quarantined), gaps)
 
 
 @dataclass(slots=True)
@@ -44,16 +58,36 @@ class SoakReport:
     ledger: Mapping[str, int] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
     """By reason, so far."""
+    before: Account | None = None
+    """After the last fault."""
     events: Mapping[str, int] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
 
     def add_fault(self, fault: Fault, recovery: Recovery, account: Account) -> list[str]:
         """Add one fault's result; returns the complaints about it."""
         complaints = self._account_complaints(account, ALLOWED_LOSS.get(fault.kind, frozenset()))
+        complaints += self._cost_complaints(fault.kind, account)
         if recovery.missing:
             complaints.append(f"not recovered after {RECOVERY_S:.0f} s: {', '.join(recovery.missing)}")
         self.complaints += [f"fault {fault.number}, {fault.kind}: {complaint}" for complaint in complaints]
         return complaints
+
+    def _cost_complaints(self, kind: Kind, account: Account) -> list[str]:
+        """What a fault costs besides lost frames, compared with the account after the last one."""
+        before, self.before = self.before, account
+        if before is None:
+            return []
+        quarantined = Counter(account.quarantined) - Counter(before.quarantined)
+        reason = QUARANTINED.get(kind)
+        allowed = Counter({reason: quarantined[reason]}) if reason else Counter()
+        checks = {
+            f"quarantined: {dict(quarantined - allowed)}": not quarantined - allowed,
+            f"nothing is quarantined as {reason}": reason is None or bool(quarantined[reason]),
+            f"shed: {account.ledger['shed'] - before.ledger['shed']}": kind not in QUIET
+            or account.ledger["shed"] == before.ledger["shed"],
+            f"{account.gaps - before.gaps} gaps": kind not in QUIET or account.gaps <= before.gaps,
+        }
+        return [complaint for complaint, well in checks.items() if not well]
 
     def finish(self, account: Account, events: Mapping[str, int]) -> None:
         """Add the account after the drain and the result of `compared`."""

@@ -1,3 +1,5 @@
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -102,8 +104,48 @@ def test_events_are_those_of_the_log_each_once(stored: set[str], heard: dict[str
 
 def test_losses_are_summed_over_the_cameras() -> None:
     cameras: list[dict[str, Any]] = [
-        {"lost": {"ingester_died": 1, "expired": 0}, "conflicts": 1},
-        {"lost": {"ingester_died": 2}, "conflicts": 0},
+        {"lost": {"ingester_died": 1, "expired": 0}, "quarantined": {"too_large": 2}, "conflicts": 1},
+        {"lost": {"ingester_died": 2}, "quarantined": {}, "conflicts": 0},
     ]
-    account = account_of({"ledger": NONE, "cameras": cameras, "balanced": True})
+    spans: list[dict[str, Any]] = [{"to": None}, {"to": "2026-03-01T06:00:00+00:00"}]
+    account = account_of({"ledger": NONE, "cameras": cameras, "spans": spans, "balanced": True})
     assert (account.lost, account.conflicts) == ({"ingester_died": 3}, 1)
+    assert (account.quarantined, account.gaps) == ({"too_large": 2}, 1)
+
+
+def test_a_log_that_is_rolled_back_may_cost_what_went_with_it() -> None:
+    assert outcome().add_fault(fault("roll_back"), WELL, account(lost={"log_lost": 9})) == []
+    assert outcome().add_fault(fault("kill_broker"), WELL, account(lost={"log_lost": 9})) == ["lost: {'log_lost': 9}"]
+
+
+QUARANTINED = replace(account(), quarantined={"too_large": 3})
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "complaints"),
+    [
+        ("large_record", QUARANTINED, []),
+        ("large_record", account(), ["nothing is quarantined as too_large"]),
+        ("stuffed_jpegs", account(), []),
+        ("stuffed_jpegs", QUARANTINED, ["quarantined: {'too_large': 3}"]),
+        ("step_clock", account(shed=4), ["shed: 4"]),
+        ("step_clock", replace(account(), gaps=2), ["2 gaps"]),
+        ("kill_cameras", replace(account(), gaps=2), []),
+    ],
+)
+def test_what_else_a_fault_may_cost(kind: Kind, after: Account, complaints: list[str]) -> None:
+    soak = outcome()
+    assert soak.add_fault(fault("kill_sink"), WELL, account()) == []
+    assert soak.add_fault(fault(kind), WELL, after) == complaints
+
+
+def test_a_report_of_several_faults_can_be_written() -> None:
+    soak = outcome()
+    report = {
+        "ledger": NONE,
+        "cameras": [{"lost": {}, "quarantined": {"too_large": 1}, "conflicts": 0}],
+        "spans": [],
+        "balanced": True,
+    }
+    soak.add_fault(fault("large_record"), WELL, account_of(report))
+    assert json.loads(json.dumps(asdict(soak)))["before"]["quarantined"] == {"too_large": 1}
