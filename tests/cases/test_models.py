@@ -16,6 +16,7 @@ from andon.settings import PoolSettings
 from tests.cases.case import Case, rows
 from tests.tasks import build
 from workers.detector import BuiltIn, Detector
+from workers.model.arithmetic import fastest
 from workers.runtimes import onnx as onnx_runtime
 from workers.runtimes.built_in import of_onnx, of_openvino
 from workers.runtimes.choice import load
@@ -324,6 +325,32 @@ def test_thresholds_that_cannot_be_found_are_unknown(exported: Path, room: Path,
     path = said(args="{'nms': True}")(exported, tmp_path)
     assert opened(path, room, confidence=0.01).info.built_in == BuiltIn()
     assert opened(exported, room, confidence=0.01).info.built_in is None
+
+
+# ---- training
+
+
+@dataclass(frozen=True)
+class Processor:
+    knows_bf16: bool
+    bf16_s: float
+    """Of a step in bf16; in fp32 it takes 0.5 s."""
+    in_bf16: bool
+
+
+PROCESSORS = (
+    Case("A processor without bf16 trains in fp32", "seen by hand", Processor(False, 4.68, in_bf16=False)),
+    Case("A processor that is faster in bf16 trains in it", "seen by hand", Processor(True, 0.3, in_bf16=True)),
+    Case("A processor that is slower in bf16 trains in fp32", "seen by hand", Processor(True, 0.9, in_bf16=False)),
+)
+
+
+@rows(PROCESSORS)
+def test_the_arithmetic_of_a_training(given: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: given.knows_bf16)
+    chosen, seconds = fastest(lambda way: given.bf16_s if way.bf16 else 0.5)
+    assert chosen.bf16 == given.in_bf16
+    assert any(way.bf16 for way in seconds) == given.knows_bf16, "what torch would imitate is not even tried"
 
 
 # ---- memory
