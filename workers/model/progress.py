@@ -39,7 +39,7 @@ class TrainingProgress:
     say: Say
     terminal: bool
     clock: Callable[[], float] = time.monotonic
-    doing: str = "reading the pictures"
+    doing: str = "reading the pictures, then timing a step"
     epoch: int = 0
     """From 1. 0: no step is done yet."""
     epochs: int = 0

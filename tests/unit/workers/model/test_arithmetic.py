@@ -38,6 +38,19 @@ def test_a_step_that_other_load_slows_does_not_decide(monkeypatch: pytest.Monkey
     assert fastest(lambda way: next(steps[way])) == (BF16, {FP32: 0.4, BF16: 0.3})
 
 
+def test_slow_steps_are_timed_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "ways", lambda: (FP32, BF16))
+    steps: list[Arithmetic] = []
+    times = iter([0.0, arithmetic.MOST_S])
+
+    def step_s(way: Arithmetic) -> float:
+        steps.append(way)
+        return 9.0 if way.bf16 else 12.0
+
+    chosen, _ = fastest(step_s, lambda: next(times))
+    assert (chosen, steps) == (BF16, [FP32, BF16])
+
+
 class Tiny(torch.nn.Module):
     """Answers as a YOLO head does in training: nested, with something in it that is no number."""
 

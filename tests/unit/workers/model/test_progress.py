@@ -48,7 +48,10 @@ def test_a_line_comes_before_the_first_step_ends() -> None:
     run.call("on_train_epoch_start")
     run.now_s += SAY_EVERY_S
     run.shown.tick()
-    assert run.said == ["reading the pictures", "epoch 1/3  step 0/100  the first step is not done yet"]
+    assert run.said == [
+        "reading the pictures, then timing a step",
+        "epoch 1/3  step 0/100  the first step is not done yet",
+    ]
 
 
 def test_a_line_comes_while_an_epoch_is_validated() -> None:
