@@ -58,6 +58,7 @@ FAULTS = (
     "disk_fails",  # now and then
     "expired",  # retention takes records that nobody may have read
     "broker_empty",  # it comes back without what it held: its log has another name then
+    "clock_set",  # the hosts' clocks, by hand, where no broker stamps records
     "client_reorders",  # it gives a record up after its timeout, and still delivers what was handed to it later
 )
 SCRIPTS: tuple[tuple[tuple[int, ...], ...], ...] = (

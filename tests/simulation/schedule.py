@@ -154,6 +154,8 @@ class _Schedule:
             self._expire(rng.choice((world.workers, world.sinks)), rng.randrange(PARTITIONS))
         elif fault == "broker_empty" and rng.random() < 0.3:
             self._empty()
+        elif fault == "clock_set":
+            world.clock.step(rng.choice((-3600.0, -5.0, 5.0, 3600.0)))
         elif fault == "rebalance":
             self._uneasy.add(rng.choice((world.workers, world.sinks)).topic)
         else:
