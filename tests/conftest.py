@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from andon.settings import KafkaSettings, RedisSettings
 from deploy.local.broker import EmbeddedBroker
@@ -19,6 +20,15 @@ _numbers = itertools.count(1)
 # torch's threads spin while they wait for each other. With several test processes on a few cores they take the CPU from
 # the thread that they wait for, and a test takes four times as long. OpenMP reads this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+_OPEN_IMAGE = Image.open
+
+
+@pytest.fixture(autouse=True)
+def plain_pillow() -> None:
+    """ultralytics, where a test imports it by itself, puts an `open` into Pillow that installs packages; undo that."""
+    Image.open = _OPEN_IMAGE
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-WHOLE_LINES = ("tests/e2e/", "tests/faults/", "tests/integration/deploy/test_up.py", "tests/security/test_up.py")
+WHOLE_LINES = (
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/integration/deploy/test_prometheus.py",
+    "tests/integration/deploy/test_up.py",
+    "tests/security/test_up.py",
+)
 APART = ("tests/simulation/", "tests/fuzz/")
 """Their tests are long and share no fixture, so each may run in another process."""
 LONGEST = (
