@@ -84,6 +84,8 @@ async def plant(
     """`sinks`: keys of that section of line.yaml."""
     with Line(folder, kafka, redis, folder) as line:
         line.document["sinks"].update(sinks)
+        # the feed's cameras send nothing between its rounds, which is no stall here
+        line.document["run"] = {**line.document.get("run", {}), "stalled_s": 600.0}
         await asyncio.to_thread(line.write)
         feed = Feed(load(line.config, {}), rounds)
         await feed.lay_out()
