@@ -25,6 +25,8 @@ BASE_PER_S = 5.0
 """A hundred times this is two and a half times the workers' capacity."""
 TICK_S = 0.02
 SAMPLE_S = 0.1
+SENDING_S = 5.0
+"""Room for the workers' progress while the backlog is still being sent."""
 PATIENCE_S = 60.0
 
 
@@ -103,7 +105,7 @@ async def _run(kafka: KafkaSettings, spike: Spike, context: Context) -> SpikeRun
 async def _capacity(frames: FrameFeed, counter: TopicCounter, context: Context) -> float:
     """Frames a second of the workers on a backlog. Returns once the backlog is gone."""
     ideal_per_s = WORKERS * 8 / (BATCH_MS / 1000)
-    count = int(ideal_per_s * (context.warm_s + context.span_s + 1.0))
+    count = int(ideal_per_s * (context.warm_s + context.span_s + SENDING_S))
     await frames.send(count)
     await frames.flush()
     await counter.sample(context.warm_s)

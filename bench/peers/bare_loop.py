@@ -76,6 +76,8 @@ def loop(setup: Setup, jpegs: list[bytes], meter: Meter) -> Throughput:
                 break
         for each in chain.from_iterable(ahead):
             each.cancel()
+        for detected in pending:  # nobody joins the threads, and the next loop needs the model's buffers
+            detected.result()
     info = model.info
     about = {"batch": batch, "decoders": setup.decoders, "at_once": setup.at_once}
     return meter.result(**about, runtime=info.runtime, device=info.device)
