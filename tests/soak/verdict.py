@@ -18,8 +18,13 @@ QUIET: frozenset[Kind] = frozenset({"large_record", "step_clock", "stuffed_jpegs
 """Faults that hold up no camera: nothing is shed for them, and no camera is silent."""
 QUARANTINED: Mapping[Kind, str] = {"large_record": "too_large"}
 """Faults that put frames into quarantine, with this reason."""
-MAY_BE_QUARANTINED: Mapping[Kind, str] = {**QUARANTINED, "kill_cameras": "undecodable"}
-"""Faults that may: a camera that is killed while it sends tears its last picture now and then. No other fault may."""
+MAY_BE_QUARANTINED: Mapping[Kind, str] = {
+    **QUARANTINED,
+    "kill_cameras": "undecodable",
+    "freeze_cameras": "undecodable",
+}
+"""Faults that may: a camera that is killed or freezes while it sends tears its last picture now and then. No other
+fault may."""
 
 
 @dataclass(frozen=True, slots=True)

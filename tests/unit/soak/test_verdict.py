@@ -130,6 +130,7 @@ QUARANTINED = replace(account(), quarantined={"too_large": 3})
         ("stuffed_jpegs", QUARANTINED, ["quarantined: {'too_large': 3}"]),
         ("kill_cameras", replace(account(), quarantined={"undecodable": 2}), []),
         ("kill_cameras", account(), []),
+        ("freeze_cameras", replace(account(), quarantined={"undecodable": 1}), []),
         ("kill_worker", replace(account(), quarantined={"undecodable": 2}), ["quarantined: {'undecodable': 2}"]),
         ("step_clock", account(shed=4), ["shed: 4"]),
         ("step_clock", replace(account(), gaps=2), ["2 gaps"]),
