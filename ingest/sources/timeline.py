@@ -10,7 +10,7 @@ from ingest.sources.pace import Pace
 USUAL_FPS = 25.0
 """Assumed where neither the stream's header nor its timestamps give a rate."""
 PAUSE_S, PAUSE_PICTURES = 10.0, 100
-"""A file's timestamps that leap ahead by more than this, and by more than so many pictures take, have jumped."""
+"""A file has a pause where its timestamps leap ahead by more than both: seconds, and the time of that many pictures."""
 AHEAD_S = 1.0
 """Timestamps that are ahead of the host's clock by more than this have jumped."""
 

@@ -236,9 +236,9 @@ def test_loss(given: Footage) -> None:
         source = open_source(settings(camera.url, transport="udp"), SystemClock())
         pictures = [source.read() for _ in range(100)]
         source.close()
-    told = [picture for picture in pictures if picture is not None and not picture.corrupt]
-    assert 0 < len(told) < 100
-    for picture in told:
+    shown = [picture for picture in pictures if picture is not None and not picture.corrupt]
+    assert 0 < len(shown) < 100
+    for picture in shown:
         assert picture.bgr is not None
         if picture.pts_s is not None:
             sent = round(picture.pts_s * 50) % len(given.units)
