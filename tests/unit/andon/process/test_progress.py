@@ -25,7 +25,7 @@ class Rig:
         return Work(self.done, self.waits, self.reason)
 
     def live(self, seconds: int, *, every_s: int | None = None) -> None:
-        """Let time go by; every so many seconds some of the work is done."""
+        """Let time go by; at a fixed interval some of the work is done."""
         for second in range(seconds):
             self.clock.advance(1)
             self.done += every_s is not None and second % every_s == 0
