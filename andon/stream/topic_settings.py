@@ -89,11 +89,9 @@ def unfit(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:
             f"retention.ms is {kept_ms}, kafka.retention_minutes {kafka.retention_minutes:g}: records that wait longer"
             " are lost as expired"
         )
-    if (topic.number("retention.bytes") or -1) >= 0:
-        yield (
-            f"retention.bytes is {topic.configs['retention.bytes']}: records beyond that are lost as expired; set it to"
-            " -1"
-        )
+    kept_bytes = topic.number("retention.bytes")
+    if kept_bytes is not None and kept_bytes >= 0:
+        yield (f"retention.bytes is {kept_bytes}: records beyond that are lost as expired; set it to -1")
     if topic.configs.get("message.timestamp.type", "LogAppendTime") != "LogAppendTime":
         yield (
             "message.timestamp.type is CreateTime: retention counts from the capture, clocks can't be compared, and a"

@@ -31,6 +31,7 @@ def test_of_a_topic_that_fits_nothing_is_said() -> None:
         (topic(max_message_bytes="1048588"), "max.message.bytes is 1048588, kafka.max_record_bytes 8000000"),
         (topic(retention_ms="60000"), "retention.ms is 60000, kafka.retention_minutes 60"),
         (topic(retention_bytes="1000000"), "retention.bytes is 1000000"),
+        (topic(retention_bytes="0"), "retention.bytes is 0"),
         (topic(message_timestamp_type="CreateTime"), "message.timestamp.type is CreateTime"),
         (topic(replicas=2), "it has 2 replicas, kafka.replication is 3"),
         (topic(min_insync_replicas="1"), "set it to 2"),
