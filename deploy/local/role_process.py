@@ -121,15 +121,22 @@ class RoleProcess:
         return ready
 
     async def stop(self, timeout_s: float) -> int | None:
-        """SIGTERM, and SIGKILL after `timeout_s`. Returns its exit code; None if it was not running."""
+        """SIGTERM, and SIGKILL after `timeout_s`. Returns its exit code; None if it had ended before.
+
+        The exit code is 0, too, if it had not begun: a role handles signals before it takes any work, so a signal that
+        kills it costs nothing.
+        """
         self._stopping.set()
         process = self._process
-        if process is None or not self._alive():
+        if process is None:
+            return 0
+        if not self._alive():
             return None
         process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(timeout_s):
-                return await process.wait()
+                code = await process.wait()
+                return 0 if code == -signal.SIGTERM else code
         except TimeoutError:
             self.kill()
             return await process.wait()

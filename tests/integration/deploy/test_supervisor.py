@@ -116,6 +116,20 @@ async def test_a_process_that_ignores_sigterm_is_killed_and_that_is_a_failure(tm
     assert events.of(StageStopped)[0].codes == str(-signal.SIGKILL)
 
 
+async def test_a_process_that_is_stopped_before_it_has_begun_is_no_failure(tmp_path: Path) -> None:
+    events = RecordedEvents()
+    workers = stage(tmp_path, "workers")
+    loading = script(tmp_path, "worker-2", "print('loads', flush=True); import time; time.sleep(60)")
+    async with asyncio.timeout(60), supervisor(events) as running:
+        await running.start(workers)
+        running.add("workers", loading)
+        while not (loading.log.exists() and loading.log.read_text()):
+            await asyncio.sleep(0.05)
+        running.add("workers", script(tmp_path, "worker-3", "raise AssertionError('is never started')"))
+        assert await running.drain([workers])
+    assert events.of(StageStopped)[0].codes == "0,0,0"
+
+
 async def test_a_mistake_in_the_settings_ends_the_start_with_the_line_that_says_why(tmp_path: Path) -> None:
     said = "process.started role=work\\nprocess.stopped role=work\\nandon work: line.yaml: no such key"
     wrong = script(tmp_path, "worker-1", f"import sys; print('{said}'); sys.exit(2)")
