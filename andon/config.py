@@ -59,6 +59,11 @@ def _where_and_why(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
+def expand(text: str, where: str) -> str:
+    """The text with the secrets that it refers to; `where` says in an error where it stands. Raises ConfigError."""
+    return str(_expand(text, os.environ, where))
+
+
 def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
     if isinstance(value, dict):
         return {key: _expand(item, environ, f"{where}.{key}".lstrip(".")) for key, item in value.items()}

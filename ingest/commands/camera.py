@@ -1,4 +1,4 @@
-"""`andon camera`: try a camera before it goes into line.yaml."""
+"""`andon camera`: find a camera, and try it before it goes into line.yaml."""
 
 import json
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from andon.clock import SystemClock
 from andon.config import load
 from andon.errors import FatalError
 from andon.settings import CameraSettings
+from ingest.commands.discover import discover
 from ingest.encode import encode
 from ingest.probe import PACE, Keyframes, Probe, probe
 from ingest.role import choose
@@ -21,12 +22,16 @@ _CLOCKS = {"camera": "the camera's own", "host": "none: this host's at arrival",
 
 @click.group()
 def camera() -> None:
-    """Try a camera.
+    """Find and try cameras.
 
     \b
     Example:
+      andon camera discover
       andon camera test rtsp://user:password@192.168.1.20/stream1
     """
+
+
+camera.add_command(discover)
 
 
 @camera.command()
