@@ -15,7 +15,8 @@ from pydantic_settings import EnvSettingsSource
 from andon.errors import ConfigError
 from andon.settings import Settings
 
-_SECRET = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
+REFERENCE = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
+"""A secret's place: the environment, or a file."""
 _QUOTED = re.compile(r"'[^<'].+'")
 """The text that PyYAML repeats: an alias or a tag. To YAML, a password that begins with * or ! is one."""
 
@@ -28,12 +29,18 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     """
     environ = os.environ if environ is None else environ
     source = str(path) if path else "ANDON_* environment"
-    document = _expand(_read(path), environ, "") if path else {}
+    document = expanded(_read(path), environ, "") if path else {}
     values = _merge(document, _overrides(environ))
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError("; ".join(complaints(error, source))) from None
+
+
+def as_written(path: Path | None, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What `load` reads, with `${VAR}` and `${file:PATH}` as they are written. Not validated: call `load` first."""
+    environ = os.environ if environ is None else environ
+    return _merge(_read(path) if path else {}, _overrides(environ))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -61,14 +68,15 @@ def _where_and_why(error: yaml.YAMLError) -> str:
 
 def expand(text: str, where: str) -> str:
     """The text with the secrets that it refers to; `where` says in an error where it stands. Raises ConfigError."""
-    return str(_expand(text, os.environ, where))
+    return str(expanded(text, os.environ, where))
 
 
-def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
+def expanded(value: Any, environ: Mapping[str, str], where: str) -> Any:
+    """`value` with the content of each `${VAR}` and `${file:PATH}` in it; `where` names it in a ConfigError."""
     if isinstance(value, dict):
-        return {key: _expand(item, environ, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
+        return {key: expanded(item, environ, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item, environ, f"{where}[{index}]") for index, item in enumerate(value)]
+        return [expanded(item, environ, f"{where}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
@@ -79,7 +87,7 @@ def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
             raise ConfigError(f"{where}: the environment variable {variable} is not set")
         return environ[variable]
 
-    return _SECRET.sub(read, value)
+    return REFERENCE.sub(read, value)
 
 
 def _secret_in(path: Path, where: str) -> str:

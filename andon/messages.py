@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from andon.errors import QuarantineReason
 
@@ -358,9 +358,16 @@ class PartVerdict(Message):
 
 
 class CameraConfig(Message):
-    """A camera of the line, in the compacted topic. `settings` is its section of line.yaml."""
+    """A camera of the line, in the compacted topic `andon.cameras`."""
 
     camera_id: CameraId
-    settings: dict[str, str | int | float | bool | list[int] | None] | None
-    """None: the camera is removed."""
+    settings: dict[str, JsonValue] | None
+    """The camera's section of line.yaml without its `id`: what is set, as it is written there. Secrets stand in it as
+    references (`${VAR}`, `${file:PATH}`), never as such. None: the camera is removed; the topic has
+    a record without a value in its place."""
     at: Utc
+    origin: str = Field(default="", exclude_if=operator.not_)
+    """The line.yaml that names the camera. Empty: `andon camera add` did."""
+    written: str = Field(default="", exclude_if=operator.not_)
+    """The digest of the section in that line.yaml: while it stays the same, what `andon camera set` has changed since
+    then stays, too."""

@@ -71,6 +71,7 @@ class Outgoing:
 
     key: bytes = field(repr=False)
     value: bytes = field(repr=False)
+    """Empty: the record has none. In a compacted topic it removes the key."""
     headers: Headers = field(repr=False)
     timestamp_ms: int
 

@@ -40,7 +40,7 @@ async def _create(settings: Settings) -> tuple[list[str], dict[str, int]]:
     """Returns the created topics, and the existing ones with fewer partitions than `kafka.partitions`."""
     kafka = settings.kafka
     created = await ensure_topics(settings, silent)
-    wide = [*(settings.pool_topic(pool) for pool in settings.pools), kafka.inspections_topic, kafka.cameras_topic]
+    wide = [*(settings.pool_topic(pool) for pool in settings.pools), kafka.inspections_topic]
     existing = [name for name in wide if name not in created]
     if not existing:  # for an empty list the client describes every topic of the broker
         return created, {}

@@ -3,6 +3,7 @@
 Every duration is in seconds.
 """
 
+from andon.events.cameras import CameraRecordUnreadable, CamerasSeeded, PasswordKeptOut
 from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
     CameraChanged,
@@ -84,9 +85,11 @@ __all__ = [
     "CallbackFailed",
     "CameraChanged",
     "CameraNoted",
+    "CameraRecordUnreadable",
     "CameraRefused",
     "CameraResized",
     "CameraResumed",
+    "CamerasSeeded",
     "CaptureFailed",
     "ClockSkew",
     "ClockStepped",
@@ -112,6 +115,7 @@ __all__ = [
     "PartJudged",
     "PartitionsAssigned",
     "PartitionsRevoked",
+    "PasswordKeptOut",
     "Paused",
     "ProcessReady",
     "ProcessStarted",

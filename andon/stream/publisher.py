@@ -83,9 +83,8 @@ class KafkaPublisher:
             if flight.alone:
                 sent = await _send_alone(client, topic, record)
             else:
-                sent = await client.send(
-                    topic, record.value, record.key, timestamp_ms=record.timestamp_ms, headers=list(record.headers)
-                )
+                value, headers = record.value or None, list(record.headers)
+                sent = await client.send(topic, value, record.key, timestamp_ms=record.timestamp_ms, headers=headers)
         except UnknownTopicOrPartitionError as error:
             raise self._if_it_passes(topic, await self._missing(client, topic)) from error
         except KafkaError as error:
@@ -217,7 +216,9 @@ class _Acknowledgement:
 
 async def _send_alone(client: AIOKafkaProducer, topic: str, record: Outgoing) -> asyncio.Future[Any]:
     batch = client.create_batch()
-    batch.append(timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=list(record.headers))
+    batch.append(
+        timestamp=record.timestamp_ms, key=record.key, value=record.value or None, headers=list(record.headers)
+    )
     batch.close()
     partitions = list(await client.partitions_for(topic))
     partition = DefaultPartitioner()(record.key, partitions, partitions)

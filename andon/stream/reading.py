@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from andon.errors import RetryableError
+from andon.errors import FatalError, RetryableError
 from andon.events import Emit
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
 from andon.stream.clients import admin, consumer, started
-from andon.stream.consumer import record_of
+from andon.stream.consumer import KafkaConsumer, record_of
 from andon.stream.offsets import Ends, Partition
 from andon.stream.topics import partitions_of
 from andon.wire import Record
@@ -70,21 +70,46 @@ class TopicReader:
     def __init__(self, client: AIOKafkaConsumer, partitions: Sequence[Partition]) -> None:
         self.partitions = partitions
         self._client = client
+        self._consumer = KafkaConsumer(client)
+
+    @property
+    def at_end(self) -> bool:
+        """Every record that each partition had at its last fetch has been taken."""
+        return all(self._at_end(partition) for partition in self.partitions)
+
+    @property
+    def answers(self) -> dict[Partition, int | None]:
+        """When the broker last answered a fetch of each partition, in ms; None: not yet."""
+        return {partition: self._consumer.answered_ms(partition) for partition in self.partitions}
+
+    def position(self, partition: int) -> int:
+        """The offset from which this partition of the topic is read on."""
+        return max(self._consumer.position(item) or 0 for item in self.partitions if item.partition == partition)
+
+    def _at_end(self, partition: Partition) -> bool:
+        end, position = self._consumer.highwater(partition), self._consumer.position(partition)
+        return end is not None and position is not None and position >= end
 
     async def poll(self, timeout_ms: int = 100) -> Mapping[Partition, Sequence[Record]]:
-        """The next records; none where none come within `timeout_ms`."""
-        batches = await self._client.getmany(timeout_ms=timeout_ms)
-        return {Partition(*there): [record_of(raw) for raw in raws] for there, raws in batches.items()}
+        """The next records; none where none come within `timeout_ms`.
+
+        Raises FatalError where Kafka refuses for good.
+        """
+        return await self._consumer.poll(self.partitions, timeout_ms=timeout_ms)
 
 
 @asynccontextmanager
 async def read_topic(settings: KafkaSettings, topic: str, emit: Emit) -> AsyncIterator[TopicReader]:
-    """Read an existing topic from its first record on."""
+    """Read a topic from its first record on. Raises FatalError, in one line, where there is none."""
     async with (
         started(lambda: admin(settings), settings, emit) as administrator,
         started(lambda: consumer(settings, None), settings, emit) as client,
     ):
         partitions = await partitions_of(administrator, topic)
+        if not partitions:
+            raise FatalError(
+                f"the topic {topic} is missing at {settings.bootstrap_servers}: `andon topics create` makes it"
+            )
         client.assign(partitions)
         await client.seek_to_beginning(*partitions)
         yield TopicReader(client, [Partition(*item) for item in partitions])

@@ -34,6 +34,28 @@ class Topic:
         return int(value) if value.lstrip("-").isdigit() else None
 
 
+async def check_cameras_topic(kafka: KafkaSettings, emit: Emit) -> None:
+    """Emit a TopicUnfit for each setting of the cameras' topic that does not fit.
+
+    Raises ConfigError, in one line, where Kafka would forget cameras.
+    """
+    async with started(lambda: admin(kafka), kafka, emit) as client:
+        try:
+            topics = await _described(client, [kafka.cameras_topic])
+        except KafkaError as error:
+            why = str(error) or type(error).__name__
+            emit(TopicUnfit(kafka.cameras_topic, f"its settings can't be read: {why}"))
+            return
+    for topic in topics:
+        if (policy := topic.configs.get("cleanup.policy", "compact")) != "compact":
+            raise ConfigError(
+                f"{topic.name} at {kafka.bootstrap_servers}: its cleanup.policy is {policy}, so Kafka would forget"
+                " cameras after a while: set cleanup.policy=compact"
+            )
+        for line in _safe(topic, kafka):
+            emit(TopicUnfit(topic.name, line))
+
+
 async def check_topics(kafka: KafkaSettings, names: Sequence[str], emit: Emit) -> dict[str, int]:
     """Emit a TopicUnfit for each setting of these topics that does not fit. Returns the largest record of each topic,
     as far as it is known. Topics that are missing are left out.
@@ -97,6 +119,11 @@ def unfit(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:
             "message.timestamp.type is CreateTime: retention counts from the capture, clocks can't be compared, and a"
             " log that lost its end may not be noticed; set it to LogAppendTime"
         )
+    yield from _safe(topic, kafka)
+
+
+def _safe(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:
+    """What may lose records that the broker has acknowledged."""
     if topic.replicas < kafka.replication:
         yield f"it has {topic.replicas} replicas, kafka.replication is {kafka.replication}"
     if topic.replicas > 1 and topic.number("min.insync.replicas") == 1:

@@ -37,9 +37,10 @@ def line_topics(settings: Settings) -> dict[str, int]:
     """The names of the line's topics, and the number of partitions that each is created with."""
     kafka = settings.kafka
     wide = [settings.pool_topic(pool) for pool in settings.pools]
+    wide += [kafka.inspections_topic, kafka.defects_topic]
     # the ingesters are a group over the cameras' topic: its partitions are what they share
-    wide += [kafka.inspections_topic, kafka.defects_topic, kafka.cameras_topic]
-    return dict.fromkeys(wide, kafka.partitions) | {kafka.quarantine_topic: 1}
+    own = {kafka.quarantine_topic: 1, kafka.cameras_topic: kafka.camera_partitions}
+    return dict.fromkeys(wide, kafka.partitions) | own
 
 
 async def missing_topics(settings: Settings, emit: Emit) -> list[str]:
@@ -121,7 +122,8 @@ async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: Ka
 
 def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> dict[str, str]:
     if name == kafka.cameras_topic:
-        return {"cleanup.policy": "compact"}
+        kept = ("min.insync.replicas", "unclean.leader.election.enable")
+        return {"cleanup.policy": "compact"} | {key: limits[key] for key in kept}
     return limits
 
 
