@@ -1,35 +1,17 @@
 """Measures for a few seconds what a camera delivers; for `andon camera test`."""
 
-import itertools
-import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from andon.clock import Clock
 from andon.pictures.picture import Bgr
+from ingest import arrivals as measures
+from ingest.arrivals import Arrival, Drift, Keyframes
 from ingest.sources.source import DamagedPictureError, FrameSource, Picture, SourceInfo, next_picture
 from ingest.sources.timeline import MediaTime
-from ingest.sources.traits import KEYFRAME_S
 
-BURST_S = 0.5
-"""Pictures of the first half second are left out of the jitter: those read at the opening come in a burst."""
 PACE = 0.1
 """A stream whose timestamps run faster or slower than time by more than this share is warned of."""
-JUMP_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Keyframes:
-    """How often a stream can be joined."""
-
-    longest_s: float
-    """The longest time without a keyframe, the wait for the first one included."""
-    complete: bool
-    """Whether it lies between two keyframes. If not, the interval may be longer."""
-
-    @property
-    def rare(self) -> bool:
-        return self.longest_s > KEYFRAME_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +32,16 @@ class Probe:
     """How often the timestamps went back, or ahead by more than a second."""
     jitter_ms: float | None
     """Standard deviation of the arrivals from the timestamps. None: a file, or too few pictures."""
+    drift: Drift | None
+    """None: a file, too few pictures, or timestamps that are missing or jump."""
+    bitrate_kbps: float | None
+    """None: the source says nothing of the size of its pictures."""
+    b_frames: bool
+    """Pictures that need a later one came: the camera holds pictures back until it has that one."""
     keyframes: Keyframes | None
     """None: every picture is one, or the source has none."""
     last: Bgr | None = field(repr=False)
     """BGR uint8 (H, W, 3): the last whole picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """All that is kept of a picture: a few seconds of pixels would be gigabytes."""
-
-    arrived_s: float
-    """Since the first picture."""
-    pts_s: float | None
-    corrupt: bool
-    keyframe: bool
 
 
 def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[str], object] = lambda _: None) -> Probe:
@@ -72,30 +49,38 @@ def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[st
 
     `waits` hears what a stream that delivers no picture yet waits for. Raises SourceError like `source.read`.
     """
-    arrivals: list[_Arrival] = []
+    arrivals: list[Arrival] = []
     last: Picture | None = None
     damage = ""
     opened_s = clock.monotonic()
     for arrived_s, picture in _pictures(source, seconds, clock, waits):
         wrong = _damage(picture)
-        arrivals.append(_Arrival(arrived_s, picture.pts_s, wrong is not None, picture.keyframe))
+        arrivals.append(_arrival(arrived_s, picture, corrupt=wrong is not None))
         damage = wrong or damage
         last = picture if wrong is None else last
     waited_s = clock.monotonic() - opened_s - (arrivals[-1].arrived_s if arrivals else 0.0)
     live = source.info.clock != "file"
+    steady = measures.steady(arrivals) if live else []
     return Probe(
         info=source.info,
         frames=len(arrivals),
         corrupt=sum(item.corrupt for item in arrivals),
         damage=damage,
-        fps=_fps(arrivals),
-        arrived_fps=_rate([item.arrived_s for item in _steady(arrivals)]) if live else None,
-        pace=_pace(_steady(arrivals)) if live else None,
-        jumps=sum(not 0 <= step_s <= JUMP_S for step_s in _steps_s(arrivals)),
-        jitter_ms=_jitter_ms(arrivals) if live else None,
-        keyframes=_keyframes(arrivals, waited_s if live else None),
+        fps=measures.fps(arrivals),
+        arrived_fps=measures.rate([item.arrived_s for item in steady]),
+        pace=measures.pace(steady),
+        jumps=measures.jumps(arrivals),
+        jitter_ms=measures.jitter_ms(steady),
+        drift=measures.drift(steady),
+        bitrate_kbps=measures.bitrate_kbps(steady or arrivals, live=live),
+        b_frames=any(item.b_frame for item in arrivals),
+        keyframes=measures.keyframes(arrivals, waited_s if live else None),
         last=_pixels(last),
     )
+
+
+def _arrival(arrived_s: float, picture: Picture, *, corrupt: bool) -> Arrival:
+    return Arrival(arrived_s, picture.pts_s, corrupt, picture.keyframe, picture.encoded_bytes, picture.b_frame)
 
 
 def _damage(picture: Picture) -> str | None:
@@ -130,53 +115,3 @@ def _pictures(
         yield arrived_s, picture
         over = source.info.clock == "file" and media.at(picture.pts_s) >= seconds
         picture = None if over or clock.monotonic() - began_s >= seconds else next_picture(source, waits)
-
-
-def _steady(arrivals: list[_Arrival]) -> list[_Arrival]:
-    return [item for item in arrivals if item.arrived_s >= BURST_S]
-
-
-def _rate(times: list[float]) -> float | None:
-    return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 2 and times[-1] > times[0] else None
-
-
-def _steps_s(arrivals: list[_Arrival]) -> list[float]:
-    """From each timestamp to the next."""
-    times = [item.pts_s for item in arrivals if item.pts_s is not None]
-    return [after - before for before, after in itertools.pairwise(times)]
-
-
-def _pace(steady: list[_Arrival]) -> float | None:
-    """By the usual step of the timestamps, so that a jump is no pace."""
-    steps_s, arrived_fps = _steps_s(steady), _rate([item.arrived_s for item in steady])
-    return statistics.median(steps_s) * arrived_fps if steps_s and arrived_fps is not None else None
-
-
-def _fps(arrivals: list[_Arrival]) -> float:
-    times = [item.pts_s for item in arrivals if item.pts_s is not None]
-    times = times if len(times) > 1 else [item.arrived_s for item in arrivals]
-    return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
-
-
-def _jitter_ms(arrivals: list[_Arrival]) -> float | None:
-    steady = _steady(arrivals)
-    if len(steady) < 3:
-        return None
-    late = [item.arrived_s - item.pts_s for item in steady if item.pts_s is not None]
-    if len(late) == len(steady):
-        return 1000 * statistics.stdev(late)
-    times = [item.arrived_s for item in steady]
-    return 1000 * statistics.stdev(after - before for before, after in itertools.pairwise(times))
-
-
-def _keyframes(arrivals: list[_Arrival], waited_s: float | None) -> Keyframes | None:
-    """By arrival; of a file, for which nobody waited, by its timestamps."""
-    if not any(item.keyframe for item in arrivals) or all(item.keyframe for item in arrivals):
-        return None
-    media = MediaTime(None)
-    media_s = [media.at(item.pts_s) for item in arrivals]
-    times = media_s if waited_s is None else [item.arrived_s for item in arrivals]
-    keys = [at_s for at_s, item in zip(times, arrivals, strict=True) if item.keyframe]
-    between = max((after - before for before, after in itertools.pairwise(keys)), default=0.0)
-    outside = max(waited_s or 0.0, times[-1] - keys[-1])
-    return Keyframes(max(between, outside), complete=between >= outside)

@@ -19,12 +19,12 @@ def picture_of(data: bytes, camera: CameraSettings, pts_s: float | None, folder:
     """
     size = passable(data)
     if size is not None and unchanged(camera, *size):
-        return Picture(pts_s, on_demand(data), jpeg=Encoded(data, *size))
+        return Picture(pts_s, on_demand(data), jpeg=Encoded(data, *size), encoded_bytes=len(data))
     try:
         pixels = reader.read(data, folder)
     except PoisonError as error:
-        return Picture(pts_s, None, corrupt=True, damage=str(error))
-    return Picture(pts_s, lambda: pixels)
+        return Picture(pts_s, None, corrupt=True, damage=str(error), encoded_bytes=len(data))
+    return Picture(pts_s, lambda: pixels, encoded_bytes=len(data))
 
 
 def on_demand(data: bytes) -> Callable[[], Bgr]:

@@ -68,6 +68,8 @@ class PyavSource:
         self._fields = Deinterlacer(camera.deinterlace)
         self._begun = False
         self._silent = False
+        self._fed_bytes = 0
+        """Of packets whose pictures have not come out."""
 
     @property
     def info(self) -> SourceInfo:
@@ -121,7 +123,8 @@ class PyavSource:
             return
         size = frame.width, frame.height
         width, height = reversed(size) if found.orientation is not None and found.orientation.swaps else size
-        self._info = replace(self._info, width=width, height=height, traits=found)
+        profile = self._stream.codec_context.profile
+        self._info = replace(self._info, width=width, height=height, traits=found, profile=profile)
         self._note(*noteworthy(found, self._camera.deinterlace))
 
     def _note(self, *notes: str) -> None:
@@ -167,7 +170,14 @@ class PyavSource:
         self._damage.fed(keyframe=True)
         corrupt = self._damage.delivered(keyframe=True, corrupt=packet.is_corrupt)
         pts_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-        return Picture(pts_s, on_demand(payload), bool(corrupt), jpeg=Encoded(payload, *size), keyframe=True)
+        return Picture(
+            pts_s,
+            on_demand(payload),
+            bool(corrupt),
+            jpeg=Encoded(payload, *size),
+            keyframe=True,
+            encoded_bytes=len(payload),
+        )
 
     def _can_pass(self, packet: "Packet[VideoStream]") -> bool:
         """Looks at the first picture. A decoder takes it for a field if it is lower than the stream's."""
@@ -187,6 +197,7 @@ class PyavSource:
         return upright(bgr, turn)
 
     def _decode(self, packet: "Packet[VideoStream]") -> list[Picture]:
+        self._fed_bytes += packet.size
         if packet.size:  # the last one has none: it empties the decoder
             self._damage.fed(keyframe=packet.is_keyframe)
         try:
@@ -219,4 +230,12 @@ class PyavSource:
         if frame is None:
             return Picture(None, None, corrupt=True)
         turn = item.orientation or UPRIGHT
-        return Picture(frame.time, lambda: self._bgr(frame, turn), item.corrupt, keyframe=bool(frame.key_frame))
+        size, self._fed_bytes = self._fed_bytes, 0
+        return Picture(
+            frame.time,
+            lambda: self._bgr(frame, turn),
+            item.corrupt,
+            keyframe=bool(frame.key_frame),
+            encoded_bytes=size,
+            b_frame=frame.pict_type == PictureType.B,
+        )

@@ -58,6 +58,10 @@ class Picture:
     """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
     keyframe: bool = False
     """The stream can be joined here."""
+    encoded_bytes: int = 0
+    """What came for it from the camera. 0: the source does not know."""
+    b_frame: bool = False
+    """It was made from a later picture, too, so the camera had to hold it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class SourceInfo:
     """Whose time its pictures carry. `camera` and `file` have `pts_s`, `host` has none."""
     notes: tuple[str, ...] = ()
     """What a person may not expect of these pictures, one line each. No secrets."""
+    profile: str | None = None
+    """The codec's profile, such as High; None: it has none, or the stream does not say it."""
     traits: Traits | None = None
     """What the stream says of its pixels; None: it says nothing, or has not delivered its first picture yet."""
 

@@ -211,6 +211,33 @@ def test_camera_test_compares_timestamps_with_arrivals() -> None:
     assert any("in 1 s: the host's clock will date its frames" in note for note in facts["notes"])
 
 
+def test_camera_test_says_what_a_stream_of_rare_keyframes_is_made_of() -> None:
+    """A keyframe every 5 s, of which 2.5 s without one are enough to say so."""
+    with RtspCamera(film(125)) as camera:
+        done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "2.5", "--json"])
+    facts = json.loads(done.stdout)
+    assert (facts["codec"], facts["profile"], facts["b_frames"]) == ("h264", "Constrained Baseline", False)
+    assert facts["keyframe_interval_s"] > 2
+    assert not facts["keyframe_interval_complete"]
+    (note,) = facts["notes"]
+    assert note.startswith("a keyframe every ")
+    assert "set the camera to a keyframe (I-frame) every 1 to 2 s" in note
+    assert facts["bitrate_kbps"] > 0
+    assert facts["jitter_ms"] >= 0
+    assert isinstance(facts["drift_ppm"], int)
+    assert facts["drift_error_ppm"] >= 0
+
+
+def test_camera_test_warns_of_b_frames() -> None:
+    with RtspCamera(film(20, parameters="bframes=2:b-adapt=0")) as camera:
+        done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "1", "--json"])
+        table = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "0.2"])
+    facts = json.loads(done.stdout)
+    assert facts["b_frames"]
+    assert any(note.startswith("it sends B-frames") for note in facts["notes"])
+    assert "B-frames        yes\n" in table.stdout
+
+
 def test_camera_test_counts_the_jumps_of_timestamps() -> None:
     with RtspCamera(film(10), Faults(timestamps="jump_ahead")) as camera:
         done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "1.5", "--json"])

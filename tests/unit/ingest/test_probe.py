@@ -1,5 +1,7 @@
 """What `andon camera test` measures."""
 
+import itertools
+
 import pytest
 
 from ingest.probe import probe
@@ -51,6 +53,37 @@ def test_the_pace_of_timestamps_is_measured_by_arrival(fps: float, stamped_fps: 
     assert found.pace == pytest.approx(pace)
     assert found.arrived_fps == pytest.approx(fps)
     assert found.jumps == 0
+
+
+@pytest.mark.parametrize("ppm", [-2000, 0, 80])
+def test_a_drift_of_the_cameras_clock_is_measured_between_pictures_that_came_through_fastest(ppm: float) -> None:
+    clock = FakeClock()
+    held_up = itertools.cycle((0.001, 0.03, 0.0, 0.012, 0.002))
+    due_s, script = itertools.count(1), [Picture(number / 25 * (1 + ppm / 1e6), bgr) for number in range(2000)]
+
+    def arrive() -> None:
+        clock.advance(next(due_s) / 25 + next(held_up) - clock.monotonic())
+
+    drift = probe(ScriptedSource(script, "camera", arrive), 60.0, clock).drift
+    assert drift is not None
+    assert drift.ppm == pytest.approx(ppm, abs=1)
+    assert 0 < drift.error_ppm < 500
+
+
+def test_timestamps_that_jump_or_are_missing_have_no_drift() -> None:
+    for stamps in ([None] * 100, [number / 10 + 3600 * (number > 30) for number in range(100)]):
+        clock = FakeClock()
+        script = [Picture(pts_s, bgr) for pts_s in stamps]
+        assert probe(ScriptedSource(script, "camera", lambda clock=clock: clock.advance(0.1)), 8.0, clock).drift is None  # type: ignore[misc]  # mypy can't infer a lambda's defaults
+
+
+def test_the_bitrate_is_what_came_a_second_by_arrival_and_of_a_file_by_its_timestamps() -> None:
+    script = [Picture(number / 10, bgr, encoded_bytes=5000) for number in range(100)]
+    clock = FakeClock()
+    live = probe(ScriptedSource(script, "camera", lambda: clock.advance(0.05)), 4.0, clock)
+    assert live.bitrate_kbps == pytest.approx(800)
+    assert probe(ScriptedSource(script), 4.0, FakeClock()).bitrate_kbps == pytest.approx(400)
+    assert probe(ScriptedSource(pictures(50)), 4.0, FakeClock()).bitrate_kbps is None
 
 
 def _between(pair: tuple[ScriptedSource, FakeClock]) -> tuple[ScriptedSource, float, FakeClock]:
