@@ -20,7 +20,7 @@ from workers.model.arithmetic import fastest
 from workers.runtimes import onnx as onnx_runtime
 from workers.runtimes.built_in import of_onnx, of_openvino
 from workers.runtimes.choice import load
-from workers.runtimes.openvino import import_openvino
+from workers.runtimes.openvino import CHUNK, import_openvino
 from workers.runtimes.ultralytics_model import import_ultralytics
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # ultralytics' exporter
@@ -371,3 +371,24 @@ def test_shapes_within_their_bytes_are_all_kept(exported: Path, room: Path) -> N
     for width in range(64, 385, 64):
         detector.detect([np.zeros((384, width, 3), np.uint8)])
     assert len(detector._network._pools) == 7, "and that of the picture that it was tried with"
+
+
+# ---- cost
+
+
+@pytest.mark.parametrize(("costs_s", "chosen"), [({1: 1.1, CHUNK: 1.0}, CHUNK), ({1: 1.0, CHUNK: 1.1}, 1)])
+def test_the_cheaper_size_of_a_request_is_found_with_every_stream_busy(
+    costs_s: dict[int, float], chosen: int, exported: Path, room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector: Any = opened(_converted(exported, room, [-1, 3, -1, -1]), room, imgsz=384)
+    network, tried = detector._network, set()
+
+    def cost_s(canvases: Any, size: int) -> float:
+        tried.add((len(canvases), size))
+        return costs_s[size]
+
+    monkeypatch.setattr(network, "_cost_s", cost_s)
+    network.forward(np.zeros((CHUNK, 64, 64, 3), np.uint8))
+    streams = network._pools[(1, 64, 64)].streams
+    assert tried == {(CHUNK * streams, 1), (CHUNK * streams, CHUNK)}
+    assert network._chunk_size == chosen
