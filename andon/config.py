@@ -66,11 +66,6 @@ def _where_and_why(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
-def expand(text: str, where: str) -> str:
-    """The text with the secrets that it refers to; `where` says in an error where it stands. Raises ConfigError."""
-    return str(expanded(text, os.environ, where))
-
-
 def expanded(value: Any, environ: Mapping[str, str], where: str) -> Any:
     """`value` with the content of each `${VAR}` and `${file:PATH}` in it; `where` names it in a ConfigError."""
     if isinstance(value, dict):

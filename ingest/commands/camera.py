@@ -1,96 +1,25 @@
-"""`andon camera`: find a camera, and try it before it goes into line.yaml."""
-
-import json
-from collections.abc import Callable
-from pathlib import Path
+"""`andon camera`: find cameras, try them, and say which ones the line has."""
 
 import click
 
-from andon.clock import SystemClock
-from andon.config import load
-from andon.errors import FatalError
-from andon.settings import CameraSettings
-from ingest.commands.camera_report import because, facts, table
-from ingest.commands.discover import discover
-from ingest.encode import encode
-from ingest.probe import Probe, probe
-from ingest.role import choose
-from ingest.sources.choice import open_source
+from ingest.commands.camera_discovery import discover
+from ingest.commands.camera_edits import add, disable, enable, remove, set_
+from ingest.commands.camera_list import list_, show
+from ingest.commands.camera_trial import test
 
 
 @click.group()
 def camera() -> None:
-    """Find and try cameras.
+    """Find cameras, try them, and change them while the line runs.
 
     \b
     Example:
       andon camera discover
-      andon camera test rtsp://user:password@192.168.1.20/stream1
+      andon camera test 'rtsp://viewer:${CAMERA_PASSWORD}@192.168.1.20/stream1'
+      andon camera add 'rtsp://viewer:${CAMERA_PASSWORD}@192.168.1.20/stream1' --id press-7 --set fps=10
+      andon camera list
     """
 
 
-camera.add_command(discover)
-
-
-@camera.command()
-@click.argument("url")
-@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(min=0.1), help="How long to measure.")
-@click.option("--snapshot", type=click.Path(path_type=Path, dir_okay=False), help="Save a picture here, as JPEG.")
-@click.option("--transport", default="tcp", show_default=True, type=click.Choice(["tcp", "udp"]), help="RTSP over it.")
-@click.option("--ca-file", type=click.Path(dir_okay=False), help="A PEM file that verifies an rtsps:// camera.")
-@click.option("--tls", default="verify", type=click.Choice(["verify", "insecure"]), help="insecure: verify nothing.")
-@click.option("-c", "--config", "line", type=click.Path(path_type=Path), help="Take the camera of this id from there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def test(url: str, seconds: float, snapshot: Path | None, line: Path | None, *, as_json: bool, **given: object) -> None:
-    """Open a camera and say what it delivers: size, codec, rates, timestamps, jitter, drift, keyframes, B-frames,
-    fields, orientation, colours; and what of it is bad for inspection.
-
-    With -c, URL is the id of a camera in that file, which is opened with all its settings.
-
-    \b
-    Example:
-      andon camera test rtsp://user:password@192.168.1.20/stream1 --snapshot press-3.jpg
-      andon camera test clip.mp4 --json
-      andon camera test press-3 -c line.yaml
-    """
-    settings = _of_line(line, url) if line else CameraSettings.model_validate({"id": "test", "url": url, **given})
-    clock = SystemClock()
-    source = open_source(settings, clock)
-    try:
-        found = probe(source, seconds, clock, Once(lambda what: click.echo(f"it {what}", err=True)))
-    finally:
-        source.close()
-    if found.frames == found.corrupt:
-        raise FatalError(f"the camera opened, but delivered no whole picture{because(found)}")
-    saved = _save(found, settings, snapshot)
-    click.echo(json.dumps(facts(found, saved)) if as_json else table(found, saved))
-
-
-def _of_line(path: Path, camera_id: str) -> CameraSettings:
-    """A camera of line.yaml, disabled or not. Raises ConfigError."""
-    settings = load(path)
-    (chosen,) = choose(settings, frozenset({camera_id}))
-    return chosen if chosen.ca_file else chosen.model_copy(update={"ca_file": settings.camera_ca_file})
-
-
-class Once:
-    """Says each text once."""
-
-    def __init__(self, say: Callable[[str], object]) -> None:
-        self._say = say
-        self._said: set[str] = set()
-
-    def __call__(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self._say(text)
-
-
-def _save(found: Probe, settings: CameraSettings, snapshot: Path | None) -> str | None:
-    if snapshot is None or found.last is None:
-        return None
-    try:
-        snapshot.write_bytes(encode(found.last, settings).payload)
-    except OSError as error:
-        raise FatalError(f"{snapshot}: {error.strerror}") from None
-    return str(snapshot)
+for command in (add, disable, discover, enable, list_, remove, set_, show, test):
+    camera.add_command(command)

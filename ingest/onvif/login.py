@@ -1,10 +1,11 @@
 """A login for cameras that are searched for. Its text refers to the secret, as line.yaml does, and never holds it."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote
 
-from andon.config import expand
+from andon.config import expanded
 from andon.errors import ConfigError
 
 HOW = "write --login 'USER:${VARIABLE}' or --login 'USER:${file:PATH}'"
@@ -28,4 +29,5 @@ class Login:
             raise ConfigError(f"--login: no user and password: {HOW}")
         if "${" not in password:
             raise ConfigError(f"--login: everyone on this machine can read a password on a command line: {HOW}")
-        return cls(text, unquote(expand(user, "--login")), unquote(expand(password, "--login")))
+        secrets = [unquote(expanded(part, os.environ, "--login")) for part in (user, password)]
+        return cls(text, *secrets)

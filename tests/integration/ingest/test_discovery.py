@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from andon.cli import main
 from andon.errors import ConfigError
-from ingest.commands import discover as command
+from ingest.commands import camera_discovery as command
 from ingest.onvif import probing
 from ingest.onvif.device import ask
 from ingest.onvif.probing import Answer, Search, own_addresses, search

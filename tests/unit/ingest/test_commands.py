@@ -10,6 +10,7 @@ from PIL import Image
 from andon.cli import main
 from andon.errors import ConfigError
 from andon.settings import Settings
+from ingest.commands import camera_registry
 from ingest.role import choose, outdated
 from tests.videos import make_video
 
@@ -84,4 +85,23 @@ def test_a_camera_of_line_yaml_is_tried_with_its_own_settings(tmp_path: Path) ->
     assert done.exit_code == 0
     with Image.open(snapshot) as image:
         assert image.size == (80, 60)
-    assert CliRunner().invoke(main, ["camera", "test", "press-2", "-c", str(path)]).exit_code == 2
+
+
+def test_a_camera_that_line_yaml_lacks_is_one_line_where_the_registry_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_registry, "ANSWER_S", 0.05)
+    path = tmp_path / "line.yaml"
+    path.write_text('kafka: {bootstrap_servers: "127.0.0.1:1"}')
+    done = CliRunner().invoke(main, ["camera", "test", "press-2", "-c", str(path)])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "camera press-2: not in line.yaml, and the registry can't be asked: no Kafka at 127.0.0.1:1" in done.stderr
+
+
+def test_a_url_that_refers_to_a_secret_is_tried_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIP", str(make_video(tmp_path / "clip.mp4")))
+    assert "160x120 h264" in CliRunner().invoke(main, ["camera", "test", "${CLIP}"]).stdout
+    assert (
+        "URL: the environment variable NOT_THERE is not set"
+        in CliRunner().invoke(main, ["camera", "test", "${NOT_THERE}"]).stderr
+    )
