@@ -5,11 +5,21 @@ the same ids.
 """
 
 import operator
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 
 from andon.errors import QuarantineReason
 
@@ -64,6 +74,30 @@ class Message(BaseModel):
         return cls.model_validate_json(value, extra="ignore")
 
 
+HANDED_ON = "andon="
+"""Begins a frame's `tracestate`."""
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE = re.compile(HANDED_ON + "[0-9]{1,16}")
+
+
+def _if_like(pattern: re.Pattern[str]) -> BeforeValidator:
+    """What does not look like it is left out: a wrong trace context must not cost a frame."""
+    return BeforeValidator(lambda value: value if isinstance(value, str) and pattern.fullmatch(value) else None)
+
+
+class Traced(Message):
+    """A message that carries the context of its trace, in a header of its record and never in its JSON."""
+
+    traceparent: Annotated[str | None, _if_like(_TRACEPARENT)] = Field(default=None, exclude=True, repr=False)
+    """The span of the process that sent it, as in W3C Trace Context. None: it is not traced."""
+
+    def traced(self, traceparent: str | None) -> Self:
+        """The message with this context, unless it is none."""
+        if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
+            return self
+        return self.model_copy(update={"traceparent": traceparent})
+
+
 def frame_id(camera_id: str, session: str, seq: int) -> str:
     """The frame's identity, `camera/session/seq`."""
     return f"{camera_id}/{session}/{seq}"
@@ -74,7 +108,7 @@ def new_session(started_at: datetime) -> str:
     return started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-class Frame(Message):
+class Frame(Traced):
     """One captured picture. `payload` is the encoded picture itself, in the encoding `content_type`."""
 
     camera_id: CameraId
@@ -104,6 +138,8 @@ class Frame(Message):
     health: ImageHealth | None = None
     """What is wrong with the whole picture. It is inspected, but never a pass. None: nothing is wrong."""
     part_id: str | None = None
+    tracestate: Annotated[str | None, _if_like(_TRACESTATE)] = Field(default=None, exclude=True, repr=False)
+    """Of a traced frame: when it was put into the queue, and later when it left it, in microseconds since 1970."""
 
     @property
     def frame_id(self) -> str:
@@ -242,7 +278,7 @@ class Timings(Message):
     batch_size: int = Field(default=0, ge=0, lt=2**31)
 
 
-class Inspection(Message):
+class Inspection(Traced):
     """The outcome of one frame. An `inspected` frame without detections is one on which the model saw nothing."""
 
     camera_id: CameraId
@@ -280,7 +316,7 @@ class Inspection(Message):
         return frame_id(self.camera_id, self.session, self.seq)
 
 
-class Defect(Message):
+class Defect(Traced):
     """One step in the life of one real defect. Each step has its own `event_id`, each defect its own `defect_id`."""
 
     event_id: str
@@ -326,7 +362,7 @@ class PartDefect(Message):
     evidence: str | None = None
 
 
-class PartVerdict(Message):
+class PartVerdict(Traced):
     """The one verdict on one part. It falls when the part crosses the line, or when it can no longer cross it."""
 
     event_id: str

@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from andon import redis, redis_server
 from andon.errors import AndonError, ConfigError, FatalError
@@ -27,6 +28,8 @@ def check(settings: Settings) -> Iterator[str]:
     except ConfigError as error:
         yield str(error)
     yield from _own_address(settings.http)
+    if settings.tracing.endpoint is not None and find_spec("opentelemetry") is None:
+        yield "tracing.endpoint: OpenTelemetry is missing here: pip install 'andon[traces]'"
     try:
         redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
     except ConfigError as error:

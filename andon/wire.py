@@ -16,10 +16,23 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from andon.errors import DecodeError
-from andon.messages import CameraConfig, CameraStatus, Defect, Expired, Frame, Inspection, Message, PartVerdict, Shed
+from andon.messages import (
+    CameraConfig,
+    CameraStatus,
+    Defect,
+    Expired,
+    Frame,
+    Inspection,
+    Message,
+    PartVerdict,
+    Shed,
+    Traced,
+)
 
 Headers = Sequence[tuple[str, bytes]]
 JSON = "application/json"
+TRACEPARENT = "traceparent"
+"""The header of a trace's context (W3C), in the records of frames, inspections, defects and verdicts on parts."""
 
 TYPES: dict[str, type[Message]] = {
     "andon.frame.v1": Frame,
@@ -48,6 +61,8 @@ _FRAME_HEADERS = {
     "ce_health": "health",
     "ce_part": "part_id",
     "content-type": "content_type",
+    TRACEPARENT: "traceparent",
+    "tracestate": "tracestate",
 }
 MAX_HEADERS = 64
 
@@ -116,6 +131,8 @@ def encode(message: Message) -> Outgoing:
         headers = envelope + _frame_headers(message)
         return Outgoing(camera_id.encode(), message.payload, headers, timestamp_ms)
     headers = [*envelope, ("ce_time", at.isoformat().encode()), ("content-type", JSON.encode())]
+    if isinstance(message, Traced) and message.traceparent is not None:
+        headers.append((TRACEPARENT, message.traceparent.encode()))
     return Outgoing(camera_id.encode(), message.model_dump_json().encode(), headers, timestamp_ms)
 
 
@@ -134,9 +151,12 @@ def decode(record: Record) -> Message:
     if kind is None:
         raise DecodeError(f"{_where(record)}: ce_type {envelope.ce_type[:60]!r} is not known here")
     try:
-        return _decode_frame(record, headers) if kind is Frame else kind.read_json(record.value or b"")
+        if kind is Frame:
+            return _decode_frame(record, headers)
+        message = kind.read_json(record.value or b"")
     except ValidationError as error:
         raise DecodeError(f"{_where(record)}: {envelope.ce_type}: {complaint(error)}") from None
+    return message.traced(headers.get(TRACEPARENT)) if isinstance(message, Traced) else message
 
 
 def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:

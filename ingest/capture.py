@@ -12,6 +12,7 @@ from andon.clock import Clock
 from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
 from andon.messages import Frame, ImageHealth
 from andon.pictures.picture import Bgr
+from andon.process.tracing import Tracing
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
 from ingest.dating import Redated, dated, not_redated
@@ -47,6 +48,7 @@ class Tools:
     clock_offset_s: Callable[[], float | None] = lambda: None
     """How far the host's clock is ahead of `clock`, which is the line's time; None: nobody has measured it."""
     redated: Redated = not_redated
+    tracing: Tracing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ class Capture:
         # the broker may have been found while the picture was encoded: its age must be counted by one clock
         frame = dated(self._frame(encoded, stamp, corrupt=picture.corrupt or not encoded.payload), self._tools.redated)
         self._call = None
+        if self._tools.tracing is not None:
+            frame = self._tools.tracing.captured(frame, self._camera.pool, began)
         shed = self._bridge.put(frame, wait=wait)
         if shed is None:
             return False

@@ -16,6 +16,7 @@ from andon.clock import Clock
 from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, FramePublished, FramesShed, FrameTooLarge, Retrying
 from andon.messages import CameraStatus, Frame, RecordRef, Shed
+from andon.process.tracing import Tracing
 from andon.stream.publisher import Publisher
 from ingest.bridge import Bridge
 from ingest.dating import Redated, dated, not_redated
@@ -46,6 +47,7 @@ class Route:
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.2, most_s=5.0))
     """Between attempts at a broker that is away."""
     redated: Redated = not_redated
+    tracing: Tracing | None = None
 
 
 class CameraPublisher:
@@ -98,9 +100,15 @@ class CameraPublisher:
         final = isinstance(message, CameraStatus) and message.final
         if final:
             await self._all_landed()
-        await self._launch(message, dated(message, self._route.redated), self._clock.monotonic())
+        await self._launch(message, self._as_sent(message), self._clock.monotonic())
         if final:
             await self._all_landed()
+
+    def _as_sent(self, message: Message) -> Message:
+        sent = dated(message, self._route.redated)
+        if self._route.tracing is not None and isinstance(sent, Frame):
+            return self._route.tracing.sending(sent)
+        return sent
 
     async def _all_landed(self) -> None:
         while self._flights:
@@ -182,6 +190,8 @@ class CameraPublisher:
         self._bridge.settled(flight.taken)
         self._silent_since_s = self._clock.monotonic() if self._flights else None
         if isinstance(flight.taken, Frame):
+            if self._route.tracing is not None:
+                self._route.tracing.acknowledged(flight.taken, flight.taken_s)
             self.acknowledged += isinstance(flight.sent, Frame) and not flight.sent.corrupt
             self._emit(FramePublished(self._route.camera_id, self._clock.monotonic() - flight.taken_s))
 

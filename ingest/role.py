@@ -151,8 +151,10 @@ def _camera(
 ) -> Camera:
     kafka = life.settings.kafka
     topic = life.settings.pool_topic(settings.pool)
-    route = Route(settings.id, topic, publisher, kafka.request_timeout_s, redated=clock.redated)
-    tools = Tools(open_source, clock, life.emit, kafka.max_record_bytes, lambda: clock.offset_s, clock.redated)
+    route = Route(settings.id, topic, publisher, kafka.request_timeout_s, redated=clock.redated, tracing=life.tracing)
+    tools = Tools(
+        open_source, clock, life.emit, kafka.max_record_bytes, lambda: clock.offset_s, clock.redated, life.tracing
+    )
     if settings.ca_file is None:
         settings = settings.model_copy(update={"ca_file": life.settings.camera_ca_file})
     return Camera(settings, route, tools, options)

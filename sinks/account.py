@@ -15,6 +15,7 @@ from typing import Protocol
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
 from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
+from andon.process.tracing import Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import NO_CUTS, Cut
 from sinks.batch import Work, gather
@@ -40,6 +41,7 @@ class Outlets:
 
     live: Live
     outbox: Outbox
+    tracing: Tracing | None = None
 
     def own(self, partitions: frozenset[int]) -> None:
         """Send and show what belongs to these partitions, and nothing of any other."""
@@ -116,7 +118,7 @@ class Account:
         """Store one batch of each of these."""
         begun_s = self._clock.monotonic()
         try:
-            works = [(account, await self._step(account)) for account in accounts]
+            works = [(account, await self._step(account, begun_s)) for account in accounts]
             refused = await self._retrier.insist("the store", lambda: self._write(works))
             for account, work in works:
                 if account.discarded:
@@ -132,7 +134,7 @@ class Account:
         if any(account.waiting for account in self._open):
             self._news.set()
 
-    async def _step(self, account: PartitionAccount) -> Work:
+    async def _step(self, account: PartitionAccount, begun_s: float) -> Work:
         deliveries = list(islice(account.waiting, self._rules.batch_records))
         work = gather(account.partition, account.position, deliveries, self._clock.now(), self._emit)
         number = account.partition.partition
@@ -143,6 +145,8 @@ class Account:
                 account.cameras[camera_id].sessions[session] = ledger
                 if isinstance(ledger, PrunedLedger):
                     self._emit(SessionPruned(camera_id, session))
+        if self._outlets.tracing is not None:
+            work.trace(self._outlets.tracing, begun_s)
         work.step(account.cameras, self._rules.judgement, self._rules.alerts)
         return work
 
@@ -153,6 +157,8 @@ class Account:
     async def _stored(self, account: PartitionAccount, work: Work, seconds: float) -> None:
         number, batch = account.partition.partition, work.batch
         account.advance(work)
+        for trace in work.traces:
+            trace.end()
         self._emit(BatchAccounted(number, len(work.deliveries), work.redelivered, seconds))
         for event in batch.events:
             changed = DefectChanged(event.camera_id, event.defect_id, event.transition, event.label, event.severity)

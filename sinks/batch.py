@@ -7,6 +7,7 @@ from datetime import datetime
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
 from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
+from andon.process.tracing import Trace, Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, appended_at, decode
@@ -37,6 +38,8 @@ class Work:
     inspections: list[Inspection] = field(default_factory=list)
     """The inspections among the messages that were not accounted for before."""
     redelivered: int = 0
+    traces: list[Trace] = field(default_factory=list)
+    """Of the inspections among the messages that are traced."""
 
     @property
     def after(self) -> Position:
@@ -50,6 +53,18 @@ class Work:
             for name, session in named
             if session is not None and name in cameras and session not in cameras[name].sessions
         )
+
+    def trace(self, tracing: Tracing, since_s: float) -> None:
+        """Begin the sink's part in the traces of its messages; what leaves because of them leaves as a part of it."""
+        messages: list[AccountMessage] = []
+        for message in self.messages:
+            trace = tracing.accounting(message, since_s) if isinstance(message, Inspection) else None
+            if trace is None or not isinstance(message, Inspection):
+                messages.append(message)
+            else:
+                messages.append(trace.carried_by(message))
+                self.traces.append(trace)
+        self.messages = messages
 
     def step(self, cameras: dict[str, CameraAccount], rules: JudgementRules, alerts: Sequence[str]) -> None:
         """Take `cameras` (in place) on by the messages, and fill the batch. `alerts`: the channels of each event."""
@@ -70,7 +85,7 @@ class Work:
             self._count(message, fresh=consequences.fresh)
             events += consequences.judgement.events
             verdicts += consequences.judgement.verdicts
-            leaving += _leaving(consequences.judgement, alerts)
+            leaving += _leaving(consequences.judgement, alerts, _context(message))
             spans += consequences.spans
         self.touched = list(touched.values())
         self.batch = replace(
@@ -139,16 +154,21 @@ def _reaches(hole: Expired, heard: tuple[str, int, int] | None) -> bool:
     return hole.reason == "log_lost" or heard[2] < hole.first_offset
 
 
-def _leaving(judgement: Judgement, alerts: Sequence[str]) -> list[Leaving]:
+def _context(message: AccountMessage) -> str | None:
+    return message.traceparent if isinstance(message, Inspection) else None
+
+
+def _leaving(judgement: Judgement, alerts: Sequence[str], traceparent: str | None) -> list[Leaving]:
     """Rows of the outbox, in the order in which they must leave."""
     events: list[Defect | PartVerdict] = [*judgement.events, *judgement.verdicts]
-    leaving = [_alert(channel, event) for event in events for channel in alerts]
-    return leaving + [_order(order) for order in judgement.orders]
+    leaving = [_alert(channel, event, traceparent) for event in events for channel in alerts]
+    return leaving + [_order(order, traceparent) for order in judgement.orders]
 
 
-def _alert(channel: str, event: Defect | PartVerdict) -> Leaving:
-    return Leaving(channel, event.event_id, event.model_dump_json().encode())
+def _alert(channel: str, event: Defect | PartVerdict, traceparent: str | None) -> Leaving:
+    return Leaving(channel, event.event_id, event.model_dump_json().encode(), traceparent)
 
 
-def _order(order: EvidenceOrder) -> Leaving:
-    return Leaving(EVIDENCE, f"{order.defect.defect_id}/{EVIDENCE}", order.model_dump_json().encode())
+def _order(order: EvidenceOrder, traceparent: str | None) -> Leaving:
+    event_id = f"{order.defect.defect_id}/{EVIDENCE}"
+    return Leaving(EVIDENCE, event_id, order.model_dump_json().encode(), traceparent)

@@ -17,6 +17,7 @@ from andon.events import Emit, OutboxGivenUp
 from andon.process.metrics import Reading
 from andon.process.progress import Work
 from andon.process.tasks import wake_at_stop
+from andon.process.tracing import Tracing
 from sinks.channels.channel import OutboxStore
 from sinks.outbox_queue import ChannelQueue, DispatchLimits, NamedChannel, Shared
 
@@ -39,8 +40,9 @@ class Dispatcher:
         clock: Clock,
         emit: Emit,
         limits: DispatchLimits | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        self._shared = Shared(store, clock, emit, limits or DispatchLimits())
+        self._shared = Shared(store, clock, emit, limits or DispatchLimits(), tracing=tracing)
         self._queues = [ChannelQueue(named, self._shared) for named in channels]
         self._waiting: Mapping[str, tuple[int, datetime | None]] = {}
         self._taken_over = asyncio.Event()

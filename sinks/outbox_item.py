@@ -16,3 +16,5 @@ class OutboxItem:
     payload: bytes = field(repr=False)
     created_at: datetime
     attempts: int
+    traceparent: str | None = None
+    """The span that sends it, for the channel to pass on where it can. None: it is not traced."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -11,6 +11,7 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError, RetryableError
 from andon.events import AlertSent, Emit, OutboxGivenUp, SinkFailed, SinkRefused, SinkWrote
+from andon.process.tracing import Tracing
 from sinks.channels.channel import Channel, OutboxStore, SinkBroken, SinkBusy
 from sinks.channels.payload import event_of
 from sinks.outbox_item import OutboxItem
@@ -52,6 +53,7 @@ class Shared:
     owned: frozenset[int] = frozenset()
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Something was put into the outbox or has left it."""
+    tracing: Tracing | None = None
 
 
 class ChannelQueue:
@@ -187,7 +189,16 @@ class _Lane:
 
     async def run(self) -> None:
         for item in self._items:
+            await self._trace(item)
+
+    async def _trace(self, item: OutboxItem) -> None:
+        tracing, about = self._shared.tracing, {"channel": self._queue.name, "event": item.event_id}
+        trace = None if tracing is None else tracing.delivering(item.traceparent, item.created_at, **about)
+        if trace is None:
             await self._finish(item)
+            return
+        await self._finish(replace(item, traceparent=trace.traceparent))
+        trace.end()
 
     async def _finish(self, item: OutboxItem) -> None:
         """Send the item, as often as that takes, or give it up. Returns early when the partition is revoked."""

@@ -83,11 +83,11 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
     settings = life.settings
     shown = LiveLimits(silent_s=settings.run.stalled_s)
     live = RedisLive(clients.redis, settings.redis, clients.clock, life.emit, shown)
-    dispatcher = Dispatcher(clients.store, channels, clients.clock, life.emit)
+    dispatcher = Dispatcher(clients.store, channels, clients.clock, life.emit, tracing=life.tracing)
     account = Account(
         clients.store,
         clients.ends,
-        Outlets(live, dispatcher),
+        Outlets(live, dispatcher, life.tracing),
         rules_of(settings),
         clients.clock,
         life.emit,

@@ -29,6 +29,8 @@ class Response:
     infer_s: float
     """Of its whole batch."""
     batch_size: int
+    beside: tuple[str, ...] = ()
+    """Of a traced frame: the contexts of the other traced frames in the batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,7 @@ class Request:
     picture: Picture
     since_s: float
     response: asyncio.Future[Response]
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,14 @@ class Inference:
         self._inferring = 0
         self._wake = asyncio.Event()
 
-    async def infer(self, camera_id: str, picture: Picture) -> Response:
-        """A cancelled call is dropped. Raises PoisonError `detector_error`: the detector fails on this picture."""
+    async def infer(self, camera_id: str, picture: Picture, traceparent: str | None = None) -> Response:
+        """A cancelled call is dropped. `traceparent`: the frame's context, if it is traced.
+
+        Raises PoisonError `detector_error`: the detector fails on this picture.
+        """
         response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         now = self._clock.monotonic()
-        self._batcher.add(camera_id, Request(picture, now, response), now)
+        self._batcher.add(camera_id, Request(picture, now, response, traceparent), now)
         self._wake.set()
         return await response
 
@@ -114,8 +120,9 @@ class Inference:
         finally:
             self._inferring -= 1
             self._wake.set()
+        traced = [request.traceparent for request in requests if request.traceparent is not None]
         for request, outcome in zip(requests, run.outcomes, strict=True):
-            _respond(request, outcome, run)
+            _respond(request, outcome, run, traced)
         if run.halved:
             self._emit(BatchHalved(len(requests), self._detector.info.device))
         self._emit(BatchInferred(len(requests), batch.wait_s, run.infer_s, self._detector.info.runtime))
@@ -185,14 +192,15 @@ class Inference:
         return detections
 
 
-def _respond(request: Request, outcome: Detections | PoisonError, run: _Run) -> None:
+def _respond(request: Request, outcome: Detections | PoisonError, run: _Run, traced: Sequence[str]) -> None:
     if request.response.done():  # cancelled while it was inferred
         return
     if isinstance(outcome, PoisonError):
         request.response.set_exception(outcome)
         return
     wait_s = max(0.0, run.started_s - request.since_s)
-    request.response.set_result(Response(outcome, wait_s, run.infer_s, len(run.outcomes)))
+    beside = () if request.traceparent is None else tuple(other for other in traced if other != request.traceparent)
+    request.response.set_result(Response(outcome, wait_s, run.infer_s, len(run.outcomes), beside))
 
 
 def _poison(error: Exception) -> PoisonError:

@@ -20,6 +20,7 @@ from andon.messages import (
     Timings,
 )
 from andon.pictures.picture import DecodedPicture
+from andon.process.tracing import Trace, Tracing
 from andon.quarantine import quarantine_record
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
@@ -45,6 +46,7 @@ class InspectorOptions:
     """A longer value is quarantined without it."""
     decode_ahead: int
     """Pictures that are decoded and not yet inspected. They make up the worker's memory: 6 MB each at 1080p."""
+    pool: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Deps:
     outlet: Outlet
     limit: QuarantineLimit
     broker_clock: BrokerClock
+    tracing: Tracing | None = None
 
 
 class Inspector:
@@ -107,6 +110,14 @@ class Inspector:
                 return self._unreadable(delivery, DecodeError(f"{type(message).__name__} does not belong here"))
 
     async def _inspect_frame(self, delivery: Delivery, frame: Frame) -> Publication:
+        tracing = self._deps.tracing
+        trace = None if tracing is None else tracing.inspecting(frame, self._options.pool)
+        if trace is None:
+            return await self._outcome(delivery, frame, None)
+        return (await self._outcome(delivery, trace.carried_by(frame), trace)).traced(trace)
+
+    async def _outcome(self, delivery: Delivery, frame: Frame, trace: Trace | None) -> Publication:
+        """`frame` has the context that its inspection gets."""
         if frame.too_large is not None:
             return self._quarantined(delivery, frame, PoisonError("too_large", frame.too_large))
         if frame.corrupt:
@@ -118,11 +129,19 @@ class Inspector:
                 return self._stale(delivery, frame)
             try:
                 picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
-                response = await self._deps.inference.infer(frame.camera_id, picture.pixels)
+                if trace is not None:
+                    trace.step("decode")
+                response = await self._deps.inference.infer(
+                    frame.camera_id, picture.pixels, None if trace is None else trace.traceparent
+                )
             except PoisonError as error:
                 self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
                 return self._quarantined(delivery, frame, error)
         self._deps.limit.inspected(frame.camera_id, self._clock.monotonic())
+        if trace is not None:
+            trace.step("batch", response.wait_s)
+            runtime, size = self._model.runtime, response.batch_size
+            trace.step("infer", response.infer_s, response.beside, runtime=runtime, batch_size=size)
         return self._inspected(delivery, frame, picture, response)
 
     # ---- the outcomes of a record
@@ -223,6 +242,7 @@ class Inspector:
             inspected_at=self._clock.now(),
             health=frame.health,
             part_id=frame.part_id,
+            traceparent=frame.traceparent,
         )
 
 

@@ -14,6 +14,7 @@ from andon.backoff import Backoff
 from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, Retrying
 from andon.messages import RecordRef
+from andon.process.tracing import Trace
 from andon.stream.publisher import Publisher
 from andon.wire import Outgoing
 
@@ -37,6 +38,18 @@ class Publication:
         smaller = self.smaller
         replaced = None if smaller is None else lambda error: smaller(error).after(topic, record)
         return Publication(((topic, record), *self.sends), self.settled, replaced)
+
+    def traced(self, trace: Trace) -> "Publication":
+        """The same; once the broker has acknowledged it, the worker's part of the frame's way ends."""
+        smaller = self.smaller
+
+        def settled() -> None:
+            self.settled()
+            trace.step("publish")
+            trace.end()
+
+        replaced = None if smaller is None else lambda error: smaller(error).traced(trace)
+        return Publication(self.sends, settled, replaced)
 
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]

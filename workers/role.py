@@ -137,8 +137,10 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
         publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock, sizes)
         inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
         decoders = _decoder_pool(life, decoding, detector.info.enough_px)
-        deps = Deps(decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock)
-        outcomes, options = Outcomes(life.progress, life.clock), _options(settings, batch.size)
+        deps = Deps(
+            decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock, life.tracing
+        )
+        outcomes, options = Outcomes(life.progress, life.clock), _options(settings, pool_name)
         inspector = Inspector(detector.info, deps, options, clock, fan_out(life.emit, outcomes))
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)
         member = KafkaConsumer(reading, clock)
@@ -197,13 +199,14 @@ def _decoder_pool(life: Life, threads: Executor, enough_px: int) -> DecoderPool:
     return DecoderPool(threads, options, life.clock)
 
 
-def _options(settings: Settings, batch_size: int) -> InspectorOptions:
+def _options(settings: Settings, pool_name: str) -> InspectorOptions:
     return InspectorOptions(
         settings.kafka.inspections_topic,
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,
         # two batches with the detector, one gathering
-        3 * batch_size + settings.worker.decode_threads,
+        3 * settings.pools[pool_name].batch.size + settings.worker.decode_threads,
+        pool_name,
     )
 
 

@@ -36,9 +36,10 @@ class Stream(Generic[Event]):
             unknown = fields[b"type"].decode(errors="replace")[:60]
             raise DecodeError(f"entry {entry_id.decode()}: type {unknown!r} is not known here")
         try:
-            return self.event.read_json(fields.get(b"event", b""))
+            event = self.event.read_json(fields.get(b"event", b""))
         except ValidationError as error:
             raise DecodeError(f"entry {entry_id.decode()} is no {self.ce_type.decode()}: {complaint(error)}") from None
+        return event.traced(fields.get(b"traceparent", b"").decode(errors="replace"))
 
 
 DEFECTS = Stream("alerts", b"andon.defect.v1", Defect)

@@ -148,3 +148,37 @@ class ClockUnset(Event):
     name: ClassVar[str] = "clock.unset"
     level: ClassVar[Level] = "error"
     now: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpansSent(Event):
+    """The collector has taken spans."""
+
+    name: ClassVar[str] = "traces.sent"
+    level: ClassVar[Level] = "debug"
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpansDropped(Event):
+    """Spans are gone: the collector did not take them, or too many waited for it."""
+
+    name: ClassVar[str] = "traces.dropped"
+    level: ClassVar[Level] = "debug"
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracesUnsent(Event):
+    """The collector takes no spans. The line goes on; they are dropped and counted until it takes them again."""
+
+    name: ClassVar[str] = "traces.unsent"
+    level: ClassVar[Level] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracesResumed(Event):
+    """The collector takes spans again."""
+
+    name: ClassVar[str] = "traces.resumed"

@@ -67,6 +67,8 @@ METRICS: tuple[Metric, ...] = (
         "How far this host's clock is ahead of a broker's, as far as it is proven; below 0: behind",
         ("peer",),
     ),
+    Metric("andon_traces_spans_sent_total", "counter", "Spans that the collector has taken"),
+    Metric("andon_traces_spans_dropped_total", "counter", "Spans that nobody got: the collector is away or too slow"),
     # stage: workers and sinks
     Metric(
         "andon_stage_stalled_seconds",

@@ -10,7 +10,8 @@ import gc
 import signal
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from andon.process.log import MOST_CHARACTERS, EventLog, adopt_client_logs
 from andon.process.metrics import Metrics
 from andon.process.progress import CHECK_S, Progress
 from andon.process.tasks import first_andon_error
+from andon.process.tracing import Tracing
 from andon.process.watchdog import FORCE_S, Guard, Overdue, Watchdog, end
 from andon.settings import Settings
 
@@ -46,6 +48,8 @@ class Life:
     """Wrap each call in its `limit` that can block a thread for ever. Never join such a thread."""
     progress: Progress
     """Give it a `duty` for each kind of work that must get done."""
+    tracing: Tracing | None = None
+    """None: nothing is traced here."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self) -> None:
@@ -103,10 +107,27 @@ async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -
         beat = asyncio.create_task(_beat(watchdog), name="lifecycle.beat")
         try:
             async with log.summed_up():
-                return await _until_stopped(life, role, log)
+                with _traced(life):
+                    return await _until_stopped(life, role, log)
         finally:
             beat.cancel()
             undo()
+
+
+@contextmanager
+def _traced(life: Life) -> Iterator[None]:
+    """Within the block `life.tracing` is there, if the settings ask for it. Raises ConfigError: it can't be had."""
+    settings = life.settings.tracing
+    if settings.endpoint is None:
+        yield
+        return
+    try:
+        from andon.process.trace_export import exported  # noqa: PLC0415  # an extra, loaded where it is asked for
+    except ImportError as error:
+        raise ConfigError(f"tracing.endpoint: {error.name} is missing here: pip install 'andon[traces]'") from None
+    with exported(settings, life.role, life.emit) as spans:
+        life.tracing = Tracing(spans, life.clock)
+        yield
 
 
 async def _until_stopped(life: Life, role: Role, log: EventLog) -> int:

@@ -107,6 +107,14 @@ class Metrics:
         self._count("andon_kafka_producers_replaced_total")
 
     @_on.register
+    def _(self, event: events.TraceSpansSent) -> None:
+        self._count("andon_traces_spans_sent_total", event.count)
+
+    @_on.register
+    def _(self, event: events.TraceSpansDropped) -> None:
+        self._count("andon_traces_spans_dropped_total", event.count)
+
+    @_on.register
     def _(self, event: events.CommitRefused) -> None:
         self._count("andon_stage_commits_refused_total", stage=event.stage)
 

@@ -16,7 +16,7 @@ from andon.settings.ingest import SpoolSettings
 from andon.settings.judgement import CameraPartSettings, DefectClass, DefectSettings, Line, PartSettings
 from andon.settings.kafka import KafkaSettings
 from andon.settings.line import Settings
-from andon.settings.process import HttpSettings, RunSettings
+from andon.settings.process import HttpSettings, RunSettings, TracingSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
 from andon.settings.sinks import EvidenceSettings, KeepDays, SinkSettings
@@ -52,6 +52,7 @@ __all__ = [
     "Settings",
     "SinkSettings",
     "SpoolSettings",
+    "TracingSettings",
     "UsbSettings",
     "WorkerSettings",
 ]

@@ -8,7 +8,7 @@ from andon.settings.cameras import CameraSettings, HealthSettings
 from andon.settings.ingest import SpoolSettings
 from andon.settings.judgement import DefectSettings, PartSettings
 from andon.settings.kafka import KafkaSettings
-from andon.settings.process import HttpSettings, RunSettings
+from andon.settings.process import HttpSettings, RunSettings, TracingSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Section
 from andon.settings.sinks import SinkSettings
@@ -33,6 +33,7 @@ class Settings(Section):
     """None: parts are not followed, and there are no verdicts on them."""
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @field_validator("cameras")
     @classmethod

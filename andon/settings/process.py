@@ -1,8 +1,9 @@
 """Settings of every process: the address of its probes, its time limits and its log."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from andon.settings.section import Positive, Section
 
@@ -30,3 +31,31 @@ class RunSettings(Section):
     standard output, which whoever runs them rotates."""
     log_files: int = Field(default=5, ge=2)
     """Log files kept for each process of `andon up`, the current one included. 5: 50 MB for each process."""
+
+
+class TracingSettings(Section):
+    """Traces for OpenTelemetry. What is not here the SDK reads from its own variables: OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_RESOURCE_ATTRIBUTES."""
+
+    endpoint: str | None = None
+    """The collector that takes OTLP over HTTP, such as http://collector:4318. None: nothing is traced. It takes
+    `andon[traces]` in each process."""
+    sample: float = Field(default=0.01, ge=0, le=1)
+    """Share of the frames that are traced. Ingest decides, once for the whole way of a frame. 0.01: a camera with 30
+    pictures a second gives a trace every three seconds."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _reachable(cls, endpoint: str | None) -> str | None:
+        parts = urlsplit(endpoint or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("write it as http://HOST:PORT or https://HOST:PORT")
+        if parts.username is not None:
+            raise ValueError("it holds a login: put it into OTEL_EXPORTER_OTLP_HEADERS instead")
+        return endpoint
+
+    @property
+    def url(self) -> str:
+        """Where spans go; OTLP's own path, where the endpoint has none."""
+        endpoint = (self.endpoint or "").rstrip("/")
+        return endpoint if urlsplit(endpoint).path else f"{endpoint}/v1/traces"

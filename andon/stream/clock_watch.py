@@ -64,4 +64,6 @@ def watched_clock(life: Life) -> tuple[BrokerClock, ClockWatch]:
     clock = BrokerClock(life.clock)
     watch = ClockWatch(clock, life.emit)
     life.metrics.watch("andon_clock_offset_seconds", watch.readings)
+    if life.tracing is not None:
+        life.tracing.clock = clock
     return clock, watch

@@ -74,7 +74,7 @@ class KafkaAlerts:
     async def send(self, item: OutboxItem) -> None:
         """Publish the event. One that the topic takes no record for can never leave: PoisonError."""
         try:
-            await self.topic.write(item, encode(event_of(item)))
+            await self.topic.write(item, encode(event_of(item).traced(item.traceparent)))
         except TooLargeError as error:
             raise PoisonError("too_large", str(error)) from None
 

@@ -44,6 +44,8 @@ class RedisAlerts:
             stream, most, fields = "parts", settings.parts_maxlen, _of_part(event)
         else:
             stream, most, fields = "alerts", settings.alerts_maxlen, _of_defect(event)
+        if item.traceparent is not None:
+            fields["traceparent"] = item.traceparent
         keys = [f"{settings.prefix}:alert:{event.event_id}", f"{settings.prefix}:{stream}"]
         limits: list[str | int] = [int(settings.dedup_hours * 3600) or 1, most]
         args = [*limits, *(text for pair in fields.items() for text in pair)]

@@ -182,6 +182,7 @@ def _outbox_row(item: Leaving, batch: Batch) -> dict[str, Any]:
         "payload": item.payload,
         "created_at": batch.at,
         "attempts": 0,
+        "traceparent": item.traceparent,
     }
 
 

@@ -29,6 +29,8 @@ class Leaving:
     channel: str
     event_id: str
     payload: bytes = field(repr=False)
+    traceparent: str | None = None
+    """The span that caused it; None: it is not traced."""
 
 
 @dataclass(frozen=True, slots=True)

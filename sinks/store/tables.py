@@ -151,6 +151,7 @@ outbox = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("traceparent", String(55)),
     UniqueConstraint("channel", "event_id", name="uq_outbox_channel_event"),
     Index("ix_outbox_channel_partition", "channel", "partition", "id"),
 )

@@ -206,6 +206,15 @@ async def test_verdicts_on_parts_travel_with_the_defects_each_once_and_in_order(
     assert all(received[part.event_id] in (None, part) for part in parts)
 
 
+async def test_an_alert_of_a_traced_frame_carries_its_context(rig: Rig) -> None:
+    traced = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    one, part, other = replace(an_item(1), traceparent=traced), replace(a_part_item(2), traceparent=traced), an_item(3)
+    for item in (one, part, other):
+        await rig.channel.send(item)
+    contexts = {event_id: event.traceparent for event_id, event in await rig.received() if event is not None}
+    assert contexts in ({}, {one.event_id: traced, part.event_id: traced, other.event_id: None})
+
+
 async def test_two_senders_of_the_same_event_at_a_time_have_the_effect_of_one(rig: Rig) -> None:
     await asyncio.gather(*(rig.channel.send(an_item(number % 3)) for number in range(30)))
     assert sorted(event_id for event_id, _ in await rig.received()) == sorted(an_item(n).event_id for n in range(3))

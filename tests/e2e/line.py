@@ -157,6 +157,9 @@ class Line:
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text()[-3000:]
 
+    def whole_log(self, name: str) -> str:
+        return (self._folder / f"{name}.log").read_text()
+
     def __enter__(self) -> Self:
         return self
 

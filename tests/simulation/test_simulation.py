@@ -193,7 +193,7 @@ def goes_on_from_a_state_that_a_cut_off_write_has_stepped(patch: Patch) -> None:
     async def drain(self: PartitionAccount) -> None:
         account = cast(Account, self._on_discard.__self__)  # type: ignore[attr-defined]  # it is a bound method
         while self.waiting:
-            work = await step(account, self)
+            work = await step(account, self, 0.0)
             if not await account._retrier.insist("the store", partial(account._store.write, [work.batch])):
                 await account._stored(self, work, 0.0)
 

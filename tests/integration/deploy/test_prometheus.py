@@ -42,6 +42,7 @@ EMPTY_ON_A_SOUND_LINE = {
     "andon_sinks_write_failures_total": "no write failed",
     "andon_sinks_parts_total": "the line follows no parts",
     "andon_clock_offset_seconds": "the embedded broker stamps no records",
+    "andon_traces_spans_dropped_total": "no span was dropped",
     "ALERTS": "no alert fires",
 }
 """Metrics without series, and why."""

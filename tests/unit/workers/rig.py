@@ -21,6 +21,7 @@ from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from tests.detectors import FakeDetector, grey
 from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
+from tests.spans import Traces
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.inference import Inference
@@ -63,6 +64,7 @@ class Worker:
     events: RecordedEvents
     done: list[int] = field(default_factory=list)
     """Offsets, in the order in which they were done."""
+    traces: Traces | None = None
 
     def submit(self, *messages: Message | Record, partition: int = 0) -> None:
         records = [
@@ -102,6 +104,7 @@ async def worker(
     limits: PictureLimits = LIMITS,
     publisher: MemoryPublisher | None = None,
     cuts: Mapping[Partition, Cut] | None = None,
+    traced: bool = False,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()
@@ -116,11 +119,12 @@ async def worker(
             decoding = DecoderOptions(2, limits, ENOUGH_PX)
             decoders = DecoderPool(threads, decoding, clock)
             outlet, broker_clock = Outlet(memory, spawn, events, NO_WAIT), BrokerClock(clock)
-            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock)
+            traces = Traces(clock) if traced else None
+            tracing = None if traces is None else traces.tracing
+            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock, tracing)
             options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
             running = spawn(inference.serve(), "worker.detect")
             inspector = Inspector(looking.info, deps, options, clock, events)
-            yield Worker(
-                await inspector.open([LANE, Partition(FRAMES, 1)], cuts or {}), memory, clock, broker_clock, events
-            )
+            lanes = await inspector.open([LANE, Partition(FRAMES, 1)], cuts or {})
+            yield Worker(lanes, memory, clock, broker_clock, events, traces=traces)
             running.cancel()
