@@ -11,6 +11,7 @@ import numpy as np
 from andon.pictures.picture import Bgr
 from andon.settings import UsbSettings
 from andon.settings.usb import UsbControl
+from ingest.sources.refusals import Refusal, noted
 from ingest.sources.source import Picture, SourceError, SourceInfo
 from ingest.sources.urls import Address
 
@@ -61,7 +62,7 @@ class UsbSource:
         self._device = device if device is not None else _capture(address.target)
         if not self._device.isOpened():
             raise SourceError(f"{address.shown}: no such camera, or another program uses it")
-        notes = (*_refused(self._device, settings), *_steadier_name(address, names))
+        notes = (*noted(_refused(self._device, settings)), *_steadier_name(address, names))
         width, height = (int(self._device.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         fps = self._device.get(cv2.CAP_PROP_FPS)
         self._info = SourceInfo("raw", width, height, fps if fps > 0 else None, "host", notes)
@@ -87,17 +88,16 @@ def _capture(target: str) -> Device:
     return cv2.VideoCapture(int(target) if target.isdecimal() else target, backend)
 
 
-def _refused(device: Device, settings: UsbSettings) -> list[str]:
-    """Ask the device for everything. Returns one line for what it does not give, by what it reports afterwards."""
+def _refused(device: Device, settings: UsbSettings) -> list[Refusal]:
+    """Ask the device for everything. Returns what it does not give, by what it reports afterwards."""
     wishes = list(_wishes(settings))
     for _, key, value in wishes:
         device.set(key, value)
-    refused = [
-        f"{name} {_shown(key, value)} (it gives {_shown(key, device.get(key))})"
+    return [
+        Refusal(name, _shown(key, value), f"it gives {_shown(key, device.get(key))}")
         for name, key, value in wishes
         if abs(device.get(key) - value) > CLOSE * abs(value)
     ]
-    return [f"the camera did not accept {', '.join(refused)}"] if refused else []
 
 
 def _wishes(settings: UsbSettings) -> Iterator[Wish]:
