@@ -244,9 +244,16 @@ class Camera:
         return progress.duty(f"camera {settings.id}", self._work, sources, usual_s=usual_s)
 
     def _work(self) -> Work:
-        """A camera should deliver until its end; what it has delivered should be acknowledged."""
+        """A camera should deliver until its end, unless it is triggered; what it has delivered should be
+        acknowledged."""
         unsent = self.depth + (self.spool.depth if self.spool is not None else 0)
-        return Work(self._publisher.acknowledged, bool(unsent) or not self._ended, self._hindrance(unsent))
+        waits = bool(unsent) or not (self._ended or self._idle)
+        return Work(self._publisher.acknowledged, waits, self._hindrance(unsent))
+
+    @property
+    def _idle(self) -> bool:
+        """It may be there, with nothing that triggers it."""
+        return self.settings.triggered and self.state != "offline"
 
     def _hindrance(self, unsent: int) -> str:
         """Why no frame is acknowledged; `unsent`: frames that wait."""

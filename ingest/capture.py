@@ -142,7 +142,7 @@ class Capture:
         return None
 
     def _wait_for(self, what: str) -> None:
-        if what != self._waits_for:
+        if self._session is None and what != self._waits_for:
             self._waits_for = what
             self._waits(what)
 

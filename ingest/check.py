@@ -14,10 +14,11 @@ from andon.folders import unwritable
 from andon.settings import CameraSettings, Settings
 from ingest.encode import cropped
 from ingest.role import spool_place
+from ingest.sources.aravis import library
 from ingest.sources.choice import open_source
 from ingest.sources.source import DamagedPictureError, FrameSource, SourceError
 from ingest.sources.tls import tls_options
-from ingest.sources.urls import Address, parse
+from ingest.sources.urls import INDUSTRIAL, Address, parse
 from ingest.threads import on_thread
 
 READS = 1_000
@@ -27,7 +28,7 @@ CameraCheck = Callable[[CameraSettings], None]
 
 
 def check(settings: Settings) -> list[str]:
-    """What can be said without a camera: urls, files, folders, devices, certificates, and the spool's folder."""
+    """What can be said without a camera: urls, files, folders, devices, libraries, certificates, the spool's folder."""
     faults = _asked(settings, _offline)
     cameras = _enabled(settings)
     if any(spool_place(settings, camera, cameras) for camera in cameras):
@@ -77,11 +78,15 @@ def _offline(camera: CameraSettings) -> None:
     address = parse(camera.url.get_secret_value())
     if camera.usb is not None and address.kind != "usb":
         raise SourceError(f"{address.shown}: the section `usb` is for usb: cameras")
+    if camera.genicam is not None and address.kind not in INDUSTRIAL:
+        raise SourceError(f"{address.shown}: the section `genicam` is for gige: and usb3: cameras")
     match address.kind:
         case "file" | "images":
             _fits(open_source(camera, SystemClock()), camera.roi)
         case "usb":
             _device_is_there(address)
+        case "gige" | "usb3":
+            library()
         case "rtsp" | "http":
             tls_options(address, camera)
 
@@ -106,7 +111,8 @@ def _device_is_there(address: Address) -> None:
 def _delivers(camera: CameraSettings) -> None:
     source = open_source(camera, SystemClock())
     try:
-        _first_picture(source, camera)
+        if not camera.triggered:  # else there may be no picture until the line moves
+            _first_picture(source, camera)
     finally:
         source.close()
 

@@ -12,6 +12,7 @@ from andon.settings.channels import (
     KafkaChannelSettings,
     RedisChannelSettings,
 )
+from andon.settings.genicam import GenicamSettings
 from andon.settings.ingest import SpoolSettings
 from andon.settings.judgement import CameraPartSettings, DefectClass, DefectSettings, Line, PartSettings
 from andon.settings.kafka import KafkaSettings
@@ -33,6 +34,7 @@ __all__ = [
     "DefectSettings",
     "EvidenceSettings",
     "ExtensionChannelSettings",
+    "GenicamSettings",
     "HealthSettings",
     "HttpSettings",
     "KafkaChannelSettings",

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from andon.messages import CameraId
+from andon.settings.genicam import GenicamSettings
 from andon.settings.judgement import CameraPartSettings
 from andon.settings.section import PoolName, Positive, Section
 from andon.settings.usb import UsbSettings
@@ -40,7 +41,8 @@ class CameraSettings(Section):
     id: CameraId
     url: SecretStr
     """rtsp:// or rtsps://user:password@host/path, http:// or https:// (MJPEG), a video file, a folder of images,
-    usb:/dev/v4l/by-id/NAME (the same camera after a restart), or usb:0."""
+    usb:/dev/v4l/by-id/NAME (the same camera after a restart), usb:0, or an industrial camera, gige:SERIAL or
+    usb3:SERIAL."""
     enabled: bool = True
     pool: PoolName = "default"
     """The pool of workers, and thereby the model, that inspects this camera's frames."""
@@ -94,10 +96,17 @@ class CameraSettings(Section):
     """The longest delay in seconds between two attempts to connect. The back-off is exponential and never gives up."""
     usb: UsbSettings | None = None
     """What a usb: camera is asked for. None: it delivers what it does by default."""
+    genicam: GenicamSettings | None = None
+    """What a gige: or usb3: camera is asked for. None: it runs freely, with all else as it has it."""
     health: HealthSettings | None = None
     """This camera's own thresholds, all of them. None: the line's."""
     parts: CameraPartSettings | None = None
     """Where this camera's parts are judged. None: as the line's `parts` says."""
+
+    @property
+    def triggered(self) -> bool:
+        """Whether its pictures come when something triggers them, which may be never."""
+        return self.genicam is not None and self.genicam.triggered
 
     @model_validator(mode="after")
     def _roi_is_a_rectangle(self) -> Self:

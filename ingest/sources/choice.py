@@ -1,7 +1,9 @@
 """Chooses the kind of source that a url names."""
 
 from andon.clock import Clock
-from andon.settings import CameraSettings, UsbSettings
+from andon.settings import CameraSettings, GenicamSettings, UsbSettings
+from ingest.sources.genicam import GenicamSource
+from ingest.sources.genicam_device import AravisDevice
 from ingest.sources.http_mjpeg import HttpSource
 from ingest.sources.images import ImageSource
 from ingest.sources.looped import LoopedSource
@@ -33,3 +35,6 @@ def _open_once(address: Address, camera: CameraSettings, clock: Clock) -> FrameS
             return ImageSource(address, camera)
         case "usb":
             return UsbSource(address, settings=camera.usb or UsbSettings())
+        case "gige" | "usb3":
+            settings = camera.genicam or GenicamSettings()
+            return GenicamSource(address, camera, clock, AravisDevice(address, settings, camera.open_timeout_s, clock))

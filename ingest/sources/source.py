@@ -21,7 +21,7 @@ class SilentError(SourceError):
 
 
 class NoPictureYetError(Exception):
-    """A live stream delivers, but nothing of it can be shown yet. The message says what it waits for: read again."""
+    """The camera is there, but has no picture to show yet. The message says what it waits for: read again."""
 
 
 class DamagedPictureError(Exception):
@@ -102,13 +102,15 @@ class FrameSource(Protocol):
 
 @runtime_checkable
 class JoinedStream(FrameSource, Protocol):
-    """A live stream, which may be joined between two keyframes and then take long to its first picture."""
+    """A live stream, which may be joined between two keyframes and then take long to its first picture; or a camera
+    that is triggered, and may take long to any."""
 
     def try_read(self) -> Picture | None:
         """As `read`, and returns in between.
 
         Raises:
-            NoPictureYetError: the stream has delivered something, but no picture so far: read again.
+            NoPictureYetError: the stream has delivered something, but no picture so far, or nothing has triggered the
+                camera: read again.
         """
         ...
 

@@ -8,9 +8,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from ingest.sources.source import SourceError
 
-Kind = Literal["rtsp", "http", "file", "images", "usb"]
-EXPECTED = "expected rtsp://host/path, http://host/path (MJPEG), a video file, a folder of images, or usb:/dev/..."
+Kind = Literal["rtsp", "http", "file", "images", "usb", "gige", "usb3"]
+EXPECTED = (
+    "expected rtsp://host/path, http://host/path (MJPEG), a video file, a folder of images, usb:/dev/..., gige:SERIAL "
+    "or usb3:SERIAL"
+)
+INDUSTRIAL: tuple[Kind, ...] = ("gige", "usb3")
 NETWORK: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
+
+MAX_NAME = 128
 
 ENCODE = (
     "percent-encode user and password in the url: "
@@ -28,7 +34,8 @@ class Address:
 
     kind: Kind
     target: str = field(repr=False)
-    """For the library that opens it: the whole url with its password, a path, or the number or path of a device."""
+    """For the library that opens it: the whole url with its password, a path, the number or path of a device, or a
+    serial number."""
     shown: str
     advice: str = ""
     """What to try if it can't be opened: the url may be misread. Empty: it can be read in one way only."""
@@ -42,6 +49,9 @@ def parse(url: str) -> Address:
     """
     if url.startswith("usb:"):
         return _device(url.removeprefix("usb:"))
+    for kind in INDUSTRIAL:
+        if url.startswith(f"{kind}:"):
+            return _industrial(kind, url.removeprefix(f"{kind}:"))
     if url.startswith("file://"):
         return _path(Path(url.removeprefix("file://")))
     if "://" in url:
@@ -56,6 +66,13 @@ def _device(name: str) -> Address:
     if not name.isdecimal() and not name.startswith("/dev/"):
         raise SourceError("a USB camera is named usb:/dev/v4l/by-id/NAME, or usb:0, usb:1, ...")
     return Address("usb", name, f"usb:{name}")
+
+
+def _industrial(kind: Kind, name: str) -> Address:
+    """By serial number, by Aravis' name, which has the maker in it, or, of a GigE camera, by its IP address."""
+    if not name.strip() or not name.isprintable() or "/" in name or len(name) > MAX_NAME:
+        raise SourceError(f"an industrial camera is named {kind}:SERIAL, by the number on its label")
+    return Address(kind, name, f"{kind}:{name}")
 
 
 def _path(path: Path) -> Address:

@@ -1,7 +1,9 @@
-"""What holds for every FrameSource: a script, a file, a folder of images, a loop, an HTTP and a real RTSP stream."""
+"""What holds for every FrameSource: a script, a file, a folder of images, a loop, an HTTP and a real RTSP stream, an
+industrial camera that is a script, and Aravis' own."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,15 +14,23 @@ from numpy.typing import NDArray
 from andon.clock import SystemClock
 from andon.settings import CameraSettings
 from ingest.sources.choice import open_source
-from ingest.sources.source import FrameSource, Picture
+from ingest.sources.genicam import GenicamSource
+from ingest.sources.source import FrameSource, Picture, SourceInfo
 from ingest.sources.timeline import MediaTime
+from ingest.sources.urls import parse
+from tests.fakes import FakeClock
+from tests.gige_camera import gige_camera, missing
 from tests.http_camera import http_camera
-from tests.unit.ingest.fakes import ScriptedSource
+from tests.unit.ingest.fakes import ScriptedSource, camera_settings
 from tests.unit.ingest.jpegs import grey_jpeg, make_mjpeg
+from tests.unit.ingest.test_genicam import ScriptedDevice, delivery
 from tests.videos import SIZE, RtspServer, grey, make_video, number_of
 
 FRAMES = 30
-Open = Callable[[], FrameSource]
+ENDLESS = ("_looped", "_industrial", "_gige")
+"""They go on after the last picture of the others."""
+STAMPED_LIVE = ("_gige",)
+"""Their timestamps are those of a real clock, at which pictures are as punctual as this machine is."""
 
 
 def _script(folder: Path) -> Iterator[FrameSource]:
@@ -65,6 +75,51 @@ def _http(folder: Path) -> Iterator[FrameSource]:
         yield _opened(camera.url())
 
 
+def _industrial(folder: Path) -> Iterator[FrameSource]:
+    """The device is a script; the camera's frame ids begin anywhere, and begin anew at their end."""
+    deliveries = (
+        delivery((65_530 + number) % 65_535 + 1, timestamp_s=7 + number / 10, data=bytes([grey(number)]) * 12)
+        for number in range(2 * FRAMES)
+    )
+    device = ScriptedDevice(deliveries, FakeClock())
+    yield GenicamSource(parse("gige:7"), camera_settings(url="gige:7"), FakeClock(), device)
+
+
+class Numbered:
+    """Aravis' camera draws its frame id, modulo 255, as the first grey level. Here that number, counted from the first
+    one, is the whole picture."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._first: int | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._source.info
+
+    def read(self) -> Picture | None:
+        picture = self._source.read()
+        assert picture is not None
+        assert picture.bgr is not None
+        bgr = picture.bgr()
+        number = int(bgr[0, 0, 0])
+        self._first = number if self._first is None else self._first
+        bgr[:] = grey((number - self._first) % 255)
+        return replace(picture, bgr=lambda: bgr)
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def _gige(folder: Path) -> Iterator[FrameSource]:
+    if missing():
+        pytest.skip(missing())
+    with gige_camera() as camera:
+        size = {"width": SIZE[0], "height": SIZE[1]}
+        patient = {"buffers": 1000, "heartbeat_s": 30}  # this machine may be busy with other tests
+        yield Numbered(_opened(camera.url, genicam={"fps": 25, **size, **patient}, read_timeout_s=30))
+
+
 def _opened(url: str, **values: object) -> FrameSource:
     return open_source(CameraSettings.model_validate({"id": "c", "url": url, **values}), SystemClock())
 
@@ -78,7 +133,9 @@ def _opened(url: str, **values: object) -> FrameSource:
         _jpegs,
         _looped,
         _http,
+        _industrial,
         pytest.param(_rtsp, marks=pytest.mark.integration),
+        pytest.param(_gige, marks=pytest.mark.integration),
     ]
 )
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FrameSource]:
@@ -111,13 +168,18 @@ def test_whole_pictures_are_not_called_corrupt(source: FrameSource) -> None:
     assert not any(picture.corrupt for picture in read(source))
 
 
-def test_its_timestamps_run_at_the_rate_that_it_tells_unless_the_host_dates_its_pictures(source: FrameSource) -> None:
+def test_its_timestamps_run_at_the_rate_that_it_tells_unless_the_host_dates_its_pictures(
+    source: FrameSource, request: pytest.FixtureRequest
+) -> None:
     if source.info.clock == "host":
         assert {picture.pts_s for picture in read(source)} == {None}
         return
     media = MediaTime(source.info.fps)
     times = [media.at(picture.pts_s) for picture in read(source)]
     assert source.info.fps is not None
+    if any(name in request.node.name for name in STAMPED_LIVE):
+        assert (np.diff(times) > 0).all()
+        return
     assert np.diff(times) == pytest.approx(1 / source.info.fps, abs=0.002)
 
 
@@ -146,11 +208,13 @@ def test_it_can_be_closed_while_there_is_more(source: FrameSource) -> None:
     source.close()
 
 
-def test_only_a_loop_goes_on_after_its_last_picture(source: FrameSource, request: pytest.FixtureRequest) -> None:
+def test_only_a_loop_and_a_camera_go_on_after_its_last_picture(
+    source: FrameSource, request: pytest.FixtureRequest
+) -> None:
     pictures = read(source, 2 * FRAMES)
-    looped = "_looped" in request.node.name
-    assert len(pictures) == (2 * FRAMES if looped else FRAMES)
-    if looped:
+    endless = any(name in request.node.name for name in ENDLESS)
+    assert len(pictures) == (2 * FRAMES if endless else FRAMES)
+    if "_looped" in request.node.name:
         media = MediaTime(source.info.fps)
         times = [media.at(picture.pts_s) for picture in pictures]
         assert np.diff(times) == pytest.approx(0.04, abs=0.002)

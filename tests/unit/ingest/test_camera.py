@@ -19,9 +19,13 @@ from ingest.capture import Tools
 from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
 from ingest.second_way import SECOND_WAY_S, SecondWay
-from ingest.sources.source import FrameSource, Picture, SilentError, SourceError
+from ingest.sources.genicam import GenicamSource
+from ingest.sources.genicam_device import Delivery
+from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SilentError, SourceError
+from ingest.sources.urls import parse
 from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, pictures
+from tests.unit.ingest.test_genicam import ScriptedDevice
 
 REFUSED = SourceError("rtsp://10.0.0.7: connection refused")
 
@@ -248,6 +252,60 @@ async def test_a_capture_that_hangs_is_offline_with_the_reason_and_tried_again_o
     ]
     finals = [(item.captured, item.state) for item in rig.statuses if item.final]
     assert finals == [(1, "offline"), (2, "stopped")]
+
+
+async def test_a_call_into_an_industrial_cameras_library_that_hangs_takes_down_that_camera_only() -> None:
+    hangs, let_go = threading.Event(), threading.Event()
+
+    class HangingDevice(ScriptedDevice):
+        def take(self, timeout_s: float) -> Delivery | None:
+            hangs.set()
+            let_go.wait()
+            return None
+
+    rig = Rig(
+        lambda: GenicamSource(parse("gige:7"), rig.camera.settings, rig.clock, HangingDevice([], rig.clock)),
+        lambda: ScriptedSource(pictures(2)),
+        heartbeat_s=0.001,
+        url="gige:7",
+    )
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(hangs.is_set)
+    rig.clock.advance(16)  # read_timeout_s + hang_grace_s are 15
+    await rig.until(running.done)
+    await running
+    let_go.set()
+    details = [event.detail for event in rig.events.of(CameraChanged) if event.state == "offline"]
+    assert details == [
+        "reading a picture has not returned for 15 s (read_timeout_s + hang_grace_s): its thread is left behind"
+    ]
+    assert rig.camera.captured == 2
+
+
+async def test_a_triggered_camera_is_connecting_until_its_first_trigger_and_online_between_two() -> None:
+    triggered = threading.Event()
+
+    def script() -> Iterator[Picture | NoPictureYetError]:
+        while not triggered.is_set():
+            yield NoPictureYetError("waits for its trigger (Line1)")
+        yield Picture(0.0, bgr)
+        while not rig.stop.is_set():
+            yield NoPictureYetError("waits for its trigger (Line1)")
+
+    rig = Rig(lambda: ScriptedSource(script()), url="gige:7", genicam={"trigger": "Line1"})
+    running = asyncio.ensure_future(rig.camera.run(rig.stop))
+    await rig.until(lambda: len(rig.states) == 2 or running.done())
+    assert rig.live(40) == []  # 30 s without progress are a stall of any other camera
+    triggered.set()
+    await rig.until(lambda: rig.camera.state == "online" and any(isinstance(item, Frame) for item in rig.log))
+    await rig.until(lambda: rig.camera.depth == 0)
+    assert rig.live(40) == []
+    assert rig.camera.state == "online"
+    rig.stop.set()
+    await running
+    details = [(event.state, event.detail) for event in rig.events.of(CameraChanged)]
+    assert details[:3] == [("connecting", ""), ("connecting", "waits for its trigger (Line1)"), ("online", "")]
+    assert rig.camera.captured == 1
 
 
 async def test_a_camera_whose_threads_all_hang_is_tried_again_only_when_one_returns() -> None:

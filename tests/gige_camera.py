@@ -1,0 +1,92 @@
+"""Aravis' own fake GigE Vision camera: a real process that speaks the protocol over UDP, on loopback."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from ingest.sources.aravis import library
+from ingest.sources.source import SourceError
+
+PROGRAM = "arv-fake-gv-camera-0.8"
+ADDRESS = "127.0.0.1"
+PORT = 3956
+"""Of the control channel. Source: GigE Vision 2.0. No camera listens at another, so a machine runs one of these."""
+DISCOVERY = bytes.fromhex("42 11 0002 0000 0001")
+"""Its acknowledgement shows that the camera listens. Source: GigE Vision 2.0, discovery command."""
+START_S = 30.0
+LOCK = Path(tempfile.gettempdir()) / "andon-fake-gige-camera.lock"
+"""Shared by all processes of tests on this machine."""
+
+
+def missing() -> str:
+    """Why there is no fake camera here, and what to install; empty: there is one."""
+    if shutil.which(PROGRAM) is None:
+        return f"no {PROGRAM} here: apt-get install aravis-tools gir1.2-aravis-0.8 python3-gi"
+    try:
+        library()
+    except SourceError as error:
+        return str(error)
+    return ""
+
+
+class GigeCamera:
+    """512x512, Mono8, 25 pictures a second by default; pixel (0, 0) of a Mono8 picture is its frame id modulo 255."""
+
+    def __init__(self, serial: str, lost_per_thousand: int = 0) -> None:
+        """`lost_per_thousand`: packets of pictures that it leaves out."""
+        self.serial = serial
+        self.url = f"gige:{ADDRESS}"
+        """By its address: a search for its serial number takes a second."""
+        self._command = [PROGRAM, "-i", ADDRESS, "-s", serial, "-r", str(lost_per_thousand)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_S
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.1)
+            asking.connect((ADDRESS, PORT))
+            while time.monotonic() < deadline and self._process.poll() is None:
+                with suppress(OSError):
+                    asking.send(DISCOVERY)
+                    if asking.recv(1024):
+                        return self
+                    continue
+        self.kill()
+        raise RuntimeError(f"{PROGRAM} does not answer at {ADDRESS}:{PORT}: is another camera there?")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """It answers nothing more, as if its cable were pulled."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def gige_camera(serial: str = "T1", lost_per_thousand: int = 0) -> Iterator[GigeCamera]:
+    """The machine's one fake camera; waits for other tests that use it."""
+    with LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        camera = GigeCamera(serial, lost_per_thousand)
+        try:
+            yield camera.start()
+        finally:
+            camera.kill()
