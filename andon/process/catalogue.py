@@ -22,7 +22,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_ingest_frames_captured_total", "counter", "Frames that the camera delivered", ("camera",)),
     Metric("andon_ingest_frames_published_total", "counter", "Frames that the broker acknowledged", ("camera",)),
     Metric("andon_ingest_frames_shed_total", "counter", "Frames given up before the broker", ("camera", "reason")),
-    Metric("andon_ingest_frames_corrupt_total", "counter", "Frames that the decoder called corrupt", ("camera",)),
+    Metric(
+        "andon_ingest_frames_corrupt_total",
+        "counter",
+        "Frames whose picture was damaged or lost on its way",
+        ("camera",),
+    ),
     Metric(
         "andon_ingest_frames_too_large_total",
         "counter",

@@ -22,7 +22,7 @@ class GenicamSettings(DeviceSettings):
     reverse_y: bool | None = None
     pixel_format: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]{2,40}$")
     """Mono8, Mono10, Mono12, Mono14, Mono16, BayerRG8 (BG, GB, GR; 10, 12, 16), the packed forms of 10 and 12 bits,
-    RGB8, BGR8, YUV422_8 and others: docs/operations.md. None: as the camera has it."""
+    RGB8, BGR8, YUV422_8 and others: docs/cameras.md. None: as the camera has it."""
     bits: int | None = Field(default=None, ge=8, le=16)
     """Significant bits of a sample of more than 8; its 8 highest are kept, and larger values are white. None: as the
     pixel format's name says, and for 16 as the camera's PixelDynamicRangeMax says, else 16."""

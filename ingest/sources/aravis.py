@@ -23,7 +23,7 @@ PLACES = (
     Path("/usr/lib64", _VERSION, "site-packages"),
 )
 """Where distributions keep PyGObject, for a Python that doesn't look there itself: one in a virtual environment."""
-REMEDY = "on Debian or Ubuntu: apt-get install gir1.2-aravis-0.8 python3-gi; docs/operations.md says what else there is"
+REMEDY = "on Debian or Ubuntu: apt-get install gir1.2-aravis-0.8 python3-gi; docs/cameras.md says what else there is"
 _LOADING = threading.Lock()
 
 

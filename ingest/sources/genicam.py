@@ -25,7 +25,7 @@ from ingest.sources.urls import Address
 SLICE_S = 0.5
 """A lost camera, and the stop of one that nothing triggers, is noticed after this time at the latest."""
 LOST = "it can't be controlled any more (unplugged, without power, or taken over by an application?)"
-ADVICE = "docs/operations.md says what to do about packets that don't arrive"
+ADVICE = "docs/cameras.md says what to do against lost packets"
 
 
 class GenicamSource:

@@ -229,9 +229,7 @@ class AravisDevice:
     def _explained(self, error: RuntimeError) -> SourceError:
         remedy = ""
         if self._shown.startswith("usb3:") and self._camera is None:
-            remedy = (
-                ": does another program use it, or has this user no right to it? docs/operations.md has the udev rule"
-            )
+            remedy = ": does another program use it, or has this user no right to it (docs/cameras.md)?"
         elif self._gone(error):
             remedy = ": the camera does not answer"
         return SourceError(f"{self._shown}: {_text(error)}{remedy}")

@@ -71,6 +71,16 @@ WRONG = (
         (line(more=", usb: {fps: 30}"), "the section `usb` is for usb: cameras"),
     ),
     Case(
+        "an industrial camera's settings at another camera are named",
+        "seen by hand",
+        (line(more=", genicam: {fps: 30}"), "the section `genicam` is for gige: and usb3: cameras"),
+    ),
+    Case(
+        "an industrial camera without a serial number is refused",
+        "seen by hand",
+        (line("gige:"), "an industrial camera is named gige:SERIAL"),
+    ),
+    Case(
         "a USB camera that is missing under its steady name is named",
         "go2rtc#1237",
         (line("usb:/dev/v4l/by-id/none"), "there is no /dev/v4l/by-id/none: is the camera plugged in?"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from ingest.sources.genicam import GenicamSource
 from ingest.sources.genicam_device import WHOLE, Delivery, DeviceInfo
@@ -225,6 +226,22 @@ def test_a_size_that_changes_is_told() -> None:
     rig = Rig(delivery(1), delivery(2, width=2, height=6))
     rig.pictures(2)
     assert (rig.source.info.width, rig.source.info.height) == (2, 6)
+
+
+@pytest.mark.parametrize(
+    ("genicam", "complaint"),
+    [
+        ({"trigger": "Software"}, "nothing on the line would trigger it"),
+        ({"width": 640}, "set both or none"),
+        ({"exposure_us": "manual"}, "exposure_us"),
+        ({"bits": 17}, "bits"),
+        ({"pixel_format": "Mono 8"}, "pixel_format"),
+        ({"exposure": 5}, "exposure"),
+    ],
+)
+def test_settings_that_no_camera_can_follow_are_mistakes(genicam: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        camera_settings(url="gige:7", genicam=genicam)
 
 
 def test_closing_it_closes_the_device() -> None:

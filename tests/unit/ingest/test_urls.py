@@ -22,6 +22,9 @@ SECRET = "gEh31m"
         ("usb:2", "usb", "2"),
         ("usb:/dev/v4l/by-id/usb-046d_C920", "usb", "/dev/v4l/by-id/usb-046d_C920"),
         ("/dev/null", "usb", "/dev/null"),
+        ("gige:40012345", "gige", "40012345"),
+        ("gige:192.168.50.7", "gige", "192.168.50.7"),
+        ("usb3:Basler-acA1300-2301", "usb3", "Basler-acA1300-2301"),
     ],
 )
 def test_the_kind_follows_from_the_url(url: str, kind: str, target: str) -> None:
