@@ -6,7 +6,6 @@ A change counts for the camera as the person saw it. If somebody else has change
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 import yaml
 from pydantic import JsonValue, ValidationError
@@ -36,18 +35,16 @@ def assignments(texts: Iterable[str]) -> dict[str, JsonValue]:
 
 def merged(section: Mapping[str, JsonValue], changes: Mapping[str, JsonValue]) -> Section:
     """The section with the changes; null takes a key away, so that its default counts again."""
-    result: dict[str, Any] = {**section}
-    for dotted, value in changes.items():
-        *path, key = dotted.split(".")
-        place = result
-        for part in path:
-            inner = place.get(part)
-            place[part] = dict(inner) if isinstance(inner, dict) else {}
-            place = place[part]
-        if value is None:
-            place.pop(key, None)
+    result = {**section}
+    for key, value in changes.items():
+        outer, dot, inner = key.partition(".")
+        below = result.get(outer)
+        inside = below if isinstance(below, dict) else {}
+        new = merged(inside, {inner: value}) or None if dot else value
+        if new is None:
+            result.pop(outer, None)
         else:
-            place[key] = value
+            result[outer] = new
     return result
 
 

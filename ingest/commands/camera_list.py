@@ -46,6 +46,9 @@ def list_(path: Path, *, in_json: bool) -> None:
         rows = [as_json(config, states.get(name), now) for name, config in cameras.items()]
         click.echo(json.dumps({"cameras": rows, "notes": [note] if note else []}))
         return
+    if not cameras:
+        click.echo("the line has no camera yet: `andon camera add` makes one known")
+        return
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     console.print(_table(cameras, states, now))
     if note:

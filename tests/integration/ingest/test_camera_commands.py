@@ -81,13 +81,14 @@ def test_a_camera_is_added_shown_changed_disabled_and_removed(andon: Andon) -> N
         "press-7: fps=25 (was 10), longest_side=640 (was the default)\n"
     )
     assert andon("set", "press-7", "fps=null", "health.frozen_s=null").exit_code == 0
-    assert facts(andon("show", "press-7", "--json"))["settings"] == {"url": URL, "longest_side": 640, "health": {}}
+    assert facts(andon("show", "press-7", "--json"))["settings"] == {"url": URL, "longest_side": 640}
     assert andon("disable", "press-7").stdout == "press-7: enabled=false (was the default)\n"
     assert not facts(andon("show", "press-7", "--json"))["enabled"]
     assert facts(andon("enable", "press-7", "--json"))["enabled"]
     assert andon("enable", "press-7").stdout == "press-7: it was so already\n"
     assert facts(andon("remove", "press-7", "--json")) == {"id": "press-7", "removed": True}
     assert facts(andon("list", "--json")) == {"cameras": [], "notes": []}
+    assert andon("list").stdout == "the line has no camera yet: `andon camera add` makes one known\n"
     assert andon("add", URL, "--id", "press-7").exit_code == 0
 
 

@@ -42,6 +42,11 @@ def test_a_dot_leads_into_a_section_and_null_takes_a_key_away() -> None:
     after = merged(section, {"health.dark_level": 3, "usb.fps": 30, "fps": None})
     assert after == {"url": URL, "health": {"frozen_s": 5, "dark_level": 3}, "usb": {"fps": 30}}
     assert section == {"url": URL, "fps": 10, "health": {"frozen_s": 5}}
+    assert merged(section, {"health.frozen_s": None, "usb.controls.gain": 4}) == {
+        "url": URL,
+        "fps": 10,
+        "usb": {"controls": {"gain": 4}},
+    }
 
 
 @pytest.mark.parametrize(
