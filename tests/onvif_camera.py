@@ -51,8 +51,8 @@ class Habits:
     clock_ahead: timedelta = timedelta()
     """How far its clock is ahead of ours."""
     answers: Literal["soap", "garbage", "silence", "flood"] = "soap"
-    media_at: str | None = None
-    """Where it says that its media service is. None: where it is."""
+    media_host: str = "127.0.0.1"
+    """Where it says that its media service is."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ def _answer(operation: str, request: str, habits: Habits, camera: OnvifCamera) -
         case "GetSystemDateAndTime":
             body = _clock(datetime.now(UTC) + habits.clock_ahead)
         case "GetServices":
-            where = habits.media_at or f"http://{camera.host}/onvif/media"
+            where = f"http://{habits.media_host}:{camera.port}/onvif/media"
             body = _service("device", f"http://{camera.host}/onvif/device_service") + _service("media", where)
         case "GetDeviceInformation":
             names = ("Manufacturer", "Model", "FirmwareVersion", "SerialNumber", "HardwareId")

@@ -17,7 +17,7 @@ import aiohttp
 from zeep.exceptions import Error, Fault, TransportError
 
 from ingest.onvif.login import Login
-from ingest.onvif.probing import Answer, plain
+from ingest.onvif.probing import PORTS, Answer, plain
 from ingest.sources.source import SourceError
 
 MOST_PROFILES = 16
@@ -116,8 +116,11 @@ def _camera(answer: Answer, login: Login | None) -> Any:
 
 
 def _stay_at_home(camera: Any, answer: Answer) -> None:
-    """The login goes to this camera only, whatever it names as the place of its services."""
-    camera.xaddrs = {kind: url for kind, url in camera.xaddrs.items() if urlsplit(url).hostname == answer.host}
+    """The login goes to this camera only, whatever host it names for its services."""
+    host = urlsplit(answer.url).netloc.rpartition(":")[0]
+    for kind, url in camera.xaddrs.items():
+        parts = urlsplit(url)
+        camera.xaddrs[kind] = parts._replace(netloc=f"{host}:{parts.port or PORTS[parts.scheme]}").geturl()
 
 
 async def _profile(stream_uri: Any, profile: Any) -> Profile:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from andon.errors import ConfigError
 from ingest.onvif.device import Device, ask
 from ingest.onvif.login import Login
-from ingest.onvif.probing import Answer, Search, search
+from ingest.onvif.probing import PORTS, Answer, Search, search
 from ingest.onvif.suggestion import Suggestion, suggest
 
 SIDE_BY_SIDE = 16
@@ -48,8 +48,6 @@ async def searched(wanted: Search, login: Login | None) -> Found:
     notes = []
     if len(answers.found) >= wanted.most:
         notes.append(f"the search ended at {wanted.most} cameras: choose a network with --interface, or name hosts")
-    if answers.elsewhere:
-        notes.append(f"{answers.elsewhere} answers named another host than their own and were left out: name that host")
     if answers.unreadable:
         notes.append(f"{answers.unreadable} answers could not be read")
     return Found(await _all(list(answers.found.values()), login), login, tuple(notes))
@@ -67,10 +65,10 @@ def _answer(host: str) -> Answer:
         name, port = parts.hostname, parts.port
     except ValueError:
         name, port = None, None
-    if not name or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+    if not name or parts.scheme not in PORTS or "@" in parts.netloc:
         raise ConfigError("HOST: expected a name or an address, with a port or https:// if it needs one; see --login")
     shown = f"[{name}]" if ":" in name else name
-    return Answer(f"{parts.scheme}://{shown}:{port or (443 if parts.scheme == 'https' else 80)}")
+    return Answer(f"{parts.scheme}://{shown}:{port or PORTS[parts.scheme]}")
 
 
 async def _all(answers: Sequence[Answer], login: Login | None) -> tuple[Device, ...]:

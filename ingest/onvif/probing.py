@@ -20,6 +20,7 @@ from wsdiscovery.message import createSOAPMessage, parseSOAPMessage
 
 from andon.errors import ConfigError
 
+PORTS = {"http": 80, "https": 443}
 GROUP, PORT = "239.255.255.250", 3702
 KINDS = (
     ("http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter"),
@@ -64,8 +65,6 @@ class Answers:
     """By url."""
     unreadable: int = 0
     """Datagrams that are no answer."""
-    elsewhere: int = 0
-    """Answers that name another host as theirs. They are left out: the camera's login would go there."""
 
 
 async def search(wanted: Search) -> Answers:
@@ -134,17 +133,15 @@ class _Collector(asyncio.DatagramProtocol):
         for answer in answers:
             self._take(answer)
 
-    def _take(self, answer: Answer | None) -> None:
-        if answer is None:
-            self._answers.elsewhere += 1
-        elif len(self._answers.found) < self._most:
+    def _take(self, answer: Answer) -> None:
+        if len(self._answers.found) < self._most:
             self._answers.found.setdefault(answer.url, answer)
         if len(self._answers.found) >= self._most:
             self.enough.set()
 
 
-def _answers(data: bytes, host: str, asked: frozenset[str]) -> list[Answer | None]:
-    """The devices in a datagram; None: one that is elsewhere. Raises anything: it is no answer to us."""
+def _answers(data: bytes, host: str, asked: frozenset[str]) -> list[Answer]:
+    """The devices in a datagram. Raises anything: it is no answer to us."""
     envelope = parseSOAPMessage(data, host)
     if envelope.getRelatesTo() not in asked:
         raise ValueError("an answer to somebody else")
@@ -154,13 +151,14 @@ def _answers(data: bytes, host: str, asked: frozenset[str]) -> list[Answer | Non
     ]
 
 
-def _answer(urls: Sequence[str], scopes: Sequence[str], host: str) -> Answer | None:
-    for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname == host:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            return Answer(f"{parts.scheme}://{host}:{port}", _scope(scopes, "name"), _scope(scopes, "hardware"))
-    return None
+def _answer(urls: Sequence[str], scopes: Sequence[str], host: str) -> Answer:
+    """The device is asked where it answered, whatever it names as its host: the login goes there. Raises ValueError."""
+    known = [parts for parts in map(urlsplit, urls) if parts.scheme in PORTS]
+    if not known:
+        raise ValueError("no address of a service")
+    parts = next((parts for parts in known if parts.hostname == host), known[0])
+    url = f"{parts.scheme}://{host}:{parts.port or PORTS[parts.scheme]}"
+    return Answer(url, _scope(scopes, "name"), _scope(scopes, "hardware"))
 
 
 def _scope(scopes: Sequence[str], key: str) -> str:

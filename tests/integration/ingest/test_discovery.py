@@ -60,10 +60,16 @@ async def test_two_hundred_answers_are_two_hundred_cameras_and_a_search_ends_at_
 async def test_answers_that_are_none_are_counted_and_hide_no_camera() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
     replies = [Reply(raw=b"\xff\x00"), Reply(raw=bomb), Reply("http://127.0.0.1/", relates_to="urn:uuid:another")]
-    with responder([*replies, Reply("http://10.9.8.7/onvif"), Reply("http://127.0.0.1:81/")]) as port:
+    with responder([*replies, Reply("soap.udp://127.0.0.1:9"), Reply("http://127.0.0.1:81/")]) as port:
         answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
     assert list(answers.found) == ["http://127.0.0.1:81"]
-    assert (answers.unreadable, answers.elsewhere) == (3, 1)
+    assert answers.unreadable == 4
+
+
+async def test_a_camera_that_names_another_host_is_asked_where_it_answered() -> None:
+    with responder([Reply("http://10.9.8.7:8080/onvif/device_service")]) as port:
+        answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
+    assert list(answers.found) == ["http://127.0.0.1:8080"]
 
 
 async def test_a_search_that_nobody_answers_ends_at_its_time() -> None:
@@ -181,11 +187,11 @@ def test_what_a_camera_says_of_itself_does_nothing_to_a_shell_or_a_terminal() ->
 
 
 def test_the_login_does_not_follow_a_camera_to_another_host() -> None:
-    habits = Habits(user="viewer", password="gEh31m!", media_at="http://192.0.2.99/media")
+    habits = Habits(user="viewer", password="gEh31m!", media_host="192.0.2.99")
     with onvif_camera(habits) as camera:
         done = discover(camera.host, *LOGIN)
-    assert done.exit_code == 1
-    assert "it has no media service" in done.stderr
+    assert done.exit_code == 0
+    assert camera.requests[-3:] == ["GetProfiles", "GetDeviceInformation", "GetStreamUri"]
 
 
 @pytest.mark.parametrize(
