@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check lint setup clean
+.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check policies lint setup clean
 
 demo: setup
 	$(BIN)/andon demo
 
 # Three processes also on two cores: most tests wait for servers. tests/scheduling.py says what runs side by side.
-test: setup
+test: setup $(BIN)/helm
 	$(BIN)/pytest -n 3 -m "not faults"
 
 # Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
@@ -21,7 +21,7 @@ MINUTES ?= 5
 soak: setup
 	$(BIN)/python -m tests.soak --seed $(SEED) --minutes $(MINUTES)
 
-check: lint
+check: lint $(BIN)/helm
 	$(BIN)/pytest -n 3 tests/unit
 
 lint: setup
@@ -47,6 +47,18 @@ bench-accuracy: setup
 
 setup: .venv/installed
 
+# For the chart's tests; where it can't be had they are skipped and say so.
+$(BIN)/helm: .venv/installed
+	@$(BIN)/python -m tests.helm_binary $@ || echo "helm can't be downloaded: the tests of deploy/helm are skipped"
+
+# Checks the chart's manifests against policies. checkov pins other versions than Andon, so it has a venv of its own.
+policies: setup $(BIN)/helm .venv-checkov/bin/checkov
+	$(BIN)/pytest tests/unit/deploy/helm/test_policies.py
+
+.venv-checkov/bin/checkov:
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/pip install --quiet "checkov==3.3.30"
+
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Andon needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is not whole here: apt-get install python3-venv"; exit 1; }
@@ -57,4 +69,4 @@ setup: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv andon-data build *.egg-info
+	rm -rf .venv .venv-checkov andon-data build *.egg-info

@@ -99,6 +99,15 @@ async def partition_counts(topics: Sequence[str], kafka: KafkaSettings, emit: Em
 
 
 async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: KafkaSettings) -> None:
+    response = await client.create_topics(new_topics(topics, kafka))
+    for name, code, *details in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been faster
+            reason = next((detail for detail in details if detail), for_code(code).__name__)
+            raise FatalError(f"topic {name!r} can't be created at {kafka.bootstrap_servers}: {reason}")
+
+
+def new_topics(topics: dict[str, int], kafka: KafkaSettings) -> list[NewTopic]:
+    """The topics with these numbers of partitions, with every setting that the line relies on."""
     limits = {
         "cleanup.policy": "delete",
         "retention.ms": str(int(kafka.retention_minutes * 60_000)),
@@ -109,15 +118,10 @@ async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: Ka
         "unclean.leader.election.enable": "false",
         "compression.type": "producer",
     }
-    new = [
+    return [
         NewTopic(name, partitions, kafka.replication, topic_configs=_topic_configs(name, kafka, limits))
         for name, partitions in topics.items()
     ]
-    response = await client.create_topics(new)
-    for name, code, *details in response.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been faster
-            reason = next((detail for detail in details if detail), for_code(code).__name__)
-            raise FatalError(f"topic {name!r} can't be created at {kafka.bootstrap_servers}: {reason}")
 
 
 def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> dict[str, str]:
