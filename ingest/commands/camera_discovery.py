@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from andon.errors import ConfigError, FatalError
+from ingest.industrial import Industrial, line_of, searched_industrial
 
 if TYPE_CHECKING:  # its libraries come with an extra
     from ingest.onvif.discovery import Found
@@ -24,10 +25,11 @@ MOST = 256
 def discover(
     hosts: tuple[str, ...], interface: str | None, login: str | None, seconds: float, *, as_json: bool
 ) -> None:
-    """Find ONVIF cameras and print, for each of their streams, the line that adds it.
+    """Find ONVIF cameras and print, for each of their streams, the line that adds it; and industrial cameras.
 
     Searches by multicast (WS-Discovery), which no router passes on; with HOST it asks just these. The password stays in
-    the environment or a file: the lines refer to it. Exits with 1 if no camera says where its stream is.
+    the environment or a file: the lines refer to it. Exits with 1 if no camera says where its stream is. Industrial
+    cameras (GigE Vision, USB3 Vision) are searched for everywhere on this machine, unless HOST or --interface is given.
 
     \b
     Example:
@@ -36,11 +38,14 @@ def discover(
       andon camera discover 192.168.20.15 --login 'viewer:${file:/run/secrets/camera}' --json
     """
     found = _found(hosts, interface, login, seconds)
+    industrial = Industrial() if hosts or interface else searched_industrial()
     if as_json:
-        click.echo(json.dumps(found.as_json()))
+        notes = [*found.notes, *industrial.notes]
+        click.echo(json.dumps(found.as_json() | {"industrial": industrial.as_json(), "notes": notes}))
     else:
         _print(found)
-    if not any(made for device in found.devices for made in found.suggestions(device)):
+        _print_industrial(industrial)
+    if not industrial.cameras and not any(made for device in found.devices for made in found.suggestions(device)):
         raise FatalError(_nothing(found, hosts, seconds))
 
 
@@ -67,6 +72,13 @@ def _print(found: "Found") -> None:
             else:
                 click.echo(made.line)
     for note in found.notes:
+        click.echo(note, err=True)
+
+
+def _print_industrial(industrial: Industrial) -> None:
+    for camera in industrial.cameras:
+        click.echo(line_of(camera))
+    for note in industrial.notes:
         click.echo(note, err=True)
 
 

@@ -15,7 +15,7 @@ PROTOCOLS: dict[str, Protocol] = {"GigEVision": "gige", "USB3Vision": "usb3"}
 FRESH_S = 2.0
 """What a search found counts for cameras that are opened within this time of its beginning. A search takes a second,
 and cameras that start together would wait for each other's."""
-MOST_SHOWN = 8
+MOST_SHOWN, LONGEST = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,17 @@ def _camera(aravis: Any, number: int) -> IndustrialCamera | None:
         return None
     return IndustrialCamera(
         protocol=protocol,
-        serial=aravis.get_device_serial_nbr(number) or "",
-        vendor=aravis.get_device_vendor(number) or "",
-        model=aravis.get_device_model(number) or "",
-        address=aravis.get_device_address(number) or "" if protocol == "gige" else "",
+        serial=plain(aravis.get_device_serial_nbr(number)),
+        vendor=plain(aravis.get_device_vendor(number)),
+        model=plain(aravis.get_device_model(number)),
+        address=plain(aravis.get_device_address(number)) if protocol == "gige" else "",
         device_id=aravis.get_device_id(number),
     )
+
+
+def plain(text: str | None) -> str:
+    """What a camera says of itself, fit for a log and a terminal: anybody in the network may answer."""
+    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text or "")[:LONGEST]
 
 
 _SEARCH = Search(_look)

@@ -16,6 +16,7 @@ from andon.clock import SystemClock
 from andon.messages import CameraStatus, Frame
 from andon.settings import CameraSettings, KafkaSettings, Settings
 from ingest.check import check_online
+from ingest.onvif import probing
 from ingest.sources.choice import open_source
 from ingest.sources.genicam_search import seen
 from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SourceError, try_read
@@ -152,6 +153,7 @@ HOLD = """
 import sys
 from andon.clock import SystemClock
 from andon.settings import CameraSettings
+from ingest.onvif import probing
 from ingest.sources.choice import open_source
 settings = {"id": "c", "url": sys.argv[1], "open_timeout_s": 20, "genicam": {"heartbeat_s": 30}}
 source = open_source(CameraSettings.model_validate(settings), SystemClock())
@@ -207,6 +209,18 @@ def test_camera_test_says_what_it_delivers(camera: GigeCamera) -> None:
     facts = json.loads(result.stdout)
     assert (facts["codec"], facts["width"], facts["height"], facts["clock"]) == ("Mono8", 512, 512, "camera")
     assert facts["frames"] > facts["corrupt"]
+
+
+def test_discover_prints_the_line_that_adds_it(camera: GigeCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "own_addresses", lambda interface: ("127.0.0.1",))
+    done = CliRunner().invoke(cli.main, ["camera", "discover", "--seconds", "0.1"], catch_exceptions=False)
+    assert done.exit_code == 0
+    line = "andon camera add gige:T1 --id aravis-fake-t1  # Aravis Fake, 127.0.0.1"
+    assert line in done.stdout.splitlines()
+    done = CliRunner().invoke(cli.main, ["camera", "discover", "--seconds", "0.1", "--json"], catch_exceptions=False)
+    (found,) = [item for item in json.loads(done.stdout)["industrial"] if item["serial"] == "T1"]
+    assert (found["url"], found["id"], found["address"]) == ("gige:T1", "aravis-fake-t1", "127.0.0.1")
+    assert found["add"] == "andon camera add gige:T1 --id aravis-fake-t1"
 
 
 def test_config_check_online_opens_it(camera: GigeCamera) -> None:
