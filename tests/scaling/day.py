@@ -22,7 +22,7 @@ POISON = (16 * HOUR_S, 16.5 * HOUR_S)
 """One partition stands still: a record in it ends whoever reads it."""
 DEATH_S = 11 * HOUR_S
 READING_S = 15.0
-"""The period of Kubernetes' autoscaler."""
+"""The period of Kubernetes' autoscaler. `andon up` reads every 5 s; KEDA's own 30 s are for a pool that sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Day:
-    """How it went, in steps of READING_S."""
+    """How it went, from reading to reading."""
 
     rule: ScalingRule
     model: PoolModel
@@ -60,7 +60,14 @@ def arrivals_per_s(at_s: float, night_per_s: float) -> float:
     return SHIFT_PER_S if on_shift and not any(_within(at_s, pause) for pause in BREAKS) else night_per_s
 
 
-def simulate(rule: ScalingRule, model: PoolModel, seed: int = 1, night_per_s: float = NIGHT_PER_S) -> Day:
+def simulate(
+    rule: ScalingRule,
+    model: PoolModel,
+    seed: int = 1,
+    night_per_s: float = NIGHT_PER_S,
+    reading_s: float = READING_S,
+) -> Day:
+    """`reading_s`: seconds between two readings of the lag, a whole number."""
     pool, scaler, day = SimulatedPool(model, max(rule.least, 1), random.Random(seed)), Scaler(rule), Day(rule, model)
     for tick in range(int(DAY_S / STEP_S)):
         now_s = tick * STEP_S
@@ -70,7 +77,7 @@ def simulate(rule: ScalingRule, model: PoolModel, seed: int = 1, night_per_s: fl
             pool.kill_one(now_s)
         pool.step(now_s, rate)
         day.worker_s += pool.workers * STEP_S
-        if now_s % READING_S == 0:
+        if now_s % reading_s == 0:
             partitions = pool.readings(rate)
             pool.resize(now_s, scaler.workers(now_s, partitions, pool.workers))
             lag = sum(each.lag for each in partitions)
