@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.errors import FatalError
-from bench.harness import clips, cpu
+from bench.harness import clips
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
 from bench.harness.roles import Roles, Samples, line_document
 from bench.harness.stage_costs import RoleSpan, stage_rows
+from deploy.local import cpu
 
 ROLES = ("ingest", "worker", "sinks")
 LONGEST_S = 180.0

@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from bench.harness import cpu
 from bench.harness.context import Context
 from bench.harness.roles import Roles, line_document
 from bench.harness.simulated_workers import PARTITIONS, start_workers
 from bench.harness.synthetic_frames import camera_ids, pictures
+from deploy.local import cpu
 from deploy.local.line import andon
 
 BATCH_MS = 4.0

@@ -13,12 +13,12 @@ from functools import partial
 
 from scipy.stats import theilslopes
 
-from bench.harness import cpu
 from bench.harness.context import Context
 from bench.harness.plots import Curves, StackedBars
 from bench.harness.report import Findings, Ratio
 from bench.harness.rounds import interleave, median_ratio
 from bench.harness.synthetic_line import ROLES, SyntheticLine, synthetic_line
+from deploy.local import cpu
 
 FRAMES_PER_S = 384.0
 """Of all cameras together; each of 64 cameras has six a second."""

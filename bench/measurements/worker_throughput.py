@@ -7,7 +7,7 @@ from typing import Any
 
 from andon.errors import FatalError
 from andon.settings import BatchSettings, KafkaSettings
-from bench.harness import clips, contender, cpu
+from bench.harness import clips, contender
 from bench.harness.clip_frames import publish_clips
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
@@ -15,6 +15,7 @@ from bench.harness.plots import Bars
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Roles, line_document
 from bench.harness.rounds import interleave, median_ratio, relative_spread
+from deploy.local import cpu
 
 KEYS = ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")
 TRY_S = 2.5

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.harness.cpu import Span
 from bench.measurements.cost_and_memory import BUSY, MemorySample, mb_per_100k, possible_per_s
+from deploy.local.cpu import Span
 
 
 def test_growth_of_settled_memory_is_for_a_hundred_thousand_frames() -> None:

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bench.harness import cpu
-from bench.harness.cpu import Mark, between, thread_s, total_ms_a_frame
+from deploy.local import cpu
+from deploy.local.cpu import Mark, between, thread_s, total_ms_a_frame
 
 BURN = "import time\nwhile time.process_time() < {s}: pass\n"
 
