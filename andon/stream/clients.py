@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from andon.errors import ConfigError, FatalError
 from andon.events import Emit, Retrying, silent
 from andon.settings import KafkaSettings
+from andon.stream.consumer_client import ConsumerClient
 from andon.stream.producer import CLOSE_S, Producer
 from andon.stream.reach import NoReachError, no_reach, require_reach
 from andon.stream.refusals import LoginRefusals
@@ -66,7 +67,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
     The broker holds its answer until it has `fetch_min_bytes` or `fetch_max_wait_ms` have passed. 1: it answers at
     once. More pays for a reader of small records in batches: an answer costs as much as ten of them.
     """
-    return AIOKafkaConsumer(
+    return ConsumerClient(
         **_connection(settings),
         group_id=group,
         group_instance_id=(settings.member or None) if group else None,
@@ -83,7 +84,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
 
 def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
     """A consumer for a RecordReader, not started. A fetch brings one batch: the broker sends the first one whole."""
-    return AIOKafkaConsumer(
+    return ConsumerClient(
         **_connection(settings),
         enable_auto_commit=False,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,

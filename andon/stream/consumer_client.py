@@ -1,0 +1,32 @@
+"""The Kafka client's consumer, which finds a partition's new leader also where the old one does not even refuse."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaTimeoutError
+
+
+class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    """Asks who leads whenever a look-up of offsets has timed out.
+
+    The client (0.14) gives a look-up as long as the single request in it. Where a broker is cut off without a word, the
+    look-up ends first, so the client never learns that its request has failed. It would ask the same broker again until
+    `metadata_max_age_ms` is over: five minutes, in which a member of a group can't open the partitions it was given.
+    """
+
+    async def offsets_for_times(self, timestamps: Any) -> Any:
+        return await self._answered(super().offsets_for_times(timestamps))
+
+    async def beginning_offsets(self, partitions: Any) -> Any:
+        return await self._answered(super().beginning_offsets(partitions))
+
+    async def end_offsets(self, partitions: Any) -> Any:
+        return await self._answered(super().end_offsets(partitions))
+
+    async def _answered(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except KafkaTimeoutError:
+            self._client.force_metadata_update()  # in the background; the next look-up waits for it
+            raise
