@@ -8,7 +8,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -53,6 +55,22 @@ def inspected(store: Path) -> int:
         return 0  # its tables are not there yet
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a process runs: this machine, unless a test makes hosts of its own."""
+
+    prefix: Sequence[str] = ()
+    """The beginning of a command that runs there."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def inside(self) -> AbstractContextManager[None]:
+        """The sockets that are opened in this context are the host's."""
+        return nullcontext()
+
+
+HERE = Host()
+
+
 class Line:
     """`start` and `kill` roles by a name that the test chooses; `audit` and `wait_for` read their results."""
 
@@ -79,21 +97,26 @@ class Line:
         self.config.write_text(yaml.safe_dump(self.document))
         self.run("topics", "create")
 
+    def host(self, name: str) -> Host:
+        """The host of the process that bears this name in the test; of a command that is run, by the command's name."""
+        return HERE
+
     def run(self, *command: str, code: int | None = 0) -> str:
         """Run a command to its end, return what it printed. `code` None takes any exit code, if it printed anything."""
-        done = subprocess.run(
-            self._command(*command), check=False, capture_output=True, text=True, timeout=60, cwd=self._folder
-        )
+        words = self._command(*command, host=self.host(command[0]))
+        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60, cwd=self._folder)
         if done.returncode != code and (code is not None or not done.stdout):
             raise AssertionError(f"andon {' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def start(self, name: str, *command: str, ready: bool = True) -> None:
-        port = free_port()
+        host = self.host(name)
+        with host.inside():
+            port = free_port()
         log = (self._folder / f"{name}.log").open("ab")
-        environ = os.environ | {"ANDON_HTTP__PORT": str(port)}
+        environ = os.environ | host.environ | {"ANDON_HTTP__PORT": str(port)}
         self._processes[name] = subprocess.Popen(
-            self._command(*command), stdout=log, stderr=log, env=environ, cwd=self._folder
+            self._command(*command, host=host), stdout=log, stderr=log, env=environ, cwd=self._folder
         )
         log.close()
         self._ports[name] = port
@@ -129,13 +152,15 @@ class Line:
         return inspected(self._folder / "andon.db")
 
     def metrics(self, name: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/metrics", timeout=5) as answer:
+        url = f"http://127.0.0.1:{self._ports[name]}/metrics"
+        with self.host(name).inside(), urllib.request.urlopen(url, timeout=5) as answer:
             return str(answer.read().decode())
 
     def probe(self, name: str, path: str = "readyz") -> tuple[int, str]:
         """The status and text of /readyz or /livez; 0 if the process does not answer."""
+        url = f"http://127.0.0.1:{self._ports[name]}/{path}"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[name]}/{path}", timeout=5) as answer:
+            with self.host(name).inside(), urllib.request.urlopen(url, timeout=5) as answer:
                 return int(answer.status), answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -172,8 +197,8 @@ class Line:
         if kind is None:
             assert max(peaks.values(), default=0) < MOST_MB, peaks
 
-    def _command(self, *command: str) -> list[str]:
-        return [sys.executable, "-m", "andon", *command, "-c", str(self.config)]
+    def _command(self, *command: str, host: Host = HERE) -> list[str]:
+        return [*host.prefix, sys.executable, "-m", "andon", *command, "-c", str(self.config)]
 
 
 def _peak_mb(pid: int) -> float:

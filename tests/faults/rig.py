@@ -62,7 +62,8 @@ class Rig(Line):
 
     def live(self, camera: str) -> dict[str, str]:
         """What Redis shows of a camera."""
-        with redis.Redis.from_url(self.document["redis"]["url"], decode_responses=True) as client:
+        url = self.document["redis"]["url"]
+        with self.host("redis").inside(), redis.Redis.from_url(url, decode_responses=True) as client:
             shown: Any = client.hgetall(f"{self._redis.prefix}:camera:{camera}")
         return {"state": "", **shown}
 
@@ -84,7 +85,8 @@ class Rig(Line):
 
     def alerts(self) -> list[Defect]:
         """Every alert on the Redis stream, in order."""
-        with redis.Redis.from_url(self._redis.url.get_secret_value()) as client:
+        url = self._redis.url.get_secret_value()
+        with self.host("redis").inside(), redis.Redis.from_url(url) as client:
             entries = client.xrange(f"{self._redis.prefix}:alerts")
         return [Defect.model_validate_json(fields[b"event"]) for _, fields in entries]
 
