@@ -3,7 +3,6 @@
 import importlib
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from bench.harness.context import Context
 from bench.harness.plots import draw
 from bench.harness.report import Findings, Report
 from bench.harness.servers import Servers, servers
+from deploy.sizing.bench.machine import gpus, output_of, processor
 
 LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
 WIDTH = 140
@@ -122,34 +122,18 @@ def run_measurement(measurement: Measurement, context: Context, report: Report) 
 def machine(running: Servers, *, quick: bool) -> dict[str, Any]:
     """The machine, the broker and the versions that the run used."""
     return {
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
-        "gpu": _output_of(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]),
+        "gpu": gpus(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
         "broker": running.broker,
         # + marks uncommitted changes
-        "commit": _output_of(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]),
+        "commit": output_of(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]),
         "quick": quick,
         "load_before": round(os.getloadavg()[0], 2),
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-
-
-def _output_of(command: list[str]) -> str:
-    """The output of a program; empty if it is missing or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603 - fixed words
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 if __name__ == "__main__":

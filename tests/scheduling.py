@@ -11,6 +11,7 @@ import pytest
 WHOLE_LINES = (
     "tests/e2e/",
     "tests/faults/",
+    "tests/integration/deploy/test_bench_line.py",
     "tests/integration/deploy/test_prometheus.py",
     "tests/integration/deploy/test_up.py",
     "tests/security/test_up.py",

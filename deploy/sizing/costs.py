@@ -116,17 +116,20 @@ def measured_costs(at: Resolution, bench: Measured) -> FrameCosts:
     scale = at.pixels / nearest.pixels
     source = BENCH if scale == 1 else f"{BENCH} at {nearest.width}x{nearest.height}, times {scale:.2f} for its pixels"
     own = own_costs(bench)
-    basis: Basis = "measured" if bench.line is not None else "published"
+    basis: Basis = "measured"
+    both = source
+    if bench.line is None:
+        basis, both = "published", f"pictures: {source}; the rest: {published.PROJECT}"
 
     def with_own(pictures_ms: float, process: str) -> Known:
-        return Known(pictures_ms * scale + own[process], basis, source)
+        return Known(pictures_ms * scale + own[process], basis, both)
 
     return FrameCosts(
         Known(nearest.jpeg_bytes * scale, "measured", source),
         with_own(nearest.h264_decode_ms + nearest.jpeg_encode_ms, "ingest"),
         with_own(nearest.jpeg_decode_ms, "workers"),
-        Known(own["sinks"], basis, source),
-        Known(own["broker"], basis, source),
+        Known(own["sinks"], basis, both),
+        Known(own["broker"], basis, both),
     )
 
 
