@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from deploy.sizing.costs import Resolution, published_costs, published_speed
 from deploy.sizing.measured import BatchFigures, LineFigures, MachineFigures, Measured, ModelFigures, PictureFigures
 from deploy.sizing.needs import Figure, Plant, needs
 
+on_a_busy_machine = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a machine that does something else, too, is no failure."""
 VGA, HD = Resolution(640, 480), Resolution(1920, 1080)
 
 PLANTS = st.builds(

@@ -8,7 +8,7 @@ from deploy.sizing.carried import carried
 from deploy.sizing.costs import Resolution
 from deploy.sizing.measured import BatchFigures, CarriedCameras
 from deploy.sizing.published import LOOP_PER_S
-from tests.unit.deploy.sizing.plants import VGA, machine, measured
+from tests.unit.deploy.sizing.plants import VGA, machine, measured, on_a_busy_machine
 
 
 def row(**changed: object) -> CarriedCameras:
@@ -52,6 +52,7 @@ def test_without_a_model_nothing_is_computed() -> None:
     assert carried(measured(model=None), [VGA], [15.0]) == ()
 
 
+@on_a_busy_machine
 @given(st.integers(1, 64), st.floats(1, 60), st.floats(1, 4), st.integers(100, 3000))
 def test_more_frames_or_pixels_never_leave_room_for_more_cameras(
     cores: int, fps: float, times: float, side: int

@@ -15,7 +15,7 @@ from deploy.sizing.costs import (
     weakest,
 )
 from deploy.sizing.published import GPUS, MODELS
-from tests.unit.deploy.sizing.plants import HD, VGA, measured
+from tests.unit.deploy.sizing.plants import HD, VGA, measured, on_a_busy_machine
 
 
 def test_a_process_s_own_cost_is_what_pictures_and_model_leave_of_its_time() -> None:
@@ -91,6 +91,7 @@ def test_the_fastest_batch_that_keeps_the_latency_is_taken() -> None:
     assert speed.fastest_within(0.05) is None
 
 
+@on_a_busy_machine
 @given(st.integers(16, 4000), st.integers(16, 4000), st.integers(0, 500))
 def test_a_larger_picture_never_costs_less(width: int, height: int, more: int) -> None:
     small, large = Resolution(width, height), Resolution(width + more, height)

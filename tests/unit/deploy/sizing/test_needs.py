@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from andon.errors import ConfigError
 from deploy.sizing.needs import Figure, Plant
 from deploy.sizing.published import BROKER_BYTES_PER_S, LOOP_PER_S
-from tests.unit.deploy.sizing.plants import HD, PLANTS, VGA, figures
+from tests.unit.deploy.sizing.plants import HD, PLANTS, VGA, figures, on_a_busy_machine
 
 FARM = Plant(200, 30.0, HD, retention_s=86_400.0)
 GROWING = (
@@ -77,16 +77,19 @@ def test_a_shorter_latency_takes_a_smaller_batch() -> None:
     assert "batch of 1" in figures(replace(FARM, latency_s=0.07))["latency_p99_ms"].how
 
 
+@on_a_busy_machine
 @given(PLANTS, st.integers(1, 1_000))
 def test_more_cameras_need_no_less(plant: Plant, more: int) -> None:
     assert grows(figures(plant), figures(replace(plant, cameras=plant.cameras + more)))
 
 
+@on_a_busy_machine
 @given(PLANTS, st.floats(1, 2))
 def test_more_frames_of_each_camera_need_no_less(plant: Plant, times: float) -> None:
     assert grows(figures(plant), figures(replace(plant, fps=plant.fps * times)))
 
 
+@on_a_busy_machine
 @given(PLANTS, st.floats(1, 10))
 def test_a_longer_retention_needs_no_less_disk_and_nothing_else(plant: Plant, times: float) -> None:
     before, after = figures(plant), figures(replace(plant, retention_s=plant.retention_s * times))
@@ -95,6 +98,7 @@ def test_a_longer_retention_needs_no_less_disk_and_nothing_else(plant: Plant, ti
     assert after["brokers"].value == before["brokers"].value
 
 
+@on_a_busy_machine
 @given(PLANTS)
 def test_a_further_copy_needs_no_less(plant: Plant) -> None:
     after = figures(replace(plant, replication=plant.replication + 1))
@@ -102,6 +106,7 @@ def test_a_further_copy_needs_no_less(plant: Plant) -> None:
     assert after["brokers"].value >= plant.replication + 1
 
 
+@on_a_busy_machine
 @given(PLANTS, st.sampled_from(["yolo26n", "yolo26m", "rtdetr-l"]))
 def test_a_faster_gpu_and_a_smaller_input_need_no_more_workers(plant: Plant, model: str) -> None:
     plant = replace(plant, fps=min(plant.fps, 20.0), latency_s=60.0)
@@ -110,6 +115,7 @@ def test_a_faster_gpu_and_a_smaller_input_need_no_more_workers(plant: Plant, mod
     assert figures(plant, model, "t4", imgsz=320)["workers"].value <= slow
 
 
+@on_a_busy_machine
 @given(PLANTS)
 def test_workers_have_partitions_and_whole_cameras(plant: Plant) -> None:
     found = figures(plant)
