@@ -103,9 +103,29 @@ def frame_id(camera_id: str, session: str, seq: int) -> str:
     return f"{camera_id}/{session}/{seq}"
 
 
-def new_session(started_at: datetime) -> str:
-    """A session's name, made from the moment at which capture started. Names sort by time."""
-    return started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+_SESSION = "%Y%m%dT%H%M%S.%fZ"
+
+
+def new_session(started_at: datetime, tenure: int = 0) -> str:
+    """A session's name, made from the moment at which capture started. Names sort by time.
+
+    `tenure`: the ingester's, which grows with each owner of the camera; 0: nobody shares the cameras out.
+    """
+    return started_at.astimezone(UTC).strftime(_SESSION) + (f".{tenure}" if tenure else "")
+
+
+def session_began(session: str) -> datetime | None:
+    """When the session began, by its ingester's clock. None: the name is of another kind."""
+    try:
+        return datetime.strptime(session.partition("Z")[0] + "Z", _SESSION).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def tenure_of(session: str | None) -> int:
+    """The tenure in which a session was captured; 0: none, or it is not known."""
+    number = (session or "").partition("Z.")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 class Frame(Traced):
@@ -182,6 +202,10 @@ class CameraStatus(Message):
     stalled: str = Field(default="", exclude_if=operator.not_)
     """Why the broker has acknowledged no frame of it for longer than `run.stalled_s`. Empty: it has, or the camera was
     stopped."""
+    ingester: str = Field(default="", max_length=300, exclude_if=operator.not_)
+    """The ingester that captures it: `kafka.member`, or its host and process."""
+    tenure: int = Field(default=0, ge=0, lt=2**53, exclude_if=operator.not_)
+    """The ingester's tenure, as in the session's name."""
 
 
 HoleReason = Literal["expired", "log_lost"]

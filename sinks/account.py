@@ -14,7 +14,7 @@ from typing import Protocol
 
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
-from andon.events import BatchAccounted, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
+from andon.events import BatchAccounted, CapturedTwice, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
 from andon.process.tracing import Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import NO_CUTS, Cut
@@ -160,6 +160,8 @@ class Account:
         for trace in work.traces:
             trace.end()
         self._emit(BatchAccounted(number, len(work.deliveries), work.redelivered, seconds))
+        for camera_id, frames in work.captured_twice.items():
+            self._emit(CapturedTwice(camera_id, frames))
         for event in batch.events:
             changed = DefectChanged(event.camera_id, event.defect_id, event.transition, event.label, event.severity)
             self._emit(changed)

@@ -9,7 +9,7 @@ from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger, Tally, total
 from sinks.judgement.spans import Span, open_span
 from sinks.judgement.state import JudgementState
-from sinks.stalls import NO_ANSWER, stalls_of
+from sinks.stalls import NO_ANSWER, never_captured, stalls_of
 from sinks.store.pruned import PrunedTotals
 from sinks.store.stored import Stored
 
@@ -87,9 +87,10 @@ class Audit:
 
 def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
     """The audit of all cameras, or of one."""
-    names = sorted({name for name, _ in stored.states} | {name for name, _ in stored.ledgers})
+    heard_of = {name for name, _ in stored.states} | {name for name, _ in stored.ledgers}
+    names = sorted(heard_of | circumstances.registered.keys())
     names = [name for name in names if camera in (None, name)]
-    states = {name: _latest(state for of, state in stored.states if of == name) for name in names}
+    states = {name: _latest(state for of, state in stored.states if of == name) for name in names if name in heard_of}
     circumstances = _not_before(circumstances, states.values())
     pruned = {name: stored.pruned[name] for name in names if name in stored.pruned}
     tallies = {name: [pruned[name].ledger] if name in pruned else [] for name in names}
@@ -100,7 +101,7 @@ def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = 
     closed = [span for span in stored.spans if span.camera_id in cameras]
     still = [_open(name, state, circumstances) for name, state in states.items()]
     spans = tuple(closed + [span for span in still if span])
-    stalls = stalls_of(stored, {name: states[name] for name in cameras}, spans, circumstances)
+    stalls = (*stalls_of(stored, states, spans, circumstances), *never_captured(set(names) - heard_of, circumstances))
     return Audit(cameras, spans, circumstances.now, circumstances.lag is not None, pruned, stalls)
 
 

@@ -1,5 +1,6 @@
 """Records of one partition -> the content of one transaction. No I/O."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,6 +41,8 @@ class Work:
     redelivered: int = 0
     traces: list[Trace] = field(default_factory=list)
     """Of the inspections among the messages that are traced."""
+    captured_twice: Counter[str] = field(default_factory=Counter)
+    """Frames by camera that an ingester captured although another one had the camera."""
 
     @property
     def after(self) -> Position:
@@ -83,6 +86,8 @@ class Work:
                 frame = message.frame
                 camera.state.heard = (frame.topic, frame.partition, frame.offset)
             self._count(message, fresh=consequences.fresh)
+            if consequences.captured_twice:
+                self.captured_twice[message.camera_id] += 1
             events += consequences.judgement.events
             verdicts += consequences.judgement.verdicts
             leaving += _leaving(consequences.judgement, alerts, _context(message))

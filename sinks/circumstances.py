@@ -36,6 +36,8 @@ class Circumstances:
     sinks: Group | None = None
     watched: frozenset[str] | None = None
     """The cameras that should deliver; None: all that the store knows."""
+    registered: Mapping[str, datetime] = field(default_factory=dict)
+    """The enabled cameras of the registry, each with when it was added or changed; empty: the registry is not known."""
 
     def silence(self, camera_id: str) -> SilenceRule:
         return SilenceRule(self.silence_s, self.own_silence_s.get(camera_id))

@@ -32,6 +32,16 @@ def stalls_of(
     return (*_groups(stored, circumstances), *(f"{name}: {line}" for name, line in cameras.items() if line))
 
 
+def never_captured(cameras: Iterable[str], circumstances: Circumstances) -> tuple[str, ...]:
+    """A line for each of these cameras of the registry, of which no ingester has ever said anything."""
+    since = {name: circumstances.now - circumstances.registered[name] for name in sorted(cameras)}
+    return tuple(
+        f"{name}: no ingester has captured it yet: is one of its site running?"
+        for name, age in since.items()
+        if age.total_seconds() > circumstances.stalled_s
+    )
+
+
 def _groups(stored: Stored, circumstances: Circumstances) -> list[str]:
     sinks = circumstances.sinks
     if sinks is not None and (line := _group(sinks, stored.changed_at, circumstances)):

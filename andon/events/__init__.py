@@ -3,7 +3,7 @@
 Every duration is in seconds.
 """
 
-from andon.events.cameras import CameraRecordUnreadable, CamerasSeeded, PasswordKeptOut
+from andon.events.cameras import CameraNotStarted, CameraRecordUnreadable, CamerasSeeded, PasswordKeptOut
 from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
     CameraChanged,
@@ -45,6 +45,7 @@ from andon.events.process import (
 from andon.events.sinks import (
     AlertSent,
     BatchAccounted,
+    CapturedTwice,
     DefectChanged,
     EpochOpened,
     EvidenceStored,
@@ -88,6 +89,7 @@ __all__ = [
     "BatchInferred",
     "CallbackFailed",
     "CameraChanged",
+    "CameraNotStarted",
     "CameraNoted",
     "CameraRecordUnreadable",
     "CameraRefused",
@@ -95,6 +97,7 @@ __all__ = [
     "CameraResumed",
     "CamerasSeeded",
     "CaptureFailed",
+    "CapturedTwice",
     "ClockSkew",
     "ClockStepped",
     "ClockUnset",

@@ -33,3 +33,13 @@ class PasswordKeptOut(Event):
     level: ClassVar[Level] = "warning"
     cameras: str
     remedy: str = "write it as ${VAR} or ${file:PATH}, so that an ingester with another line.yaml can capture them, too"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNotStarted(Event):
+    """This ingester lacks something that the camera needs. It is offline, and tried again."""
+
+    name: ClassVar[str] = "camera.not_started"
+    level: ClassVar[Level] = "error"
+    camera: str
+    reason: str

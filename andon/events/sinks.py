@@ -18,6 +18,16 @@ class BatchAccounted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CapturedTwice(Event):
+    """An ingester went on to capture a camera that another one had already: it was frozen, or cut off from Kafka."""
+
+    name: ClassVar[str] = "camera.captured_twice"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class WriteRefused(Event):
     """The store refused a batch: another sink owns this partition now."""
 

@@ -142,6 +142,12 @@ METRICS: tuple[Metric, ...] = (
     # sinks
     Metric("andon_sinks_records_accounted_total", "counter", "Records that stand in the ledger"),
     Metric("andon_sinks_records_redelivered_total", "counter", "Records delivered again; they changed nothing"),
+    Metric(
+        "andon_sinks_captured_twice_total",
+        "counter",
+        "Frames that an ingester captured although another one had the camera already",
+        ("camera",),
+    ),
     Metric("andon_sinks_transaction_seconds", "histogram", "One batch's SQL transaction"),
     Metric(
         "andon_sinks_writes_refused_total", "counter", "Transactions refused because another sink owns the partition"

@@ -146,6 +146,10 @@ class Metrics:
         self._observe("andon_sinks_transaction_seconds", event.seconds)
 
     @_on.register
+    def _(self, event: events.CapturedTwice) -> None:
+        self._count("andon_sinks_captured_twice_total", event.frames, camera=event.camera)
+
+    @_on.register
     def _(self, event: events.WriteRefused) -> None:
         self._count("andon_sinks_writes_refused_total")
 

@@ -234,6 +234,7 @@ def _fields(camera: CameraSnapshot, now: datetime) -> dict[FieldT, EncodableT]:
         "last_verdict": camera.last_verdict,
         **{f"verdict_{verdict}": camera.verdicts.get(verdict, 0) for verdict in get_args(Verdict)},
         "fps": round(camera.fps, 2),
+        "ingester": camera.ingester,
         "open_defects": camera.open_defects,
         **{f"parts_{verdict}": count for verdict, count in (camera.parts or {}).items()},
         "updated_at": _moment(now),

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from andon.cameras.registry import open_registry
 from andon.cli import config_option
 from andon.clock import SystemClock
 from andon.config import load
@@ -64,6 +65,7 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
     loud = adopt_client_logs(silent)  # the table says once that the broker is away
     try:
         groups = await _groups(settings)
+        registered = {} if groups is None else await _registered(settings)
     finally:
         loud()
     store = await Store.open(url)
@@ -73,13 +75,26 @@ async def _audit(settings: Settings, camera: str | None) -> Audit:
         raise FatalError(str(error)) from None
     finally:
         await store.close()
-    report = audit_of(stored, _circumstances(settings, groups, clock.now()), camera)
+    report = audit_of(stored, _circumstances(settings, groups, registered, clock.now()), camera)
     if camera is not None and not report.cameras:
         raise ConfigError(f"--camera {camera}: the store has no such camera")
     return report
 
 
-def _circumstances(settings: Settings, groups: Sequence[Group] | None, now: datetime) -> Circumstances:
+async def _registered(settings: Settings) -> dict[str, datetime]:
+    """The enabled cameras of the registry. None, if it can't be read: the account does not depend on it."""
+    quick = settings.kafka.model_copy(update={"start_timeout_s": BROKER_S})
+    try:
+        async with open_registry(quick, silent) as registry:
+            configs = [entry.config for entry in registry.cameras.values()]
+    except FatalError:
+        return {}
+    return {item.camera_id: item.at for item in configs if (item.settings or {}).get("enabled", True) is not False}
+
+
+def _circumstances(
+    settings: Settings, groups: Sequence[Group] | None, registered: Mapping[str, datetime], now: datetime
+) -> Circumstances:
     """`groups`: those of the workers, then the sinks'; None: the broker does not answer."""
     return Circumstances(
         now,
@@ -89,7 +104,8 @@ def _circumstances(settings: Settings, groups: Sequence[Group] | None, now: date
         settings.run.stalled_s,
         tuple((groups or ())[:-1]),
         groups[-1] if groups else None,
-        frozenset(camera.id for camera in settings.cameras if camera.enabled) or None,
+        frozenset(registered) or frozenset(camera.id for camera in settings.cameras if camera.enabled) or None,
+        registered,
     )
 
 
@@ -121,6 +137,12 @@ def _print(report: Audit) -> None:
     console.print(table)
     if not report.lag_known and report.total.in_flight:
         console.print("Kafka does not answer, so the lag is unknown: frames not accounted for count as in flight.")
+    for name, tally in report.cameras.items():
+        if tally.captured_twice:
+            console.print(
+                f"{name}: {tally.captured_twice} of its frames were captured by an ingester that had lost the camera to"
+                " another one: it was frozen, or cut off from Kafka."
+            )
     if report.spans:
         console.print(_spans(report))
     spans = sum(totals.spans for totals in report.pruned.values())

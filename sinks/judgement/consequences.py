@@ -52,6 +52,8 @@ class Consequences:
     """False: it was accounted for before, and has changed the count of redeliveries only."""
     judgement: Judgement = NOTHING
     spans: tuple[Span, ...] = ()
+    captured_twice: bool = False
+    """Another ingester had the camera already when the frame was captured."""
 
 
 def evidence_path(defect_id: str, opened_at: datetime) -> str:

@@ -42,6 +42,8 @@ class Tally:
     """Frames that came again with another outcome; the first outcome stands."""
     duplicates: int
     """Frames under more than one outcome in the stored ledger: 0, unless the store is broken."""
+    captured_twice: int = 0
+    """Of the captured frames: those of an ingester beside the one that had the camera since."""
 
     @property
     def balanced(self) -> bool:
@@ -75,6 +77,7 @@ class SessionLedger:
         self._expired = BitMap()
         self._redelivered = 0
         self._conflicts = 0
+        self._captured_twice = 0
         self.ended: SessionEnd | None = None
 
     @property
@@ -115,6 +118,10 @@ class SessionLedger:
         """A status said how many frames the camera has delivered in this session."""
         self._captured = max(self._captured, captured)
 
+    def count_twice(self, frames: int) -> None:
+        """Another ingester had the camera already when these were captured."""
+        self._captured_twice += frames
+
     def end(self, how: SessionEnd) -> None:
         """The session is over. `final` replaces `superseded`: a final status says that all frames stand in the log."""
         if self.ended != "final":
@@ -143,6 +150,7 @@ class SessionLedger:
             redelivered=self._redelivered,
             conflicts=self._conflicts,
             duplicates=sum(len(numbers) for numbers in self._sets.values()) - len(self._all),
+            captured_twice=self._captured_twice,
         )
 
     def sums(self) -> Sums:
@@ -183,6 +191,7 @@ class SessionLedger:
 
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads; the same account gives the same bytes."""
+        twice = {"twice": self._captured_twice} if self._captured_twice else {}
         return json.dumps(
             {
                 "captured": self._captured,
@@ -192,6 +201,7 @@ class SessionLedger:
                 "conflicts": self._conflicts,
                 "ended": self.ended,
                 "sets": {key: _packed(numbers) for key, numbers in sorted(self._sets.items())},
+                **twice,
             },
             separators=(",", ":"),
         ).encode()
@@ -206,6 +216,7 @@ class SessionLedger:
             ledger._expired = BitMap.deserialize(base64.b85decode(values["expired"]))
         ledger._redelivered = values["redelivered"]
         ledger._conflicts = values["conflicts"]
+        ledger._captured_twice = values.get("twice", 0)
         ledger.ended = values["ended"]
         for key, packed in values["sets"].items():
             ledger._sets[key] = BitMap.deserialize(base64.b85decode(packed))
@@ -222,6 +233,7 @@ class SessionLedger:
             whole._expired |= part._expired
             whole._redelivered += part._redelivered
             whole._conflicts += part._conflicts
+            whole._captured_twice += part._captured_twice
             if part.ended is not None:
                 whole.end(part.ended)
             for key, numbers in part._sets.items():
@@ -240,6 +252,9 @@ class PrunedLedger(SessionLedger):
     def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
         """Nothing of it is new."""
         return 0
+
+    def count_twice(self, frames: int) -> None:
+        """It is counted no more."""
 
     def saw_captured(self, captured: int) -> None:
         """The totals of the session are kept elsewhere."""
@@ -262,7 +277,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
         shed.update(tally.shed)
         quarantined.update(tally.quarantined)
         lost.update(tally.lost)
-        for name in ("captured", "inspected", "in_flight", "redelivered", "conflicts", "duplicates"):
+        for name in ("captured", "inspected", "in_flight", "redelivered", "conflicts", "duplicates", "captured_twice"):
             plain[name] += getattr(tally, name)
     return Tally(
         captured=plain["captured"],
@@ -274,6 +289,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
         redelivered=plain["redelivered"],
         conflicts=plain["conflicts"],
         duplicates=plain["duplicates"],
+        captured_twice=plain["captured_twice"],
     )
 
 

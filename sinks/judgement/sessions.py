@@ -4,7 +4,7 @@ A camera's records come in the order of its log, but a status overtakes the fram
 status may announce a session whose frames come later, or never.
 """
 
-from andon.messages import CameraStatus, Inspection, Shed
+from andon.messages import CameraStatus, Inspection, Shed, session_began, tenure_of
 from sinks.judgement import spans
 from sinks.judgement.ledger import SessionEnd, SessionLedger
 from sinks.judgement.state import CameraAccount
@@ -57,6 +57,27 @@ def started_after(camera: CameraAccount, session: str | None, other: str | None)
     return other not in names or names.index(session) > names.index(other)
 
 
+def captured_twice(camera: CameraAccount, frame: Inspection) -> bool:
+    """Whether an ingester captured this frame that had lost the camera: a newer owner's session had begun.
+
+    Frames that an ingester had captured before that, and sends late, are not meant.
+    """
+    began_at = session_began(camera.state.session or "")
+    late = began_at is not None and frame.captured_at > began_at
+    return late and _newer_goes_on(camera, tenure_of(frame.session))
+
+
+def outlived(camera: CameraAccount, status: CameraStatus) -> bool:
+    """Whether the status comes from an ingester that has lost the camera: it does not say how the camera is."""
+    return _newer_goes_on(camera, status.tenure)
+
+
+def _newer_goes_on(camera: CameraAccount, tenure: int) -> bool:
+    """Whether the current session is captured by a newer owner. Without tenures nobody can say which one is newer."""
+    current = camera.state.session
+    return current is not None and 0 < tenure < tenure_of(current) and camera.sessions[current].ended is None
+
+
 def _expire_before(camera: CameraAccount, message: SessionMessage) -> None:
     """The log no longer holds any number below this record's first one, and nothing of the sessions before it."""
     if isinstance(message, CameraStatus) and not message.final:
@@ -106,6 +127,9 @@ def _supersede(camera: CameraAccount, message: SessionMessage) -> str | None:
         _end_announced(camera, message)
         return None
     if camera.sessions.setdefault(session, SessionLedger()).ended is not None:
+        return None
+    if _newer_goes_on(camera, tenure_of(session)):
+        _end(camera, session, "superseded")  # by an ingester that has lost the camera, and does not know it yet
         return None
     if isinstance(message, CameraStatus):
         if session not in state.announced:

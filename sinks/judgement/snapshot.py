@@ -32,6 +32,8 @@ class CameraSnapshot:
     verdicts: Mapping[Verdict, int]
     fps: float
     open_defects: int
+    ingester: str = ""
+    """The one that captures it; empty: it does not say."""
     parts: Mapping[PartOutcome, int] | None = None
     """Verdicts on parts; None if parts are not followed."""
 
@@ -60,6 +62,7 @@ def snapshot(camera: CameraAccount) -> CameraSnapshot:
         verdicts={"pass": totals.passed, "fail": totals.failed, "unknown": totals.unknown},
         fps=display.fps,
         open_defects=sum(1 for defect in state.defects.values() if defect.opened_at is not None),
+        ingester=display.ingester,
         parts=_part_counts(state.parts),
     )
 

@@ -63,11 +63,13 @@ class Display:
     last_frame: str | None = None
     last_frame_at: datetime | None = None
     last_verdict: Verdict = "unknown"
+    ingester: Annotated[str, Field(exclude_if=operator.not_)] = ""
 
     def show(self, status: CameraStatus) -> None:
         if self.state != status.state:
             self.state, self.state_since = status.state, status.at
         self.detail, self.fps, self.status_at = status.detail, status.fps, status.at
+        self.ingester = status.ingester.replace("\0", "")
         if status.session is not None:
             self.session, self.session_at, self.captured = status.session, status.at, status.captured
 

@@ -78,7 +78,10 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     frame = scene.rules.view(inspection)
     state.totals.count(frame.verdict)
     if session != state.session:  # a late frame of a session that is over: it counts, and changes nothing else
-        return Consequences(judgement=closed)
+        twice = sessions.captured_twice(camera, inspection)
+        if twice:
+            camera.sessions[session].count_twice(1)
+        return Consequences(judgement=closed, captured_twice=twice)
     state.display.last_verdict = frame.verdict
     standing.saw_inspection(state.standing, inspection)
     if session == state.delivery.session and seq <= state.delivery.seq:
@@ -105,6 +108,8 @@ def _shed(camera: CameraAccount, shed: Shed, closed: Judgement) -> Consequences:
 
 def _status(camera: CameraAccount, status: CameraStatus, closed: Judgement, *, ends_current: bool) -> Consequences:
     state, display = camera.state, camera.state.display
+    if sessions.outlived(camera, status):
+        return Consequences(fresh=False, judgement=closed)
     same_session = status.session == display.session
     grew = status.captured > (display.captured if same_session else 0)
     fresh = (

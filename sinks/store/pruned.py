@@ -13,18 +13,17 @@ it, does not widen that range: the clock of its host was wrong, and the range mu
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select, tuple_
 
+from andon.messages import session_began
 from sinks.judgement.ledger import Tally, total
 from sinks.store import tables
 
 MAX_SESSION = timedelta(days=366)
 MAX_SKEW = timedelta(days=1)
-NAME = "%Y%m%dT%H%M%S.%fZ"
-"""The format of session names, as `andon.messages.new_session` makes them."""
 EMPTY = total(())
 SessionKey = tuple[int, str, str]
 """(partition, camera, session)"""
@@ -67,11 +66,8 @@ class SessionRange:
 
     def widened(self, session: str, ended_at: datetime) -> "SessionRange":
         """The range with a session that changed last at `ended_at`, by the clock of the sinks."""
-        try:
-            started_at = datetime.strptime(session, NAME).replace(tzinfo=UTC)
-        except ValueError:
-            return self
-        if not ended_at - MAX_SESSION <= started_at <= ended_at + MAX_SKEW:
+        started_at = session_began(session)
+        if started_at is None or not ended_at - MAX_SESSION <= started_at <= ended_at + MAX_SKEW:
             return self
         return SessionRange(min(self.first or session, session), max(self.last, session))
 
