@@ -15,12 +15,16 @@ ATTEMPTS = 3
 class Boundary:
     """Shared by the cameras of a process. Event loop only."""
 
-    def __init__(self, cameras: Iterable[str]) -> None:
+    def __init__(self, cameras: Iterable[str] = ()) -> None:
         self._failures = dict.fromkeys(cameras, 0)
+
+    def begun(self, camera_id: str) -> None:
+        """It is one of the process's cameras from now on."""
+        self._failures[camera_id] = 0
 
     def failed(self, camera_id: str, reason: str) -> None:
         """Raises FatalError: now every camera has failed `ATTEMPTS` times in a row."""
-        self._failures[camera_id] += 1
+        self._failures[camera_id] = self._failures.get(camera_id, 0) + 1
         if all(count >= ATTEMPTS for count in self._failures.values()):
             raise FatalError(f"every camera fails in a way that nobody foresaw; the last one, {camera_id}: {reason}")
 
@@ -29,5 +33,5 @@ class Boundary:
         self._failures[camera_id] = 0
 
     def ended(self, camera_id: str) -> None:
-        """It has come to its end, as a file does, and counts no more."""
+        """It has come to its end, as a file does, or is another ingester's now, and counts no more."""
         self._failures.pop(camera_id, None)

@@ -17,8 +17,8 @@ from ingest.queue import Lossless, Message, StatusQueue
 class Bridge:
     """One camera's queue, its lock, and who is woken when it changes."""
 
-    def __init__(self, queue: Lossless, clock: Clock) -> None:
-        """From within the event loop that takes messages out."""
+    def __init__(self, queue: Lossless, clock: Clock, tenure: int = 0) -> None:
+        """From within the event loop that takes messages out. `tenure`: the ingester's, for the sessions' names."""
         self.shed_reason = queue.shed_reason
         """Why frames are shed here."""
         self.session: str | None = None
@@ -32,6 +32,7 @@ class Bridge:
         self._queue = queue
         self._statuses = StatusQueue()
         self._clock = clock
+        self._tenure = tenure
         self._loop = asyncio.get_running_loop()
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)
@@ -54,7 +55,7 @@ class Bridge:
         if self._session_began is not None:
             at = max(at, self._session_began + timedelta(microseconds=1))
         self._session_began = at
-        session = new_session(at)
+        session = new_session(at, self._tenure)
         self.open(session)
         return session
 

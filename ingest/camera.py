@@ -25,7 +25,7 @@ from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread
 from ingest.spooled import Spooled
-from ingest.status import HEARTBEAT_S, UNHEALTHY, StatusReporter
+from ingest.status import HEARTBEAT_S, NOBODY, UNHEALTHY, Ownership, StatusReporter
 from ingest.threads import either
 
 RECONNECT_FIRST_S = 0.25
@@ -50,6 +50,7 @@ class CameraOptions:
     """Looks whether its frames are acknowledged; None: nobody does."""
     second_way: SecondWay | None = None
     """By which heartbeats go while the broker acknowledges no frame; None: they wait behind the frames."""
+    ownership: Ownership = NOBODY
 
 
 class Camera:
@@ -64,11 +65,13 @@ class Camera:
         self._options = options
         self._boundary = options.boundary or Boundary([settings.id])
         self._queue = _queue(settings, tools.clock, spools=options.spool is not None)
-        self._bridge = Bridge(self._queue, tools.clock)
+        self._bridge = Bridge(self._queue, tools.clock, options.ownership.tenure)
         if isinstance(self._queue, Spooled) and options.spool is not None:
             self.spool = SpoolThread(options.spool, self._queue, self._bridge, tools.clock, tools.emit)
         self._publisher = CameraPublisher(route, self._bridge, tools.clock, tools.emit)
-        self._status = StatusReporter(settings.id, self._bridge, tools.clock, tools.emit, options.heartbeat_s)
+        self._status = StatusReporter(
+            settings.id, self._bridge, tools.clock, tools.emit, options.heartbeat_s, options.ownership
+        )
         self._threads = CaptureThreads(settings.id, options.heartbeat_s)
         self._usual = UsualSharpness(options.health.learn_s) if options.health is not None else None
         self._monitor: HealthMonitor | None = None
@@ -122,6 +125,8 @@ class Camera:
             finally:
                 if self.spool is not None:
                     self.spool.end()
+                if self._options.progress is not None and self._duty is not None:
+                    self._options.progress.end(self._duty)
 
     async def _publish_sessions(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -12,8 +12,8 @@ from andon.clock import SystemClock
 from andon.errors import described
 from andon.folders import unwritable
 from andon.settings import CameraSettings, Settings
+from ingest.building import spool_place
 from ingest.encode import cropped
-from ingest.role import spool_place
 from ingest.sources.aravis import library
 from ingest.sources.choice import open_source
 from ingest.sources.source import DamagedPictureError, FrameSource, SourceError
@@ -31,7 +31,7 @@ def check(settings: Settings) -> list[str]:
     """What can be said without a camera: urls, files, folders, devices, libraries, certificates, the spool's folder."""
     faults = _asked(settings, _offline)
     cameras = _enabled(settings)
-    if any(spool_place(settings, camera, cameras) for camera in cameras):
+    if any(spool_place(settings, camera, len(cameras)) for camera in cameras):
         faults += [f"spool.folder: {fault}" for fault in [unwritable(Path(settings.spool.folder))] if fault]
     return faults
 

@@ -1,79 +1,169 @@
-"""The ingest process: its cameras side by side, one producer, its gauges."""
+"""The ingest process: its share of the line's cameras side by side, one producer, its gauges."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import get_args
+from functools import partial
 
 import cv2
 
 from andon import filesystem
-from andon.errors import ConfigError, FatalError
+from andon.cameras.registry import Registry, Writer, open_registry
+from andon.cameras.seed import Seed
+from andon.errors import ConfigError
 from andon.events import ServerUnfit, SettingOutdated
-from andon.messages import ImageHealth
 from andon.process.lifecycle import Life
-from andon.process.metrics import Reading
 from andon.settings import CameraSettings, Settings
-from andon.stream.broker_clock import BrokerClock
-from andon.stream.clients import admin, producer, started
+from andon.stream.clients import producer, started
 from andon.stream.clock_watch import watched_clock
-from andon.stream.publisher import KafkaPublisher, Publisher
-from andon.stream.topic_settings import check_topics
-from ingest.boundary import Boundary
-from ingest.camera import Camera, CameraOptions
-from ingest.capture import Tools
-from ingest.publisher import Route
+from andon.stream.publisher import KafkaPublisher
+from andon.stream.topic_settings import check_cameras_topic, check_topics
+from andon.stream.topics import Topics
+from ingest.building import Attempt, Workshop, spool_folder, spool_place
+from ingest.camera import Camera
+from ingest.fleet import Fleet
+from ingest.gauges import add_gauges
+from ingest.leftover import left_behind
 from ingest.second_way import SecondWay
-from ingest.sources.choice import open_source
-from ingest.spool import SpoolPlace
-from ingest.spool_thread import SpoolThread
+from ingest.seeding import seed_registry
+from ingest.shares import Choice, Shares, open_shares
+from ingest.threads import either, on_thread
+
+SEALED_S = 2.0
+"""How long an ingester that stops stays in its group, so that its cameras are closed before another one opens them."""
+LOOK_S = 30.0
+"""Interval between two looks for a spool that nobody sends."""
 
 
-async def ingest_role(life: Life, only: frozenset[str] = frozenset(), *, once: bool = False) -> None:
-    """Run the line's cameras (those named in `only`; all if it is empty) until `life.stop` is set.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `andon ingest` was asked for beside line.yaml."""
 
-    `once`: return when every camera has come to its end, which only files and folders do.
+    seed: Seed | None = None
+    """What line.yaml says of the cameras; None: `cameras: registry`."""
+    only: frozenset[str] = frozenset()
+    """Only these cameras; empty: all."""
+    once: bool = False
+    """Return when every camera has come to its end, which only files and folders do."""
+    alone: bool = False
+    """It is the line's only ingester."""
+
+    def choice(self, settings: Settings) -> Choice:
+        return Choice(settings.ingest.site, self.alone or self.once or bool(self.only), self.only)
+
+
+async def ingest_role(life: Life, asked: Asked) -> None:
+    """Run this ingester's share of the line's cameras until `life.stop` is set.
 
     Raises:
         FatalError: no broker, or its topics are missing, now or later; the broker refuses the records for good; every
             camera fails in a way that nobody foresaw.
-        ConfigError: a camera is named that the line does not have.
+        ConfigError: a camera is named that the line does not have, or it has none.
     """
-    chosen = choose(life.settings, only)
-    for event in (*outdated(life.settings), *spool_risks(life.settings, chosen)):
+    settings, kafka = life.settings, life.settings.kafka
+    for event in (*outdated(settings), *spool_risks(settings, settings.cameras)):
         life.emit(event)
     cv2.setNumThreads(1)  # the cameras side by side are the parallelism
-    kafka = life.settings.kafka
-    topics = await _topics(life, chosen)
-    limits = await check_topics(kafka, topics, life.emit)
-    async with started(lambda: producer(kafka, life.emit), kafka, life.emit) as client:
+    topics = Topics(kafka, life.emit)
+    pools = sorted({settings.pool_topic(camera.pool) for camera in settings.cameras})
+    await topics.require([*pools, kafka.cameras_topic])
+    limits = await check_topics(kafka, pools, life.emit) if pools else {}
+    await check_cameras_topic(kafka, life.emit)
+    async with (
+        started(lambda: producer(kafka, life.emit), kafka, life.emit) as client,
+        open_registry(kafka, life.emit) as registry,
+    ):
         clock, watch = watched_clock(life)
         publisher = KafkaPublisher(client, kafka.request_timeout_s, clock, limits)
-        second_way = SecondWay(kafka)
-        shared = Shared(Boundary(settings.id for settings in chosen), second_way)
-        cameras = [
-            _camera(settings, life, publisher, clock, _options(settings, life, chosen, shared)) for settings in chosen
-        ]
-        _add_gauges(life, cameras)
+        if asked.seed is not None:
+            writer = Writer(registry, publisher, kafka.cameras_topic, life.clock)
+            await seed_registry(registry, writer, asked.seed, life.clock, life.emit)
+        _require_cameras(registry, asked)
+        workshop = Workshop(life, publisher, clock, SecondWay(kafka), topics.exists)
         async with asyncio.TaskGroup() as watching:
             beside = [
                 watching.create_task(publisher.watch(), name="ingest.topics"),
                 watching.create_task(watch.run(), name="ingest.clock"),
-                watching.create_task(second_way.run(), name="ingest.second_way"),
+                watching.create_task(workshop.second_way.run(), name="ingest.second_way"),
             ]
-            async with asyncio.TaskGroup() as group:
-                for camera in cameras:
-                    group.create_task(camera.run(life.stop), name=f"camera.{camera.settings.id}")
-                life.ready()
+            await Ingester(life, asked, registry, workshop).run(watching)
             for task in beside:
                 task.cancel()
-        if not once:
-            await life.stop.wait()
+
+
+class Ingester:
+    """Keeps the cameras running that are this process's share. Event loop only."""
+
+    def __init__(self, life: Life, asked: Asked, registry: Registry, workshop: Workshop) -> None:
+        self._life = life
+        self._asked = asked
+        self._choice = asked.choice(life.settings)
+        self._registry = registry
+        self._workshop = workshop
+        self._wake = asyncio.Event()
+
+    async def run(self, watching: asyncio.TaskGroup) -> None:
+        """Until the process is to stop and every camera has sent what it has. Tasks beside run in `watching`."""
+        following = watching.create_task(self._follow(), name="ingest.registry")
+        async with asyncio.TaskGroup() as group:
+            fleet = Fleet(self._workshop.attempt, group, self._life.clock, self._wake.set)
+            add_gauges(self._life.metrics, lambda: _cameras(fleet))
+            async with open_shares(self._life, self._registry, self._choice, watching, self._wake.set) as shares:
+                await self._keep(fleet, shares, watching)
+                fleet.stop()
+                await fleet.sealed(SEALED_S)
+        following.cancel()
+
+    async def _keep(self, fleet: Fleet, shares: Shares, watching: asyncio.TaskGroup) -> None:
+        stop, looking = self._life.stop, None
+        while not stop.is_set():
+            self._wake.clear()
+            wanted = self._choice.wanted(self._registry, shares)
+            lossless = sum(of.settings.get("policy") != "freshest" for of in wanted.values())
+            self._workshop.share_room(lossless, _cameras(fleet))
+            delay_s = fleet.look(wanted)
+            if shares.joined and looking is None:
+                self._life.ready()
+                looking = watching.create_task(self._send_what_is_left(fleet, shares), name="ingest.leftover")
+            if self._asked.once and not fleet.captures:
+                break
+            waits = [stop.wait(), self._wake.wait()]
+            await either(*waits, *([] if delay_s is None else [asyncio.sleep(delay_s)]))
+        if looking is not None:
+            looking.cancel()
+
+    async def _follow(self) -> None:
+        while True:
+            if await self._registry.poll():
+                self._wake.set()
+
+    async def _send_what_is_left(self, fleet: Fleet, shares: Shares) -> None:
+        """An ingester that comes back may find that its cameras are another's now."""
+        folder = spool_folder(self._life.settings)
+        while not self._choice.only:
+            mine = frozenset(self._choice.wanted(self._registry, shares))
+            for camera_id in await on_thread(partial(left_behind, folder, mine), "ingest.leftover"):
+                entry = self._registry.cameras.get(camera_id)
+                leftover = self._workshop.leftover(camera_id, entry.config if entry is not None else None)
+                fleet.send_what_is_left(camera_id, leftover)
+            await asyncio.sleep(LOOK_S)
+
+
+def _cameras(fleet: Fleet) -> list[Camera]:
+    return [runs.camera for runs in fleet.cameras if isinstance(runs, Attempt) and runs.camera is not None]
+
+
+def _require_cameras(registry: Registry, asked: Asked) -> None:
+    known = registry.cameras.keys()
+    if unknown := asked.only - known:
+        names = ", ".join(sorted(known)) or "none"
+        raise ConfigError(f"no camera {', '.join(sorted(unknown))!r} in this line; it has: {names}")
+    if not known and asked.seed is not None:
+        raise ConfigError("cameras: there is none to watch; `andon init` writes an example")
 
 
 def choose(settings: Settings, only: frozenset[str]) -> list[CameraSettings]:
-    """The cameras to run. A disabled one runs only where it is named."""
+    """Those of line.yaml's cameras that are asked for. A disabled one only where it is named. Raises ConfigError."""
     known = {camera.id for camera in settings.cameras}
     if unknown := only - known:
         names = ", ".join(sorted(known)) or "none"
@@ -93,101 +183,11 @@ def outdated(settings: Settings) -> list[SettingOutdated]:
 
 def spool_risks(settings: Settings, chosen: Sequence[CameraSettings]) -> list[ServerUnfit]:
     """Why the spool's disk may not keep frames when it must, each as one line."""
-    folder = Path(settings.spool.folder).expanduser()
-    if all(spool_place(settings, camera, chosen) is None for camera in chosen):
+    folder = spool_folder(settings)
+    if all(spool_place(settings, camera, 1) is None for camera in chosen):
         return []
-    if filesystem.is_network(name := filesystem.kind(folder)):
-        what = f"{folder} lies on {name}: if the network fails, the spool fails with the broker; use a local disk"
+    if filesystem.is_network(kind := filesystem.kind(folder)):
+        what = f"{folder} lies on {kind}: if the network fails, the spool fails with the broker; use a local disk"
     else:
         what = filesystem.passing(folder) or ""
     return [ServerUnfit(f"spool.folder: {what}")] if what else []
-
-
-async def _topics(life: Life, chosen: Sequence[CameraSettings]) -> list[str]:
-    """The topics of these cameras, which exist."""
-    kafka = life.settings.kafka
-    topics = {life.settings.pool_topic(camera.pool) for camera in chosen}
-    async with started(lambda: admin(kafka), kafka, life.emit) as client:
-        missing = sorted(topics - set(await client.list_topics()))
-    if missing:
-        raise FatalError(
-            f"the topic {', '.join(missing)} is missing at {kafka.bootstrap_servers}: `andon topics create` makes it"
-        )
-    return sorted(topics)
-
-
-def spool_place(settings: Settings, camera: CameraSettings, chosen: Sequence[CameraSettings]) -> SpoolPlace | None:
-    """Where this camera's spool lies, with its share of the room; None: it has none."""
-    spool = settings.spool
-    if camera.policy != "lossless" or not spool.max_bytes:
-        return None
-    share = spool.max_bytes // sum(other.policy == "lossless" for other in chosen)
-    folder = Path(spool.folder).expanduser() / camera.id
-    return SpoolPlace(folder, share, spool.fsync, spool.timeout_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the cameras of a process share."""
-
-    boundary: Boundary
-    second_way: SecondWay
-
-
-def _options(camera: CameraSettings, life: Life, chosen: Sequence[CameraSettings], shared: Shared) -> CameraOptions:
-    settings = life.settings
-    health = camera.health or settings.health
-    return CameraOptions(
-        spool=spool_place(settings, camera, chosen),
-        health=health if health.enabled else None,
-        boundary=shared.boundary,
-        progress=life.progress,
-        second_way=shared.second_way,
-    )
-
-
-def _camera(
-    settings: CameraSettings, life: Life, publisher: Publisher, clock: BrokerClock, options: CameraOptions
-) -> Camera:
-    kafka = life.settings.kafka
-    topic = life.settings.pool_topic(settings.pool)
-    route = Route(settings.id, topic, publisher, kafka.request_timeout_s, redated=clock.redated, tracing=life.tracing)
-    tools = Tools(
-        open_source, clock, life.emit, kafka.max_record_bytes, lambda: clock.offset_s, clock.redated, life.tracing
-    )
-    if settings.ca_file is None:
-        settings = settings.model_copy(update={"ca_file": life.settings.camera_ca_file})
-    return Camera(settings, route, tools, options)
-
-
-def _add_gauges(life: Life, cameras: Sequence[Camera]) -> None:
-    def labelled(values: Sequence[float]) -> list[Reading]:
-        return [((camera.settings.id,), value) for camera, value in zip(cameras, values, strict=True)]
-
-    watch = life.metrics.watch
-    watch("andon_ingest_mailbox_depth_frames", lambda: labelled([camera.depth for camera in cameras]))
-    watch(
-        "andon_ingest_mailbox_capacity_frames",
-        lambda: labelled([camera.settings.mailbox_frames for camera in cameras]),
-    )
-    watch("andon_ingest_camera_online", lambda: labelled([camera.delivers for camera in cameras]))
-    watch("andon_ingest_stalled_seconds", lambda: labelled([camera.stalled_s for camera in cameras]))
-    watch("andon_ingest_camera_unhealthy", lambda: [reading for camera in cameras for reading in _unhealthy(camera)])
-    watch("andon_ingest_camera_fps_hertz", lambda: labelled([camera.fps for camera in cameras]))
-    _add_spool_gauges(life, [camera.spool for camera in cameras if camera.spool is not None])
-
-
-def _unhealthy(camera: Camera) -> list[Reading]:
-    return [((camera.settings.id, reason), camera.state == reason) for reason in get_args(ImageHealth)]
-
-
-def _add_spool_gauges(life: Life, spools: Sequence[SpoolThread]) -> None:
-    def labelled(read: Callable[[SpoolThread], float]) -> Callable[[], list[Reading]]:
-        return lambda: [((spool.place.camera_id,), read(spool)) for spool in spools]
-
-    watch = life.metrics.watch
-    watch("andon_ingest_spool_depth_records", labelled(lambda spool: spool.depth))
-    watch("andon_ingest_spool_size_bytes", labelled(lambda spool: spool.size_bytes))
-    watch("andon_ingest_spool_capacity_bytes", labelled(lambda spool: spool.place.max_bytes))
-    watch("andon_ingest_spool_age_seconds", labelled(lambda spool: spool.age_s))
-    watch("andon_ingest_spool_full", labelled(lambda spool: bool(spool.trouble)))

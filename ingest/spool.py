@@ -21,6 +21,7 @@ from ingest.queue import Message
 from ingest.spooled import ReadRow, Row
 
 NAME = "spool.db"
+LOCK = "lock"
 SET_ASIDE = "spool.db.damaged"
 """A database that can't be read lies here; the next one replaces it."""
 PAGE_BYTES, SMALL_PAGE_BYTES, SMALL_BYTES = 65_536, 4_096, 16_000_000
@@ -68,7 +69,7 @@ class Spool:
         with ExitStack() as undo:
             place.folder.mkdir(parents=True, exist_ok=True)
             # a file of its own is locked, so that the database can be replaced meanwhile
-            self._lock = os.open(place.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(place.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             undo.callback(os.close, self._lock)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._db = sqlite3.connect(self._path, timeout=0, check_same_thread=False)
@@ -79,6 +80,10 @@ class Spool:
     @property
     def empty(self) -> bool:
         return self.first == self.end
+
+    def bound(self, max_bytes: int) -> None:
+        """Let it take this much from now on. What lies there already stays."""
+        self._max_pages = (max_bytes - self._log_bytes) // self._page_bytes
 
     def append(self, rows: Sequence[Row]) -> int:
         """Store messages behind all others, in one transaction. Returns how many: the first for which there is room
@@ -143,7 +148,8 @@ class Spool:
         ):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._page_bytes = self._number("PRAGMA page_size")
-        self._max_pages = (place.max_bytes - place.log_bytes) // self._page_bytes
+        self._log_bytes = place.log_bytes
+        self.bound(place.max_bytes)
         # half of the log; each page has a head of 24 bytes there, and the log has one, too
         self._checkpoint_pages = max(1, place.log_bytes // 2 // (self._page_bytes + 24) - 1)
         self._db.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}").fetchall()

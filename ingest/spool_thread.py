@@ -9,6 +9,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from andon.clock import Clock
 from andon.events import Emit, SpoolDamaged, SpoolDrained, SpoolFailed, SpoolFilling, SpoolFound
@@ -69,6 +70,10 @@ class SpoolThread:
         since_s, timeout_s = self._busy_since_s, self.place.timeout_s
         if since_s is not None and self._clock.monotonic() - since_s > timeout_s:
             self._report_trouble(f"the disk has not answered for {timeout_s:g} s (spool.timeout_s)")
+
+    def bound(self, max_bytes: int) -> None:
+        """Its share of the room on disk is another one from now on: cameras came or went."""
+        self.place = replace(self.place, max_bytes=max_bytes)
 
     def end(self) -> None:
         """Nobody takes messages out any more: the thread stores what only memory holds, and ends. Event loop only."""
@@ -204,6 +209,7 @@ class SpoolThread:
             rows = self._queue.to_store()
         stored = 0
         try:
+            self._disk.bound(self.place.max_bytes)
             stored = self._disk.append(rows)
         finally:
             with self._bridge.exchange():

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.events import CameraChanged, Emit
@@ -23,13 +24,35 @@ UNHEALTHY: Mapping[CameraState, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Who captures a camera."""
+
+    ingester: str = ""
+    """The ingester's name."""
+    tenure: int = 0
+    """It grows with each owner; 0: nobody shares the cameras out."""
+
+
+NOBODY = Ownership()
+
+
 class StatusReporter:
     """One camera's. Event loop only."""
 
-    def __init__(self, camera_id: str, bridge: Bridge, clock: Clock, emit: Emit, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        bridge: Bridge,
+        clock: Clock,
+        emit: Emit,
+        heartbeat_s: float,
+        ownership: Ownership = NOBODY,
+    ) -> None:
         self.state: CameraState = "connecting"
         self.fps = 0.0
         self._camera_id = camera_id
+        self._ownership = ownership
         self._bridge = bridge
         self._clock = clock
         self._emit = emit
@@ -105,4 +128,6 @@ class StatusReporter:
             fps=self.fps if self.delivers else 0.0,
             detail=self._detail,
             stalled=self._stalled,
+            ingester=self._ownership.ingester,
+            tenure=self._ownership.tenure,
         )

@@ -145,6 +145,11 @@ class Progress:
         self._duties.append(duty)
         return duty
 
+    def end(self, duty: Duty) -> None:
+        """Watch it no longer: whoever did this work has ended."""
+        if duty in self._duties:
+            self._duties.remove(duty)
+
     def check(self) -> list[Event]:
         """Look at all work. Returns the events of what has begun to stand still, and of what moves again."""
         events: list[Event] = []

@@ -13,10 +13,10 @@ from andon.settings.channels import (
     RedisChannelSettings,
 )
 from andon.settings.genicam import GenicamSettings
-from andon.settings.ingest import SpoolSettings
+from andon.settings.ingest import IngestSettings, SpoolSettings
 from andon.settings.judgement import CameraPartSettings, DefectClass, DefectSettings, Line, PartSettings
 from andon.settings.kafka import KafkaSettings
-from andon.settings.line import Settings
+from andon.settings.line import REGISTRY, Settings
 from andon.settings.process import HttpSettings, RunSettings, TracingSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
@@ -25,6 +25,7 @@ from andon.settings.usb import UsbSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, ScalingSettings, WorkerSettings
 
 __all__ = [
+    "REGISTRY",
     "AlertChannelSettings",
     "BatchSettings",
     "CameraPartSettings",
@@ -37,6 +38,7 @@ __all__ = [
     "GenicamSettings",
     "HealthSettings",
     "HttpSettings",
+    "IngestSettings",
     "KafkaChannelSettings",
     "KafkaSettings",
     "KeepDays",

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from andon.messages import CameraId
 from andon.settings.genicam import GenicamSettings
 from andon.settings.judgement import CameraPartSettings
-from andon.settings.section import PoolName, Positive, Section
+from andon.settings.section import PoolName, Positive, Section, SiteName
 from andon.settings.usb import UsbSettings
 
 Deinterlace = Literal["auto", "on", "off"]
@@ -44,6 +44,9 @@ class CameraSettings(Section):
     usb:/dev/v4l/by-id/NAME (the same camera after a restart), usb:0, or an industrial camera, gige:SERIAL or
     usb3:SERIAL."""
     enabled: bool = True
+    site: SiteName | None = None
+    """Where the camera can be reached: only ingesters of this site (`ingest.site`) capture it. A USB device, a file or
+    a network of its own needs one, once ingesters run on several hosts. None: any ingester without a site."""
     pool: PoolName = "default"
     """The pool of workers, and thereby the model, that inspects this camera's frames."""
     transport: Literal["tcp", "udp"] = "tcp"

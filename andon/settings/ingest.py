@@ -1,8 +1,16 @@
-"""The spool: frames on disk while the broker is away."""
+"""The ingesters: which cameras they share, and their spool, for frames while the broker is away."""
 
 from pydantic import Field
 
-from andon.settings.section import Positive, Section
+from andon.settings.section import Positive, Section, SiteName
+
+
+class IngestSettings(Section):
+    """How the ingesters of a line share its cameras."""
+
+    site: SiteName | None = None
+    """Where this ingester stands, for example `hall-2`: it captures the cameras whose `site` is the same, and shares
+    them with the other ingesters of that site. None: it captures the cameras without a site."""
 
 
 class SpoolSettings(Section):

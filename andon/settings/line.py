@@ -1,11 +1,11 @@
 """The root of line.yaml: every section, and the rules that hold between sections."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from andon.settings.cameras import CameraSettings, HealthSettings
-from andon.settings.ingest import SpoolSettings
+from andon.settings.ingest import IngestSettings, SpoolSettings
 from andon.settings.judgement import DefectSettings, PartSettings
 from andon.settings.kafka import KafkaSettings
 from andon.settings.process import HttpSettings, RunSettings, TracingSettings
@@ -14,15 +14,26 @@ from andon.settings.section import PoolName, Section
 from andon.settings.sinks import SinkSettings
 from andon.settings.workers import PoolSettings, WorkerSettings
 
+REGISTRY = "registry"
+"""In place of a list of cameras."""
+
+
+def _or_registry(schema: dict[str, Any]) -> None:
+    listed = {key: schema.pop(key) for key in ("type", "items") if key in schema}
+    schema["anyOf"] = [listed, {"const": REGISTRY}]
+
 
 class Settings(Section):
     line: str = "line"
     """The line's name, on the board and in alerts."""
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
-    cameras: tuple[CameraSettings, ...] = ()
+    cameras: tuple[CameraSettings, ...] = Field(default=(), json_schema_extra=_or_registry)
+    """Each start publishes them in the registry, where they differ from those that it published before. `registry`:
+    this file names none, and the registry stays as `andon camera` makes it."""
     camera_ca_file: str | None = None
     """The certificates by which rtsps:// cameras without a `ca_file` of their own are verified. None: the system's."""
+    ingest: IngestSettings = IngestSettings()
     spool: SpoolSettings = SpoolSettings()
     health: HealthSettings = HealthSettings()
     pools: dict[PoolName, PoolSettings] = Field(default={"default": PoolSettings()})
@@ -34,6 +45,11 @@ class Settings(Section):
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
     tracing: TracingSettings = TracingSettings()
+
+    @field_validator("cameras", mode="before")
+    @classmethod
+    def _of_registry(cls, cameras: object) -> object:
+        return () if cameras == REGISTRY else cameras
 
     @field_validator("cameras")
     @classmethod
@@ -88,6 +104,10 @@ class Settings(Section):
 
     def worker_group(self, pool: str) -> str:
         return f"{self.kafka.group_prefix}.workers.{pool}"
+
+    def ingest_group(self, site: str | None) -> str:
+        """The ingesters of a site share its cameras."""
+        return f"{self.kafka.group_prefix}.ingest" + (f".{site}" if site else "")
 
     @property
     def sink_group(self) -> str:

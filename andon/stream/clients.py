@@ -3,13 +3,14 @@
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from andon.errors import ConfigError, FatalError
@@ -24,6 +25,7 @@ from andon.stream.size_limits import BATCH_BYTES
 FETCH_BYTES = 2_000_000
 """Bytes of each partition in one fetch. A consumer holds this many ahead for each partition. A larger record comes
 whole, by itself (KIP-74)."""
+ROUND_ROBIN: Sequence[Any] = (RoundRobinPartitionAssignor,)
 Client = TypeVar("Client", Producer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
@@ -61,8 +63,10 @@ def plain_producer(settings: KafkaSettings) -> Producer:
     )
 
 
-def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
-    """A consumer, not started and not subscribed. It never commits by itself.
+def consumer(
+    settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1, assignors: Sequence[Any] = ROUND_ROBIN
+) -> AIOKafkaConsumer:
+    """A consumer, not started and not subscribed. It never commits by itself. `assignors`: how the group shares.
 
     The broker holds its answer until it has `fetch_min_bytes` or `fetch_max_wait_ms` have passed. 1: it answers at
     once. More pays for a reader of small records in batches: an answer costs as much as ten of them.
@@ -71,6 +75,7 @@ def consumer(settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 
         **_connection(settings),
         group_id=group,
         group_instance_id=(settings.member or None) if group else None,
+        partition_assignment_strategy=tuple(assignors),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_min_bytes=fetch_min_bytes,

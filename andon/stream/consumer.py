@@ -123,6 +123,12 @@ class KafkaConsumer:
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._client.subscribe(list(topics), listener=_Listener(self._client, owner))
 
+    @property
+    def put_out(self) -> bool:
+        """The group has put this member out: it was silent for too long, and what it had may be another's already."""
+        generation: int = self._client._coordinator.generation
+        return generation < 0
+
     def read_from(self, partition: Partition, offset: int) -> None:
         there = TopicPartition(*partition)
         self._client.seek(there, offset)

@@ -47,11 +47,8 @@ async def check_cameras_topic(kafka: KafkaSettings, emit: Emit) -> None:
             emit(TopicUnfit(kafka.cameras_topic, f"its settings can't be read: {why}"))
             return
     for topic in topics:
-        if (policy := topic.configs.get("cleanup.policy", "compact")) != "compact":
-            raise ConfigError(
-                f"{topic.name} at {kafka.bootstrap_servers}: its cleanup.policy is {policy}, so Kafka would forget"
-                " cameras after a while: set cleanup.policy=compact"
-            )
+        if reason := forgetful(topic):
+            raise ConfigError(f"{topic.name} at {kafka.bootstrap_servers}: {reason}")
         for line in _safe(topic, kafka):
             emit(TopicUnfit(topic.name, line))
 
@@ -79,6 +76,14 @@ async def check_topics(kafka: KafkaSettings, names: Sequence[str], emit: Emit) -
             emit(TopicUnfit(topic.name, line))
     limits = {topic.name: topic.number("max.message.bytes") for topic in topics}
     return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def forgetful(topic: Topic) -> str | None:
+    """Why the line must not begin with this topic of cameras, and what to do."""
+    policy = topic.configs.get("cleanup.policy") or "compact"
+    if policy == "compact":
+        return None
+    return f"its cleanup.policy is {policy}, so Kafka would forget cameras after a while: set cleanup.policy=compact"
 
 
 def unusable(topic: Topic) -> str | None:

@@ -1,7 +1,7 @@
 """The line's topics: created with every setting that the line relies on, and waited for."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -41,6 +41,30 @@ def line_topics(settings: Settings) -> dict[str, int]:
     # the ingesters are a group over the cameras' topic: its partitions are what they share
     own = {kafka.quarantine_topic: 1, kafka.cameras_topic: kafka.camera_partitions}
     return dict.fromkeys(wide, kafka.partitions) | own
+
+
+class Topics:
+    """Whether topics exist, each asked for until it does. Event loop only."""
+
+    def __init__(self, kafka: KafkaSettings, emit: Emit) -> None:
+        self._kafka = kafka
+        self._emit = emit
+        self._existing: set[str] = set()
+
+    async def exists(self, topic: str) -> bool:
+        if topic not in self._existing:
+            async with started(lambda: admin(self._kafka), self._kafka, self._emit) as client:
+                with _one_line(self._kafka, "list"):
+                    self._existing = set(await client.list_topics())
+        return topic in self._existing
+
+    async def require(self, topics: Iterable[str]) -> None:
+        """Raises FatalError, in one line, where one of them is missing."""
+        missing = [topic for topic in topics if not await self.exists(topic)]
+        if missing:
+            named = f"the topic {missing[0]} is" if len(missing) == 1 else f"the topics {', '.join(missing)} are"
+            where = self._kafka.bootstrap_servers
+            raise FatalError(f"{named} missing at {where}: `andon topics create` makes what is missing")
 
 
 async def missing_topics(settings: Settings, emit: Emit) -> list[str]:

@@ -139,7 +139,7 @@ def role_groups(plan: Plan, at: Places) -> RoleGroups:
     sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if own_log else None
     workers = [_worker(plan, at, pool, number) for pool in settings.pools for number in range(1, plan.workers + 1)]
     return RoleGroups(
-        ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest"),)),
+        ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest", *(["--alone"] if at.own_broker else [])),)),
         workers=RoleGroup("workers", tuple(workers), workers_lag),
         sinks=RoleGroup("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
     )

@@ -109,12 +109,12 @@ class Line:
             raise AssertionError(f"andon {' '.join(command)}: exit {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def start(self, name: str, *command: str, ready: bool = True) -> None:
+    def start(self, name: str, *command: str, ready: bool = True, **environ: str) -> None:
         host = self.host(name)
         with host.inside():
             port = free_port()
         log = (self._folder / f"{name}.log").open("ab")
-        environ = os.environ | host.environ | {"ANDON_HTTP__PORT": str(port)}
+        environ = os.environ | host.environ | {"ANDON_HTTP__PORT": str(port)} | environ
         self._processes[name] = subprocess.Popen(
             self._command(*command, host=host), stdout=log, stderr=log, env=environ, cwd=self._folder
         )

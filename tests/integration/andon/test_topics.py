@@ -1,13 +1,10 @@
 import pytest
-from aiokafka.admin import NewTopic
 
-from andon.errors import ConfigError
 from andon.events import silent
 from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import admin, started
 from andon.stream.topic_settings import check_cameras_topic
 from andon.stream.topics import ensure_topics, partitions_of
-from tests.conftest import kafka_settings
 from tests.fakes import RecordedEvents
 
 pytestmark = pytest.mark.integration
@@ -29,11 +26,3 @@ async def test_a_line_begins_with_the_cameras_topic_as_it_is_made(broker: KafkaS
     events = RecordedEvents()
     await check_cameras_topic(broker, events)
     assert events.all == []
-
-
-async def test_a_cameras_topic_that_would_forget_cameras_is_refused(apache_kafka: str) -> None:
-    kafka = kafka_settings(apache_kafka, embedded=False)
-    async with started(lambda: admin(kafka), kafka, silent) as client:
-        await client.create_topics([NewTopic(kafka.cameras_topic, 4, 1)])
-    with pytest.raises(ConfigError, match=r"its cleanup\.policy is delete, .*: set cleanup\.policy=compact"):
-        await check_cameras_topic(kafka, silent)

@@ -147,13 +147,14 @@ class Ingester:
 
     def __init__(self, folder: Path, kafka: KafkaSettings, *cameras: Mapping[str, object], **run: object) -> None:
         path = folder / "line.yaml"
-        once = run.pop("once", False)
+        flags = [f"--{flag}" for flag in ("once", "alone") if run.pop(flag, False)]
+        named: object = "registry" if run.pop("registry", False) else cameras
         kafka_section = json.loads(kafka.model_dump_json(exclude={"sasl_password"}))
         spool = {"folder": str(folder / "spool"), **run.pop("spool", {})}  # type: ignore[dict-item]
-        document = {"kafka": kafka_section, "cameras": cameras, "run": run, "spool": spool}
+        document = {"kafka": kafka_section, "cameras": named, "run": run, "spool": spool}
         path.write_text(json.dumps(document))  # JSON is YAML
         self._log = folder / "ingest.log"
-        command = [sys.executable, "-m", "andon", "ingest", "-c", str(path), *(["--once"] if once else [])]
+        command = [sys.executable, "-m", "andon", "ingest", "-c", str(path), *flags]
         with self._log.open("wb") as log_file:
             self.process = subprocess.Popen(command, stderr=log_file, stdout=log_file, env=dict(os.environ))
 

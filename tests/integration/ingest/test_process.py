@@ -68,7 +68,7 @@ async def test_missing_topics_are_one_line(embedded_broker: str, tmp_path: Path)
     kafka = kafka_settings(embedded_broker, embedded=True)
     with Ingester(tmp_path, kafka, {"id": "a", "url": "clip.mp4"}) as ingester:
         assert await ingester.ended() == 1
-    assert f"the topic {kafka.frames_topic} is missing" in ingester.said
+    assert f"the topics {kafka.frames_topic}, {kafka.cameras_topic} are missing" in ingester.said
     assert "andon topics create" in ingester.said
     assert "Traceback" not in ingester.said
 

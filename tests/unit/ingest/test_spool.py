@@ -85,6 +85,17 @@ def test_a_full_spool_takes_nothing_more_until_something_is_deleted(tmp_path: Pa
     spool.close()
 
 
+def test_a_spool_whose_share_becomes_smaller_or_larger_keeps_what_it_has_and_obeys(tmp_path: Path) -> None:
+    spool = Spool(place(tmp_path))
+    assert spool.append([(seq, frame(seq, size_bytes=100_000)) for seq in range(10)]) == 10
+    spool.bound(500_000)
+    assert spool.append([(10, frame(10, size_bytes=100_000))]) == 0
+    assert positions(spool) == list(range(10))
+    spool.bound(10_000_000)
+    assert spool.append([(10, frame(10, size_bytes=100_000))]) == 1
+    spool.close()
+
+
 def test_the_files_stay_within_the_bound_however_long_the_spool_is_in_use(tmp_path: Path) -> None:
     where = place(tmp_path, 3_000_000)
     spool = Spool(where)

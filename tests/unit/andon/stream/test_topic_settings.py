@@ -3,7 +3,7 @@
 import pytest
 
 from andon.settings import KafkaSettings
-from andon.stream.topic_settings import Topic, unfit, unusable
+from andon.stream.topic_settings import Topic, forgetful, unfit, unusable
 
 FIT = {
     "cleanup.policy": "delete",
@@ -56,3 +56,11 @@ def test_a_topic_that_would_take_no_record_is_refused() -> None:
 
 def test_records_that_are_kept_for_ever_are_kept_long_enough() -> None:
     assert list(unfit(topic(retention_ms="-1"), KafkaSettings(replication=3))) == []
+
+
+def test_a_topic_of_cameras_that_would_forget_them_is_refused() -> None:
+    assert forgetful(topic(cleanup_policy="compact")) is None
+    for policy in ("delete", "compact,delete"):
+        said = forgetful(topic(cleanup_policy=policy)) or ""
+        assert f"its cleanup.policy is {policy}" in said
+        assert "set cleanup.policy=compact" in said
