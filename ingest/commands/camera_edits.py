@@ -16,11 +16,13 @@ from andon.errors import ConfigError
 from andon.messages import CameraConfig
 from andon.settings import Settings
 from ingest.commands.camera_registry import Cameras, as_json, change, configs
+from ingest.commands.camera_report import notes
 from ingest.commands.camera_trial import tried
 from ingest.sources.source import SourceError
 from ingest.sources.urls import parse
 
-TRIAL_S = 2.0
+TRIAL_S = 3.0
+"""Long enough to notice a keyframe interval of more than 2 s."""
 json_option = click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -48,7 +50,8 @@ def add(url: str, camera_id: str, texts: tuple[str, ...], path: Path, *, trial: 
     new = CameraConfig(camera_id=camera_id, settings=section, at=datetime.now(UTC))
     _require_new(camera_id, configs(line))
     if trial:
-        tried(settings_of(new).model_copy(update={"ca_file": section.get("ca_file") or line.camera_ca_file}), TRIAL_S)
+        for note in notes(tried(settings_of(new).model_copy(update=_authorities(section, line)), TRIAL_S)):
+            click.echo(note, err=True)
 
     def wanted(cameras: Cameras) -> CameraConfig:
         _require_new(camera_id, cameras)
@@ -58,6 +61,10 @@ def add(url: str, camera_id: str, texts: tuple[str, ...], path: Path, *, trial: 
     click.echo(
         json.dumps(as_json(new)) if in_json else f"{camera_id}: added; `andon camera show {camera_id}` says how it does"
     )
+
+
+def _authorities(section: Section, line: Settings) -> dict[str, object]:
+    return {} if section.get("ca_file") else {"ca_file": line.camera_ca_file}
 
 
 def _require_new(camera_id: str, cameras: Cameras) -> None:

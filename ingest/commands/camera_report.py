@@ -36,7 +36,7 @@ def facts(found: Probe, saved: str | None) -> dict[str, object]:
         "corrupt": found.corrupt,
         "damage": found.damage,
         "snapshot": saved,
-        "notes": _notes(found),
+        "notes": notes(found),
     }
 
 
@@ -59,22 +59,22 @@ def _pixels(traits: Traits) -> dict[str, object]:
     }
 
 
-def _notes(found: Probe) -> list[str]:
+def notes(found: Probe) -> list[str]:
     """What a person may not expect: of the stream, and of the measurement."""
-    notes = list(found.info.notes)
+    said = list(found.info.notes)
     keyframes, pace = found.keyframes, found.pace
-    if keyframes is not None and keyframes.rare and not any(SHORTER in note for note in notes):
-        notes.append(f"a keyframe {_interval(keyframes)}: whatever is lost spoils all pictures up to it; {SHORTER}")
+    if keyframes is not None and keyframes.rare and not any(SHORTER in note for note in said):
+        said.append(f"a keyframe {_interval(keyframes)}: whatever is lost spoils all pictures up to it; {SHORTER}")
     if pace is not None and abs(pace - 1) > PACE:
-        notes.append(f"its timestamps advance {pace:.2f} s in 1 s: the host's clock will date its frames")
+        said.append(f"its timestamps advance {pace:.2f} s in 1 s: the host's clock will date its frames")
     if found.b_frames:
-        notes.append("it sends B-frames, which wait for later pictures: switch them off, or each frame comes late")
+        said.append("it sends B-frames, which wait for later pictures: switch them off, or each frame comes late")
     if (drift := found.drift) is not None and drift.seconds >= DRIFT_S and abs(drift.ppm) - drift.error_ppm > DRIFT_PPM:
         pace_word = "fast" if drift.ppm > 0 else "slow"
-        notes.append(f"its clock runs {pace_word} by {abs(drift.ppm) * 0.0036:.1f} s an hour: is that clock broken?")
+        said.append(f"its clock runs {pace_word} by {abs(drift.ppm) * 0.0036:.1f} s an hour: is that clock broken?")
     if found.jumps:
-        notes.append(f"its timestamps jump ({found.jumps} times)")
-    return notes
+        said.append(f"its timestamps jump ({found.jumps} times)")
+    return said
 
 
 def _interval(keyframes: Keyframes) -> str:
@@ -103,5 +103,5 @@ def table(found: Probe, saved: str | None) -> str:
     rows += [("keyframes", _interval(found.keyframes))] if found.keyframes is not None else []
     rows += [(name.replace("_", " "), str(value)) for name, value in _pixels(traits).items()] if traits else []
     rows += [("snapshot", saved)] if saved else []
-    rows += [("note", note) for note in _notes(found)]
+    rows += [("note", note) for note in notes(found)]
     return "\n".join(f"{name:<16}{value}" for name, value in rows)
