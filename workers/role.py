@@ -24,6 +24,7 @@ from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.detector import Detector
+from workers.gpu_energy import metered
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, InspectorOptions
 from workers.model.classes import require_classes
@@ -155,7 +156,8 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
             spawn(_ready(life, stage), "worker.ready"),
         ]
         try:
-            await stage.run([topic], life.stop)
+            with metered(detector.info.device, life.emit):
+                await stage.run([topic], life.stop)
         finally:
             decoders.close()
         for helper in helpers:

@@ -97,3 +97,14 @@ class RecordQuarantined(Event):
     reason: QuarantineReason
     where: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuEnergyUsed(Event):
+    """This worker's share of the energy that its GPU has used since the last event."""
+
+    name: ClassVar[str] = "gpu.energy"
+    level: ClassVar[Level] = "debug"
+    gpu: str
+    """NVML's UUID of the GPU."""
+    joules: float

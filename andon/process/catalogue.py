@@ -67,6 +67,12 @@ METRICS: tuple[Metric, ...] = (
     ),
     # every role
     Metric(
+        "andon_process_info",
+        "gauge",
+        "1: says which role and version the process is, for `process_cpu_seconds_total` and the like",
+        ("role", "version"),
+    ),
+    Metric(
         "andon_clock_offset_seconds",
         "gauge",
         "How far this host's clock is ahead of a broker's, as far as it is proven; below 0: behind",
@@ -138,6 +144,12 @@ METRICS: tuple[Metric, ...] = (
         "Capture to the broker's acknowledgement of the inspection",
         (),
         _LATENCY,
+    ),
+    Metric(
+        "andon_workers_gpu_energy_joules_total",
+        "counter",
+        "This worker's share of the energy of its GPU; absent where NVML does not tell it",
+        ("gpu",),
     ),
     # sinks
     Metric("andon_sinks_records_accounted_total", "counter", "Records that stand in the ledger"),

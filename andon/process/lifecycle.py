@@ -96,6 +96,7 @@ async def _live(name: str, role: Role, settings: Settings, watchdog: Watchdog) -
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
+    metrics.watch("andon_process_info", lambda: [((name, __version__), 1.0)])
     log = EventLog(settings.run.log_level, settings.run.log_format, name, clock)
     progress = Progress(clock, watchdog, settings.run.stalled_s)
     emit = fan_out(log, metrics, progress.complaints)

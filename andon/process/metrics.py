@@ -136,6 +136,10 @@ class Metrics:
         self._observe("andon_workers_inference_seconds", event.infer_s, runtime=event.runtime)
 
     @_on.register
+    def _(self, event: events.GpuEnergyUsed) -> None:
+        self._count("andon_workers_gpu_energy_joules_total", event.joules, gpu=event.gpu)
+
+    @_on.register
     def _(self, event: events.RecordQuarantined) -> None:
         self._count("andon_stage_records_quarantined_total", camera=event.camera, reason=event.reason)
 

@@ -217,6 +217,18 @@ BOARDS = (
             ),
             Panel("Decoding", "Of one picture.", "s", {"p99": quantile("andon_workers_decode_seconds", 0.99)}),
             Panel(
+                "CPU for 1000 inspections",
+                "CPU seconds of each role's processes, whatever their speed. The broker and Redis are not in it.",
+                "s",
+                {"{{role}}": "andon:cpu_seconds_per_1000_inspections:rate5m"},
+            ),
+            Panel(
+                "GPU energy for 1000 inspections",
+                "In joules, idle times included; empty without an NVIDIA GPU.",
+                "joule",
+                {"GPU": "andon:gpu_joules_per_1000_inspections:rate5m"},
+            ),
+            Panel(
                 "Cameras past the quarantine limit",
                 "1 while most of the camera's pictures can't be read.",
                 "short",

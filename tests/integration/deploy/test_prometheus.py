@@ -42,6 +42,8 @@ EMPTY_ON_A_SOUND_LINE = {
     "andon_sinks_write_failures_total": "no write failed",
     "andon_sinks_parts_total": "the line follows no parts",
     "andon_clock_offset_seconds": "the embedded broker stamps no records",
+    "andon_workers_gpu_energy_joules_total": "no GPU whose energy NVML tells",
+    "andon:gpu_joules_per_1000_inspections": "as above",
     "andon_traces_spans_dropped_total": "no span was dropped",
     "ALERTS": "no alert fires",
 }

@@ -17,13 +17,26 @@ from andon.process.catalogue import METRICS
 from andon.process.metrics import Metrics
 from andon.process.metrics_table import table
 
-LABELS = {"camera", "channel", "partition", "reason", "runtime", "peer", "stage", "transition", "verdict"}
+LABELS = {
+    "camera",
+    "channel",
+    "gpu",
+    "partition",
+    "peer",
+    "reason",
+    "role",
+    "runtime",
+    "stage",
+    "transition",
+    "verdict",
+    "version",
+}
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_name_says_package_what_and_unit(metric: object) -> None:
     name, kind = metric.name, metric.kind  # type: ignore[attr-defined]
-    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|clock|kafka|traces)_[a-z_]+", name)
+    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|clock|kafka|process|traces)_[a-z_]+", name)
     assert name.endswith("_total") == (kind == "counter")
     assert set(metric.labels) <= LABELS  # type: ignore[attr-defined]
 
