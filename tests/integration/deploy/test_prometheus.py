@@ -32,11 +32,17 @@ RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 EMPTY_ON_A_SOUND_LINE = {
     "andon_ingest_capture_failures_total": "no capture failed",
     "andon_ingest_frames_corrupt_total": "no frame was corrupt",
+    "andon_ingest_frames_too_large_total": "no frame was too large",
+    "andon_ingest_spool_failures_total": "no spool was full or failed",
+    "andon_ingest_spool_damages_total": "no spool was damaged",
     "andon_ingest_frames_shed_total": "no frame was shed",
     "andon_workers_frames_shed_total": "no frame was shed",
     "andon_stage_records_quarantined_total": "no record went to quarantine",
     "andon_stage_records_expired_total": "no record expired",
     "andon_stage_paused_seconds_total": "no partition was held back",
+    "andon_stage_commits_refused_total": "no partition had two owners",
+    "andon_kafka_records_cut_total": "no log lost its end",
+    " unless ": "nothing that should be there is missing",
     "andon_workers_camera_refused": "no camera is past its quarantine limit",
     "andon_sinks_outbox_given_up_total": "no alert was given up",
     "andon_sinks_write_failures_total": "no write failed",
@@ -81,6 +87,11 @@ def test_the_rules_use_only_metrics_that_there_are() -> None:
     for expression in expressions().values():
         used = set(re.findall(r"\bandon[_:][a-z0-9_:]+", expression))
         assert used <= known | recorded, expression
+
+
+def test_each_metric_is_on_a_dashboard_or_in_a_rule() -> None:
+    used = "\n".join([*expressions().values(), *(rule["expr"] for rule in rules())])
+    assert [metric.name for metric in METRICS if metric.name not in used] == []
 
 
 def test_the_dashboards_are_those_that_their_source_writes() -> None:
