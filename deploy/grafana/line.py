@@ -40,6 +40,16 @@ BOARD = Board(
             {"{{camera}}": "min by (camera) (andon_ingest_camera_online)"},
         ),
         Panel(
+            "Cameras by ingester",
+            "They move when an ingester comes or goes. Captured twice: frames within five minutes of an ingester that "
+            "went on although another one had the camera.",
+            "short",
+            {
+                "{{instance}}": "count by (instance) (andon_ingest_camera_online)",
+                "captured twice, {{camera}}": recent("andon_sinks_captured_twice_total", "camera"),
+            },
+        ),
+        Panel(
             "Defects",
             "Defects that opened within the last hour.",
             "short",

@@ -40,6 +40,7 @@ EMPTY_ON_A_SOUND_LINE = {
     "andon_stage_records_quarantined_total": "no record went to quarantine",
     "andon_stage_records_expired_total": "no record expired",
     "andon_stage_paused_seconds_total": "no partition was held back",
+    "andon_sinks_captured_twice_total": "no camera had two ingesters",
     "andon_stage_commits_refused_total": "no partition had two owners",
     "andon_kafka_records_cut_total": "no log lost its end",
     " unless ": "nothing that should be there is missing",
