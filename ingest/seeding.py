@@ -9,6 +9,9 @@ from andon.clock import Clock
 from andon.events import CamerasSeeded, Emit, PasswordKeptOut
 from andon.messages import CameraConfig
 
+NAMED = 20
+"""Cameras that a line of the log names."""
+
 
 async def seed_registry(registry: Registry, writer: Writer, seed: Seed, clock: Clock, emit: Emit) -> None:
     """Returns when the registry has them. Raises RetryableError or FatalError where the broker takes them not."""
@@ -36,4 +39,5 @@ async def seed_registry(registry: Registry, writer: Writer, seed: Seed, clock: C
 
 
 def _listed(cameras: list[str]) -> str:
-    return ",".join(cameras) or "-"
+    more = len(cameras) - NAMED
+    return ",".join(cameras[:NAMED]) + (f" and {more} more" if more > 0 else "") or "-"

@@ -7,14 +7,20 @@ from contextlib import asynccontextmanager
 import pytest
 
 from andon.cameras.registry import Change, Registry, Writer, open_registry, open_writer
+from andon.cameras.seed import seed_of
+from andon.clock import SystemClock
 from andon.errors import FatalError
-from andon.events import CameraRecordUnreadable, silent
+from andon.events import CameraRecordUnreadable, CamerasSeeded, silent
 from andon.messages import CameraConfig
 from andon.settings import KafkaSettings, Settings
+from andon.stream.balance import Claim, shared_out
 from andon.stream.clients import producer, started
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.topics import ensure_topics
 from andon.wire import Outgoing
+from ingest.seeding import seed_registry
+from ingest.shares import Choice, Everything
+from tests.conftest import kafka_settings
 from tests.fakes import START, RecordedEvents
 
 pytestmark = pytest.mark.integration
@@ -93,6 +99,26 @@ async def test_of_two_changes_at_once_neither_is_lost(broker: KafkaSettings) -> 
                 both.create_task(second.change("press-3", setting(jpeg_quality=number + 50)), name="second")
             async with open_registry(broker, silent) as other:
                 assert other.cameras["press-3"].config == config("press-3", fps=number + 1, jpeg_quality=number + 50)
+
+
+async def test_a_start_with_two_thousand_cameras_publishes_reads_and_shares_all_of_them(embedded_broker: str) -> None:
+    kafka = kafka_settings(embedded_broker, embedded=True)
+    await ensure_topics(Settings(kafka=kafka), silent)
+    cameras = [{"id": f"c{number}", "url": f"rtsp://10.0.{number // 250}.{number % 250}/"} for number in range(2000)]
+    seed, events = seed_of(cameras, "line", "line.yaml"), RecordedEvents()
+    async with writing(kafka) as (registry, writer):
+        await seed_registry(registry, writer, seed, SystemClock(), events)
+        await seed_registry(registry, writer, seed, SystemClock(), events)
+    (seeded,) = events.of(CamerasSeeded)
+    assert seeded.added.endswith(" and 1980 more")
+    async with open_registry(kafka, silent) as registry:
+        loads = Choice().loads(registry)
+        assert len(registry.cameras) == sum(loads.values()) == 2000
+        assert loads.keys() == set(range(64))
+        shares = shared_out(range(64), {f"m{number}": Claim(-1, frozenset()) for number in range(16)}, loads)
+        assert max(sum(loads[item] for item in share) for share in shares.values()) < 2 * 2000 / 16
+        wanted = Choice().wanted(registry, Everything(dict.fromkeys(shares["m0"], 7)))
+        assert len(wanted) == sum(loads[item] for item in shares["m0"])
 
 
 async def test_a_record_that_is_none_of_ours_changes_nothing(broker: KafkaSettings) -> None:

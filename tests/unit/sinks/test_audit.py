@@ -1,9 +1,11 @@
 """The audit shows frames in flight, lost frames, and spans without frames."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from andon.messages import new_session
 from sinks.audit import audit_of
 from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger
@@ -90,3 +92,22 @@ def test_the_audit_may_cover_one_camera_only() -> None:
     assert audit_of(both, at(2)).total.captured == 17
     assert list(audit_of(both, at(2), "press-2").cameras) == ["press-2"]
     assert audit_of(both, at(2), "press-9").cameras == {}
+
+
+def test_a_camera_of_the_registry_that_no_ingester_has_captured_is_listed_and_named() -> None:
+    registered = {"press-1": START, "press-9": START + timedelta(seconds=10)}
+    here = Circumstances(START + timedelta(seconds=45), 0, 3.0, stalled_s=30.0, registered=registered)
+    ended = stored(Steps().take([inspected(0), status(1, final=True, state="stopped")]))
+    report = audit_of(ended, here)
+    assert report.cameras["press-9"].captured == 0
+    assert report.stalls == ("press-9: no ingester has captured it yet: is one of its site running?",)
+    early = replace(here, now=START + timedelta(seconds=35))
+    assert audit_of(ended, early).stalls == ()
+
+
+def test_frames_that_were_captured_twice_stand_in_the_account_of_their_camera() -> None:
+    old, new = new_session(START, 1), new_session(START + timedelta(seconds=10), 2)
+    log = [inspected(0, session=old), inspected(0, session=new, late_s=10), inspected(1, session=old, late_s=11)]
+    report = audit_of(stored(Steps().take(log)), at(60))
+    assert report.as_json()["cameras"][0]["captured_twice"] == 1
+    assert report.fault is None
