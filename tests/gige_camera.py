@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,8 @@ PORT = 3956
 DISCOVERY = bytes.fromhex("42 11 0002 0000 0001")
 """Its acknowledgement shows that the camera listens. Source: GigE Vision 2.0, discovery command."""
 START_S = 30.0
+BLOCK = 256
+"""Bytes of its memory that are read at once."""
 LOCK = Path(tempfile.gettempdir()) / "andon-fake-gige-camera.lock"
 """Shared by all processes of tests on this machine."""
 
@@ -41,12 +44,13 @@ def missing() -> str:
 class GigeCamera:
     """512x512, Mono8, 25 pictures a second by default; pixel (0, 0) of a Mono8 picture is its frame id modulo 255."""
 
-    def __init__(self, serial: str, lost_per_thousand: int = 0) -> None:
-        """`lost_per_thousand`: packets of pictures that it leaves out."""
+    def __init__(self, serial: str, lost_per_thousand: int = 0, genicam: Path | None = None) -> None:
+        """`lost_per_thousand`: packets of pictures that it leaves out. `genicam`: its features; None: Aravis' own."""
         self.serial = serial
         self.url = f"gige:{ADDRESS}"
         """By its address: a search for its serial number takes a second."""
         self._command = [PROGRAM, "-i", ADDRESS, "-s", serial, "-r", str(lost_per_thousand)]
+        self._command += [] if genicam is None else ["-g", str(genicam)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -64,6 +68,22 @@ class GigeCamera:
         self.kill()
         raise RuntimeError(f"{PROGRAM} does not answer at {ADDRESS}:{PORT}: is another camera there?")
 
+    def features(self, *names: str) -> dict[str, str]:
+        """The values that it has, by their names, as Aravis reads them. Nobody else may have it open."""
+        device = library().Camera.new(ADDRESS).get_device()
+        return {name: device.get_feature(name).get_value_as_string() for name in names}
+
+    def description(self) -> str:
+        """The XML of its features, from its memory. Source: GigE Vision 2.0: the place stands at 0x200, as
+        `Local:NAME;ADDRESS;SIZE` in hexadecimal. (Aravis' binding reads beyond its end.)"""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(START_S)
+            asking.connect((ADDRESS, PORT))
+            place = b"".join(_memory(asking, at) for at in range(0x200, 0x400, BLOCK)).split(b"\0")[0]
+            address, size = (int(text, 16) for text in place.decode().split(";")[1:])
+            text = b"".join(_memory(asking, at) for at in range(address, address + size, BLOCK))
+        return text[:size].decode()
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -80,12 +100,41 @@ class GigeCamera:
         os.kill(self._process.pid, signal.SIGCONT)
 
 
+def _memory(asking: socket.socket, address: int) -> bytes:
+    """BLOCK bytes from there on. Source: GigE Vision 2.0, READMEM command."""
+    asking.send(bytes.fromhex("42 01 0084 0008 0001") + struct.pack(">II", address, BLOCK))
+    return asking.recv(1024)[12:]
+
+
+def with_more_features(description: str) -> str:
+    """A camera that can mirror, expose by itself, load settings, and say how deep its samples are. Its registers keep
+    what is written, and nothing else follows from it."""
+    switch = '<Enumeration Name="ExposureAuto">{}<pValue>ExposureAutoRegister</pValue></Enumeration>'
+    entries = "".join(
+        f'<EnumEntry Name="{name}"><Value>{value}</Value></EnumEntry>'
+        for value, name in enumerate(("Off", "Once", "Continuous"))
+    )
+    nodes = [
+        switch.format(entries),
+        '<Command Name="UserSetLoad"><pValue>UserSetLoadRegister</pValue><CommandValue>7</CommandValue></Command>',
+    ]
+    for name in ("ReverseX", "ReverseY"):
+        values = "<OnValue>1</OnValue><OffValue>0</OffValue>"
+        nodes.append(f'<Boolean Name="{name}"><pValue>{name}Register</pValue>{values}</Boolean>')
+    names = ["ExposureAutoRegister", "UserSetLoadRegister", "ReverseXRegister", "ReverseYRegister"]
+    for number, name in enumerate([*names, "PixelDynamicRangeMax"]):
+        where = f"<Address>0x{0x400 + 4 * number:x}</Address><Length>4</Length><AccessMode>RW</AccessMode>"
+        kind = "<pPort>Device</pPort><Sign>Unsigned</Sign><Endianess>BigEndian</Endianess>"
+        nodes.append(f'<IntReg Name="{name}">{where}{kind}</IntReg>')
+    return description.replace("</RegisterDescription>", "".join(nodes) + "</RegisterDescription>")
+
+
 @contextmanager
-def gige_camera(serial: str = "T1", lost_per_thousand: int = 0) -> Iterator[GigeCamera]:
+def gige_camera(serial: str = "T1", lost_per_thousand: int = 0, genicam: Path | None = None) -> Iterator[GigeCamera]:
     """The machine's one fake camera; waits for other tests that use it."""
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        camera = GigeCamera(serial, lost_per_thousand)
+        camera = GigeCamera(serial, lost_per_thousand, genicam)
         try:
             yield camera.start()
         finally:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from ingest.onvif import probing
 from ingest.sources.choice import open_source
 from ingest.sources.genicam_search import seen
 from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SourceError, try_read
-from tests.gige_camera import GigeCamera, gige_camera, missing
+from tests.gige_camera import GigeCamera, gige_camera, missing, with_more_features
 from tests.integration.ingest.line import line_on, log, numbers, settings, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -87,6 +88,71 @@ def test_it_takes_the_settings_that_it_has_and_names_the_others(camera: GigeCame
     source.close()
 
 
+@pytest.fixture
+def versatile(tmp_path: Path) -> Iterator[GigeCamera]:
+    """One that has more features than Aravis' own."""
+    with gige_camera() as plain:
+        description = plain.description()
+    (tmp_path / "camera.xml").write_text(with_more_features(description))
+    with gige_camera(genicam=tmp_path / "camera.xml") as running:
+        yield running
+
+
+def test_a_camera_has_what_its_settings_say_when_it_delivers(versatile: GigeCamera) -> None:
+    opened(versatile.url, exposure_us="auto", gain="auto").close()
+    source = opened(
+        versatile.url,
+        exposure_us=5000,
+        gain=3,
+        reverse_x=True,
+        reverse_y=False,
+        trigger="Line0",
+        features={"UserSetLoad": True, "TestBoolean": True},
+    )
+    assert source.info.notes == ()
+    source.close()
+    wanted = {
+        "ExposureAuto": "Off",  # a number switches the automatic off
+        "ExposureTimeAbs": "5000",
+        "GainAuto": "Off",
+        "GainRaw": "3",
+        "ReverseX": "true",
+        "ReverseY": "false",
+        "TriggerMode": "On",
+        "TriggerSource": "Line0",
+        "UserSetLoadRegister": "7",
+        "AcquisitionMode": "Continuous",
+    }
+    assert versatile.features(*wanted) == wanted
+
+
+def test_automatics_are_switched_on_by_their_word_and_a_trigger_off_by_none(versatile: GigeCamera) -> None:
+    opened(versatile.url, trigger="Line0").close()
+    source = opened(versatile.url, exposure_us="auto", gain="auto")
+    assert source.info.notes == ()
+    source.close()
+    wanted = {"ExposureAuto": "Continuous", "GainAuto": "Continuous", "TriggerMode": "Off"}
+    assert versatile.features(*wanted) == wanted
+
+
+def test_a_trigger_is_left_as_it_is_where_the_settings_say_so(versatile: GigeCamera) -> None:
+    opened(versatile.url, trigger="Line0").close()
+    opened(versatile.url, trigger="keep").close()
+    assert versatile.features("TriggerMode") == {"TriggerMode": "On"}
+
+
+def test_a_camera_that_says_how_deep_its_samples_are_is_believed(versatile: GigeCamera) -> None:
+    source = opened(versatile.url, pixel_format="Mono16", width=64, height=32)
+    dark = whole(source)
+    source.close()
+    features = {"PixelDynamicRangeMax": 4095}
+    source = opened(versatile.url, pixel_format="Mono16", width=64, height=32, features=features)
+    bright = whole(source)
+    source.close()
+    assert dark.min() < 255
+    assert bright.min() == 255  # its samples use 16 bits: more than it says
+
+
 def test_a_value_out_of_its_range_is_named(camera: GigeCamera) -> None:
     source = opened(camera.url, fps=100_000, pixel_format="Mono12")
     (note,) = source.info.notes
@@ -139,13 +205,6 @@ def test_a_triggered_camera_waits_for_as_long_as_it_answers_and_is_lost_when_it_
     with pytest.raises(SourceError, match=r"no picture for 0\.6 s|controlled any more"):
         source.read()
     camera.thaw()
-    source.close()
-
-
-def test_a_trigger_that_the_camera_kept_from_before_is_switched_off(camera: GigeCamera) -> None:
-    opened(camera.url, trigger="Line0").close()
-    source = opened(camera.url)
-    assert whole(source).any()
     source.close()
 
 
