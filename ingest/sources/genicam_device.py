@@ -5,9 +5,10 @@ Aravis' calls let other threads run while they block; their own time limits are 
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from andon.clock import Clock
 from andon.settings import GenicamSettings
@@ -18,12 +19,13 @@ from ingest.sources.refusals import Refusal
 from ingest.sources.source import SourceError
 from ingest.sources.urls import Address
 
+T = TypeVar("T")
 WHOLE, UNKNOWN = "success", 0
 IMAGES = ("image", "extended-chunk-data")
 """Kinds of payload that hold one picture, by Aravis' names."""
 LEAST_SOCKET_BUFFER = 2_000_000
 """Bytes, at least a picture. The kernel gives at most net.core.rmem_max, and its default is a fraction of a picture."""
-DEEPEST = range(9, 17)
+DEPTHS = range(9, 17)
 """Bits that a sample of two bytes may have."""
 
 
@@ -162,10 +164,10 @@ class AravisDevice:
         device = camera.get_device()
         device.disconnect(self._signal)
         if self._stream is not None and not self.lost:
-            _try(camera.stop_acquisition)
+            _or(camera.stop_acquisition, None)
         self._stream = None  # ends its thread
         if camera.is_gv_device() and not self.lost and device.is_controller():
-            _try(device.leave_control)
+            _or(device.leave_control, None)
 
     def _open(self, device_id: str) -> None:
         lost = self._lost
@@ -182,21 +184,17 @@ class AravisDevice:
         return DeviceInfo(
             pixel_format=int(camera.get_pixel_format()) & 0xFFFF_FFFF,
             pixel_format_name=camera.get_pixel_format_as_string(),
-            formats=tuple(camera.dup_available_pixel_formats_as_strings()),
+            formats=tuple(_or(camera.dup_available_pixel_formats_as_strings, ())),
             width=width,
             height=height,
-            fps=camera.get_frame_rate() if rated else None,
+            fps=_or(camera.get_frame_rate, None) if rated else None,
             bits=self._bits(),
             refusals=refusals,
         )
 
     def _bits(self) -> int | None:
-        name = "PixelDynamicRangeMax"
-        try:
-            bits = self._camera.get_integer(name).bit_length() if self._camera.is_feature_available(name) else 0
-        except RuntimeError:  # GLib.Error
-            return None
-        return bits if bits in DEEPEST else None
+        largest = _or(lambda: int(self._camera.get_integer("PixelDynamicRangeMax")), 0)
+        return largest.bit_length() if largest.bit_length() in DEPTHS else None
 
     def _start(self, settings: GenicamSettings) -> None:
         camera, aravis = self._camera, self._aravis
@@ -239,10 +237,10 @@ def _device_id(address: Address, wait_s: float, clock: Clock) -> str:
     """Aravis' name for the camera. One that is named by its IP address is not searched for."""
     protocol = address.kind
     assert protocol in ("gige", "usb3")
-    try:
-        return str(IPv4Address(address.target))
-    except AddressValueError:
-        return find(protocol, address.target, wait_s, clock).device_id
+    if protocol == "gige":
+        with suppress(AddressValueError):
+            return str(IPv4Address(address.target))
+    return find(protocol, address.target, wait_s, clock).device_id
 
 
 def _delivery(buffer: Any) -> Delivery:
@@ -262,11 +260,12 @@ def _delivery(buffer: Any) -> Delivery:
     )
 
 
-def _try(call: Callable[[], object]) -> None:
+def _or(call: Callable[[], T], instead: T) -> T:
+    """What the camera says, or something else, if it does not."""
     try:
-        call()
-    except RuntimeError:  # GLib.Error: the camera is gone, and there is nothing left to stop
-        pass
+        return call()
+    except RuntimeError:  # GLib.Error
+        return instead
 
 
 def _text(error: RuntimeError) -> str:
