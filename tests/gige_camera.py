@@ -1,6 +1,7 @@
 """Aravis' own fake GigE Vision camera: a real process that speaks the protocol over UDP, on loopback."""
 
 import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -22,7 +23,9 @@ ADDRESS = "127.0.0.1"
 PORT = 3956
 """Of the control channel. Source: GigE Vision 2.0. No camera listens at another, so a machine runs one of these."""
 DISCOVERY = bytes.fromhex("42 11 0002 0000 0001")
-"""Its acknowledgement shows that the camera listens. Source: GigE Vision 2.0, discovery command."""
+"""Its acknowledgement has the camera's serial number. Source: GigE Vision 2.0, discovery command."""
+SERIAL = slice(8 + 216, 8 + 232)
+_NUMBERS = itertools.count(1)
 START_S = 30.0
 BLOCK = 256
 """Bytes of its memory that are read at once."""
@@ -44,29 +47,34 @@ def missing() -> str:
 class GigeCamera:
     """512x512, Mono8, 25 pictures a second by default; pixel (0, 0) of a Mono8 picture is its frame id modulo 255."""
 
-    def __init__(self, serial: str, lost_per_thousand: int = 0, genicam: Path | None = None) -> None:
+    def __init__(self, lost_per_thousand: int = 0, genicam: Path | None = None) -> None:
         """`lost_per_thousand`: packets of pictures that it leaves out. `genicam`: its features; None: Aravis' own."""
-        self.serial = serial
+        self.serial = f"T{os.getpid()}-{next(_NUMBERS)}"
+        """No other camera of any test has it."""
         self.url = f"gige:{ADDRESS}"
         """By its address: a search for its serial number takes a second."""
-        self._command = [PROGRAM, "-i", ADDRESS, "-s", serial, "-r", str(lost_per_thousand)]
+        self._command = [PROGRAM, "-i", ADDRESS, "-s", self.serial, "-r", str(lost_per_thousand)]
         self._command += [] if genicam is None else ["-g", str(genicam)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_S
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(0.1)
-            asking.connect((ADDRESS, PORT))
-            while time.monotonic() < deadline and self._process.poll() is None:
-                with suppress(OSError):
-                    asking.send(DISCOVERY)
-                    if asking.recv(1024):
-                        return self
-                    continue
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:  # it ends if the port is taken
+                self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if self._answers():
+                return self
         self.kill()
         raise RuntimeError(f"{PROGRAM} does not answer at {ADDRESS}:{PORT}: is another camera there?")
+
+    def _answers(self) -> bool:
+        """Whether this camera, and no other one, listens at the port. Waits for a tenth of a second."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, suppress(OSError):
+            asking.settimeout(0.1)
+            asking.connect((ADDRESS, PORT))
+            asking.send(DISCOVERY)
+            return asking.recv(1024)[SERIAL].split(b"\0")[0].decode() == self.serial
+        return False
 
     def features(self, *names: str) -> dict[str, str]:
         """The values that it has, by their names, as Aravis reads them. Nobody else may have it open."""
@@ -130,11 +138,11 @@ def with_more_features(description: str) -> str:
 
 
 @contextmanager
-def gige_camera(serial: str = "T1", lost_per_thousand: int = 0, genicam: Path | None = None) -> Iterator[GigeCamera]:
+def gige_camera(lost_per_thousand: int = 0, genicam: Path | None = None) -> Iterator[GigeCamera]:
     """The machine's one fake camera; waits for other tests that use it."""
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        camera = GigeCamera(serial, lost_per_thousand, genicam)
+        camera = GigeCamera(lost_per_thousand, genicam)
         try:
             yield camera.start()
         finally:

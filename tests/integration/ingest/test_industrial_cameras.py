@@ -48,6 +48,16 @@ def pixels(picture: Picture | None) -> NDArray[np.uint8]:
     return picture.bgr()
 
 
+def waits_for(source: FrameSource) -> str:
+    """What it waits for; a picture that it took before it heard of its trigger comes first."""
+    for _ in range(100):
+        try:
+            try_read(source)
+        except NoPictureYetError as error:
+            return str(error)
+    return f"nothing: {source.info}"
+
+
 def whole(source: FrameSource) -> NDArray[np.uint8]:
     """The next picture that is not damaged: a busy machine may lose packets."""
     return next(pixels(picture) for picture in iter(source.read, None) if not picture.corrupt)
@@ -58,10 +68,9 @@ def test_it_is_found_by_its_serial_number_and_refused_by_another(camera: GigeCam
     source = opened(f"gige:{camera.serial}")
     assert whole(source).shape == (512, 512, 3)
     source.close()
-    with pytest.raises(
-        SourceError, match=r"gige:none: no such camera .* seen: .*gige:T1 \(Aravis Fake, 127\.0\.0\.1\)"
-    ):
+    with pytest.raises(SourceError, match="gige:none: no such camera") as caught:
         opened("gige:none")
+    assert f"gige:{camera.serial} (Aravis Fake, 127.0.0.1)" in str(caught.value)
 
 
 def test_it_takes_the_settings_that_it_has_and_names_the_others(camera: GigeCamera) -> None:
@@ -198,9 +207,7 @@ def test_pictures_with_missing_packets_are_damaged_and_those_that_never_came_are
 
 def test_a_triggered_camera_waits_for_as_long_as_it_answers_and_is_lost_when_it_does_not(camera: GigeCamera) -> None:
     source = opened(camera.url, read_timeout_s=0.6, trigger="Line0")
-    for _ in range(2):
-        with pytest.raises(NoPictureYetError, match=r"waits for its trigger \(Line0\)"):
-            try_read(source)
+    assert [waits_for(source), waits_for(source)] == ["waits for its trigger (Line0)"] * 2
     camera.freeze()
     with pytest.raises(SourceError, match=r"no picture for 0\.6 s|controlled any more"):
         source.read()
@@ -274,12 +281,11 @@ def test_discover_prints_the_line_that_adds_it(camera: GigeCamera, monkeypatch: 
     monkeypatch.setattr(probing, "own_addresses", lambda interface: ("127.0.0.1",))
     done = CliRunner().invoke(cli.main, ["camera", "discover", "--seconds", "0.1"], catch_exceptions=False)
     assert done.exit_code == 0
-    line = "andon camera add gige:T1 --id aravis-fake-t1  # Aravis Fake, 127.0.0.1"
-    assert line in done.stdout.splitlines()
+    added = f"andon camera add gige:{camera.serial} --id aravis-fake-{camera.serial.lower()}"
+    assert f"{added}  # Aravis Fake, 127.0.0.1" in done.stdout.splitlines()
     done = CliRunner().invoke(cli.main, ["camera", "discover", "--seconds", "0.1", "--json"], catch_exceptions=False)
-    (found,) = [item for item in json.loads(done.stdout)["industrial"] if item["serial"] == "T1"]
-    assert (found["url"], found["id"], found["address"]) == ("gige:T1", "aravis-fake-t1", "127.0.0.1")
-    assert found["add"] == "andon camera add gige:T1 --id aravis-fake-t1"
+    (found,) = [item for item in json.loads(done.stdout)["industrial"] if item["serial"] == camera.serial]
+    assert (found["url"], found["address"], found["add"]) == (f"gige:{camera.serial}", "127.0.0.1", added)
 
 
 def test_config_check_online_opens_it(camera: GigeCamera) -> None:
