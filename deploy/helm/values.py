@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from andon.settings import PoolName, Settings
+from andon.settings.section import SiteName
 
 Replicas = Annotated[int, Field(ge=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
@@ -68,9 +69,17 @@ class Spool(Values):
     storage_class_name: str
 
 
+class Site(Pods):
+    """Ingesters of a site; what is not here is as for ingest itself."""
+
+    replicas: Replicas = 1
+    spool: Spool | None = None
+
+
 class Ingest(Pods):
-    replicas: Replicas
+    replicas: Annotated[int, Field(ge=0)]
     spool: Spool
+    sites: dict[SiteName, Site]
 
 
 class Gpu(Values):
@@ -139,6 +148,7 @@ class NetworkPolicy(Values):
     kafka: Peers
     redis: Peers
     postgres: Peers
+    tracing: Peers
     alert_consumers: Peers
     sinks_egress: tuple[KubernetesObject, ...]
 

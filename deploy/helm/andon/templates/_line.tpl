@@ -1,7 +1,7 @@
 {{/* line.yaml, with the addresses of what the chart itself runs; and the settings, with the defaults of Andon. */}}
 
 {{- define "andon.name" -}}
-{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{ .Release.Name }}
 {{- end }}
 
 {{/* What the chart knows and line.yaml must not say. */}}

@@ -9,6 +9,9 @@ app.kubernetes.io/component: {{ . }}
 {{- with .pool }}
 andon/pool: {{ . }}
 {{- end }}
+{{- if hasKey . "site" }}
+andon/site: {{ .site | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "andon.labels" -}}
@@ -20,7 +23,9 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
 {{- define "andon.metadata" -}}
-name: {{ include "andon.name" .root }}-{{ .name }}
+{{- $name := printf "%s-%s" (include "andon.name" .root) .name -}}
+{{- if gt (len $name) 52 }}{{ fail (printf "%s: a name of more than 52 characters; shorten that of the release, of the pool or of the site" $name) }}{{ end -}}
+name: {{ $name }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "andon.labels" . | nindent 2 }}
@@ -82,6 +87,9 @@ topologySpreadConstraints:
 {{- end }}
 {{- if .member }}
 - {name: ANDON_KAFKA__MEMBER, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+{{- end }}
+{{- with .site }}
+- {name: ANDON_INGEST__SITE, value: {{ . }}}
 {{- end }}
 {{- with .pods.env }}
 {{ toYaml . }}

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import make_url
 
 from andon.config import load
@@ -186,6 +187,25 @@ def test_the_spool_fits_on_its_volume(tmp_path: Path) -> None:
     assert "/spool" not in {mount["mountPath"] for mount in container(without)["volumeMounts"]}
 
 
+def test_the_ingesters_of_a_site_share_its_cameras_on_their_own_nodes(tmp_path: Path) -> None:
+    chart = rendered("farm-mig")
+    everywhere, there = chart.named("StatefulSet", "ingest"), chart.named("StatefulSet", "ingest-hall-3")
+    assert settings_of(chart, tmp_path, everywhere).ingest.site is None
+    assert settings_of(chart, tmp_path, there).ingest.site == "hall-3"
+    assert (everywhere["spec"]["replicas"], there["spec"]["replicas"]) == (6, 2)
+    assert pod(there)["spec"]["nodeSelector"] == {"andon/cameras": "hall-3"}
+    (claim,) = there["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "local-nvme", "as for ingest itself"
+    names = [one["metadata"]["name"] for one in rendered("farm-mig", "ingest.replicas=0").kind("StatefulSet")]
+    assert sorted(names) == ["press-ingest-hall-3", "press-sinks", "press-valkey"]
+
+
+def test_cameras_may_stand_in_the_registry_alone(tmp_path: Path) -> None:
+    chart = rendered("cpu-box", 'line.cameras="registry"')
+    assert settings_of(chart, tmp_path).cameras == ()
+    assert yaml.safe_load(chart.line)["cameras"] == "registry"
+
+
 def test_a_gpu_is_asked_for_by_the_name_of_its_slice() -> None:
     for example, pool, resource in (
         ("one-gpu", "default", "nvidia.com/gpu.shared"),
@@ -230,6 +250,13 @@ def test_what_the_chart_takes_from_the_code_is_in_step() -> None:
         ("cpu-box", 'line.cameras[0].url="rtsp://a:${PW}@b"', "line names ${PW}: no pod has that variable"),
         ("one-gpu", "line.kafka.replication=3", "line.kafka.replication: 3 copies need as many brokers"),
         ("cpu-box", 'line.kafka.bootstrap_server="a:9092"', "additional properties 'bootstrap_server' not allowed"),
+        (
+            "cpu-box",
+            'line.cameras[0].site="roof"',
+            "line.cameras: press-1 is at the site roof, and ingest.sites has no",
+        ),
+        ("cpu-box", 'line.ingest.site="roof"', "line.ingest.site: leave it out; ingest.sites makes"),
+        ("cpu-box", f'line.pools.{"a" * 40}.model.weights="x"', "a name of more than 52 characters; shorten"),
         ("cpu-box", "workers=3", "additional properties 'workers' not allowed"),
         ("cpu-box", 'line.cameras[0].policy="fast"', "'/line/cameras/0/policy'"),
         ("cpu-box", "line.run.drain_s=0", "'/line/run/drain_s'"),

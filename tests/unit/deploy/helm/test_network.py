@@ -62,6 +62,7 @@ BROKER = Peer({"strimzi.io/cluster": "press", "strimzi.io/kind": "Kafka"})
 DATABASE = Peer({"cnpg.io/cluster": "press-db"})
 DNS = Peer({"k8s-app": "kube-dns"}, "kube-system")
 PROMETHEUS = Peer({"app.kubernetes.io/name": "prometheus"}, "monitoring")
+COLLECTOR = Peer({}, "monitoring")
 CAMERA = Peer(address="10.0.0.11")
 INTERNET = Peer(address="93.184.216.34")
 STRANGER = Peer({"app": "shop"}, "default")
@@ -74,8 +75,11 @@ def test_every_flow_that_a_line_needs_goes_through() -> None:
         assert allowed(chart, role, BROKER, 9093)
         assert allowed(chart, role, DNS, 53)
         assert allowed(chart, PROMETHEUS, role, 9100)
+        assert allowed(chart, role, COLLECTOR, 4318)
+        assert not allowed(rendered("farm-mig"), role, COLLECTOR, 4318), "it is not traced"
     assert allowed(chart, ingest, CAMERA, 554)
     assert allowed(chart, sinks, valkey, 6379)
+    assert allowed(chart, ingest, valkey, 6379), "andon camera list"
     assert allowed(chart, sinks, DATABASE, 5432)
     assert allowed(chart, Peer({}, "mes"), valkey, 6379), "alertConsumers"
     assert allowed(chart, Peer({}, "cnpg-system"), DATABASE, 8000)
@@ -90,8 +94,9 @@ def test_no_other_flow_goes_through() -> None:
         assert not allowed(chart, STRANGER, role, 9100)
         assert not allowed(chart, ingest, role, 9100)
     for source in (ingest, workers, STRANGER):
-        assert not allowed(chart, source, valkey, 6379)
         assert not allowed(chart, source, DATABASE, 5432)
+    assert not allowed(chart, workers, valkey, 6379)
+    assert not allowed(chart, STRANGER, valkey, 6379)
     assert not allowed(chart, workers, CAMERA, 554)
     assert not allowed(chart, sinks, CAMERA, 554)
     assert not allowed(chart, valkey, INTERNET, 443)
@@ -108,6 +113,13 @@ def test_servers_of_your_own_are_reached_where_and_how_the_line_names_them() -> 
     assert allowed(chart, sinks, redis, 6380)
     assert allowed(chart, sinks, postgres, 5432)
     assert not allowed(chart, peer(chart, "workers"), redis, 6380)
+
+
+def test_a_broker_in_another_namespace_is_reached() -> None:
+    """Some network plugins apply an ipBlock to addresses outside the cluster alone."""
+    chart = rendered("cpu-box")
+    assert allowed(chart, peer(chart, "ingest"), Peer({}, "kafka"), 9092)
+    assert not allowed(chart, peer(chart, "ingest"), Peer({}, "kafka"), 9093)
 
 
 def test_sinks_reach_an_object_store_by_a_rule_of_yours() -> None:
