@@ -22,6 +22,11 @@ from andon.stream.reach import NoReachError, no_reach, require_reach
 from andon.stream.refusals import LoginRefusals
 from andon.stream.size_limits import BATCH_BYTES
 
+HEARTBEAT_S = 0.5
+"""A heartbeat's answer is how a member learns that another one has come or gone, and until it does nobody reads what
+that one leaves. 0.5: two small requests a second for each member."""
+MOST_OF_A_SESSION = 0.3
+"""Of a session, between two heartbeats: two may be lost."""
 FETCH_BYTES = 2_000_000
 """Bytes of each partition in one fetch. A consumer holds this many ahead for each partition. A larger record comes
 whole, by itself (KIP-74)."""
@@ -82,7 +87,7 @@ def consumer(
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         max_partition_fetch_bytes=FETCH_BYTES,
         session_timeout_ms=int(settings.session_timeout_s * 1000),
-        heartbeat_interval_ms=int(settings.session_timeout_s * 300),
+        heartbeat_interval_ms=int(1000 * min(settings.session_timeout_s * MOST_OF_A_SESSION, HEARTBEAT_S)),
         rebalance_timeout_ms=int(settings.session_timeout_s * 2000),
     )
 

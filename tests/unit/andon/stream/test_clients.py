@@ -1,4 +1,4 @@
-"""A client that is closed hides neither an error nor a cancellation."""
+"""How clients are built, and that a client that is closed hides neither an error nor a cancellation."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,8 @@ import pytest
 from andon.errors import FatalError
 from andon.events import silent
 from andon.settings import KafkaSettings
-from andon.stream.clients import started
+from andon.stream import clients
+from andon.stream.clients import consumer, started
 from tests.fakes import until_idle
 
 
@@ -52,3 +53,13 @@ async def test_whoever_is_cancelled_while_a_client_is_closed_ends_cancelled() ->
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+@pytest.mark.parametrize(("session_s", "heartbeat_ms"), [(10.0, 500), (45.0, 500), (1.0, 300)])
+def test_a_member_hears_of_a_change_within_half_a_second_and_of_its_session_s_end_in_time(
+    monkeypatch: pytest.MonkeyPatch, session_s: float, heartbeat_ms: int
+) -> None:
+    built: list[dict[str, Any]] = []
+    monkeypatch.setattr(clients, "ConsumerClient", lambda **settings: built.append(settings))
+    consumer(KafkaSettings(session_timeout_s=session_s), "a group")
+    assert built[0]["heartbeat_interval_ms"] == heartbeat_ms
