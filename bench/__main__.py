@@ -57,6 +57,7 @@ MEASUREMENTS = (
     Measurement("scaling", "measurements.worker_scaling", ("scaling_8_workers",)),
     Measurement("cameras", "measurements.camera_fairness", ()),
     Measurement("spike", "measurements.arrival_spike", ("spike_drain_vs_ideal",)),
+    Measurement("scaled", "measurements.scaled_spike", ("spike_scaled_drain_vs_ideal", "spike_scaled_p99_after_s")),
     Measurement("growth", "measurements.cost_and_memory", ("cost_64_vs_4_cameras", "memory_mb_per_100k_frames")),
     Measurement("peers.roboflow", "peers.roboflow", (), on_request=True),
 )

@@ -39,6 +39,8 @@ AIMS = (
     Aim("worker_vs_tutorial_same_model", "the same, tutorial with the same exported model", "higher", 1.3),
     Aim("scaling_8_workers", "8 simulated workers ÷ 8 times one", "higher", 0.95),
     Aim("spike_drain_vs_ideal", "100-fold spike: drain time ÷ ideal, nothing lost", "lower", 1.1),
+    Aim("spike_scaled_drain_vs_ideal", "the same with 1 to 4 workers by the lag: time ÷ ideal", "lower", 1.2),
+    Aim("spike_scaled_p99_after_s", "p99 capture→inspection after that spike, s", "lower", 1.0),
     Aim("p99_vs_window_plus_inference", "p99 capture→inspection at 70 % ÷ (window + inference)", "lower", 3.0),
     Aim("cost_64_vs_4_cameras", "cost a frame at 64 cameras ÷ at 4", "lower", 1.1),
     Aim("memory_mb_per_100k_frames", "memory grown over 200,000 frames, MB for 100,000", "lower", 5.0),

@@ -19,6 +19,8 @@ KEYS = {
     "worker_vs_tutorial_same_model",
     "scaling_8_workers",
     "spike_drain_vs_ideal",
+    "spike_scaled_drain_vs_ideal",
+    "spike_scaled_p99_after_s",
     "p99_vs_window_plus_inference",
     "cost_64_vs_4_cameras",
     "memory_mb_per_100k_frames",
