@@ -4,6 +4,8 @@ The pictures are drawn: the demo's line at the asked resolution, with a sensor's
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from andon.clock import SystemClock
 from andon.pictures.picture import Bgr, PictureLimits
 from andon.pictures.reader import decode
 from andon.settings import CameraSettings, WorkerSettings
-from deploy.sizing.bench.timing import time_rounds
+from deploy.sizing.bench.timing import Time, time_rounds
 from deploy.sizing.costs import Resolution
 from deploy.sizing.measured import PictureFigures
 from ingest.encode import jpeg
@@ -40,46 +42,51 @@ def drawn(at: Resolution) -> list[Bgr]:
 
 
 def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float) -> PictureFigures:
-    """`enough_px`: of the model's input; see `ModelInfo`. Blocks for about `seconds` and for the drawing of a clip."""
+    """`enough_px`: of the model's input; see `ModelInfo`. Blocks for about `seconds` and for the coding of a clip."""
     each_s = seconds / STEPS
-    jpegs = [jpeg(picture, SETTINGS).payload for picture in pictures]
-    pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in pictures[:3]]
+    with _clip_of(at, pictures) as camera:
+        seen = _seen(camera)
+        h264_ms = _ms(time_rounds(lambda: _seen(camera), each_s), len(seen))
+    jpegs = [jpeg(picture, SETTINGS).payload for picture in seen]
+    pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in seen[:3]]
 
     def decode_all(payloads: list[bytes], content_type: str) -> None:
         for payload in payloads:
             decode(payload, content_type, LIMITS, enough_px)
 
+    encoding = time_rounds(lambda: [jpeg(picture, SETTINGS) for picture in seen], each_s)
     return PictureFigures(
         width=at.width,
         height=at.height,
         jpeg_bytes=round(sum(map(len, jpegs)) / len(jpegs)),
-        h264_decode_ms=_h264_ms(at, pictures, each_s),
-        jpeg_encode_ms=_ms(
-            time_rounds(lambda: [jpeg(each, SETTINGS) for each in pictures], each_s).cpu_ms, len(pictures)
-        ),
-        jpeg_decode_ms=_ms(time_rounds(lambda: decode_all(jpegs, "image/jpeg"), each_s).cpu_ms, len(jpegs)),
-        png_decode_ms=_ms(time_rounds(lambda: decode_all(pngs, "image/png"), each_s).cpu_ms, len(pngs)),
+        h264_decode_ms=h264_ms,
+        jpeg_encode_ms=_ms(encoding, len(seen)),
+        jpeg_decode_ms=_ms(time_rounds(lambda: decode_all(jpegs, "image/jpeg"), each_s), len(jpegs)),
+        png_decode_ms=_ms(time_rounds(lambda: decode_all(pngs, "image/png"), each_s), len(pngs)),
     )
 
 
-def _h264_ms(at: Resolution, pictures: list[Bgr], seconds: float) -> float:
+@contextmanager
+def _clip_of(at: Resolution, pictures: list[Bgr]) -> Iterator[CameraSettings]:
+    """A camera that shows the pictures, as fast as they are read."""
     spec = LineSpec(width_px=at.width, height_px=at.height, fps=COUNT)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
         clip = Path(folder) / "clip.mp4"
         encode(clip, pictures, spec, PRESET)
-        camera = CameraSettings(id="bench", url=SecretStr(str(clip)), pace="fast")
-
-        def decode_clip() -> None:
-            source = open_source(camera, SystemClock())
-            try:
-                while (picture := source.read()) is not None:
-                    if picture.bgr is not None:
-                        picture.bgr()
-            finally:
-                source.close()
-
-        return _ms(time_rounds(decode_clip, seconds).cpu_ms, len(pictures))
+        yield CameraSettings(id="bench", url=SecretStr(str(clip)), pace="fast")
 
 
-def _ms(round_ms: float, count: int) -> float:
-    return round(round_ms / count, 3)
+def _seen(camera: CameraSettings) -> list[Bgr]:
+    """The pictures as they come out of the camera: video coding takes noise away, so that JPEGs get smaller."""
+    source, seen = open_source(camera, SystemClock()), []
+    try:
+        while (picture := source.read()) is not None:
+            if picture.bgr is not None:
+                seen.append(picture.bgr())
+    finally:
+        source.close()
+    return seen
+
+
+def _ms(rounds: Time, count: int) -> float:
+    return round(rounds.cpu_ms / count, 3)
