@@ -82,14 +82,14 @@ class Cost:
     megapixel_ms: float
 
 
-INGEST = Cost(0.9, 7.8)
-"""H.264 to BGR (5.2 a megapixel) and JPEG (2.6); capture, checks of image health and publishing. Source: PROJECT."""
-WORKER = Cost(1.3, 5.5)
+INGEST = Cost(0.9, 7.5)
+"""H.264 to BGR (5.0 a megapixel) and JPEG (2.4); capture, checks of image health and publishing. Source: PROJECT."""
+WORKER = Cost(1.3, 2.3)
 """Decoding the JPEG; fetching, batching and publishing. Without the model. Source: PROJECT."""
 SINKS = Cost(0.7, 0.0)
 """Source: PROJECT."""
 JPEG_BYTES_A_PIXEL = 0.12
-"""Assumed: a JPEG of quality 90. The demo's noisy 640x480 have 0.15, a quiet scene at 1080p 0.05."""
+"""Assumed: a JPEG of quality 90. The demo's noisy 640x480 have 0.15, the drawn 1080p 0.12, a quiet scene a third."""
 INSPECTION_BYTES = 1_500
 """Assumed: an inspection with a few detections, headers included. It is read once, and stored."""
 

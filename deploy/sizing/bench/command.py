@@ -1,6 +1,7 @@
 """`andon bench`: how many cameras this machine carries, measured in two minutes."""
 
 import os
+import signal
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -64,6 +65,7 @@ def bench(path: Path | None, pool: str, out: Path | None, *, as_json: bool, **as
     settings = _settings(path, pool)
     if out is not None:
         _save(out, "")  # fails before the work begins
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
     run = Bench(Order(settings, pool, say=lambda text: click.echo(text, err=True), **asked))
     with redirect_stdout(sys.stderr):  # libraries write there; stdout is for the result
         whole = run.run()
