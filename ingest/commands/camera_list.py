@@ -90,12 +90,14 @@ def _table(cameras: Mapping[str, CameraConfig], states: Mapping[str, LiveState],
     table = Table("camera", "state", "owner")
     table.add_column("fps", justify="right")
     table.add_column("lag s", justify="right")
-    for heading in ("pool", "source", "detail"):
+    with_sites = any((config.settings or {}).get("site") for config in cameras.values())
+    for heading in ("pool", *(("site",) if with_sites else ()), "source", "detail"):
         table.add_column(heading)
     for name, config in cameras.items():
         state, section = states.get(name), config.settings or {}
-        known = (*_known(config, state, now), str(section.get("pool", "default")), shown(str(section.get("url"))))
-        table.add_row(name, *(escape(text) for text in (*known, _detail(state, now))))
+        places = [str(section.get("pool", "default")), *([str(section.get("site") or "-")] if with_sites else [])]
+        cells = [*_known(config, state, now), *places, shown(str(section.get("url"))), _detail(state, now)]
+        table.add_row(name, *map(escape, cells))
     return table
 
 

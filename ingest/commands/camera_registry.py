@@ -71,6 +71,7 @@ def as_json(config: CameraConfig, live: LiveState | None = None, now: datetime |
         "id": config.camera_id,
         "enabled": section.get("enabled", True),
         "pool": section.get("pool", "default"),
+        "site": section.get("site"),
         "settings": section,
         "from": config.origin or None,
         "changed_at": config.at.isoformat(),

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,16 @@ def test_a_list_has_what_the_sinks_have_written_of_each_camera(andon: Andon, lin
         None,
     )
     assert known["lag_s"] > 0
+    assert (known["owner"], new["owner"]) == ("host-3", None)
     table = andon("list").stdout
     assert "rtsp://10.0.0.5" in table
     assert "no ingester has reported it yet" in table
     assert "stream1" not in table
     assert "CAMERA_PASSWORD" not in table
+    assert "site" not in table
+    assert andon("set", "press-8", "site=hall-2").exit_code == 0
+    assert "hall-2" in andon("list").stdout
+    assert facts(andon("show", "press-8", "--json"))["site"] == "hall-2"
 
 
 async def show(valkey: RedisSettings, camera_id: str) -> None:
@@ -226,7 +232,7 @@ async def show(valkey: RedisSettings, camera_id: str) -> None:
     client = redis.client(valkey.url.get_secret_value(), valkey.timeout_s)
     live, stop = RedisLive(client, valkey, SystemClock(), silent), asyncio.Event()
     live.own(frozenset({0}))
-    await live.show(0, [a_snapshot(camera_id)], [])
+    await live.show(0, [replace(a_snapshot(camera_id), ingester="host-3")], [])
     stop.set()
     await live.run(stop)
     await client.aclose()
