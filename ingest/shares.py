@@ -11,7 +11,9 @@ from andon.cameras.registry import Entry, Registry
 from andon.process.lifecycle import Life
 from andon.stream.clients import started
 from andon.stream.sharing import Sharing, sharing_consumer
+from ingest.building import spool_folder
 from ingest.fleet import Wanted
+from ingest.identity import identity
 
 
 class Shares(Protocol):
@@ -79,13 +81,25 @@ async def open_shares(
     if choice.alone:
         yield Everything(dict.fromkeys(registry.partitions, 0))
         return
+    with identity(spool_folder(life.settings)) as own:
+        async with _member(life, registry, choice, own, changed) as sharing:
+            running = tasks.create_task(sharing.run(), name="ingest.share")
+            try:
+                yield sharing
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+                if not life.settings.kafka.member:
+                    sharing.leave_at_stop()
+
+
+@asynccontextmanager
+async def _member(
+    life: Life, registry: Registry, choice: Choice, own: str, changed: Callable[[], object]
+) -> AsyncIterator[Sharing]:
+    """`own`: the name by which the group knows this ingester again after a crash, unless it has been given one."""
     kafka, group = life.settings.kafka, life.settings.ingest_group(choice.site)
+    kafka = kafka.model_copy(update={"member": kafka.member or own})
     joining = partial(sharing_consumer, kafka, group, partial(choice.loads, registry))
     async with started(joining, kafka, life.emit) as client:
-        sharing = Sharing(client, kafka.cameras_topic, life.clock, life.emit, changed)
-        running = tasks.create_task(sharing.run(), name="ingest.share")
-        try:
-            yield sharing
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
+        yield Sharing(client, kafka.cameras_topic, life.clock, life.emit, changed)

@@ -123,6 +123,10 @@ class KafkaConsumer:
     def subscribe(self, topics: Sequence[str], owner: Owner) -> None:
         self._client.subscribe(list(topics), listener=_Listener(self._client, owner))
 
+    def leave_at_stop(self) -> None:
+        """The group is to share this member's partitions out as soon as it stops, although it bears a name."""
+        self._client._coordinator._group_instance_id = None
+
     @property
     def put_out(self) -> bool:
         """The group has put this member out: it was silent for too long, and what it had may be another's already."""

@@ -110,6 +110,10 @@ class Sharing:
         finally:
             await self._loading.stop()
 
+    def leave_at_stop(self) -> None:
+        """Another member is to have what this one leaves, as soon as it stops: it is not expected back."""
+        self._consumer.leave_at_stop()
+
     async def take_over(self, partitions: frozenset[Partition]) -> None:
         """The group has decided: give up what is another's now, and begin the tenure of what is new."""
         mine = {item.partition for item in partitions}
@@ -156,4 +160,11 @@ class Sharing:
 
 
 def _listed(topic: str, numbers: Iterable[int]) -> str:
-    return ",".join(f"{topic}/{number}" for number in numbers)
+    """Sorted numbers, as ranges: there are many."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{topic}/{run[0]}" + (f"-{run[-1]}" if len(run) > 1 else "") for run in runs)

@@ -17,13 +17,15 @@ def gap_s(line: Line) -> float:
 def test_a_killed_ingester_loses_at_most_its_mailbox_and_the_gap_shows(line: Line) -> None:
     url = str(CLIPS / "press-1.mp4")
     line.write([{"id": "press-1", "url": url, "loop": True, "mailbox_frames": MAILBOX}])
+    # the embedded broker takes 5 s to form a group, and does not know a member again
+    ingest = ("ingest",) if line.document["kafka"].get("idempotent", True) else ("ingest", "--alone")
     line.start("sink", "sink")
     line.start("worker", "work")
-    line.start("ingest", "ingest")
+    line.start("ingest", *ingest)
     line.wait_for(lambda: line.inspected() > 30, 60, "inspections")
     line.kill("ingest")
     line.wait_for(lambda: gap_s(line) >= 3, 30, "a gap of three seconds")
-    line.start("ingest", "ingest")
+    line.start("ingest", *ingest)
     before = line.inspected()
     line.wait_for(lambda: line.inspected() > before + 30, 60, "inspections after the restart")
     assert line.stop("ingest") == 0
