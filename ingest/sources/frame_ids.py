@@ -8,7 +8,7 @@ WRAP, UNKNOWN = 65_535, 0
 MOST_MISSING = 10_000
 """A larger gap is no loss: the camera has begun to count anew."""
 NEAR = 100
-"""The id of a damaged picture is believed up to this gap. It counts as a gap of the next whole picture otherwise."""
+"""The id of a damaged picture is believed up to this gap. Beyond, the next whole picture says what is missing."""
 
 
 class RestartedError(Exception):
