@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from andon import cli
+from andon.settings import Settings
+from ingest.check import check
 from ingest.sources import aravis
 from ingest.sources.aravis import library
 from ingest.sources.source import SourceError
@@ -32,15 +32,12 @@ def test_a_missing_library_is_one_line_that_says_what_to_install() -> None:
 
 
 @pytest.mark.usefixtures("without_bindings")
-def test_config_check_names_a_camera_whose_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("good.onnx").write_bytes(b"x")
-    Path("line.yaml").write_text(
-        "cameras: [{id: press, url: 'gige:2301'}]\npools: {default: {model: {weights: good.onnx}}}\n"
+def test_config_check_names_a_camera_whose_library_is_missing(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"cameras": [{"id": "press", "url": "gige:2301"}], "spool": {"folder": str(tmp_path)}}
     )
-    result = CliRunner().invoke(cli.main, ["config", "check"], catch_exceptions=False)
-    assert result.exit_code == 2
-    assert "camera press: industrial cameras need the library Aravis" in result.stderr
+    (fault,) = check(settings)
+    assert fault.startswith("camera press: industrial cameras need the library Aravis")
 
 
 def test_bindings_of_another_version_of_python_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
