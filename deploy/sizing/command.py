@@ -1,4 +1,4 @@
-"""`andon size`: what a line with so many cameras needs, before anything is bought."""
+"""`andon size`: what a line needs for its number of cameras, before anything is bought."""
 
 import json
 from dataclasses import asdict, replace

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from andon.errors import ConfigError
 
-VERSION = "andon.bench.v1"
+KEPT_UP = 0.95
+"""A line that inspects this share of what it captures is not behind: the ends of a span cut batches."""
 
 
 class _Figures(BaseModel):
@@ -80,7 +81,9 @@ class LineFigures(_Figures):
     fps: float
     width: int
     height: int
+    captured_per_s: float
     frames_per_s: float
+    """Inspected."""
     busy: float
     """The share of all cores' time that the line used, its broker included."""
     cpu_ms: dict[str, float]
@@ -88,6 +91,11 @@ class LineFigures(_Figures):
     p50_ms: float
     """Capture to inspection."""
     p99_ms: float
+
+    @property
+    def behind(self) -> bool:
+        """More frames came than were inspected, so that their latency only says how long the measurement lasted."""
+        return self.frames_per_s < KEPT_UP * self.captured_per_s
 
 
 class CarriedCameras(_Figures):

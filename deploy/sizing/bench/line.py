@@ -18,6 +18,7 @@ from andon.events import silent
 from andon.settings import Settings
 from deploy.local import cpu
 from deploy.local.demo import watch
+from deploy.local.http_get import http_get
 from deploy.local.interrupt import alongside
 from deploy.local.line import Line, Plan, line
 from deploy.sizing.measured import LineFigures
@@ -26,6 +27,8 @@ from sample_streams.observer import Observer, percentile
 
 FPS, WIDTH, HEIGHT = 15, 640, 480
 """Of the demo's clips."""
+METRICS_S = 5.0
+PUBLISHED = "andon_ingest_frames_published_total"
 WARM_S = 3.0
 """From the first inspection until the measurement begins: all cameras are open then."""
 LEAST_S = 8.0
@@ -38,7 +41,7 @@ STARTS_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to run: the pool's model and judgement of `settings`, on so many cameras, until `deadline_s` (monotonic)
+    """What to run: the pool's model and judgement of `settings`, on a number of cameras, until `deadline_s` (monotonic)
     at the latest."""
 
     settings: Settings
@@ -96,26 +99,38 @@ async def _measured(trial: Trial, running: Line) -> LineFigures:
         await running.start_capture()
         await watch.first_frame(observer)
         await asyncio.sleep(WARM_S)
-        began, first = observer.inspected, _mark(running, observer)
+        began, first = observer.inspected, await _mark(running, observer)
         left_s = trial.deadline_s - SystemClock().monotonic() - 1.0
         if left_s < LEAST_S:
             raise FatalError(f"the whole line was up, with {max(0.0, left_s):.0f} s left to measure it")
         await asyncio.sleep(min(left_s, trial.span_s))
-        span = cpu.between(first, _mark(running, observer))
+        span = cpu.between(first, await _mark(running, observer))
         return figures(trial, span, observer.latencies_s[began:])
 
 
-def _mark(running: Line, observer: Observer) -> cpu.Mark:
+async def _mark(running: Line, observer: Observer) -> cpu.Mark:
+    """Each process with the frames that it has dealt with: a line that falls behind publishes more than it inspects."""
+    ingest = running.process("ingest").role
+    answer = await http_get(f"{ingest.url}/metrics", METRICS_S)
+    if answer is None:
+        raise FatalError(f"ingest did not answer within {METRICS_S:g} s while the whole line was measured")
     names = {"ingest": "ingest", "workers": "worker-1", "sinks": "sinks"}
     pids = {name: pid for name, role in names.items() if (pid := running.process(role).pid) is not None}
     pids |= {name: server.pid for name, server in running.at.own.items()}
-    return cpu.mark(pids, dict.fromkeys(pids, float(observer.inspected)))
+    frames = dict.fromkeys(pids, float(observer.inspected))
+    return cpu.mark(pids, frames | dict.fromkeys(("ingest", "broker"), published(answer.text)))
+
+
+def published(metrics: str) -> float:
+    """The frames of all cameras that the broker has acknowledged."""
+    lines = [line for line in metrics.splitlines() if line.startswith(f"{PUBLISHED}{{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 def figures(trial: Trial, span: cpu.Span, latencies_s: list[float]) -> LineFigures:
-    """Raises FatalError if not a single frame was inspected in the span."""
+    """Raises FatalError if not a single frame was captured or inspected in the span."""
     p50_s, p99_s = percentile(latencies_s, 50), percentile(latencies_s, 99)
-    if p50_s is None or p99_s is None:
+    if p50_s is None or p99_s is None or not all(span.frames.values()):
         raise FatalError("the whole line inspected no frame while it was measured")
     costs: Mapping[str, float] = {name: round(span.cpu_ms_a_frame(name), 3) for name in span.cpu_s}
     return LineFigures(
@@ -123,6 +138,7 @@ def figures(trial: Trial, span: cpu.Span, latencies_s: list[float]) -> LineFigur
         fps=FPS,
         width=WIDTH,
         height=HEIGHT,
+        captured_per_s=round(span.per_s("ingest"), 1),
         frames_per_s=round(span.per_s("workers"), 1),
         busy=round(sum(span.cpu_s.values()) / span.wall_s / trial.cores, 3),
         cpu_ms=dict(costs),

@@ -56,14 +56,15 @@ def _model(model: ModelFigures) -> Table:
 def _line(line: LineFigures) -> Table:
     title = (
         f"the whole line: {line.cameras} cameras of {line.width}x{line.height} at {line.fps:g} frames/s,"
-        f" {line.frames_per_s:.0f} frames/s inspected, {line.busy:.0%} of all cores"
+        f" {line.frames_per_s:.0f} of {line.captured_per_s:.0f} frames/s inspected, {line.busy:.0%} of all cores"
     )
     table = _table(title, "process", "CPU ms a frame")
     for name, ms in line.cpu_ms.items():
         table.add_row(name, f"{ms:.2f}")
     table.add_section()
     table.add_row("together", f"{sum(line.cpu_ms.values()):.2f}")
-    table.caption = f"capture to inspection: p50 {line.p50_ms:.0f} ms, p99 {line.p99_ms:.0f} ms"
+    if not line.behind:
+        table.caption = f"capture to inspection: p50 {line.p50_ms:.0f} ms, p99 {line.p99_ms:.0f} ms"
     return table
 
 

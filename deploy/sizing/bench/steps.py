@@ -119,6 +119,11 @@ class Bench:
         except AndonError as error:
             self._gaps.append(str(error))
             return
+        if found.behind:
+            rates = f"{found.frames_per_s:.0f} of {found.captured_per_s:.0f} frames/s"
+            self._gaps.append(
+                f"latency: the whole line fell behind ({rates}); does the machine do something else, too?"
+            )
         self.found = self.found.model_copy(update={"line": found})
 
 

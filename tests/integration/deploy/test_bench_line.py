@@ -39,6 +39,7 @@ def test_a_whole_line_gives_the_cost_of_a_frame_in_each_process(settings: Settin
     assert all(found.cpu_ms[name] > 0 for name in ("ingest", "workers", "sinks"))
     assert found.cpu_ms["workers"] > found.cpu_ms["sinks"]  # it computes the model
     assert found.frames_per_s > 1
+    assert found.captured_per_s > 1
     assert 0 < found.p50_ms <= found.p99_ms
     at = Resolution(line.WIDTH, line.HEIGHT)
     frame = pictures.measure(at, pictures.drawn(at), 320, 0.0)

@@ -66,6 +66,7 @@ def measured(**changed: Any) -> Measured:
         fps=15,
         width=640,
         height=480,
+        captured_per_s=60,
         frames_per_s=60,
         busy=0.5,
         cpu_ms={"ingest": 5.0, "workers": 7.0, "sinks": 1.0, "broker": 0.8, "redis": 0.2},

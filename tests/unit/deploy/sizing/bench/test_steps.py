@@ -197,13 +197,36 @@ def test_a_user_s_environment_does_not_lead_the_measured_line_to_his_servers(
 
 
 def test_the_line_s_figures_are_costs_of_a_frame() -> None:
-    span = Span(
-        10.0, {"ingest": 1.0, "workers": 4.0, "broker": 0.5}, dict.fromkeys(("ingest", "workers", "broker"), 500.0)
-    )
+    cpu_s = {"ingest": 1.0, "workers": 4.0, "broker": 0.5}
+    span = Span(10.0, cpu_s, {"ingest": 500.0, "workers": 490.0, "broker": 500.0})
     found = line.figures(trial(Settings(pools={"default": PoolSettings()})), span, [0.05] * 98 + [0.2, 0.4])
-    assert found.cpu_ms == {"ingest": 2.0, "workers": 8.0, "broker": 1.0}
-    assert found.frames_per_s == 50
+    assert found.cpu_ms == pytest.approx({"ingest": 2.0, "workers": 8.163, "broker": 1.0})
+    assert (found.captured_per_s, found.frames_per_s, found.behind) == (50, 49, False)
     assert found.busy == pytest.approx(0.275)
     assert (found.p50_ms, found.p99_ms) == (50, 200)
     with pytest.raises(FatalError, match="inspected no frame"):
         line.figures(trial(Settings()), span, [])
+
+
+def test_a_line_that_fell_behind_has_costs_and_its_latency_is_a_gap(
+    parts: dict[str, Any],
+) -> None:
+    span = Span(10.0, {"ingest": 1.5, "workers": 2.0}, {"ingest": 750.0, "workers": 250.0})
+    behind = line.figures(trial(Settings()), span, [9.0, 18.0])
+    assert behind.cpu_ms == {"ingest": 2.0, "workers": 8.0}
+    whole = measured().line
+    assert whole is not None
+    parts["line"] = lambda *_: whole.model_copy(update={"frames_per_s": 25.0, "captured_per_s": 75.0})
+    gaps = [gap for gap in found_by().not_measured if gap.startswith("latency")]
+    assert gaps == ["latency: the whole line fell behind (25 of 75 frames/s); does the machine do something else, too?"]
+
+
+def test_what_ingest_published_is_read_off_its_metrics() -> None:
+    text = (
+        "# TYPE andon_ingest_frames_published_total counter\n"
+        'andon_ingest_frames_published_total{camera="a"} 193.0\n'
+        'andon_ingest_frames_published_total{camera="b"} 7.0\n'
+        'andon_ingest_frames_published_created{camera="b"} 1.79e+09\n'
+    )
+    assert line.published(text) == 200
+    assert line.published("") == 0
