@@ -111,12 +111,13 @@ def train(work: Path, out: Path, validate_only: bool, **sizes: int) -> None:
 @main.command(name="serve")
 @click.option("--port", type=int, required=True)
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), default=clips.FOLDER)
-def serve_clips(port: int, folder: Path) -> None:
-    """Serve a folder's clips as RTSP cameras on 127.0.0.1 until SIGTERM or Ctrl-C.
+@click.option("--host", default=serve.HOST, help="The address to listen at: for containers, their network's gateway.")
+def serve_clips(port: int, folder: Path, host: str) -> None:
+    """Serve a folder's clips as RTSP cameras until SIGTERM or Ctrl-C.
 
     Example: python -m sample_streams serve --port 8554
     """
-    serve.run(folder, port)
+    serve.run(folder, port, host)
 
 
 if __name__ == "__main__":

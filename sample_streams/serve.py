@@ -1,4 +1,4 @@
-"""Serves a folder of clips as live cameras: one RTSP server, bound to this machine only.
+"""Serves a folder of clips as live cameras: one RTSP server, at 127.0.0.1 unless another address is named.
 
 `rtsp://127.0.0.1:PORT/NAME.mp4?play_count=0` plays the clip in a loop for ever, for each client from the first frame;
 without `play_count` it plays once. Over TCP every frame arrives once and in order. So the frame's count since the
@@ -21,10 +21,10 @@ _POLL_S = 0.05
 _FIRST_TIMESTAMP_S = 1 / 90_000
 
 
-def run(folder: Path, port: int) -> None:
+def run(folder: Path, port: int, host: str) -> None:
     """Serve the folder until SIGTERM or SIGINT. Blocks; raises OSError if the port is taken."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(folder, port))
+    asyncio.run(_serve(folder, port, host))
 
 
 def url(port: int, clip: Path) -> str:
@@ -32,11 +32,11 @@ def url(port: int, clip: Path) -> str:
     return f"rtsp://{HOST}:{port}/{clip.name}?play_count=0"
 
 
-async def _serve(folder: Path, port: int) -> None:
+async def _serve(folder: Path, port: int, host: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = ClipServer(folder, port)
+    server = ClipServer(folder, port, host)
     await server.start()
     try:
         await stopped.wait()
@@ -47,8 +47,8 @@ async def _serve(folder: Path, port: int) -> None:
 class ClipServer(RtspServer):  # type: ignore[misc] # the toolkit has no types
     """The toolkit's server with sessions that send each frame once, and that end when the server does."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        super().__init__(str(folder), host=HOST, port=port)
+    def __init__(self, folder: Path, port: int, host: str) -> None:
+        super().__init__(str(folder), host=host, port=port)
         # the server logs every client and loop as info: too much beside a live table
         self.logger = logging.getLogger("sample_streams.rtsp")
         self._sessions: set[ClipSession] = set()
