@@ -2,18 +2,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults soak simulate fuzz bench bench-accuracy check policies lint setup clean
+.PHONY: demo test test-faults test-images soak simulate fuzz bench bench-accuracy check policies lint setup clean
 
 demo: setup
 	$(BIN)/andon demo
 
 # Three processes also on two cores: most tests wait for servers. tests/scheduling.py says what runs side by side.
 test: setup $(BIN)/helm
-	$(BIN)/pytest -n 3 -m "not faults"
+	$(BIN)/pytest -n 3 -m "not faults and not images"
 
 # Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
 test-faults: setup
 	$(BIN)/pytest tests/faults -m faults
+
+# Builds the images and runs compose.yaml with them: minutes, and gigabytes of disk. Needs podman and buildah.
+test-images: setup
+	@$(BIN)/python -m tests.images
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[images]'
+	$(BIN)/pytest tests/images -m images
 
 # Break the demo's line for MINUTES on the schedule of SEED; ANDON_KAFKA_HOME selects Apache Kafka, else the embedded broker runs.
 SEED ?= 1

@@ -117,7 +117,7 @@ def _gige(folder: Path) -> Iterator[FrameSource]:
     with gige_camera() as camera:
         size = {"width": SIZE[0], "height": SIZE[1]}
         patient = {"buffers": 1000, "heartbeat_s": 30}  # this machine may be busy with other tests
-        yield Numbered(_opened(camera.url, genicam={"fps": 100, **size, **patient}, read_timeout_s=30))
+        yield Numbered(_opened(camera.url, genicam={"fps": 25, **size, **patient}, read_timeout_s=30))
 
 
 def _opened(url: str, **values: object) -> FrameSource:

@@ -192,7 +192,11 @@ def test_pictures_with_missing_packets_are_damaged_and_those_that_never_came_are
     damaged = [picture for picture in pictures if picture is not None and picture.corrupt]
     assert damaged
     assert all(picture.bgr is None for picture in damaged)
-    assert all(picture.damage for picture in damaged)
+    assert {picture.damage.split(":")[0] for picture in damaged} <= {
+        "missing-packets",
+        "timeout",
+        "no packet of it arrived",
+    }
     assert len(damaged) < 60
     unhurt = [picture for picture in pictures if picture is not None and not picture.corrupt]
     first = int(pixels(unhurt[0])[0, 0, 0])

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from andon.settings import Settings
-from ingest.check import check
+from andon import cli
 from ingest.sources import aravis
 from ingest.sources.aravis import library
 from ingest.sources.source import SourceError
@@ -32,12 +32,15 @@ def test_a_missing_library_is_one_line_that_says_what_to_install() -> None:
 
 
 @pytest.mark.usefixtures("without_bindings")
-def test_config_check_names_a_camera_whose_library_is_missing(tmp_path: Path) -> None:
-    settings = Settings.model_validate(
-        {"cameras": [{"id": "press", "url": "gige:2301"}], "spool": {"folder": str(tmp_path)}}
+def test_config_check_names_a_camera_whose_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.onnx").write_bytes(b"x")
+    Path("line.yaml").write_text(
+        "cameras: [{id: press, url: 'gige:2301'}]\npools: {default: {model: {weights: good.onnx}}}\n"
     )
-    (fault,) = check(settings)
-    assert fault.startswith("camera press: industrial cameras need the library Aravis")
+    result = CliRunner().invoke(cli.main, ["config", "check"], catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "camera press: industrial cameras need the library Aravis" in result.stderr
 
 
 def test_bindings_of_another_version_of_python_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
