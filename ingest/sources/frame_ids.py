@@ -4,11 +4,9 @@ Source: GigE Vision 2.0, 24.3: the block id counts from 1; of 16 bits it returns
 USB3 Vision counts from 0 in 64 bits.
 """
 
-WRAP, UNKNOWN = 65_535, 0
+WRAP = 65_535
 MOST_MISSING = 10_000
 """A larger gap is no loss: the camera has begun to count anew."""
-NEAR = 100
-"""The id of a damaged picture is believed up to this gap. Beyond, the next whole picture says what is missing."""
 
 
 class RestartedError(Exception):
@@ -21,29 +19,24 @@ class FrameIds:
     def __init__(self) -> None:
         self._last: int | None = None
         self._unknown = 0
-        """Pictures since then whose ids say nothing."""
+        """Pictures since then whose ids are not known."""
 
-    def missing_before(self, frame_id: int, *, whole: bool = True) -> int:
+    def unknown(self) -> None:
+        """A picture came, but not the packet with its id."""
+        self._unknown += 1
+
+    def missing_before(self, frame_id: int) -> int:
         """How many pictures are missing between the last one and this one; a repeated id counts as none.
 
-        The id of a picture that is not whole may be anything: if it is far from the last one, the picture fills a gap.
-        Raises RestartedError: that of a whole one doesn't follow.
+        Raises RestartedError.
         """
-        step = self._step(frame_id)
-        if not whole and (step is None or step > NEAR or frame_id == UNKNOWN):
-            self._unknown += 1
-            return 0
-        if step is None and self._last is not None:
-            raise RestartedError(f"its frame ids jump from {self._last} to {frame_id}")
-        self._last = frame_id
+        last, self._last = self._last, frame_id
         unknown, self._unknown = self._unknown, 0
-        return max(0, step - 1 - unknown) if step is not None else 0
-
-    def _step(self, frame_id: int) -> int | None:
-        """From the last id to this one. None: there is no last one, or it is no step forward."""
-        if self._last is None:
-            return None
-        step = frame_id - self._last
-        if step < 0 and self._last <= WRAP:
+        if last is None or frame_id == last:
+            return 0
+        step = frame_id - last
+        if step < 0 and last <= WRAP:
             step %= WRAP
-        return step if 0 <= step <= MOST_MISSING else None
+        if not 0 < step <= MOST_MISSING:
+            raise RestartedError(f"its frame ids jump from {last} to {frame_id}")
+        return max(0, step - 1 - unknown)

@@ -15,7 +15,7 @@ from andon.clock import Clock
 from andon.pictures.depth import bits_used
 from andon.settings import CameraSettings, GenicamSettings
 from ingest.sources.frame_ids import FrameIds, RestartedError
-from ingest.sources.genicam_device import WHOLE, Delivery, Device, DeviceInfo
+from ingest.sources.genicam_device import UNKNOWN, WHOLE, Delivery, Device, DeviceInfo
 from ingest.sources.pixel_formats import FORMATS, PixelFormat, size_bytes, to_bgr
 from ingest.sources.refusals import noted
 from ingest.sources.source import NoPictureYetError, Picture, SilentError, SourceError, SourceInfo, next_picture
@@ -102,8 +102,11 @@ class GenicamSource:
 
     def _missing(self, delivery: Delivery) -> list[Picture]:
         """Those that were taken before this one and have not come, spread evenly over the time between."""
+        if delivery.status != WHOLE and delivery.frame_id == UNKNOWN:
+            self._ids.unknown()
+            return []
         try:
-            count = self._ids.missing_before(delivery.frame_id, whole=delivery.status == WHOLE)
+            count = self._ids.missing_before(delivery.frame_id)
         except RestartedError as error:
             raise SourceError(f"{self._shown}: {error}: it has begun to count anew") from None
         if not count:

@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 from andon.clock import Clock
 from andon.settings import GenicamSettings
 from ingest.sources.aravis import library
-from ingest.sources.frame_ids import UNKNOWN
 from ingest.sources.genicam_search import find
 from ingest.sources.genicam_setup import set_up
 from ingest.sources.refusals import Refusal
@@ -21,7 +20,7 @@ from ingest.sources.source import SourceError
 from ingest.sources.urls import Address
 
 T = TypeVar("T")
-WHOLE = "success"
+WHOLE, UNKNOWN = "success", 0
 IMAGES = ("image", "extended-chunk-data")
 """Kinds of payload that hold one picture, by Aravis' names."""
 LEAST_SOCKET_BUFFER = 2_000_000
