@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from aiokafka import TopicPartition
+
 from andon.clock import SystemClock
 from andon.events import CameraChanged, silent
 from andon.messages import CameraStatus, Frame, Message, Shed
@@ -26,7 +28,7 @@ from ingest.publisher import Route
 from ingest.sources.choice import open_source
 from tests.fakes import RecordedEvents
 
-QUIET_S = 1.0
+READ_S = 60.0
 
 
 def settings(camera_id: str, url: str | Path, **values: object) -> CameraSettings:
@@ -71,9 +73,12 @@ async def until(met: Callable[[], bool], timeout_s: float) -> None:
 async def raw_log(kafka: KafkaSettings) -> list[Record]:
     """Everything in the frames topic, in the order of each partition."""
     records: list[Record] = []
-    async with started(lambda: consumer(kafka, None), kafka, silent) as client:
-        client.subscribe([kafka.frames_topic])
-        while batch := await client.getmany(timeout_ms=int(QUIET_S * 1000)):
+    partitions = [TopicPartition(kafka.frames_topic, number) for number in range(kafka.partitions)]
+    async with asyncio.timeout(READ_S), started(lambda: consumer(kafka, None), kafka, silent) as client:
+        client.assign(partitions)
+        ends = await client.end_offsets(partitions)
+        while any([await client.position(part) < ends[part] for part in partitions]):
+            batch = await client.getmany(timeout_ms=200)
             records += [
                 Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
                 for part in batch.values()
