@@ -17,7 +17,7 @@ from andon.settings import CameraSettings, Settings
 from andon.stream.clients import producer, started
 from andon.stream.clock_watch import watched_clock
 from andon.stream.publisher import KafkaPublisher
-from andon.stream.topic_settings import check_cameras_topic, check_topics
+from andon.stream.topic_settings import check_topics
 from andon.stream.topics import Topics
 from ingest.building import Attempt, Workshop, spool_folder, spool_place
 from ingest.camera import Camera
@@ -67,8 +67,7 @@ async def ingest_role(life: Life, asked: Asked) -> None:
     topics = Topics(kafka, life.emit)
     pools = sorted({settings.pool_topic(camera.pool) for camera in settings.cameras})
     await topics.require([*pools, kafka.cameras_topic])
-    limits = await check_topics(kafka, pools, life.emit) if pools else {}
-    await check_cameras_topic(kafka, life.emit)
+    limits = await check_topics(kafka, [*pools, kafka.cameras_topic], life.emit)
     async with (
         started(lambda: producer(kafka, life.emit), kafka, life.emit) as client,
         open_registry(kafka, life.emit) as registry,

@@ -139,11 +139,12 @@ class Writer:
         Blocks until the broker has acknowledged it. Raises RetryableError or FatalError where the broker does not, and
         what `change` raises.
         """
+        await self._registry.read_whole()
         return (await self.change_all({camera_id: change}))[camera_id]
 
     async def change_all(self, changes: Mapping[str, Change]) -> dict[str, CameraConfig | None]:
-        """Like `change`, for many cameras in the time of one."""
-        await self._registry.read_whole()
+        """Like `change`, for many cameras in the time of one, upon what has been read so far: a camera that somebody
+        has changed since is changed once more."""
         seen = {camera_id: self._seen(camera_id) for camera_id in changes}
         after: dict[str, CameraConfig | None] = {}
         for _ in range(ATTEMPTS):

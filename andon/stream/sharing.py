@@ -45,6 +45,10 @@ class Assignor:
         self._loads = loads
         self._claim = Claim(-1, frozenset())
 
+    def forget(self) -> None:
+        """The group has put this member out: what it had is another's by now."""
+        self._claim = Claim(-1, frozenset())
+
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         claim = {"generation": self._claim.generation, "partitions": sorted(self._claim.partitions)}
         return ConsumerProtocolMemberMetadata(VERSION, list(topics), json.dumps(claim).encode())
@@ -126,6 +130,8 @@ class Sharing:
         await self._loading.stop()
         if self._consumer.put_out:
             self._give_up(set(self.tenures))
+            for assignor in self._client._coordinator._assignors:
+                assignor.forget()
 
     def _give_up(self, gone: Iterable[int]) -> None:
         numbers = sorted(gone)

@@ -34,25 +34,6 @@ class Topic:
         return int(value) if value.lstrip("-").isdigit() else None
 
 
-async def check_cameras_topic(kafka: KafkaSettings, emit: Emit) -> None:
-    """Emit a TopicUnfit for each setting of the cameras' topic that does not fit.
-
-    Raises ConfigError, in one line, where Kafka would forget cameras.
-    """
-    async with started(lambda: admin(kafka), kafka, emit) as client:
-        try:
-            topics = await _described(client, [kafka.cameras_topic])
-        except KafkaError as error:
-            why = str(error) or type(error).__name__
-            emit(TopicUnfit(kafka.cameras_topic, f"its settings can't be read: {why}"))
-            return
-    for topic in topics:
-        if reason := forgetful(topic):
-            raise ConfigError(f"{topic.name} at {kafka.bootstrap_servers}: {reason}")
-        for line in _safe(topic, kafka):
-            emit(TopicUnfit(topic.name, line))
-
-
 async def check_topics(kafka: KafkaSettings, names: Sequence[str], emit: Emit) -> dict[str, int]:
     """Emit a TopicUnfit for each setting of these topics that does not fit. Returns the largest record of each topic,
     as far as it is known. Topics that are missing are left out.
@@ -70,9 +51,10 @@ async def check_topics(kafka: KafkaSettings, names: Sequence[str], emit: Emit) -
             emit(TopicUnfit(name, f"its settings can't be read: {need}"))
         _require_version(client, kafka)
     for topic in topics:
-        if reason := unusable(topic):
+        of_cameras = topic.name == kafka.cameras_topic
+        if reason := (forgetful if of_cameras else unusable)(topic):
             raise ConfigError(f"{topic.name} at {kafka.bootstrap_servers}: {reason}")
-        for line in unfit(topic, kafka):
+        for line in (_safe if of_cameras else unfit)(topic, kafka):
             emit(TopicUnfit(topic.name, line))
     limits = {topic.name: topic.number("max.message.bytes") for topic in topics}
     return {name: limit for name, limit in limits.items() if limit is not None}

@@ -3,7 +3,7 @@ import pytest
 from andon.events import silent
 from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import admin, started
-from andon.stream.topic_settings import check_cameras_topic
+from andon.stream.topic_settings import check_topics
 from andon.stream.topics import ensure_topics, partitions_of
 from tests.fakes import RecordedEvents
 
@@ -24,5 +24,5 @@ async def test_every_topic_that_processes_share_has_the_partitions_of_the_settin
 async def test_a_line_begins_with_the_cameras_topic_as_it_is_made(broker: KafkaSettings) -> None:
     await ensure_topics(Settings(kafka=broker), silent)
     events = RecordedEvents()
-    await check_cameras_topic(broker, events)
+    await check_topics(broker, [broker.cameras_topic], events)
     assert events.all == []
