@@ -16,7 +16,7 @@ from andon.settings import KafkaSettings, Settings
 from ingest.sources.source import SourceError
 from ingest.sources.urls import parse
 
-ANSWER_S = 10.0
+ANSWER_S = 15.0
 """For the broker to let us read all cameras; and again, to acknowledge a change."""
 Cameras = Mapping[str, CameraConfig]
 Decide = Callable[[Cameras], CameraConfig | None]
