@@ -9,7 +9,13 @@ from tests.security.certificates import Certificate
 
 USER = "andon"
 PASSWORD = "br0ker-s3cret"
-OTHERS = {"line": "l1ne-s3cret", "guest": "gu3st-s3cret"}
+OTHERS = {
+    "line": "l1ne-s3cret",
+    "guest": "gu3st-s3cret",
+    "press-ingest": "ingest-s3cret",
+    "press-workers": "w0rkers-s3cret",
+    "press-sinks": "s1nks-s3cret",
+}
 """These users have only the rights that `allow` gives them."""
 
 

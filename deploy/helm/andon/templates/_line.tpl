@@ -13,7 +13,6 @@ kafka:
   bootstrap_servers: {{ $name }}-kafka-bootstrap.{{ .Release.Namespace }}.svc:9093
   security_protocol: SASL_SSL
   sasl_mechanism: SCRAM-SHA-512
-  sasl_username: {{ $name }}
   sasl_password: ${file:/secrets/kafka_password}
   ssl_cafile: /secrets/kafka_ca.crt
 {{- end }}
@@ -64,6 +63,11 @@ sinks:
 {{- $settings | toYaml -}}
 {{- end }}
 
+{{/* As whom a role logs in to Kafka: by Strimzi each as itself. */}}
+{{- define "andon.kafkaUser" -}}
+{{ if .root.Values.strimzi.enabled }}{{ include "andon.name" .root }}-{{ .component }}{{ else }}{{ .settings.kafka.sasl_username | default "" }}{{ end }}
+{{- end }}
+
 {{- define "andon.poolTopic" -}}
 {{ .settings.kafka.frames_topic }}{{ if ne .pool "default" }}.{{ .pool }}{{ end }}
 {{- end }}
@@ -80,7 +84,7 @@ sinks:
   {{- $_ := set $secrets "redis_password" .Values.valkey.password -}}
 {{- end -}}
 {{- if .Values.strimzi.enabled -}}
-  {{- $_ := set $secrets "kafka_password" (dict "name" $name "key" "password") -}}
+  {{- $_ := set $secrets "kafka_password" (dict "name" (printf "%s-%s" $name $component) "key" "password") -}}
   {{- $_ := set $secrets "kafka_ca.crt" (dict "name" (printf "%s-cluster-ca-cert" $name) "key" "ca.crt") -}}
 {{- end -}}
 {{- if .Values.cloudnativepg.enabled -}}

@@ -82,8 +82,8 @@ topologySpreadConstraints:
 {{- define "andon.env" -}}
 - {name: ANDON_HTTP__HOST, value: {{ dig "http" "host" "0.0.0.0" .settings | quote }}}
 - {name: ANDON_HTTP__PORT, value: {{ .settings.http.port | int | quote }}}
-{{- with .settings.kafka.sasl_username }}
-- {name: ANDON_KAFKA__SASL_USERNAME, value: {{ . | quote }}} # KEDA reads it here
+{{- with include "andon.kafkaUser" . }}
+- {name: ANDON_KAFKA__SASL_USERNAME, value: {{ . | quote }}}
 {{- end }}
 {{- if .member }}
 - {name: ANDON_KAFKA__MEMBER, valueFrom: {fieldRef: {fieldPath: metadata.name}}}

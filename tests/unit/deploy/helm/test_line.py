@@ -8,12 +8,14 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
+from andon import __version__
 from andon.config import load
 from andon.process.watchdog import FORCE_S
 from andon.settings import Settings
 from andon.stream.topics import line_topics, new_topics
 from deploy.helm.generated import files
 from tests.unit.deploy.helm.chart import (
+    CHART,
     EXAMPLES,
     ROLES,
     Manifest,
@@ -119,18 +121,18 @@ def test_a_fixed_number_of_workers_needs_no_keda() -> None:
     assert chart.named("Deployment", "workers-default")["spec"]["replicas"] == 2
 
 
-def test_keda_logs_in_as_the_line_does(tmp_path: Path) -> None:
-    for example, secret in (("everything", "press"), ("existing-kafka", "kafka-andon")):
+def test_keda_logs_in_as_the_workers_do(tmp_path: Path) -> None:
+    for example, secret in (("everything", "press-workers"), ("existing-kafka", "kafka-andon")):
         chart = rendered(example)
-        settings = settings_of(chart, tmp_path).kafka
+        worker = chart.named("Deployment", "workers-default")
+        settings = settings_of(chart, tmp_path, worker).kafka
         login = chart.named("TriggerAuthentication", "kafka")["spec"]
         refs = {one["parameter"]: (one["name"], one["key"]) for one in login["secretTargetRef"]}
-        assert refs["password"] == (secret, "password")
-        assert refs["ca"][1] == "ca.crt"
+        assert refs["password"] == secret_behind(worker, "kafka_password") == (secret, "password")
+        assert refs["ca"] == secret_behind(worker, "kafka_ca.crt")
         (username,) = login["env"]
-        worker = container(chart.named("Deployment", "workers-default"))
-        assert username["containerName"] == worker["name"]
-        assert {"name": username["name"], "value": settings.sasl_username} in worker["env"]
+        assert username["containerName"] == container(worker)["name"]
+        assert {"name": username["name"], "value": settings.sasl_username} in container(worker)["env"]
         (trigger,) = chart.named("ScaledObject", "workers-default")["spec"]["triggers"]
         assert trigger["authenticationRef"]["name"] == "press-kafka"
         assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == ("scram_sha512", "enable")
@@ -276,32 +278,35 @@ def test_the_grace_is_computed_from_the_settings() -> None:
 def test_the_line_logs_in_to_the_cluster_that_strimzi_makes(example: str, tmp_path: Path) -> None:
     """Strimzi names what it makes by its own rules: https://strimzi.io/docs/operators/latest/configuring."""
     chart = rendered(example)
-    settings = settings_of(chart, tmp_path).kafka
-    (kafka,), (user,), (pool,) = chart.kind("Kafka"), chart.kind("KafkaUser"), chart.kind("KafkaNodePool")
-    cluster, login = kafka["metadata"]["name"], user["metadata"]["name"]
+    (kafka,), (pool,) = chart.kind("Kafka"), chart.kind("KafkaNodePool")
+    cluster = kafka["metadata"]["name"]
     (listener,) = kafka["spec"]["kafka"]["listeners"]
-    assert settings.bootstrap_servers == f"{cluster}-kafka-bootstrap.plant.svc:{listener['port']}"
-    assert (settings.security_protocol, settings.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
     assert (listener["tls"], listener["authentication"]["type"]) == (True, "scram-sha-512")
-    assert settings.sasl_username == login
-    assert secret_behind(chart, "kafka_password") == (login, "password")
-    assert secret_behind(chart, "kafka_ca.crt") == (f"{cluster}-cluster-ca-cert", "ca.crt")
-    for one in (user, pool, *chart.kind("KafkaTopic")):
+    users = {user["metadata"]["name"] for user in chart.kind("KafkaUser")}
+    for workload in chart.roles():
+        settings = settings_of(chart, tmp_path, workload).kafka
+        assert settings.bootstrap_servers == f"{cluster}-kafka-bootstrap.plant.svc:{listener['port']}"
+        assert (settings.security_protocol, settings.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
+        assert settings.sasl_username in users
+        assert settings.sasl_username == f"press-{component(workload)}"
+        assert secret_behind(workload, "kafka_password") == (settings.sasl_username, "password")
+        assert secret_behind(workload, "kafka_ca.crt") == (f"{cluster}-cluster-ca-cert", "ca.crt")
+    for one in (pool, *chart.kind("KafkaUser"), *chart.kind("KafkaTopic")):
         assert one["metadata"]["labels"]["strimzi.io/cluster"] == cluster
 
 
-def test_the_lines_user_may_do_what_it_needs_on_its_own_topics_and_groups(tmp_path: Path) -> None:
+def test_a_worker_can_make_no_camera_and_no_defect(tmp_path: Path) -> None:
     chart = rendered("everything")
-    settings = settings_of(chart, tmp_path)
-    (user,) = chart.kind("KafkaUser")
-    rights = {rule["resource"]["name"]: rule for rule in user["spec"]["authorization"]["acls"]}
-    group = rights.pop(f"{settings.kafka.group_prefix}.")
-    assert (group["resource"]["type"], group["resource"]["patternType"]) == ("group", "prefix")
-    assert settings.worker_group("heavy").startswith("press.")
-    assert rights.keys() == line_topics(settings).keys()
-    for rule in rights.values():
-        assert rule["resource"]["patternType"] == "literal"
-        assert set(rule["operations"]) == {"Read", "Write", "Describe", "DescribeConfigs"}
+    kafka = settings_of(chart, tmp_path).kafka
+    assert kafka.group_prefix == "press"
+    writes = {}
+    for user in chart.kind("KafkaUser"):
+        rules = user["spec"]["authorization"]["acls"]
+        writes[user["metadata"]["name"]] = {rule["resource"]["name"] for rule in rules if "Write" in rule["operations"]}
+        assert [rule for rule in rules if not rule["resource"]["name"].startswith(("andon.", "press."))] == []
+    assert writes["press-workers"] == {kafka.inspections_topic, kafka.quarantine_topic}
+    assert {name for name, topics in writes.items() if kafka.cameras_topic in topics} == {"press-ingest"}
+    assert {name for name, topics in writes.items() if kafka.defects_topic in topics} == {"press-sinks"}
 
 
 def test_the_sinks_log_in_to_the_database_that_cloudnativepg_makes(tmp_path: Path) -> None:
@@ -314,13 +319,17 @@ def test_the_sinks_log_in_to_the_database_that_cloudnativepg_makes(tmp_path: Pat
     assert url.database == wanted["database"]
     assert (url.username, url.password) == ("content-of-db_username", "content-of-db_password")
     assert url.query == {"sslmode": "verify-full", "sslrootcert": str(tmp_path / "db_ca.crt")}
-    assert secret_behind(chart, "db_password") == (f"{name}-app", "password")
-    assert secret_behind(chart, "db_ca.crt") == (f"{name}-ca", "ca.crt")
+    sinks = chart.named("StatefulSet", "sinks")
+    assert secret_behind(sinks, "db_password") == (f"{name}-app", "password")
+    assert secret_behind(sinks, "db_ca.crt") == (f"{name}-ca", "ca.crt")
 
 
-def secret_behind(chart: Rendered, file: str) -> tuple[str, str]:
-    """The Secret and the key that a sink reads at /secrets/FILE."""
-    volumes = pod(chart.named("StatefulSet", "sinks"))["spec"]["volumes"]
-    sources = next(one["projected"]["sources"] for one in volumes if one["name"] == "secrets")
+def secret_behind(workload: Manifest, file: str) -> tuple[str, str]:
+    """The Secret and the key that a pod reads at /secrets/FILE."""
+    sources = next(one["projected"]["sources"] for one in pod(workload)["spec"]["volumes"] if one["name"] == "secrets")
     keys = {one["secret"]["items"][0]["path"]: one["secret"] for one in sources}
     return keys[file]["name"], keys[file]["items"][0]["key"]
+
+
+def test_the_chart_is_of_the_version_of_andon() -> None:
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))["appVersion"] == __version__
