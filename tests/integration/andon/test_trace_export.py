@@ -30,6 +30,8 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50")
+    monkeypatch.setattr(trace_export, "CLOSE_S", 30.0)
 
 
 def tracing(endpoint: str, sample: float = 1.0) -> TracingSettings:
