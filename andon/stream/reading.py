@@ -11,7 +11,7 @@ from andon.errors import FatalError, RetryableError
 from andon.events import Emit
 from andon.messages import RecordRef
 from andon.settings import KafkaSettings
-from andon.stream.clients import consumer, started
+from andon.stream.clients import consumer, network, started
 from andon.stream.consumer import KafkaConsumer, record_of
 from andon.stream.offsets import Ends, Partition
 from andon.wire import Record
@@ -101,12 +101,12 @@ class TopicReader:
 async def read_topic(settings: KafkaSettings, topic: str, emit: Emit) -> AsyncIterator[TopicReader]:
     """Read a topic from its first record on. Raises FatalError, in one line, where there is none."""
     async with started(lambda: consumer(settings, None), settings, emit) as client:
-        if topic not in await client.topics():  # asking for one by name may create it
+        cluster = await network(client).fetch_all_metadata()  # asking for one topic by name may create it
+        partitions = [TopicPartition(topic, number) for number in sorted(cluster.partitions_for_topic(topic) or ())]
+        if not partitions:
             raise FatalError(
                 f"the topic {topic} is missing at {settings.bootstrap_servers}: `andon topics create` makes it"
             )
-        numbers = client.partitions_for_topic(topic) or set()
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         client.assign(partitions)
         await client.seek_to_beginning(*partitions)
         yield TopicReader(client, [Partition(*item) for item in partitions])
