@@ -175,7 +175,10 @@ class AravisDevice:
         # not a method: the camera would keep this object, and itself, for ever
         self._signal = self._camera.get_device().connect("control-lost", lambda _: lost.set())
         if self._camera.is_gv_device() and not self._camera.get_device().is_controller():
-            raise SourceError(f"{self._shown}: another application controls this camera: close it there")
+            raise SourceError(
+                f"{self._shown}: another application controls this camera: close it there (one that has died holds it "
+                "for its heartbeat, 3 s by default)"
+            )
 
     def _read_info(self, settings: GenicamSettings, refusals: tuple[Refusal, ...]) -> DeviceInfo:
         camera = self._camera
