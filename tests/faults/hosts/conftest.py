@@ -15,8 +15,8 @@ from tests.faults.hosts.network import Network
 from tests.faults.hosts.servers import HostedCluster, HostedRedis, Place
 from tests.faults.recording import clips
 
-SLOWER = 3
-"""Each clip takes half a minute, so that a fault meets the middle of it."""
+SLOWER = 2
+"""Each clip takes twenty seconds, so that a fault meets the middle of it."""
 
 
 @pytest.fixture(scope="package")
@@ -52,9 +52,9 @@ def hosted_redis(network: Network, tmp_path: Path) -> Iterator[HostedRedis]:
 
 
 @pytest.fixture(scope="session")
-def half_minute(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def long_clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The clips of the run without a fault, played more slowly."""
-    return clips(tmp_path_factory.mktemp("half-minute"), slower=SLOWER)
+    return clips(tmp_path_factory.mktemp("long-clips"), slower=SLOWER)
 
 
 @pytest.fixture

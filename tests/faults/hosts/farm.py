@@ -97,6 +97,16 @@ class Farm(Rig):
         counts = {name: self._value(name, metric) for name in WORKERS}
         return max(counts, key=lambda name: counts[name])
 
+    def ingester_of(self, camera: str) -> str:
+        """The ingest host that has captured most frames of this camera."""
+        metric = f'andon_ingest_frames_captured_total{{camera="{camera}"'
+        counts = {name: self._value(name, metric) for name in INGESTERS}
+        return max(counts, key=lambda name: counts[name])
+
+    def newest_session(self, camera: str) -> str:
+        """Of those that the account has; they are named by their beginnings."""
+        return max(session for name, session in self.sessions() if name == camera)
+
     def _value(self, name: str, metric: str) -> float:
         lines = [line for line in self.metrics(name).splitlines() if line.startswith(metric)]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
@@ -111,8 +121,13 @@ class Farm(Rig):
     def power_off(self, host: str) -> None:
         """Everything that runs on it ends at once, and nobody at the other end of a connection hears of it."""
         self.network.power_off(host)
+        # what has been killed is awaited
         if host in self._processes:
             self.kill(host)
+        if host in self.cluster.servers:
+            self.cluster.servers[host].kill()
+        if host == SINK:
+            self.redis.kill()
 
     def power_on(self, host: str, *role: str) -> None:
         """Boot it with the disk that it had; then start its role, if it has one."""

@@ -12,9 +12,9 @@ CUT_S = 3 * SESSION_S
 
 
 def test_a_broker_that_leads_is_cut_off_and_comes_back(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
+    farm.run_line(long_clips)
     victim = farm.leader()
     farm.network.cut(victim)
     report_recovery(farm.wait_inspected(farm.inspected() + 40), "inspections, on the two brokers that can be reached")
@@ -25,9 +25,9 @@ def test_a_broker_that_leads_is_cut_off_and_comes_back(
 
 
 def test_a_worker_that_was_cut_off_comes_back_and_counts_nothing_twice(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
+    farm.run_line(long_clips)
     victim = farm.worker_of(CAMERAS[0])
     (other,) = set(WORKERS) - {victim}
     farm.network.cut(victim)
@@ -43,9 +43,9 @@ def test_a_worker_that_was_cut_off_comes_back_and_counts_nothing_twice(
 
 
 def test_the_host_of_the_sink_is_cut_off_and_catches_up(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
+    farm.run_line(long_clips)
     farm.network.cut(SINK)
     time.sleep(CUT_S)
     before, since = farm.inspected(), time.monotonic()
@@ -57,9 +57,9 @@ def test_the_host_of_the_sink_is_cut_off_and_catches_up(
 
 
 def test_an_ingest_host_that_is_cut_off_spools_and_sends_all_of_it_when_it_is_back(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
+    farm.run_line(long_clips)
     victim = "ingest-1"
     farm.network.cut(victim)
     farm.wait_for(lambda: farm.waiting(victim) > 2 * MAILBOX, 60, "frames in the spool")

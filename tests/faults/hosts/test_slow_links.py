@@ -22,14 +22,14 @@ def degraded(farm: Farm, videos: dict[str, Path], recording: Recording, hosts: t
 
 
 def test_the_link_of_the_broker_that_leads_is_bad(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
-    report_recovery(degraded(farm, half_minute, recording, (farm.leader(),)), "40 inspections meanwhile")
+    farm.run_line(long_clips)
+    report_recovery(degraded(farm, long_clips, recording, (farm.leader(),)), "40 inspections meanwhile")
 
 
 def test_every_link_is_bad(
-    farm: Farm, recording: Recording, half_minute: dict[str, Path], report_recovery: ReportRecovery
+    farm: Farm, recording: Recording, long_clips: dict[str, Path], report_recovery: ReportRecovery
 ) -> None:
-    farm.run_line(half_minute)
-    report_recovery(degraded(farm, half_minute, recording, HOSTS), "40 inspections meanwhile")
+    farm.run_line(long_clips)
+    report_recovery(degraded(farm, long_clips, recording, HOSTS), "40 inspections meanwhile")
