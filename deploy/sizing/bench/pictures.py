@@ -6,7 +6,6 @@ The pictures are drawn: the demo's line at the asked resolution, with a sensor's
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -22,11 +21,13 @@ from deploy.sizing.measured import PictureFigures
 from ingest.encode import jpeg
 from ingest.sources.choice import open_source
 from sample_streams.clips import encode
-from sample_streams.render import frames
+from sample_streams.render import Camera
 from sample_streams.spec import LineSpec
 
 COUNT = 15
 """Pictures of a round, a second of video with one keyframe."""
+FEW = 5
+"""Of these, for what takes single pictures."""
 SEED = 64
 PRESET = "veryfast"
 """Of x264: the decoder's work hardly depends on it."""
@@ -38,7 +39,8 @@ STEPS = 4
 def drawn(at: Resolution) -> list[Bgr]:
     """COUNT pictures of a synthetic line."""
     spec = LineSpec(seed=SEED, width_px=at.width, height_px=at.height, fps=COUNT, n_frames=4 * COUNT, margin_frames=0)
-    return [picture for picture, _ in islice(frames(spec), COUNT, 2 * COUNT)]
+    camera = Camera(spec)
+    return [camera.frame(COUNT + number) for number in range(COUNT)]
 
 
 def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float) -> PictureFigures:
@@ -47,20 +49,21 @@ def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float)
     with _clip_of(at, pictures) as camera:
         seen = _seen(camera)
         h264_ms = _ms(time_rounds(lambda: _seen(camera), each_s), len(seen))
-    jpegs = [jpeg(picture, SETTINGS).payload for picture in seen]
-    pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in seen[:3]]
+    few = seen[:: COUNT // FEW]
+    jpegs = [jpeg(picture, SETTINGS).payload for picture in few]
+    pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in few[:2]]
 
     def decode_all(payloads: list[bytes], content_type: str) -> None:
         for payload in payloads:
             decode(payload, content_type, LIMITS, enough_px)
 
-    encoding = time_rounds(lambda: [jpeg(picture, SETTINGS) for picture in seen], each_s)
+    encoding = time_rounds(lambda: [jpeg(picture, SETTINGS) for picture in few], each_s)
     return PictureFigures(
         width=at.width,
         height=at.height,
         jpeg_bytes=round(sum(map(len, jpegs)) / len(jpegs)),
         h264_decode_ms=h264_ms,
-        jpeg_encode_ms=_ms(encoding, len(seen)),
+        jpeg_encode_ms=_ms(encoding, len(few)),
         jpeg_decode_ms=_ms(time_rounds(lambda: decode_all(jpegs, "image/jpeg"), each_s), len(jpegs)),
         png_decode_ms=_ms(time_rounds(lambda: decode_all(pngs, "image/png"), each_s), len(pngs)),
     )

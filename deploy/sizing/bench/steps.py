@@ -4,11 +4,11 @@ A step that is interrupted or has no time left leaves its figures out; what was 
 """
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from andon.clock import Clock, SystemClock
 from andon.errors import AndonError
 from andon.pictures.picture import Bgr
 from andon.pictures.reader import decode
@@ -50,11 +50,13 @@ class Bench:
     """One run. `found` is always whole: Ctrl-C at any moment leaves what was measured before."""
 
     order: Order
+    clock: Clock = field(default_factory=SystemClock)
     found: Measured = field(init=False)
-    _began_s: float = field(init=False, default_factory=time.monotonic)
+    _began_s: float = field(init=False)
     _gaps: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        self._began_s = self.clock.monotonic()
         here = machine.look()
         self.found = Measured(machine=here, seconds=0.0, latency_s=self.order.latency_s)
         if not here.gpu:
@@ -70,7 +72,7 @@ class Bench:
             whole = False
         gaps = (*self._gaps, *USUAL_GAPS)
         rows = carried(self.found, self.order.resolutions, self.order.rates)
-        seconds = round(time.monotonic() - self._began_s, 1)
+        seconds = round(self.clock.monotonic() - self._began_s, 1)
         self.found = self.found.model_copy(update={"carried": rows, "not_measured": gaps, "seconds": seconds})
         return whole
 
@@ -79,7 +81,7 @@ class Bench:
         pool = order.settings.pools[order.pool]
         order.say(f"loading {pool.model.weights}; the first time it is exported for this machine: a minute")
         detector = model.opened(pool, order.pool, order.settings.worker.export_timeout_s)
-        self._began_s = time.monotonic()
+        self._began_s = self.clock.monotonic()
         sizes = list(dict.fromkeys((LINE_SIZE, *order.resolutions)))
         shown = self._pictures(sizes, detector)
         order.say(f"{detector.info.runtime} on {detector.info.device}, batches of {_listed(pool.batch.size)}")
@@ -94,6 +96,9 @@ class Bench:
         enough_px = detector.info.enough_px
         first: list[Bgr] = []
         for size in sizes:
+            if first and self.clock.monotonic() - self._began_s > PICTURES * self.order.seconds:
+                self._gaps.append(f"decoding and encoding {size}: no time was left; give more --seconds")
+                continue
             self.order.say(f"decoding and encoding {size}")
             drawn = pictures.drawn(size)
             first = first or drawn
@@ -105,7 +110,7 @@ class Bench:
     def _line(self) -> None:
         order, here = self.order, self.found.machine
         deadline_s = self._began_s + order.seconds
-        left_s = deadline_s - time.monotonic()
+        left_s = deadline_s - self.clock.monotonic()
         if left_s < line.STARTS_S + line.LEAST_S:
             self._gaps.append(f"a whole line: only {max(0.0, left_s):.0f} s were left; give more --seconds")
             return

@@ -17,8 +17,10 @@ from andon.errors import FatalError
 from andon.settings import PoolSettings, Settings
 from deploy.local.cpu import Span
 from deploy.sizing.bench import line, model, pictures, steps
+from deploy.sizing.costs import Resolution
 from deploy.sizing.measured import LineFigures, Measured, PictureFigures
 from tests.detectors import FakeDetector, grey
+from tests.fakes import FakeClock
 from tests.unit.deploy.sizing.plants import measured
 
 
@@ -114,6 +116,24 @@ def test_a_line_for_which_no_time_is_left_is_not_started(parts: dict[str, Any]) 
     found = found_by("--seconds", "5")
     assert started == []
     assert any(gap.startswith("a whole line: only ") for gap in found.not_measured)
+
+
+def test_a_resolution_for_which_no_time_is_left_is_scaled_from_a_measured_one(parts: dict[str, Any]) -> None:
+    clock, quick = FakeClock(), parts["pictures"]
+
+    def slow(*given: object) -> PictureFigures:
+        clock.advance(25.0)
+        figures: PictureFigures = quick(*given)
+        return figures
+
+    parts["pictures"] = slow
+    sizes = (Resolution(160, 120), Resolution(320, 240))
+    run = steps.Bench(steps.Order(Settings(), "default", sizes, (15.0,), 1.0, 100.0, lambda _: None), clock)
+    assert run.run()
+    assert [each.width for each in run.found.pictures] == [640]
+    assert "decoding and encoding 160x120: no time was left; give more --seconds" in run.found.not_measured
+    assert [row.width for row in run.found.carried] == [160, 320]
+    assert run.found.seconds == 25
 
 
 def test_the_line_gets_cameras_that_the_machine_should_carry(parts: dict[str, Any]) -> None:
