@@ -241,6 +241,15 @@ def test_a_line_that_fell_behind_has_costs_and_its_latency_is_a_gap(
     assert gaps == ["latency: the whole line fell behind (25 of 75 frames/s); does the machine do something else, too?"]
 
 
+def test_a_line_that_missed_the_aimed_latency_says_so(parts: dict[str, Any]) -> None:
+    whole = measured().line
+    assert whole is not None
+    parts["line"] = lambda *_: whole.model_copy(update={"p99_ms": 1_200.0})
+    said = "latency as computed: the whole line's p99 was 1200 ms; does the machine do something else, too?"
+    assert said in found_by().not_measured
+    assert said not in found_by("--latency", "2s").not_measured
+
+
 def test_what_ingest_published_is_read_off_its_metrics() -> None:
     text = (
         "# TYPE andon_ingest_frames_published_total counter\n"
