@@ -113,9 +113,8 @@ class Strimzi(Values):
     enabled: bool
     brokers: Replicas
     volume: Volume
-    version: str
-    rack_topology_key: str
     resources: KubernetesObject = {}
+    kafka: KubernetesObject
 
 
 class Valkey(Pods):
@@ -127,10 +126,7 @@ class Valkey(Pods):
 
 class CloudNativePG(Values):
     enabled: bool
-    instances: Replicas
-    volume: Volume
-    image_name: str
-    resources: KubernetesObject = {}
+    spec: KubernetesObject
 
 
 class Cameras(Values):
@@ -165,6 +161,7 @@ class ChartValues(Values):
     models: KubernetesObject
     images: Images
     ingest: Ingest
+    workers: Pods
     pools: dict[PoolName, Pool]
     sinks: Sinks
     strimzi: Strimzi

@@ -1,5 +1,6 @@
 """The rendered line.yaml is one that every role loads, and the chart goes by the settings in it."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -259,7 +260,7 @@ def test_what_the_chart_takes_from_the_code_is_in_step() -> None:
         ),
         ("cpu-box", 'line.ingest.site="roof"', "line.ingest.site: leave it out; ingest.sites makes"),
         ("cpu-box", f'line.pools.{"a" * 40}.model.weights="x"', "a name of more than 52 characters; shorten"),
-        ("cpu-box", "workers=3", "additional properties 'workers' not allowed"),
+        ("cpu-box", "worker=3", "additional properties 'worker' not allowed"),
         ("cpu-box", 'line.cameras[0].policy="fast"', "'/line/cameras/0/policy'"),
         ("cpu-box", "line.run.drain_s=0", "'/line/run/drain_s'"),
         ("cpu-box", 'pools.default.workers="1-4"', "'/pools/default/workers'"),
@@ -333,3 +334,23 @@ def secret_behind(workload: Manifest, file: str) -> tuple[str, str]:
 
 def test_the_chart_is_of_the_version_of_andon() -> None:
     assert yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))["appVersion"] == __version__
+
+
+def test_what_operators_can_do_besides_is_one_value_away() -> None:
+    backup = {"barmanObjectStore": {"destinationPath": "s3://backups"}}
+    chart = rendered("everything", f"cloudnativepg.spec.backup={json.dumps(backup)}")
+    (cluster,), (kafka,) = chart.kind("Cluster"), chart.kind("Kafka")
+    assert cluster["spec"]["backup"] == backup
+    assert cluster["spec"]["storage"] == {"size": "50Gi", "storageClass": "fast"}
+    assert kafka["spec"]["kafka"]["version"] == "4.3.1"
+    assert kafka["spec"]["kafka"]["config"]["min.insync.replicas"] == 2
+
+
+def test_a_pool_has_what_all_workers_have_but_for_its_own() -> None:
+    memory = 'pools.heavy.resources={"limits": {"memory": "12Gi"}}'
+    chart = rendered("everything", memory)
+    sizes = {
+        pool: container(chart.named("Deployment", f"workers-{pool}"))["resources"] for pool in ("default", "heavy")
+    }
+    assert {pool: size["limits"]["memory"] for pool, size in sizes.items()} == {"default": "6Gi", "heavy": "12Gi"}
+    assert sizes["heavy"]["requests"] == sizes["default"]["requests"]
