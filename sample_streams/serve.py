@@ -21,7 +21,7 @@ _POLL_S = 0.05
 _FIRST_TIMESTAMP_S = 1 / 90_000
 
 
-def run(folder: Path, port: int, host: str) -> None:
+def run(folder: Path, port: int, host: str = HOST) -> None:
     """Serve the folder until SIGTERM or SIGINT. Blocks; raises OSError if the port is taken."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     asyncio.run(_serve(folder, port, host))
