@@ -182,3 +182,14 @@ def test_names_of_pods_are_labels_that_kubernetes_takes(example: str) -> None:
         assert manifest["metadata"]["namespace"] == "plant"
         if manifest["kind"] not in OPERATORS:
             assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == "press"
+
+
+def test_what_cannot_be_made_again_outlives_the_release() -> None:
+    chart = rendered("everything")
+    for kept in (chart.named("PersistentVolumeClaim", "data"), chart.named("Cluster", "db")):
+        assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    for name in ("ingest", "valkey"):
+        policy = chart.named("StatefulSet", name)["spec"]["persistentVolumeClaimRetentionPolicy"]
+        assert policy == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    (volume,) = chart.kind("KafkaNodePool")[0]["spec"]["storage"]["volumes"]
+    assert volume["deleteClaim"] is False
