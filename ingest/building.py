@@ -4,11 +4,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from andon.cameras.sections import settings_of
-from andon.errors import ConfigError, RetryableError
+from andon.errors import ConfigError, FatalError, RetryableError
 from andon.events import CameraNotStarted
 from andon.messages import CameraConfig, CameraStatus
 from andon.process.lifecycle import Life
@@ -61,7 +62,7 @@ class Workshop:
         settings = self.settings_of(wanted.config)
         line = self.life.settings
         topic = line.pool_topic(settings.pool)
-        if not await self.topic_exists(topic):
+        if not await self._exists(topic):
             raise ConfigError(f"the topic {topic} of its pool is missing: `andon topics create` makes it")
         health = settings.health or line.health
         options = CameraOptions(
@@ -101,11 +102,16 @@ class Workshop:
             tenure=wanted.tenure,
         )
         topic = line.pool_topic(str(wanted.settings.get("pool", "default")))
-        if await self.topic_exists(topic):
-            try:
+        with suppress(ConfigError, RetryableError):  # the next attempt says it again
+            if await self._exists(topic):
                 await (await self.publisher.send(topic, encode(status)))
-            except RetryableError:
-                pass  # the next attempt says it again
+
+    async def _exists(self, topic: str) -> bool:
+        """Raises ConfigError while the broker does not say: one camera that has to wait must not end the process."""
+        try:
+            return await self.topic_exists(topic)
+        except FatalError as error:
+            raise ConfigError(str(error)) from None
 
     def _route(self, camera_id: str, topic: str) -> Route:
         timeout_s, redated = self.life.settings.kafka.request_timeout_s, self.clock.redated
