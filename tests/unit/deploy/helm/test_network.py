@@ -84,6 +84,7 @@ def test_every_flow_that_a_line_needs_goes_through() -> None:
     assert allowed(chart, Peer({}, "mes"), valkey, 6379), "alertConsumers"
     assert allowed(chart, Peer({}, "cnpg-system"), DATABASE, 8000)
     assert allowed(chart, DATABASE, DATABASE, 5432)
+    assert allowed(chart, PROMETHEUS, DATABASE, 9187)
 
 
 def test_no_other_flow_goes_through() -> None:
