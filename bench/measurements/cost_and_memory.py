@@ -25,10 +25,10 @@ FRAMES_PER_S = 384.0
 ONCE = (1, 16)
 COMPARED = (4, 64)
 ROUNDS = 2
-FRAMES = 200_000
-WITHIN_S = 195.0
+FRAMES = 150_000
+WITHIN_S = 146.0
 """How long that many frames take if the machine is fast enough."""
-LONGEST_S = 210.0
+LONGEST_S = 155.0
 CAMERAS = 16
 """While memory is sampled."""
 BUSY = 0.8

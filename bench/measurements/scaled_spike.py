@@ -31,9 +31,9 @@ BATCH, BATCH_MS = 8, 160.0
 WORKER_PER_S = BATCH / (BATCH_MS / 1000)
 """50 frames a second."""
 BASE_PER_S = 5.0
-DOWN_WINDOW_S = 10.0
+DOWN_WINDOW_S = 8.0
 """In place of the 300 s of a line: nobody waits five minutes for a bench."""
-AFTER_S = 6.0
+AFTER_S = 5.0
 """How long the line is watched once a single worker is left."""
 STEP_S = 5
 """Of the table over time."""
@@ -63,7 +63,7 @@ def measure(context: Context) -> Findings:
     folder = context.new_folder("scaled-spike")
     document = line_document(folder, kafka, context.servers.fresh_redis())
     document["pools"]["default"]["scaling"] = {"down_window_s": DOWN_WINDOW_S}
-    spike = Spike(BASE_PER_S, begins_s=5.0, lasts_s=5.0 if context.quick else 12.0)
+    spike = Spike(BASE_PER_S, begins_s=4.0, lasts_s=5.0 if context.quick else 12.0)
     with Roles(folder, document) as roles:  # it writes line.yaml
         return findings(asyncio.run(_run(kafka, spike, roles, context)))
 
