@@ -7,7 +7,7 @@ from andon.clock import Clock
 from andon.pictures.picture import Bgr
 from ingest import arrivals as measures
 from ingest.arrivals import Arrival, Drift, Keyframes
-from ingest.sources.source import DamagedPictureError, FrameSource, Picture, SourceInfo, next_picture
+from ingest.sources.source import DamagedPictureError, FrameSource, Picture, SourceError, SourceInfo, next_picture
 from ingest.sources.timeline import MediaTime
 
 PACE = 0.1
@@ -44,16 +44,23 @@ class Probe:
     """BGR uint8 (H, W, 3): the last whole picture."""
 
 
-def probe(source: FrameSource, seconds: float, clock: Clock, waits: Callable[[str], object] = lambda _: None) -> Probe:
+def probe(
+    source: FrameSource,
+    seconds: float,
+    clock: Clock,
+    waits: Callable[[str], object] = lambda _: None,
+    patience_s: float = 60.0,
+) -> Probe:
     """Read the source for `seconds` from its first picture on, of a file this much media time. Blocks.
 
-    `waits` hears what a stream that delivers no picture yet waits for. Raises SourceError like `source.read`.
+    `waits` hears what a camera that delivers no picture waits for. Raises SourceError like `source.read`, and if the
+    first picture takes longer than `patience_s`: nothing may trigger a camera.
     """
     arrivals: list[Arrival] = []
     last: Picture | None = None
     damage = ""
     opened_s = clock.monotonic()
-    for arrived_s, picture in _pictures(source, seconds, clock, waits):
+    for arrived_s, picture in _Pictures(source, clock, waits).pictures(seconds, patience_s):
         wrong = _damage(picture)
         arrivals.append(_arrival(arrived_s, picture, corrupt=wrong is not None))
         damage = wrong or damage
@@ -102,16 +109,46 @@ def _pixels(picture: Picture | None) -> Bgr | None:
         return None
 
 
-def _pictures(
-    source: FrameSource, seconds: float, clock: Clock, waits: Callable[[str], object]
-) -> Iterator[tuple[float, Picture]]:
-    began_s = clock.monotonic()
-    media = MediaTime(source.info.fps)
-    picture = next_picture(source, waits)
-    if source.info.clock != "file":
-        began_s = clock.monotonic()
-    while picture is not None:
-        arrived_s = clock.monotonic() - began_s
-        yield arrived_s, picture
-        over = source.info.clock == "file" and media.at(picture.pts_s) >= seconds
-        picture = None if over or clock.monotonic() - began_s >= seconds else next_picture(source, waits)
+class _TooLateError(Exception):
+    """The time is over, and the camera still waits for something."""
+
+
+class _Pictures:
+    """What comes from a source, until the time for it is over."""
+
+    def __init__(self, source: FrameSource, clock: Clock, waits: Callable[[str], object]) -> None:
+        self._source = source
+        self._clock = clock
+        self._waits = waits
+        self._ends_s = 0.0
+
+    def pictures(self, seconds: float, patience_s: float) -> Iterator[tuple[float, Picture]]:
+        """Each picture with its arrival, in seconds after the first one's; see `probe`."""
+        began_s = self._clock.monotonic()
+        picture = self._first(patience_s)
+        of_file = self._source.info.clock == "file"
+        began_s = began_s if of_file else self._clock.monotonic()
+        self._ends_s = began_s + seconds
+        media = MediaTime(self._source.info.fps)
+        while picture is not None:
+            yield self._clock.monotonic() - began_s, picture
+            over = of_file and media.at(picture.pts_s) >= seconds
+            picture = None if over or self._clock.monotonic() >= self._ends_s else self._next()
+
+    def _first(self, patience_s: float) -> Picture | None:
+        self._ends_s = self._clock.monotonic() + patience_s
+        try:
+            return next_picture(self._source, self._hear)
+        except _TooLateError as error:
+            raise SourceError(f"no picture within {patience_s:g} s (keyframe_timeout_s): it {error}") from None
+
+    def _next(self) -> Picture | None:
+        try:
+            return next_picture(self._source, self._hear)
+        except _TooLateError:
+            return None
+
+    def _hear(self, what: str) -> None:
+        self._waits(what)
+        if self._clock.monotonic() >= self._ends_s:
+            raise _TooLateError(what)

@@ -74,7 +74,8 @@ def tried(settings: CameraSettings, seconds: float) -> Probe:
     clock = SystemClock()
     source = open_source(settings, clock)
     try:
-        found = probe(source, seconds, clock, Once(lambda what: click.echo(f"it {what}", err=True)))
+        once = Once(lambda what: click.echo(f"it {what}", err=True))
+        found = probe(source, seconds, clock, once, settings.keyframe_timeout_s)
     finally:
         source.close()
     if found.frames == found.corrupt:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from ingest.probe import probe
-from ingest.sources.source import NoPictureYetError, Picture
+from ingest.sources.source import NoPictureYetError, Picture, SourceError, SourceInfo, next_picture
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import ScriptedSource, bgr, pictures
 
@@ -129,3 +129,37 @@ def test_the_wait_for_the_first_keyframe_counts_as_a_part_of_the_interval() -> N
 def test_a_stream_of_keyframes_only_has_no_interval() -> None:
     assert probe(*_between(camera_of(10, 10, 1))).keyframes is None
     assert probe(ScriptedSource(pictures(100)), 2.0, FakeClock()).keyframes is None
+
+
+class Triggered:
+    """A camera that delivers so many pictures and then waits for its trigger."""
+
+    def __init__(self, clock: FakeClock, count: int) -> None:
+        self.info = SourceInfo("raw", 64, 48, None, "host")
+        self._clock = clock
+        self._left = count
+
+    def read(self) -> Picture | None:
+        return next_picture(self)
+
+    def try_read(self) -> Picture | None:
+        self._clock.advance(0.5)
+        if not self._left:
+            raise NoPictureYetError("waits for its trigger (Line1)")
+        self._left -= 1
+        return Picture(None, bgr)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_camera_that_nothing_triggers_is_waited_for_so_long() -> None:
+    clock = FakeClock()
+    with pytest.raises(SourceError, match=r"^no picture within 60 s \(keyframe_timeout_s\): it waits for its trigger"):
+        probe(Triggered(clock, 0), 3.0, clock, patience_s=60.0)
+    assert clock.monotonic() < 62
+
+
+def test_a_camera_whose_trigger_stops_is_measured_for_its_time() -> None:
+    clock = FakeClock()
+    assert probe(Triggered(clock, 2), 3.0, clock).frames == 2
