@@ -18,12 +18,23 @@ RESTART_S = 5.0
 """How long a camera that begins anew waits for what its last capture has left: then the rest goes to its spool."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """A camera that is to run here."""
+    """A camera that is to run here. Two are equal if they are captured alike, whenever their records were written:
+    ingesters that start together write the same camera twice."""
 
     config: CameraConfig
     tenure: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wanted) and self._capture == other._capture
+
+    def __hash__(self) -> int:
+        return hash((self.config.camera_id, self.tenure))
+
+    @property
+    def _capture(self) -> tuple[object, ...]:
+        return self.config.camera_id, self.settings, self.tenure
 
     @property
     def settings(self) -> Mapping[str, JsonValue]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from andon.cameras.registry import Entry
 from andon.messages import CameraConfig
@@ -87,6 +88,18 @@ async def test_a_changed_camera_begins_anew_and_the_others_go_on() -> None:
         await rig.look(a=wanted("a", fps=5), b=wanted("b"))
         assert rig.states == ["done", "captures", "captures"]
         assert rig.built[2].wanted == wanted("a", fps=5)
+
+
+async def test_a_camera_that_is_written_again_as_it_was_goes_on() -> None:
+    again = wanted("a").config.model_copy(update={"at": START + timedelta(seconds=1), "written": "digest"})
+    async with running() as rig:
+        await rig.look(a=wanted("a"))
+        await rig.look(a=Wanted(again, 1))
+        assert rig.states == ["captures"]
+        rig.built[0].ended.set()
+        await until_idle()
+        await rig.look(a=Wanted(again, 1))
+        assert rig.states == ["done"], "its source has come to its end"
 
 
 async def test_a_camera_that_is_not_wanted_any_more_ends_and_takes_its_time() -> None:
