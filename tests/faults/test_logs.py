@@ -81,7 +81,11 @@ async def make_topics(rig: Rig) -> None:
     }
     on_two = {number: [LEADER, FOLLOWER] for number in range(2)}
     async with started(lambda: admin(rig.kafka), rig.kafka, silent) as client:
-        topics = [NewTopic(name, -1, -1, replica_assignments=on_two, topic_configs=careless) for name in names]
+        compacted = {rig.kafka.cameras_topic: careless | {"cleanup.policy": "compact"}}
+        topics = [
+            NewTopic(name, -1, -1, replica_assignments=on_two, topic_configs=compacted.get(name, careless))
+            for name in names
+        ]
         await client.create_topics(topics)
 
 
