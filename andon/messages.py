@@ -4,6 +4,7 @@ Every id is derived from the camera, its session and the frame's number, never r
 the same ids.
 """
 
+import json
 import operator
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    field_validator,
     model_validator,
 )
 
@@ -431,3 +433,10 @@ class CameraConfig(Message):
     written: str = Field(default="", exclude_if=operator.not_)
     """The digest of the section in that line.yaml: while it stays the same, what `andon camera set` has changed since
     then stays, too."""
+
+    @field_validator("settings")
+    @classmethod
+    def _finite(cls, settings: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        """JSON has no other numbers; a number that Python's reader takes for infinite would come back as null."""
+        json.dumps(settings, allow_nan=False)
+        return settings

@@ -7,6 +7,7 @@ is shown without it, and of a driver's error only the first line.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from sinks.store.requirements import UnfitError
 
 T = TypeVar("T")
 LOCK_S = 10
+WAL_RETRY_S = 0.02
 """How long a statement waits for another process's lock."""
 STATEMENT_S = 20
 CONNECT_S = 5
@@ -171,9 +173,22 @@ def _make_folder(place: URL) -> None:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection)
     # WAL with NORMAL: a power cut may take the last transactions, but each one wholly, with its offset
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for the lock here: of two processes that make a file at the same time one fails at once."""
+    last_s = time.monotonic() + LOCK_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last_s:
+                raise
+        time.sleep(WAL_RETRY_S)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -87,11 +87,12 @@ def _industrial(folder: Path) -> Iterator[FrameSource]:
 
 class Numbered:
     """Aravis' camera draws its frame id, modulo 255, as the first grey level. Here that number, counted from the first
-    one, is the whole picture."""
+    one, is the whole picture. A busy machine may lose packets; pictures that are marked for it are left out."""
 
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self._first: int | None = None
+        self._lost = 0
 
     @property
     def info(self) -> SourceInfo:
@@ -100,11 +101,13 @@ class Numbered:
     def read(self) -> Picture | None:
         picture = self._source.read()
         assert picture is not None
-        assert picture.bgr is not None
+        if picture.bgr is None:
+            self._lost += self._first is not None
+            return self.read()
         bgr = picture.bgr()
         number = int(bgr[0, 0, 0])
         self._first = number if self._first is None else self._first
-        bgr[:] = grey((number - self._first) % 255)
+        bgr[:] = grey((number - self._first - self._lost) % 255)
         return replace(picture, bgr=lambda: bgr)
 
     def close(self) -> None:

@@ -96,6 +96,7 @@ def test_a_mistake_that_spans_a_section_does_not_show_its_secrets(line: Path) ->
         ("cameras: [{id: c, url: x, roi: [0, 0, 0, 5]}]", "width and height 1 or more"),
         ("defects: {confirm_frames: 9, confirm_window: 3}", "confirm_frames is above confirm_window"),
         ("kafka: {partitions: many}", "kafka.partitions: Input should be a valid integer"),
+        ("cameras: [{id: c, url: x, fps: .inf}]", "cameras.0.fps: Input should be a finite number"),
         ("a: [", "not valid YAML"),
         ("- 1", "expected `key: value` lines"),
         ("line: ${NOWHERE}", "line: the environment variable NOWHERE is not set"),

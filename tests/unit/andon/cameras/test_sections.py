@@ -91,3 +91,8 @@ def test_a_setting_that_is_wrong_is_named_without_its_value() -> None:
 
 def test_the_digest_depends_on_the_content_and_not_on_its_order() -> None:
     assert digest({"url": "a", "fps": 5}) == digest({"fps": 5, "url": "a"}) != digest({"url": "a", "fps": 6})
+
+
+def test_a_number_that_json_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        config(url="clip.mp4", roi=[0, 0, 10, float("inf")])
