@@ -48,7 +48,7 @@ class Workshop:
     """The cameras that share `spool.max_bytes`."""
 
     def share_room(self, lossless: int, cameras: Iterable[Camera]) -> None:
-        """So many cameras share `spool.max_bytes` from now on; `cameras`: those that run."""
+        """This number of `lossless` cameras shares `spool.max_bytes` from now on; `cameras`: those that run."""
         self.lossless = max(1, lossless)
         for camera in cameras:
             if camera.spool is not None:
@@ -167,7 +167,7 @@ def spool_folder(settings: Settings) -> Path:
 
 
 def spool_place(settings: Settings, camera: CameraSettings, lossless: int) -> SpoolPlace | None:
-    """Where this camera's spool lies, with its share of the room among so many `lossless` cameras; None: it has
+    """Where this camera's spool lies, with its share of the room among this number of `lossless` cameras; None: it has
     none."""
     spool = settings.spool
     if camera.policy != "lossless" or not spool.max_bytes:

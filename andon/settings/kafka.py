@@ -26,7 +26,7 @@ class KafkaSettings(Section):
     """Partitions of each topic that `andon topics create` makes, but for `cameras_topic`. Workers scale up to this
     number, so it is generous."""
     camera_partitions: int = Field(default=64, ge=1)
-    """Partitions of `cameras_topic`. Ingesters share the cameras by them, so at most so many ingesters of a site have
+    """Partitions of `cameras_topic`. Ingesters share the cameras by them, so no more ingesters than that of a site have
     work. It can't be changed later: a camera's records stay in one partition."""
     replication: int = Field(default=1, ge=1)
     """Copies of each partition. 1: a single broker."""
