@@ -132,7 +132,7 @@ def test_a_stream_of_keyframes_only_has_no_interval() -> None:
 
 
 class Triggered:
-    """A camera that delivers so many pictures and then waits for its trigger."""
+    """A camera that delivers `count` pictures and then waits for its trigger."""
 
     def __init__(self, clock: FakeClock, count: int) -> None:
         self.info = SourceInfo("raw", 64, 48, None, "host")
