@@ -6,7 +6,7 @@ A message is one line that says what is wrong, where, and what to do.
 import traceback
 from typing import Literal
 
-QuarantineReason = Literal["undecodable", "too_large", "bad_header", "detector_error"]
+QuarantineReason = Literal["undecodable", "too_large", "bad_header", "detector_error", "unproven"]
 
 
 class AndonError(Exception):

@@ -322,6 +322,12 @@ class Inspection(Traced):
     height: Pixels
     frame: RecordRef
     """The frame's own record: a reader that needs the pixels reads it back."""
+    keyframe: RecordRef | None = Field(default=None, exclude_if=_is_none)
+    """The record from which on a decoder must read to get the frame of a video. None: the frame is a picture, or no
+    decoder gets it."""
+    later: tuple[Seq, ...] = Field(default=(), max_length=64, exclude_if=operator.not_)
+    """Numbers below this one whose inspections follow: frames that stand before it in the stream, and are shown after
+    it."""
     model: str = ""
     """sha256 of the model file that inspected the frame. Empty: none did."""
     runtime: str = ""

@@ -87,7 +87,9 @@ statuses = st.builds(
 timings = st.builds(Timings, decode_s=fractions, wait_s=fractions, infer_s=fractions, batch_size=st.integers(0, 64))
 inspections = st.builds(
     lambda verdict, **rest: Inspection(outcome=verdict[0], reason=verdict[1], **rest),
-    verdict=st.sampled_from([("inspected", None), ("shed", "stale"), ("quarantined", "undecodable")]),
+    verdict=st.sampled_from(
+        [("inspected", None), ("shed", "stale"), ("quarantined", "undecodable"), ("quarantined", "unproven")]
+    ),
     camera_id=camera_ids,
     session=sessions,
     seq=seqs,
@@ -97,6 +99,8 @@ inspections = st.builds(
     width=sizes,
     height=sizes,
     frame=refs,
+    keyframe=st.none() | refs,
+    later=st.lists(seqs, max_size=4).map(tuple),
     model=texts,
     runtime=texts,
     timings=timings,
