@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from redis.exceptions import RedisError
@@ -13,6 +13,7 @@ from andon.settings import RedisSettings
 
 DELIVERING = frozenset({"online", "frozen", "dark", "overexposed", "blurred"})
 """States in which frames come."""
+COUNTS = ("inspected", "shed", "quarantined", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class LiveState:
     ingester: str
     """Who captures it; empty: it is not known."""
     updated_at: datetime | None
+    state_since: datetime | None = None
+    last_frame: str | None = None
+    """The id of that frame."""
+    last_verdict: str = "unknown"
+    open_defects: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Of all sessions, by COUNTS."""
 
     def lag_s(self, now: datetime) -> float | None:
         """How far the line is behind the camera; None: no frames come, so it is behind nothing."""
@@ -53,7 +61,11 @@ async def read_live(settings: RedisSettings, cameras: Sequence[str]) -> dict[str
 
 
 def _state(fields: Mapping[bytes, bytes]) -> LiveState:
-    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return state_of({name.decode(): value.decode() for name, value in fields.items()})
+
+
+def state_of(text: Mapping[str, str]) -> LiveState:
+    """The state that these fields of a camera's hash describe. Raises ValueError for what no sink writes."""
     return LiveState(
         state=text.get("state", ""),
         detail=text.get("detail", ""),
@@ -63,6 +75,11 @@ def _state(fields: Mapping[bytes, bytes]) -> LiveState:
         last_frame_at=_moment(text.get("last_frame_at")),
         ingester=text.get("ingester", ""),
         updated_at=_moment(text.get("updated_at")),
+        state_since=_moment(text.get("state_since")),
+        last_frame=text.get("last_frame") or None,
+        last_verdict=text.get("last_verdict") or "unknown",
+        open_defects=int(text.get("open_defects") or 0),
+        counts={name: int(text.get(name) or 0) for name in COUNTS},
     )
 
 

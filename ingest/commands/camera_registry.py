@@ -1,66 +1,28 @@
 """The registry for the commands of a person: read once, changed once, each within a time limit."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from andon.cameras.edits import Edit
+from andon.cameras.changing import Cameras, Decide, all_cameras, change_camera
 from andon.cameras.live import LiveState
-from andon.cameras.registry import open_registry, open_writer
-from andon.errors import FatalError
-from andon.events import silent
 from andon.messages import CameraConfig
-from andon.settings import KafkaSettings, Settings
+from andon.settings import Settings
 from ingest.sources.source import SourceError
 from ingest.sources.urls import parse
 
-ANSWER_S = 15.0
-"""For the broker to let us read all cameras; and again, to acknowledge a change."""
-Cameras = Mapping[str, CameraConfig]
-Decide = Callable[[Cameras], CameraConfig | None]
-"""From all cameras as they are to what one of them is to be; None: removed. It may raise."""
+__all__ = ["Cameras", "as_json", "change", "configs", "shown"]
 
 
 def configs(line: Settings) -> dict[str, CameraConfig]:
     """All cameras of the registry, by id. Blocks. Raises FatalError or ConfigError, in one line."""
-
-    async def read() -> dict[str, CameraConfig]:
-        async with open_registry(_quick(line.kafka), silent) as registry:
-            return {name: registry.cameras[name].config for name in sorted(registry.cameras)}
-
-    return asyncio.run(read())
+    return asyncio.run(all_cameras(line.kafka))
 
 
 def change(line: Settings, camera_id: str, decide: Decide) -> tuple[CameraConfig | None, CameraConfig | None]:
-    """Change one camera; returns what it was and what it is. Blocks.
-
-    Raises what `decide` raises, and FatalError where the broker is away or somebody else was faster.
-    """
-
-    async def write() -> tuple[CameraConfig | None, CameraConfig | None]:
-        kafka = _quick(line.kafka)
-        async with open_registry(kafka, silent) as registry, open_writer(kafka, registry, silent) as writer:
-            cameras = {name: entry.config for name, entry in registry.cameras.items()}
-            before = cameras.get(camera_id)
-            edit = Edit(camera_id, before, decide(cameras))
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    after = await writer.change(camera_id, edit)
-            except TimeoutError:
-                where = f"Kafka at {kafka.bootstrap_servers}"
-                raise FatalError(
-                    f"{where} has not acknowledged the change within {ANSWER_S:g} s: look whether it was made"
-                ) from None
-            edit.require_done()
-            return before, after
-
-    return asyncio.run(write())
-
-
-def _quick(kafka: KafkaSettings) -> KafkaSettings:
-    return kafka.model_copy(update={"start_timeout_s": ANSWER_S})
+    """`change_camera`, for a command. Blocks."""
+    return asyncio.run(change_camera(line.kafka, camera_id, decide))
 
 
 def as_json(config: CameraConfig, live: LiveState | None = None, now: datetime | None = None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Every value is absolute, so a repeated write changes nothing. Memory holds the truth: a value that Redis has lost is
 written again. The account only leaves states and inspections here; one task writes them, however slow Redis is.
 
-Keys: `<prefix>:cameras` (set of ids), `<prefix>:camera:<id>` (hash), `<prefix>:inspections` (capped stream).
+Keys: `<prefix>:cameras` (set of ids), `<prefix>:camera:<id>` (hash), `<prefix>:inspection:<id>` (the inspection of its
+newest inspected frame, with which a board finds the picture), `<prefix>:inspections` (capped stream).
 """
 
 import asyncio
@@ -65,6 +66,8 @@ class RedisLive:
         self._owned: frozenset[int] = frozenset()
         self._latest: dict[str, CameraSnapshot] = {}
         """The state of each camera in the owned partitions. Other sinks have newer states of all others."""
+        self._newest: dict[str, Inspection] = {}
+        """Of each of these cameras: its newest inspected frame."""
         self._partition: dict[str, int] = {}
         """The partition of each of these cameras."""
         self._written_at: dict[str, str] = {}
@@ -88,6 +91,7 @@ class RedisLive:
             del self._partition[camera], self._latest[camera], self._heard_s[camera]
             self._silent.discard(camera)
             self._written_at.pop(camera, None)
+            self._newest.pop(camera, None)
             self._dirty.discard(camera)
 
     async def show(
@@ -100,6 +104,8 @@ class RedisLive:
             self._heard_s[snapshot.camera_id] = self._clock.monotonic()
             self._silent.discard(snapshot.camera_id)
             self._dirty.add(snapshot.camera_id)
+        if partition in self._owned:
+            self._newest |= {item.camera_id: item for item in inspections if item.outcome == "inspected"}
         self._inspections.extend(inspections)
         while len(self._inspections) > self._limits.waiting_inspections:
             self._inspections.popleft()
@@ -191,6 +197,8 @@ class RedisLive:
         for snapshot in cameras:
             shown = _silent(snapshot, self._limits.silent_s) if snapshot.camera_id in self._silent else snapshot
             pipe.hset(self._key(f"camera:{snapshot.camera_id}"), mapping=_fields(shown, now))
+            if (newest := self._newest.get(snapshot.camera_id)) is not None:
+                pipe.set(self._key(f"inspection:{snapshot.camera_id}"), newest.model_dump_json())
         if cameras:
             pipe.sadd(self._key("cameras"), *(snapshot.camera_id for snapshot in cameras))
         for inspection in inspections:

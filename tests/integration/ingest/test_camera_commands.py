@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from andon import redis
+from andon.cameras import changing
 from andon.cameras.edits import Edit
 from andon.cameras.registry import Change, Registry, Writer, open_registry, open_writer
 from andon.cli import main
@@ -22,7 +23,6 @@ from andon.events import Emit, silent
 from andon.messages import CameraConfig
 from andon.settings import KafkaSettings, RedisSettings, Settings
 from andon.stream.topics import ensure_topics
-from ingest.commands import camera_registry
 from sinks.channels.live import RedisLive
 from tests.conftest import kafka_settings
 from tests.fakes import START
@@ -61,7 +61,7 @@ def line(kafka: KafkaSettings, valkey: RedisSettings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def andon(line: Path, monkeypatch: pytest.MonkeyPatch) -> Andon:
-    monkeypatch.setattr(camera_registry, "ANSWER_S", 90.0)  # the machine of a test may be busy
+    monkeypatch.setattr(changing, "ANSWER_S", 90.0)  # the machine of a test may be busy
 
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["camera", *arguments, "-c", str(line)], catch_exceptions=False)
@@ -162,7 +162,7 @@ def test_a_change_by_somebody_else_in_between_stands_and_the_second_person_is_re
             monkeypatch.setattr(writer, "change", second)
             yield writer
 
-    monkeypatch.setattr(camera_registry, "open_writer", late)
+    monkeypatch.setattr(changing, "open_writer", late)
     done = andon("set", "press-7", "fps=10")
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "press-7: somebody else has just changed it, so your change was not made" in done.stderr
@@ -272,7 +272,7 @@ def test_a_camera_of_line_yaml_that_is_removed_comes_back_and_the_command_says_s
 
 
 def test_without_a_broker_it_is_one_line(andon: Andon, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_registry, "ANSWER_S", 0.5)
+    monkeypatch.setattr(changing, "ANSWER_S", 0.5)
     sections = yaml.safe_load(line.read_text())
     sections["kafka"]["bootstrap_servers"] = "127.0.0.1:1"
     line.write_text(yaml.safe_dump(sections))

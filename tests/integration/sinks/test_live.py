@@ -127,6 +127,15 @@ async def test_a_camera_is_shown_whole(valkey: RedisSettings) -> None:
         assert await line.frames() == ["press-3/s1/6"]
 
 
+async def test_the_newest_inspected_frame_of_a_camera_can_be_found(valkey: RedisSettings) -> None:
+    async with running(valkey) as line:
+        shed = an_inspection(8).model_copy(update={"outcome": "shed", "reason": "stale"})
+        await line.live.show(0, [a_snapshot()], [an_inspection(6), an_inspection(7), shed])
+        await until_written(line, 1)
+        found = await ask(line.redis, "GET", f"{valkey.prefix}:inspection:press-3")
+        assert Inspection.read_json(found) == an_inspection(7)
+
+
 async def test_a_camera_of_which_nothing_is_heard_is_shown_as_stalled_until_something_is(valkey: RedisSettings) -> None:
     clock = FakeClock()
     limits = LiveLimits(silent_s=30, silence_check_s=0.01, every_s=0.01)

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from andon.cameras import changing
 from andon.cli import main
 from andon.errors import ConfigError
 from andon.settings import Settings
-from ingest.commands import camera_registry
 from ingest.role import choose, outdated
 from tests.videos import make_video
 
@@ -90,7 +90,7 @@ def test_a_camera_of_line_yaml_is_tried_with_its_own_settings(tmp_path: Path) ->
 def test_a_camera_that_line_yaml_lacks_is_one_line_where_the_registry_cannot_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(camera_registry, "ANSWER_S", 0.05)
+    monkeypatch.setattr(changing, "ANSWER_S", 0.05)
     path = tmp_path / "line.yaml"
     path.write_text('kafka: {bootstrap_servers: "127.0.0.1:1"}')
     done = CliRunner().invoke(main, ["camera", "test", "press-2", "-c", str(path)])

@@ -1,0 +1,121 @@
+"""Pictures of frames, read back from Kafka by reference: once for everybody who looks, and only if somebody does.
+
+A JPEG goes to the browser as the camera's frame holds it: nothing is decoded or encoded. What is marked on it, the page
+draws over it. Pictures are kept within a bound in bytes, the last used ones.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+from andon.errors import DecodeError, RetryableError
+from andon.messages import Frame, RecordRef
+from andon.wire import Record, decode
+
+PASSED = ("image/jpeg", "image/png")
+"""Encodings that browsers show."""
+KEPT_BYTES = 32_000_000
+"""Of pictures in memory. 32 MB: the newest picture of 100 cameras at 300 KB."""
+WAITING = 64
+"""Pictures that are being read. The broker gives them one after the other, so more would only wait longer."""
+Key = tuple[str, int, int]
+
+
+class Reader(Protocol):
+    """The part of `andon.stream.reading.RecordReader` that pictures need."""
+
+    async def read(self, ref: RecordRef) -> Record | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture, as browsers show it."""
+
+    content_type: str
+    payload: bytes
+    frame_id: str
+
+
+class NoPictureError(Exception):
+    """There is no picture to show; the text says why, in one line."""
+
+    def __init__(self, why: str, *, later: bool) -> None:
+        """`later`: asking again may help."""
+        super().__init__(why)
+        self.why = why
+        self.later = later
+
+
+class Pictures:
+    """Event loop only."""
+
+    def __init__(self, records: Reader, topics: frozenset[str], kept_bytes: int = KEPT_BYTES) -> None:
+        """`topics`: those that hold frames; a reference into any other one is refused."""
+        self._records = records
+        self._topics = topics
+        self._most_bytes = kept_bytes
+        self._kept: OrderedDict[Key, Picture] = OrderedDict()
+        self._bytes = 0
+        self._under_way: dict[Key, asyncio.Task[Picture]] = {}
+        self.reads = 0
+        """Records that were asked for."""
+
+    async def of(self, ref: RecordRef) -> Picture:
+        """The picture in the record at `ref`. Raises NoPictureError."""
+        key = (ref.topic, ref.partition, ref.offset)
+        if ref.topic not in self._topics:
+            raise NoPictureError(f"{ref.topic} is no topic of frames", later=False)
+        if (kept := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            return kept
+        reading = self._under_way.get(key)
+        if reading is None:
+            if len(self._under_way) >= WAITING:
+                raise NoPictureError("too many pictures are being read", later=True)
+            reading = asyncio.create_task(self._read(key, ref), name=f"board.picture {ref.topic}")
+            self._under_way[key] = reading
+            reading.add_done_callback(lambda task: self._done(key, task))
+        return await asyncio.shield(reading)  # others may wait for it when this viewer has gone
+
+    def _done(self, key: Key, task: asyncio.Task[Picture]) -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; if all of them have gone, nobody asks
+
+    async def _read(self, key: Key, ref: RecordRef) -> Picture:
+        self.reads += 1
+        try:
+            record = await self._records.read(ref)
+        except RetryableError as error:
+            raise NoPictureError(f"the broker does not answer: {error}", later=True) from None
+        if record is None:
+            raise NoPictureError("Kafka no longer holds this frame", later=False)
+        picture = _picture(_frame(record))
+        self._keep(key, picture)
+        return picture
+
+    def _keep(self, key: Key, picture: Picture) -> None:
+        self._kept[key] = picture
+        self._bytes += len(picture.payload)
+        while self._bytes > self._most_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.payload)
+
+
+def _frame(record: Record) -> Frame:
+    try:
+        message = decode(record)
+    except DecodeError:
+        raise NoPictureError("this record can't be read", later=False) from None
+    if not isinstance(message, Frame):
+        raise NoPictureError("this record holds no frame", later=False)
+    return message
+
+
+def _picture(frame: Frame) -> Picture:
+    if not frame.payload:
+        raise NoPictureError("this frame came without its picture", later=False)
+    if frame.content_type not in PASSED:
+        raise NoPictureError(f"no picture can be shown from {frame.content_type[:40]}", later=False)
+    return Picture(frame.content_type, frame.payload, frame.frame_id)
