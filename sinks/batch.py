@@ -14,6 +14,7 @@ from andon.stream.step import Delivery
 from andon.wire import Record, appended_at, decode
 from sinks.judgement.consequences import EvidenceOrder, Judgement
 from sinks.judgement.moments import plausible
+from sinks.judgement.quarters import FrameSums, counts_of
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.sessions import cut_log, expire
 from sinks.judgement.spans import Span
@@ -76,12 +77,15 @@ class Work:
         verdicts: list[PartVerdict] = []
         leaving: list[Leaving] = list(self.batch.leaving)
         spans: list[Span] = []
+        frames = FrameSums()
         for message in self.messages:
             camera = cameras.setdefault(message.camera_id, CameraAccount(message.camera_id))
             touched[message.camera_id] = camera
+            before = counts_of(camera.state.totals)
             consequences = step(camera, message, rules)
+            frames.add(camera.camera_id, _time_of(message), before, counts_of(camera.state.totals))
             if isinstance(message, Expired):
-                touched |= _expire_others(message, cameras)
+                touched |= _expire_others(message, cameras, frames)
             elif isinstance(message, Inspection) and consequences.fresh:
                 frame = message.frame
                 camera.state.heard = (frame.topic, frame.partition, frame.offset)
@@ -100,6 +104,7 @@ class Work:
             verdicts=tuple(verdicts),
             leaving=tuple(leaving),
             spans=tuple(spans),
+            frames=tuple(frames),
         )
 
     def _count(self, message: AccountMessage, *, fresh: bool) -> None:
@@ -141,14 +146,20 @@ def _quarantine(record: Record, error: DecodeError, epoch: int) -> Leaving:
     return Leaving(QUARANTINE, event_id, quarantine_order(record, error).model_dump_json().encode())
 
 
-def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount]) -> dict[str, CameraAccount]:
+def _time_of(message: AccountMessage) -> datetime:
+    return message.captured_at if isinstance(message, Inspection) else message.at
+
+
+def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount], frames: FrameSums) -> dict[str, CameraAccount]:
     """Mark all cameras that may have had frames in the hole. Returns them.
 
     The worker reports a hole before each camera's next record. It may die in between, and its successor sees no hole.
     """
     reached = {name: camera for name, camera in cameras.items() if _reaches(hole, camera.state.heard)}
     for camera in reached.values():
+        before = counts_of(camera.state.totals)
         (expire if hole.reason == "expired" else cut_log)(camera)
+        frames.add(camera.camera_id, hole.at, before, counts_of(camera.state.totals))
     return reached
 
 

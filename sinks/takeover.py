@@ -12,6 +12,7 @@ from andon.events import EpochOpened
 from andon.stream.offsets import Ends, Partition
 from andon.stream.step import NO_CUTS, Cut
 from sinks.epoch import Epoch, another_log
+from sinks.judgement.quarters import FrameSums, counts_of
 from sinks.judgement.sessions import expire, lose_log
 from sinks.store.store import Store
 from sinks.store.stored import Opening, Position, StoredPartition
@@ -80,10 +81,14 @@ class Takeover:
         openings = []
         for partition, epoch in epochs.items():
             cameras = tuple(known[partition].cameras.values())
+            now, frames = self._clock.now(), FrameSums()
             for camera in cameras:
+                before = counts_of(camera.state.totals)
                 (expire if epoch.expired else lose_log)(camera)
+                frames.add(camera.camera_id, now, before, counts_of(camera.state.totals))
             expected = stand.get(partition)
-            openings.append(Opening(partition, epoch.position, self._clock.now(), epoch.detail, cameras, expected))
+            opening = Opening(partition, epoch.position, now, epoch.detail, cameras, expected, tuple(frames))
+            openings.append(opening)
         await self._retrier.insist("the store", lambda: self._store.begin(openings))
 
     async def _positions(self, partitions: Collection[Partition]) -> Positions:

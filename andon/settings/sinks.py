@@ -51,6 +51,12 @@ class KeepDays(Section):
     sessions: Positive = 365.0
     """Accounts of capture sessions that are over, by the sinks' time of their last change. 0.25 KB each. The account of
     a session recognises records that are delivered again, so at least twice kafka.retention_minutes."""
+    quarters: Positive = 365.0
+    """Sums of each quarter of an hour, from which reports on shifts are made. 0.1 KB a camera and quarter, and as much
+    for each class that occurs in it: 10 MB a year and camera with two classes."""
+    labels: Positive = 3650.0
+    """Labels that people gave to pictures, by their time. 0.3 KB each. The pictures themselves go with
+    sinks.evidence.keep_days: export them before."""
 
 
 class SinkSettings(Section):

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, and_, column, select, tuple_, values
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import PrunedLedger, SessionLedger
 from sinks.judgement.state import CameraAccount, from_bytes
-from sinks.store import pruned, tables
+from sinks.store import pruned, sums, tables
+from sinks.store.inserts import add_missing, dialect_insert, upsert
 from sinks.store.pruned import SessionKey
-from sinks.store.queries import add_missing, dialect_insert, upsert, write_states
+from sinks.store.queries import write_states
 from sinks.store.stored import Opening, Position, StoredPartition
 
 KEYS = 5_000
@@ -74,6 +75,7 @@ def begin(connection: Connection, openings: Sequence[Opening]) -> None:
     begun = [opening for opening in openings if opening.partition in new | moved]
     add_missing(connection, tables.epochs, [_epoch_row(opening) for opening in begun])
     write_states(connection, [(item.partition.partition, item.at, item.states) for item in begun])
+    sums.add(connection, [frames for item in begun for frames in item.frames], (), ())
 
 
 def _began(connection: Connection, openings: Sequence[Opening]) -> set[Partition]:

@@ -18,12 +18,14 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from andon.settings import KeepDays
 from sinks.judgement.ledger import SessionLedger, total
+from sinks.judgement.quarters import quarter_of
 from sinks.judgement.state import CameraAccount, from_bytes
 from sinks.store import pruned, tables
 from sinks.store.pruned import PrunedTotals
 
 ROWS = 200
 """Rows that one transaction deletes: a few milliseconds, for which the partition's account waits."""
+QUARTERS = (tables.quarters, tables.quarter_classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Cutoffs:
     defects: datetime
     spans: datetime
     sessions: datetime
+    quarters: datetime
+    labels: datetime
 
 
 def cutoffs(keep: KeepDays, now: datetime) -> Cutoffs:
@@ -50,6 +54,9 @@ class PruneCounts:
     spans: int = 0
     sessions: int = 0
     epochs: int = 0
+    quarters: int = 0
+    quarter_classes: int = 0
+    labels: int = 0
 
     def __add__(self, other: "PruneCounts") -> "PruneCounts":
         return PruneCounts(**{name: count + getattr(other, name) for name, count in asdict(self).items()})
@@ -92,7 +99,9 @@ def prune(connection: Connection, target: Target, before: Cutoffs) -> PruneCount
     defects = _delete(connection, tables.defects, _old_defects(target, before), "defect_id", "label")
     events = _delete_events(connection, [row.defect_id for row in defects])
     epochs = _delete_epochs(connection, target.partition, before.sessions)
-    counts = PruneCounts(len(parts), len(defects), events, len(spans), 0, epochs)
+    counts = PruneCounts(len(parts), len(defects), events, len(spans), 0, epochs) + _delete_board_rows(
+        connection, target, before
+    )
     totals = PrunedTotals(
         parts=Counter(row.verdict for row in parts),
         defects=Counter(row.label for row in defects),
@@ -114,6 +123,11 @@ def count(connection: Connection, target: Target, before: Cutoffs) -> PruneCount
         defect_events=_count(connection, tables.defect_events, [tables.defect_events.c.defect_id.in_(defects)]),
         spans=_count(connection, tables.spans, _old_spans(target, before)),
         sessions=_count_sessions(connection, target, before.sessions),
+        quarters=_count(connection, tables.quarters, _old_quarters(tables.quarters, target, before)),
+        quarter_classes=_count(
+            connection, tables.quarter_classes, _old_quarters(tables.quarter_classes, target, before)
+        ),
+        labels=_count(connection, tables.labels, _old_labels(target, before)),
     )
 
 
@@ -229,6 +243,15 @@ def _delete_events(connection: Connection, defects: Iterable[str]) -> int:
     return connection.execute(delete(table).where(table.c.defect_id.in_(list(defects)))).rowcount
 
 
+def _delete_board_rows(connection: Connection, target: Target, before: Cutoffs) -> PruneCounts:
+    old = {table.name: _old_quarters(table, target, before) for table in QUARTERS}
+    return PruneCounts(
+        quarters=len(_delete(connection, tables.quarters, old["quarters"], "quarter")),
+        quarter_classes=len(_delete(connection, tables.quarter_classes, old["quarter_classes"], "quarter")),
+        labels=len(_delete(connection, tables.labels, _old_labels(target, before), "id")),
+    )
+
+
 def _delete_epochs(connection: Connection, partition: int, before: datetime) -> int:
     return connection.execute(delete(tables.epochs).where(*_old_epochs(partition, before))).rowcount
 
@@ -255,6 +278,14 @@ def _old_defects(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
         table.c.changed_at < before.defects,
         table.c.transition == "closed",
     ]
+
+
+def _old_quarters(table: Table, target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
+    return [table.c.camera_id == target.camera_id, table.c.quarter < quarter_of(before.quarters)]
+
+
+def _old_labels(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
+    return [tables.labels.c.camera_id == target.camera_id, tables.labels.c.at < before.labels]
 
 
 def _old_epochs(partition: int, before: datetime) -> list[ColumnElement[bool]]:

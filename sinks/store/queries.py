@@ -1,12 +1,11 @@
 """The SQL behind `store`: each function is, or is part of, one transaction on the store's thread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Delete, Select, Update, bindparam, delete, func, select, text, update
 
 from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
@@ -14,7 +13,8 @@ from sinks.judgement.ledger import PrunedLedger, SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
-from sinks.store import pruned, tables
+from sinks.store import pruned, sums, tables
+from sinks.store.inserts import add_missing, add_new, upsert
 from sinks.store.stored import Batch, Leaving, Stored
 
 
@@ -53,9 +53,16 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
     write_states(connection, [(batch.partition.partition, batch.at, batch.states) for batch in batches])
     events = [event for batch in batches for event in batch.events]
     spans = [span for batch in batches for span in batch.spans if span.ended_at is not None]
+    verdicts = [verdict for batch in batches for verdict in batch.verdicts]
     upsert(connection, tables.defects, _latest(events))
-    add_missing(connection, tables.defect_events, [_event_row(event) for event in events])
-    add_missing(connection, tables.parts, [_part_row(verdict) for batch in batches for verdict in batch.verdicts])
+    new_events = add_new(connection, tables.defect_events, [_event_row(event) for event in events])
+    new_parts = add_new(connection, tables.parts, [_part_row(verdict) for verdict in verdicts])
+    sums.add(
+        connection,
+        [item for batch in batches for item in batch.frames],
+        [event for event in events if event.transition == "opened" and event.event_id in new_events],
+        [verdict for verdict in verdicts if verdict.part_id in new_parts],
+    )
     add_missing(connection, tables.spans, [_span_row(span) for span in spans])
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
@@ -137,6 +144,7 @@ def _defect_row(event: Defect) -> dict[str, Any]:
         "opened_at": event.opened_at,
         "changed_at": event.at,
         "evidence": event.evidence,
+        "part_id": event.part_id,
         "latest": event.model_dump_json(),
     }
 
@@ -245,33 +253,3 @@ def give_up_others(
     if counts:
         connection.execute(delete(table).where(*others))
     return counts
-
-
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or replace what stands under their keys."""
-    if rows:
-        connection.execute(_upserting(connection.dialect.name, table), list(rows))
-
-
-@cache
-def _upserting(dialect: str, table: Table) -> Any:
-    statement = dialect_insert(dialect, table)
-    keys = [column.name for column in table.primary_key]
-    rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
-
-
-def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; those whose key is there already change nothing."""
-    if rows:
-        connection.execute(_adding(connection.dialect.name, table), list(rows))
-
-
-@cache
-def _adding(dialect: str, table: Table) -> Any:
-    return dialect_insert(dialect, table).on_conflict_do_nothing()
-
-
-def dialect_insert(dialect: str, table: Table) -> Any:
-    """Both dialects' `insert ... on conflict` are written alike."""
-    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

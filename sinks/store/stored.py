@@ -7,6 +7,7 @@ from datetime import datetime
 from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
+from sinks.judgement.quarters import QuarterFrames
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, JudgementState
 from sinks.store.pruned import PrunedTotals
@@ -48,6 +49,7 @@ class Batch:
     verdicts: Sequence[PartVerdict] = ()
     leaving: Sequence[Leaving] = ()
     spans: Sequence[Span] = ()
+    frames: Sequence[QuarterFrames] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Opening:
     states: Sequence[CameraAccount] = ()
     expected: Position | None = None
     """Where the account stood when that was decided; None: there was none."""
+    frames: Sequence[QuarterFrames] = ()
+    """What it adds to the quarters: frames that are lost with the former log."""
 
 
 @dataclass(frozen=True, slots=True)

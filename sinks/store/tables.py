@@ -107,7 +107,14 @@ defects = Table(
     Column("changed_at", Utc, nullable=False),
     Column("evidence", Text),
     Column("latest", Text, nullable=False),
+    Column("part_id", Text),
     Index("ix_defects_camera_opened", "camera_id", "opened_at"),
+    Index("ix_defects_opened", "opened_at"),
+    Index("ix_defects_label_opened", "label", "opened_at"),
+    Index("ix_defects_severity_opened", "severity", "opened_at"),
+    Index("ix_defects_camera_label_opened", "camera_id", "label", "opened_at"),
+    Index("ix_defects_camera_severity_opened", "camera_id", "severity", "opened_at"),
+    Index("ix_defects_part", "part_id"),
 )
 """Each real defect as it stands. `latest` is the JSON of its last event."""
 
@@ -165,4 +172,51 @@ spans = Table(
     Column("ended_at", Utc, nullable=False),
     Column("reason", Text, nullable=False),
     Column("watched", Boolean, nullable=False),
+    Index("ix_spans_started", "started_at"),
 )
+
+quarters = Table(
+    "quarters",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in (
+            *("inspected", "unfit", "shed", "quarantined", "lost"),
+            *("passed", "rejected", "unknown", "defects"),
+        )
+    ),
+    Index("ix_quarters_quarter", "quarter"),
+)
+"""Sums of frames, verdicts on parts and opened defects in a quarter of an hour; `quarter` counts them since 1970."""
+
+quarter_classes = Table(
+    "quarter_classes",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    Column("rejects", BigInteger, nullable=False, server_default="0"),
+    Column("defects", BigInteger, nullable=False, server_default="0"),
+    Index("ix_quarter_classes_quarter", "quarter"),
+)
+"""By class: rejected parts that have such a defect, and opened defects."""
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("defect_id", Text, nullable=False),
+    Column("camera_id", String(63), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("label", Text),
+    *(Column(name, Float) for name in ("x1", "y1", "x2", "y2")),
+    Column("author", String(200), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("withdrawn_at", Utc),
+    Column("withdrawn_by", String(200)),
+    Index("ix_labels_defect", "defect_id"),
+    Index("ix_labels_camera_at", "camera_id", "at"),
+)
+"""What people said of a defect's picture. A label that is no longer held has a `withdrawn_at`, and stays."""
