@@ -26,7 +26,8 @@ class EvidenceSettings(Section):
     keep_days: Positive = 90.0
     """Days for which pictures are kept, by the date of their folder."""
     max_bytes: int = Field(default=50_000_000_000, ge=1_000_000)
-    """Bytes of all pictures; past it the oldest go first. 50 GB: 500,000 pictures of 100 KB."""
+    """Bytes of all evidence; past it the oldest goes first. 50 GB: 250,000 defects with two pictures of 100 KB, the
+    untouched one and the marked one."""
     prune_timeout_s: Positive = 300.0
     """Seconds for one call of retention to the storage, past which the process ends. 300: the listing of a large folder
     takes seconds, and an object store's client tries again for a minute."""

@@ -1,6 +1,7 @@
 """Stores the picture of a defect: reads its frame back from Kafka by reference, annotates it, writes it by fsspec.
 
-No pixels travel twice, so a picture is available only as long as Kafka keeps the frame. If retention has deleted the
+The untouched picture and the facts about it come first, so who sees the annotated picture finds both beside it
+(`evidence_files`). No pixels travel twice, so a picture is available only as long as Kafka keeps the frame. If retention has deleted the
 frame, the log says so, and a note (`<name>.expired.json`) takes the picture's place.
 """
 
@@ -8,7 +9,6 @@ import asyncio
 import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from andon.settings import EvidenceSettings
 from andon.wire import Record, decode
 from sinks.channels.annotation import annotated
 from sinks.channels.channel import SinkBusy
+from sinks.channels.evidence_files import RAW_SUFFIXES, expired_path, facts_of, facts_path, raw_path
 from sinks.channels.files import Files, FilesBusy
 from sinks.judgement.consequences import EvidenceOrder
 from sinks.outbox_item import OutboxItem
@@ -81,17 +82,22 @@ class EvidenceChannel:
             return self._store_once(order, frame)
 
     def _store_once(self, order: EvidenceOrder, frame: Frame | None) -> bool:
-        path = order.path if frame else _expired_path(order.path)
+        path = order.path if frame else expired_path(order.path)
         if self._files.exists(order.path) or self._files.exists(path):
             return False
-        content = annotated(frame.payload, order.defect, self._jpeg_quality, order.shape) if frame else _note(order)
-        self._files.write(path, content)
+        if frame is None:
+            self._files.write(path, _note(order))
+            return True
+        picture = annotated(frame.payload, order.defect, self._jpeg_quality, order.shape)
+        self._files.write(raw_path(order.path, frame.content_type), frame.payload)
+        self._files.write(facts_path(order.path), facts_of(order, frame).model_dump_json(indent=1).encode())
+        self._files.write(path, picture)
         return True
 
 
 def _order(item: OutboxItem) -> EvidenceOrder:
     try:
-        order = EvidenceOrder.model_validate_json(item.payload)
+        order = EvidenceOrder.read_json(item.payload)  # a newer sink may have written it
     except ValidationError as error:
         raise DecodeError(f"outbox item {item.id}: no EvidenceOrder: {error.error_count()} fields are wrong") from None
     parts = order.path.split("/")
@@ -108,13 +114,9 @@ def _frame(record: Record, wanted: str) -> Frame | None:
         return None
     if not isinstance(message, Frame) or message.frame_id != wanted:
         return None
-    if message.content_type not in ("image/jpeg", "image/png"):
+    if message.content_type not in RAW_SUFFIXES:
         raise PoisonError("undecodable", f"no picture can be drawn from {message.content_type[:40]!r}")
     return message
-
-
-def _expired_path(path: str) -> str:
-    return str(PurePosixPath(path).with_suffix(".expired.json"))
 
 
 def _note(order: EvidenceOrder) -> bytes:

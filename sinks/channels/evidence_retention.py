@@ -14,8 +14,8 @@ from datetime import date
 from sinks.channels.files import Files, StoredFile
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-PICTURE = re.compile(r"[^/]+\.(jpg|expired\.json)|\.[^/]+\.part")
-"""A picture, the note that its frame had expired, and what a crash left of a picture."""
+PICTURE = re.compile(r"[^/]+\.(jpg|raw\.png|json|mp4)|\.[^/]+\.part")
+"""A picture, untouched or marked, its facts or the note that its frame had expired, its clip, and what a crash left."""
 
 Limit = Callable[[], AbstractContextManager[object]]
 """Makes the time limit of one call to the storage."""

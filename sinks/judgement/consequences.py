@@ -15,6 +15,14 @@ MAX_NAME = 150
 """Characters of a picture's name, well below the limits of file systems."""
 
 
+class Thresholds(Message):
+    """By which rules a track became a defect."""
+
+    min_confidence: float
+    confirm_frames: int
+    confirm_window: int
+
+
 class EvidenceOrder(Message):
     """Store the picture of a defect: a row of the outbox for the channel `evidence`."""
 
@@ -25,6 +33,9 @@ class EvidenceOrder(Message):
     """Below the evidence URL; derived from the defect's id."""
     shape: Detection | None = Field(default=None, exclude_if=operator.not_)
     """The detection on that frame, if it has more than a box."""
+    model: str = Field(default="", exclude_if=operator.not_)
+    """sha256 of the model file that inspected that frame."""
+    thresholds: Thresholds | None = Field(default=None, exclude_if=operator.not_)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ closed when its track was not seen for `close_after_frames`, or when its session
 the same frames give the same events when they are replayed.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,8 @@ class DefectHistory:
     updates: int = 0
     best_shape: Detection | None = None
     """On `best_frame`, if the model detected more than a box."""
+    best_model: Annotated[str, Field(exclude_if=operator.not_)] = ""
+    """sha256 of the model file that inspected `best_frame`."""
 
 
 def judge(
@@ -87,7 +90,14 @@ def open_defect(defect: DefectHistory, at: datetime, rules: DefectRules) -> Judg
     path = evidence_path(defect.defect_id, at)
     defect.evidence = f"{rules.evidence_url.rstrip('/')}/{path}"
     opened = _event(defect, "opened", at, rules)
-    order = EvidenceOrder(defect=opened, frame=defect.best_ref, path=path, shape=defect.best_shape)
+    order = EvidenceOrder(
+        defect=opened,
+        frame=defect.best_ref,
+        path=path,
+        shape=defect.best_shape,
+        model=defect.best_model,
+        thresholds=rules.thresholds(defect.label),
+    )
     return Judgement((opened,), (order,))
 
 
@@ -109,7 +119,7 @@ def _extend(defects: dict[str, DefectHistory], name: str, detection: Detection, 
     if detection.confidence > defect.confidence:
         defect.best_frame, defect.best_ref = frame_id, frame.frame
         defect.best_box, defect.confidence = detection.box, detection.confidence
-        defect.best_shape = _shape(detection)
+        defect.best_shape, defect.best_model = _shape(detection), frame.model
 
 
 def _begin(name: str, detection: Detection, frame: Inspection) -> DefectHistory:
@@ -128,6 +138,7 @@ def _begin(name: str, detection: Detection, frame: Inspection) -> DefectHistory:
         frames=1,
         part_id=frame.part_id,
         best_shape=_shape(detection),
+        best_model=frame.model,
     )
 
 

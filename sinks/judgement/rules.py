@@ -6,6 +6,7 @@ from typing import Literal
 
 from andon.messages import Box, Detection, Inspection, Severity
 from andon.settings import CameraPartSettings, DefectClass, DefectSettings, PartSettings
+from sinks.judgement.consequences import Thresholds
 from sinks.judgement.geometry import area, intersection
 from sinks.judgement.rhythm import SilenceRule
 
@@ -72,6 +73,13 @@ class DefectRules:
 
     def severity(self, label: str) -> Severity:
         return self.settings.classes.get(label, NAMELESS).severity
+
+    def thresholds(self, label: str) -> Thresholds:
+        return Thresholds(
+            min_confidence=self.settings.classes.get(label, NAMELESS).min_confidence,
+            confirm_frames=self.settings.confirm_frames,
+            confirm_window=self.settings.confirm_window,
+        )
 
     def confirm(self, window: int) -> bool:
         """`window`: a bit for each of the last frames, 1 where the track was seen."""

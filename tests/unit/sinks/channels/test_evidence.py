@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from andon.wire import Record, encode
 from sinks.channels.annotation import annotated
 from sinks.channels.channel import SinkBusy
 from sinks.channels.evidence import EvidenceChannel
+from sinks.channels.evidence_files import EvidenceFacts
+from sinks.channels.files import Files
+from sinks.judgement.consequences import Thresholds
 from sinks.outbox_item import OutboxItem
 from tests.cases.pictures import PLAIN, before_restarts, saved
 from tests.fakes import START, RecordedEvents
@@ -82,10 +87,45 @@ async def test_the_picture_of_a_defect_is_stored_where_the_order_says(tmp_path: 
     with a_channel(tmp_path, MemoryReader(a_frame()), events) as channel:
         await channel.send(an_item())
     stored = tmp_path / "press-3/2026-03-01/1.jpg"
-    assert files_below(tmp_path) == [stored]
+    assert sorted(path.name for path in files_below(tmp_path)) == ["1.jpg", "1.json", "1.raw.jpg"]
     with Image.open(stored) as image:
         assert (image.format, image.width) == ("JPEG", 640)
     assert events.of(EvidenceStored) == [EvidenceStored(a_defect().defect_id, "stored")]
+
+
+async def test_beside_the_picture_lie_the_untouched_bytes_and_the_facts(tmp_path: Path) -> None:
+    frame = a_frame(payload=a_picture(form="PNG"), content_type="image/png")
+    thresholds = Thresholds(min_confidence=0.3, confirm_frames=4, confirm_window=8)
+    order = an_order(REF, path="press-3/2026-03-01/1.jpg").model_copy(
+        update={"model": "ab12", "thresholds": thresholds}
+    )
+    with a_channel(tmp_path, MemoryReader(frame)) as channel:
+        await channel.send(an_evidence_item(order))
+    raw = (tmp_path / "press-3/2026-03-01/1.raw.png").read_bytes()
+    facts = EvidenceFacts.read_json((tmp_path / "press-3/2026-03-01/1.json").read_bytes())
+    assert raw == frame.payload
+    assert facts.sha256 == hashlib.sha256(raw).hexdigest()
+    assert (facts.frame, facts.record, facts.width, facts.height) == (frame.frame_id, REF, 640, 480)
+    assert (facts.model, facts.thresholds, facts.defect) == ("ab12", thresholds, order.defect)
+
+
+async def test_the_picture_comes_last_so_that_who_sees_it_finds_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write = Files.write
+    monkeypatch.setattr(Files, "write", lambda self, path, content: (written.append(path), write(self, path, content)))
+    with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
+        await channel.send(an_item())
+    assert [Path(path).name for path in written] == ["1.raw.jpg", "1.json", "1.jpg"]
+
+
+async def test_an_order_of_a_newer_sink_is_carried_out(tmp_path: Path) -> None:
+    item = an_item()
+    newer = replace(item, payload=json.dumps({**json.loads(item.payload), "added_later": 1}).encode())
+    with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
+        await channel.send(newer)
+    assert (tmp_path / "press-3/2026-03-01/1.jpg").exists()
 
 
 async def test_storing_twice_has_the_effect_of_once(tmp_path: Path) -> None:
