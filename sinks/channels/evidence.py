@@ -1,8 +1,8 @@
 """Stores the picture of a defect: reads its frame back from Kafka by reference, annotates it, writes it by fsspec.
 
 The untouched picture and the facts about it come first, so who sees the annotated picture finds both beside it
-(`evidence_files`). No pixels travel twice, so a picture is available only as long as Kafka keeps the frame. If retention has deleted the
-frame, the log says so, and a note (`<name>.expired.json`) takes the picture's place.
+(`evidence_files`). No pixels travel twice, so a picture is available only as long as Kafka keeps the frame. If
+retention has deleted the frame, the log says so, and a note (`<name>.expired.json`) takes the picture's place.
 """
 
 import asyncio

@@ -68,7 +68,7 @@ def report(audit: Mapping[str, Any], observer: Observer, score: Score, evidence:
         ledger=ledger,
         latency_ms={"inspection": _in_ms(observer.latencies_s), "alert": _in_ms(observer.alert_latencies_s)},
         score=score,
-        evidence=sorted(path for path in evidence.rglob("*") if path.is_file()),
+        evidence=sorted(path for path in evidence.rglob("*.jpg") if not path.name.endswith(".raw.jpg")),
         fps=round(observer.inspected / observer.seconds, 2) if observer.seconds else 0.0,
         seconds=round(observer.seconds, 2),
     )

@@ -73,19 +73,19 @@ async def alerts_leave(here: Plant, why: str) -> None:
     await here.feed.publish([0])
     await here.heard(here.feed.expected([0]))
     await here.until(lambda: why in here.log, 30, "the sink to say so")
-    assert not list((here.folder / "evidence").rglob("*.jpg"))
+    assert not list((here.folder / "evidence").rglob("*[0-9].jpg"))
 
 
 async def pictures_follow(here: Plant, disk: Path, report_recovery: ReportRecovery) -> None:
     stored = len(CAMERAS)
-    seconds = await here.until(lambda: len(list(disk.rglob("*.jpg"))) == stored, 60, "the pictures")
+    seconds = await here.until(lambda: len(list(disk.rglob("*[0-9].jpg"))) == stored, 60, "the pictures")
     report_recovery(seconds, "the pictures of the defects meanwhile")
     await here.feed.publish([1])
     await here.nothing_lost_nothing_twice(here.feed.expected(range(2)))
-    await here.until(lambda: len(list(disk.rglob("*.jpg"))) == 2 * stored, 60, "the pictures after that")
+    await here.until(lambda: len(list(disk.rglob("*[0-9].jpg"))) == 2 * stored, 60, "the pictures after that")
     assert all_whole(disk)
 
 
 def all_whole(disk: Path) -> bool:
-    pictures = [path.read_bytes() for path in disk.rglob("*.jpg")]
+    pictures = [path.read_bytes() for path in disk.rglob("*[0-9].jpg")]
     return not list(disk.rglob("*.part")) and all(content.startswith(b"\xff\xd8") for content in pictures)
