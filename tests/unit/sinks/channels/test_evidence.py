@@ -114,7 +114,12 @@ async def test_the_picture_comes_last_so_that_who_sees_it_finds_the_rest(
 ) -> None:
     written: list[str] = []
     write = Files.write
-    monkeypatch.setattr(Files, "write", lambda self, path, content: (written.append(path), write(self, path, content)))
+
+    def noted(self: Files, path: str, content: bytes) -> None:
+        written.append(path)
+        write(self, path, content)
+
+    monkeypatch.setattr(Files, "write", noted)
     with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
         await channel.send(an_item())
     assert [Path(path).name for path in written] == ["1.raw.jpg", "1.json", "1.jpg"]
