@@ -3,6 +3,7 @@
 Every duration is in seconds.
 """
 
+from andon.events.board import BoardFailed, BoardOpened, LoginRefused, NewsFound, NewsLost, PageServed
 from andon.events.cameras import CameraNotStarted, CameraRecordUnreadable, CamerasSeeded, PasswordKeptOut
 from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
@@ -88,6 +89,8 @@ __all__ = [
     "BatchAccounted",
     "BatchHalved",
     "BatchInferred",
+    "BoardFailed",
+    "BoardOpened",
     "CallbackFailed",
     "CameraChanged",
     "CameraNotStarted",
@@ -118,9 +121,13 @@ __all__ = [
     "KafkaNoise",
     "Level",
     "LogCut",
+    "LoginRefused",
     "ModelLoaded",
+    "NewsFound",
+    "NewsLost",
     "OffsetsCommitted",
     "OutboxGivenUp",
+    "PageServed",
     "PartJudged",
     "PartitionsAssigned",
     "PartitionsRevoked",

@@ -4,6 +4,7 @@ One file describes a line. `ANDON_SECTION__KEY` overrides a key of it; `${VAR}` 
 environment, `${file:PATH}` one from a file. Each field's text gives its unit and the reason for its default.
 """
 
+from andon.settings.board import BoardRole, BoardSettings, BoardTarget, BoardTls, OidcSettings
 from andon.settings.cameras import CameraSettings, HealthSettings
 from andon.settings.channels import (
     AlertChannelSettings,
@@ -28,6 +29,10 @@ __all__ = [
     "REGISTRY",
     "AlertChannelSettings",
     "BatchSettings",
+    "BoardRole",
+    "BoardSettings",
+    "BoardTarget",
+    "BoardTls",
     "CameraPartSettings",
     "CameraSettings",
     "ChannelSettings",
@@ -44,6 +49,7 @@ __all__ = [
     "KeepDays",
     "Line",
     "ModelSettings",
+    "OidcSettings",
     "PartSettings",
     "PoolName",
     "PoolSettings",

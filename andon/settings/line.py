@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from andon.settings.board import BoardSettings
 from andon.settings.cameras import CameraSettings, HealthSettings
 from andon.settings.ingest import IngestSettings, SpoolSettings
 from andon.settings.judgement import DefectSettings, PartSettings
@@ -42,6 +43,7 @@ class Settings(Section):
     defects: DefectSettings = DefectSettings()
     parts: PartSettings | None = None
     """None: parts are not followed, and there are no verdicts on them."""
+    board: BoardSettings = BoardSettings()
     http: HttpSettings = HttpSettings()
     run: RunSettings = RunSettings()
     tracing: TracingSettings = TracingSettings()

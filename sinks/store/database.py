@@ -68,7 +68,7 @@ class Database:
             async with asyncio.timeout(CALL_S):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, transact)
         except AWAY as error:
-            raise RetryableError(f"the store can't be used now: {_first_line(error)}") from None
+            raise RetryableError(f"the store can't be used now: {first_line(error)}") from None
         except TimeoutError:
             raise RetryableError(f"the store has not answered for {CALL_S:.0f} s") from None
 
@@ -85,7 +85,7 @@ async def opened(url: str, limit: TimeLimit = NO_LIMIT) -> Database:
     newer than this program, or a database that `requirements` refuses; FatalError where it is locked or away, so that
     starting again may help.
     """
-    place = _place(url)
+    place = place_of(url)
     thread = ThreadPoolExecutor(1, thread_name_prefix="andon-store")
     try:
         engine = _engine(place)
@@ -98,7 +98,7 @@ async def opened(url: str, limit: TimeLimit = NO_LIMIT) -> Database:
 
 def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite URL; None for another database, or one in memory. Raises ConfigError for what is no URL."""
-    return _file(_place(url))
+    return _file(place_of(url))
 
 
 def _file(place: URL) -> Path | None:
@@ -115,13 +115,14 @@ def answers(url: str) -> None:
     file = sqlite_file(url)
     if file is not None and not file.exists():
         return
-    engine = _engine(_place(url))
+    engine = _engine(place_of(url))
     with _explained(engine), _connected(engine, file) as connection:
         requirements.check(connection)
         _refuse_newer(connection, ScriptDirectory.from_config(_migrations()))
 
 
-def _place(url: str) -> URL:
+def place_of(url: str) -> URL:
+    """Raises ConfigError for a URL that is none, or of another database."""
     try:
         place = make_url(url)
         place.get_dialect()
@@ -150,17 +151,26 @@ def _engine(place: URL) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    limits = f"-c statement_timeout={STATEMENT_S}s -c lock_timeout={LOCK_S}s -c timezone=UTC"
+    return create_engine(
+        place,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=postgres_arguments(place, STATEMENT_S),
+    )
+
+
+def postgres_arguments(place: URL, statement_s: int) -> dict[str, Any]:
+    """The limits of a connection, but for those that the URL gives itself."""
+    limits = f"-c statement_timeout={statement_s}s -c lock_timeout={LOCK_S}s -c timezone=UTC"
     arguments: dict[str, Any] = {
         "client_encoding": "utf8",
         "connect_timeout": CONNECT_S,
         "options": limits,
         "tcp_user_timeout": STATEMENT_S * 1000,
     }
-    arguments = {key: value for key, value in arguments.items() if key not in place.query}
-    return create_engine(
-        place, pool_size=1, max_overflow=0, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
-    )
+    return {key: value for key, value in arguments.items() if key not in place.query}
 
 
 def _make_folder(place: URL) -> None:
@@ -220,7 +230,7 @@ def _explained(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as error:
         kind = FatalError if _is_away(error) else ConfigError
-        raise kind(f"sinks.store: {shown}: {_first_line(error)}") from None
+        raise kind(f"sinks.store: {shown}: {first_line(error)}") from None
     except (CommandError, UnfitError) as error:
         raise ConfigError(f"sinks.store: {shown}: {error}") from None
     finally:
@@ -258,6 +268,6 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
         raise CommandError(f"written by a newer Andon (schema {', '.join(sorted(unknown))}); upgrade this one")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     reason = str(getattr(error, "orig", None) or error).strip()
     return " ".join(reason.splitlines()[0].split())[:300] if reason else type(error).__name__

@@ -115,6 +115,7 @@ defects = Table(
     Index("ix_defects_camera_label_opened", "camera_id", "label", "opened_at"),
     Index("ix_defects_camera_severity_opened", "camera_id", "severity", "opened_at"),
     Index("ix_defects_part", "part_id"),
+    Index("ix_defects_changed", "changed_at", "defect_id"),
 )
 """Each real defect as it stands. `latest` is the JSON of its last event."""
 
@@ -220,3 +221,50 @@ labels = Table(
     Index("ix_labels_camera_at", "camera_id", "at"),
 )
 """What people said of a defect's picture. A label that is no longer held has a `withdrawn_at`, and stays."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("password", Text, nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("valid_from", Utc, nullable=False),
+)
+"""The board's local users. `password` is an argon2 hash. Log-ins from before `valid_from` have ended."""
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("user_name", String(80), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    UniqueConstraint("user_name", "name", name="uq_api_tokens_user_name"),
+)
+"""Tokens of programs, by the SHA-256 of each. A token may do what `role` may, and never more than its user."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("user_name", String(80), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_actions_at", "at"),
+)
+"""Who did what on the board. `detail` is JSON, without secrets."""
+
+board_keys = Table(
+    "board_keys",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Secrets that every board of this line shares, such as the key that signs sessions."""

@@ -1,0 +1,78 @@
+"""The board: its address, who may open it, and what a shift is."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from andon.settings.section import Positive, Section
+
+BoardRole = Literal["viewer", "operator", "engineer", "admin"]
+"""Each may do what the one before it may, and more."""
+
+
+class BoardTls(Section):
+    cert: str
+    """The certificate and its chain, a PEM file."""
+    key: str
+    """Its private key, a PEM file that only the board's user can read."""
+
+
+class BoardTarget(Section):
+    """What a shift is measured against."""
+
+    yield_percent: float = Field(default=98.0, ge=0, le=100)
+    """Good parts of all parts. An unknown part is not a good one."""
+    parts_per_hour: Positive | None = None
+    """None: the number of parts has no target."""
+
+
+class OidcSettings(Section):
+    """Log-in at the plant's own OpenID Connect provider, beside local users."""
+
+    issuer: str = Field(pattern=r"^https?://[^?#]+$")
+    """Its URL; below it lies /.well-known/openid-configuration."""
+    client_id: str
+    client_secret: SecretStr
+    name: str = "OpenID Connect"
+    """On the log-in page's button."""
+    role_claim: str = "groups"
+    """The claim of the identity token, a text or a list of texts, that decides the role."""
+    roles: dict[str, BoardRole] = Field(default={})
+    """The role for each value of that claim. Of several the highest counts."""
+    default_role: BoardRole | None = None
+    """The role of everybody else. None: they can't log in."""
+    timeout_s: Positive = 10.0
+    """Seconds for an answer of the provider."""
+
+
+LanguageName = Literal["en", "de"]
+
+
+class BoardSettings(Section):
+    host: str = "127.0.0.1"
+    """The address at which it listens. Any other than loopback takes users, and TLS or a proxy in front of it."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes a free one and logs it."""
+    tls: BoardTls | None = None
+    behind_proxy: bool = False
+    """A proxy in front of the board speaks TLS with the browsers. Without it the board refuses to listen on an address
+    that others reach unless it has `tls`."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses and networks of that proxy: only its X-Forwarded-For and X-Forwarded-Proto are believed."""
+    hosts: tuple[Annotated[str, Field(pattern=r"^[^/\s:]+$")], ...] = ()
+    """Names under which browsers may ask for the board; empty: any, once there are users. Without users only this
+    machine's own names are answered, so that no web page can reach the board through a name of its own."""
+    viewers: int = Field(default=200, ge=1)
+    """Open streams of news. One more viewer is turned away and says so. 200: four times a large hall."""
+    poll_s: Positive = 0.5
+    """Seconds between two looks at Redis and the store, for all viewers. Part of what an event takes to be seen."""
+    session_hours: Positive = 12.0
+    """Hours after which a log-in ends. 12: a shift and its handover."""
+    login_attempts: int = Field(default=10, ge=1)
+    """Failed log-ins in 15 minutes, of one user or from one address, past which further ones are refused."""
+    actions_days: Positive = 365.0
+    """Days for which the board keeps who did what."""
+    languages: Annotated[tuple[LanguageName, ...], Field(min_length=1)] = ("en", "de")
+    """Offered languages; a browser that asks for none of them gets the first."""
+    target: BoardTarget = BoardTarget()
+    oidc: OidcSettings | None = None

@@ -1,0 +1,75 @@
+"""What every page and every answer of the API gets from the process: store, news, settings, clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+from redis.asyncio import Redis
+from starlette.requests import Request
+
+from andon.clock import Clock
+from andon.events import Emit
+from andon.messages import RecordRef
+from andon.settings import Settings
+from andon.wire import Record
+from sinks.board.hub import Hub
+from sinks.board.news import News
+from sinks.board.security.guard import Guard
+from sinks.board.security.roles import user_of
+from sinks.board.store import BoardStore
+from sinks.store.actions import Action, add_action
+from sinks.store.reading import StoreReader
+
+
+class Records(Protocol):
+    """The part of `andon.stream.reading.RecordReader` that the board needs."""
+
+    async def read(self, ref: RecordRef) -> Record | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    settings: Settings
+    store: BoardStore
+    redis: Redis
+    records: Records
+    """Connects at its first call. Raises RetryableError while the broker is away."""
+    hub: Hub
+    news: News
+    guard: Guard
+    """Who may do what: users, sessions, tokens."""
+    clock: Clock
+    emit: Emit
+
+    @property
+    def reads(self) -> StoreReader:
+        """The store for queries of pages."""
+        return self.store.reads
+
+    def action(
+        self, request: Request, action: str, target: str, detail: Mapping[str, JsonValue] | None = None
+    ) -> Action:
+        """What `audit` keeps, for `add_action` in the transaction that carries the action out."""
+        user = user_of(request)
+        return Action(self.clock.now(), user.name, user.via, address_of(request), action, target, dict(detail or {}))
+
+    async def audit(
+        self, request: Request, action: str, target: str, detail: Mapping[str, JsonValue] | None = None
+    ) -> None:
+        """Keep that the request's user did `action`, such as `alarm.acknowledge`, to `target`. No secrets in `detail`.
+
+        Raises RetryableError while the store is away: then the action must not happen either, so call it first.
+        """
+        entry = self.action(request, action, target, detail)
+        await self.store.write(lambda connection: add_action(connection, entry))
+
+
+def board_of(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from; behind a proxy that is trusted, the browser's own address."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,81 @@
+"""`andon board`: opens the store, Redis and Kafka's frames for reading, and serves the board until it is stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from andon import redis
+from andon.errors import ConfigError
+from andon.events import BoardOpened, ServerUnfit
+from andon.process.lifecycle import Life
+from sinks.board import pages
+from sinks.board.app import make_app
+from sinks.board.board import Board
+from sinks.board.hub import Hub
+from sinks.board.news import News, NewsSources
+from sinks.board.records import LazyRecords
+from sinks.board.security.guard import Guard
+from sinks.board.server import is_loopback, served
+from sinks.board.store import BoardStore
+from sinks.store.users import signing_key
+
+
+async def board(life: Life) -> None:
+    """Serve until `life.stop`; then end the streams and close. Raises ConfigError for an address that is not safe."""
+    async with opened_board(life) as ours:
+        await _require_safe(ours)
+        for look in pages.watches(ours):
+            ours.news.every(*look)
+        async with served(make_app(ours), life.settings.board) as url:
+            access = "everybody on this machine" if await ours.guard.is_open() else "users"
+            life.emit(BoardOpened(url, access))
+            life.ready()
+            await _run(life, ours)
+
+
+async def _run(life: Life, ours: Board) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        news = tasks.create_task(ours.news.run(), name="board.news")
+        await life.stop.wait()
+        ours.hub.close()
+        news.cancel()
+
+
+async def _require_safe(ours: Board) -> None:
+    """Raises ConfigError where others could open the board, and it would not know who they are."""
+    settings = ours.settings.board
+    if is_loopback(settings.host):
+        return
+    if await ours.guard.is_open():
+        raise ConfigError(
+            f"board.host: {settings.host} can be reached by others, and the board has no users:"
+            " `andon user add NAME --role admin` first, or leave board.host at 127.0.0.1"
+        )
+    if settings.tls is None and not settings.behind_proxy:
+        raise ConfigError(
+            f"board.host: {settings.host} can be reached by others, and passwords would cross the network in the clear:"
+            " set board.tls, or board.behind_proxy where a proxy in front speaks TLS"
+        )
+
+
+@asynccontextmanager
+async def opened_board(life: Life) -> AsyncIterator[Board]:
+    """Everything that pages need, closed at the end. Raises ConfigError or FatalError, one line each."""
+    settings = life.settings
+    async with AsyncExitStack() as stack:
+        limit = partial(life.watchdog.limit, "the store", settings.sinks.store_timeout_s, "sinks.store_timeout_s")
+        store = await BoardStore.open(settings.sinks.store.get_secret_value(), limit)
+        stack.push_async_callback(store.close)
+        for line in store.risks:
+            life.emit(ServerUnfit(line))
+        client = redis.client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
+        stack.push_async_callback(client.aclose)
+        records = LazyRecords(settings.kafka)
+        stack.push_async_callback(records.close)
+        guard = Guard(await store.write(signing_key), store, settings.board, life.clock)
+        stack.callback(guard.close)
+        hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers)
+        sources = NewsSources(client, settings.redis, store, life.clock, life.emit)
+        news = News(sources, hub, settings.board)
+        yield Board(settings, store, client, records, hub, news, guard, life.clock, life.emit)

@@ -1,0 +1,72 @@
+"""Finds out who sent a request: a log-in's session, a token, or nobody on a board that is open to its machine."""
+
+from datetime import datetime
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from andon.clock import Clock
+from andon.settings import BoardRole, BoardSettings
+from sinks.board.security.directory import Directory, Known, digest
+from sinks.board.security.limits import LoginLimits
+from sinks.board.security.passwords import Passwords
+from sinks.board.security.roles import ROLES, User
+from sinks.board.store import BoardStore
+
+OPEN = User("this machine", "engineer", "open")
+MOST_TOKEN = 200
+
+
+class Guard:
+    def __init__(self, key: str, store: BoardStore, settings: BoardSettings, clock: Clock) -> None:
+        """`key` signs sessions."""
+        self.key = key
+        self.directory = Directory(store, clock)
+        self.passwords = Passwords()
+        self.limits = LoginLimits(settings.login_attempts, clock)
+        self._settings = settings
+        self._clock = clock
+
+    def close(self) -> None:
+        self.passwords.close()
+
+    async def is_open(self) -> bool:
+        """Nobody must log in: there are no users. Such a board listens on loopback only."""
+        return self._settings.oidc is None and not (await self.directory.known()).users
+
+    async def user(self, request: Request) -> User | None:
+        """None: nobody that the board knows. Raises RetryableError while the store can't say."""
+        known = await self.directory.known()
+        header = request.headers.get("authorization", "")
+        if header:
+            return self._of_token(header, known)
+        if self._settings.oidc is None and not known.users:
+            return OPEN
+        return self._of_session(request.session, known)
+
+    def begin(self, session: dict[str, Any], user: User) -> None:
+        """Log `user` in: a new session, so that nobody who knew the old one is in, too."""
+        session.clear()
+        session |= {"user": user.name, "via": user.via, "at": self._clock.now().isoformat()}
+        if user.via == "oidc":  # the store does not know this user
+            session["role"] = user.role
+
+    def _of_session(self, session: dict[str, Any], known: Known) -> User | None:
+        name, via = session.get("user"), session.get("via")
+        if via == "oidc" and self._settings.oidc is not None and session.get("role") in ROLES:
+            return User(str(name), cast(BoardRole, session["role"]), "oidc")
+        user = known.users.get(str(name))
+        if via != "session" or user is None or datetime.fromisoformat(session["at"]) < user.valid_from:
+            return None
+        return User(user.name, cast(BoardRole, user.role), "session")
+
+    def _of_token(self, header: str, known: Known) -> User | None:
+        scheme, _, text = header.partition(" ")
+        token = (
+            known.tokens.get(digest(text.strip())) if scheme.lower() == "bearer" and len(text) < MOST_TOKEN else None
+        )
+        user = None if token is None else known.users.get(token.user_name)
+        if token is None or user is None or token.expires_at <= self._clock.now():
+            return None
+        role = min(cast(BoardRole, token.role), cast(BoardRole, user.role), key=ROLES.index)
+        return User(f"{user.name}/{token.name}", role, "token")

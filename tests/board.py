@@ -1,0 +1,146 @@
+"""A whole board in this process, on a SQLite store of its own, for tests: its pages by a client, or at an address."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from andon import redis
+from andon.clock import Clock, SystemClock
+from andon.events import Event
+from andon.messages import Defect, PartVerdict, RecordRef
+from andon.settings import BoardRole, RedisSettings, Settings
+from andon.wire import Record
+from sinks.board import pages
+from sinks.board.app import make_app
+from sinks.board.board import Board
+from sinks.board.hub import Hub
+from sinks.board.news import News, NewsSources
+from sinks.board.security.directory import digest, new_token
+from sinks.board.security.guard import Guard
+from sinks.board.server import served
+from sinks.board.store import BoardStore
+from sinks.store import queries, tables
+from sinks.store.users import StoredToken, StoredUser, add_user, put_token, signing_key
+
+NO_REDIS = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"), timeout_s=0.5)
+"""Nobody listens there: the board shows what it can without."""
+EPOCH = "test"
+
+
+class MemoryRecords:
+    """Frames by reference, without a broker."""
+
+    def __init__(self) -> None:
+        self.records: dict[RecordRef, Record] = {}
+
+    async def read(self, ref: RecordRef) -> Record | None:
+        return self.records.get(ref)
+
+
+@dataclass(slots=True)
+class TestBoard:
+    __test__ = False
+    board: Board
+    app: Starlette
+    records: MemoryRecords
+    events: list[Event] = field(default_factory=list)
+    url: str = ""
+    """Empty: it is not served."""
+
+    def client(self, **kwargs: Any) -> httpx.AsyncClient:
+        """A client of the application itself, without a server."""
+        transport = httpx.ASGITransport(app=self.app)
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", **kwargs)
+
+    async def put_defects(self, *events: Defect) -> None:
+        """As the sinks store them."""
+        latest, rows = queries._latest(events), [queries._event_row(event) for event in events]
+        await self.board.store.write(lambda connection: queries.upsert(connection, tables.defects, latest))
+        await self.board.store.write(lambda connection: queries.add_missing(connection, tables.defect_events, rows))
+
+    async def put_parts(self, *verdicts: PartVerdict) -> None:
+        rows = [queries._part_row(verdict) for verdict in verdicts]
+        await self.board.store.write(lambda connection: queries.add_missing(connection, tables.parts, rows))
+
+    async def put_camera(self, camera: str, fields: Mapping[str, str]) -> None:
+        """A camera's live state, as sinks write it to Redis."""
+        prefix = self.board.settings.redis.prefix
+        await self.board.redis.hset(f"{prefix}:camera:{camera}", mapping=dict(fields.items()))
+        await self.board.redis.sadd(f"{prefix}:cameras", camera)
+
+    async def add_user(self, name: str, role: BoardRole, password: str = "correct horse battery") -> None:
+        now = self.board.clock.now()
+        user = StoredUser(name, self.board.guard.passwords.hash(password), role, now, now)
+        assert await self.board.store.write(lambda connection: add_user(connection, user))
+        self.board.guard.directory.forget()
+
+    async def add_token(self, user: str, role: BoardRole, expires_in: float = 3600.0) -> str:
+        """A token of this user."""
+        token, now = new_token(), self.board.clock.now()
+        row = StoredToken(
+            digest(token), role, user, role, now, now.fromtimestamp(now.timestamp() + expires_in, now.tzinfo)
+        )
+        await self.board.store.write(lambda connection: put_token(connection, row))
+        self.board.guard.directory.forget()
+        return token
+
+
+@asynccontextmanager
+async def a_board(
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    redis_at: RedisSettings = NO_REDIS,
+    clock: Clock | None = None,
+) -> AsyncIterator[TestBoard]:
+    """`settings`: sections of line.yaml. Nobody reads news until `reading_news`, and it is at no address until `at`."""
+    store_url = f"sqlite:///{folder}/board.db"
+    line = Settings.model_validate({"sinks": {"store": store_url}, **(settings or {})})
+    line = line.model_copy(update={"redis": redis_at})
+    clock, events = clock or SystemClock(), list[Event]()
+    store = await BoardStore.open(store_url)
+    client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
+    guard = Guard(await store.write(signing_key), store, line.board, clock)
+    hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()
+    news = News(NewsSources(client, line.redis, store, clock, events.append), hub, line.board)
+    board = Board(line, store, client, records, hub, news, guard, clock, events.append)
+    try:
+        yield TestBoard(board, make_app(board), records, events)
+    finally:
+        hub.close()
+        guard.close()
+        await client.aclose()
+        await store.close()
+
+
+@asynccontextmanager
+async def reading_news(board: Board) -> AsyncIterator[None]:
+    """Within the block the board's news are read."""
+    for look in pages.watches(board):
+        board.news.every(*look)
+    reading = asyncio.create_task(board.news.run(), name="test.news")
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+@asynccontextmanager
+async def at_an_address(ours: TestBoard) -> AsyncIterator[str]:
+    """Served at a free port, with its news being read. Yields the address."""
+    async with reading_news(ours.board), served(ours.app, ours.board.settings.board) as url:
+        ours.url = url
+        yield url
+        ours.board.hub.close()
+
+
+def texts(answer: httpx.Response) -> Sequence[str]:
+    """The lines of an answer, without white space around them."""
+    return [line.strip() for line in answer.text.splitlines() if line.strip()]
