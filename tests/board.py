@@ -26,7 +26,7 @@ from sinks.board.security.directory import digest, new_token
 from sinks.board.security.guard import Guard
 from sinks.board.server import served
 from sinks.board.store import BoardStore
-from sinks.store import queries, tables
+from sinks.store import inserts, queries, tables
 from sinks.store.users import StoredToken, StoredUser, add_user, put_token, signing_key
 
 NO_REDIS = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"), timeout_s=0.5)
@@ -62,12 +62,12 @@ class TestBoard:
     async def put_defects(self, *events: Defect) -> None:
         """As the sinks store them."""
         latest, rows = queries._latest(events), [queries._event_row(event) for event in events]
-        await self.board.store.write(lambda connection: queries.upsert(connection, tables.defects, latest))
-        await self.board.store.write(lambda connection: queries.add_missing(connection, tables.defect_events, rows))
+        await self.board.store.write(lambda connection: inserts.upsert(connection, tables.defects, latest))
+        await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.defect_events, rows))
 
     async def put_parts(self, *verdicts: PartVerdict) -> None:
         rows = [queries._part_row(verdict) for verdict in verdicts]
-        await self.board.store.write(lambda connection: queries.add_missing(connection, tables.parts, rows))
+        await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.parts, rows))
 
     async def put_camera(self, camera: str, fields: Mapping[str, str]) -> None:
         """A camera's live state, as sinks write it to Redis."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from sinks.store import tables
-from sinks.store.queries import add_missing
+from sinks.store.inserts import add_missing
 
 KEY_BYTES = 32
 
