@@ -6,17 +6,10 @@ the same ids.
 
 import json
 import operator
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     JsonValue,
     field_validator,
@@ -24,12 +17,26 @@ from pydantic import (
 )
 
 from andon.errors import QuarantineReason
+from andon.frame import ClockSource, Frame, ImageHealth
+from andon.message import HANDED_ON, CameraId, Message, Pixels, Seq, Session, Traced, Utc, frame_id
+
+__all__ = [  # what stands in modules of its own and is imported from here
+    "HANDED_ON",
+    "CameraId",
+    "ClockSource",
+    "Frame",
+    "ImageHealth",
+    "Message",
+    "Pixels",
+    "Seq",
+    "Session",
+    "Traced",
+    "Utc",
+    "frame_id",
+]
 
 ShedReason = Literal["mailbox_full", "stale", "backpressure", "spool_full"]
 Outcome = Literal["inspected", "shed", "quarantined"]
-ClockSource = Literal["camera", "host", "file"]
-ImageHealth = Literal["frozen", "dark", "overexposed", "blurred"]
-"""Why a camera's pictures are no basis for a verdict, although it delivers them."""
 CameraState = Literal["connecting", "online", "offline", "stopped", "frozen", "dark", "overexposed", "blurred"]
 Severity = Literal["minor", "major", "critical"]
 Transition = Literal["opened", "updated", "closed"]
@@ -40,69 +47,8 @@ UnknownReason = Literal["too_few_frames", "unconfirmed_defect", "not_seen_at_lin
 it was first seen beyond the line; it was last seen before the line; the camera's session ended before it got there."""
 
 
-def _to_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:  # in the first or last hours of the calendar, in another time zone
-        raise ValueError("out of range in UTC") from None
-
-
-Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
-Seq = Annotated[int, Field(ge=0, lt=2**32)]
-"""32 bits, because the ledger keeps frame numbers in 32-bit roaring bitmaps: 4.5 years of one session at 30 fps."""
-Pixels = Annotated[int, Field(gt=0, lt=2**31)]
-
-
 def _is_none(value: object) -> bool:
     return value is None
-
-
-class Message(BaseModel):
-    """Writers are strict: an unknown field is an error. Readers ignore it (`read`, `read_json`): a newer writer may add
-    fields within a version."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @classmethod
-    def read(cls, fields: Mapping[str, object]) -> Self:
-        """The message with these fields. Raises ValidationError."""
-        return cls.model_validate(fields, extra="ignore")
-
-    @classmethod
-    def read_json(cls, value: bytes) -> Self:
-        """The message that `value` holds. Raises ValidationError."""
-        return cls.model_validate_json(value, extra="ignore")
-
-
-HANDED_ON = "andon="
-"""Begins a frame's `tracestate`."""
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_TRACESTATE = re.compile(HANDED_ON + "[0-9]{1,16}")
-
-
-def _if_like(pattern: re.Pattern[str]) -> BeforeValidator:
-    """What does not look like it is left out: a wrong trace context must not cost a frame."""
-    return BeforeValidator(lambda value: value if isinstance(value, str) and pattern.fullmatch(value) else None)
-
-
-class Traced(Message):
-    """A message that carries the context of its trace, in a header of its record and never in its JSON."""
-
-    traceparent: Annotated[str | None, _if_like(_TRACEPARENT)] = Field(default=None, exclude=True, repr=False)
-    """The span of the process that sent it, as in W3C Trace Context. None: it is not traced."""
-
-    def traced(self, traceparent: str | None) -> Self:
-        """The message with this context, unless it is none."""
-        if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
-            return self
-        return self.model_copy(update={"traceparent": traceparent})
-
-
-def frame_id(camera_id: str, session: str, seq: int) -> str:
-    """The frame's identity, `camera/session/seq`."""
-    return f"{camera_id}/{session}/{seq}"
 
 
 _SESSION = "%Y%m%dT%H%M%S.%fZ"
@@ -128,44 +74,6 @@ def tenure_of(session: str | None) -> int:
     """The tenure in which a session was captured; 0: none, or it is not known."""
     number = (session or "").partition("Z.")[2]
     return int(number) if number.isdecimal() else 0
-
-
-class Frame(Traced):
-    """One captured picture. `payload` is the encoded picture itself, in the encoding `content_type`."""
-
-    camera_id: CameraId
-    session: Session
-    seq: Seq
-    captured_at: Utc
-    clock: ClockSource
-    """Whose clock `captured_at` is: the camera's timestamps, the host's at arrival, or the file's own pace."""
-    clock_offset_s: float | None = None
-    """How far the ingester's host clock was ahead of the broker's, in seconds; `captured_at` is without it. 0: less
-    than half a second. None: nobody had measured it, so `captured_at` may be wrong."""
-    media_time_s: float | None = None
-    """Seconds since the session's first frame on the stream's own timeline. None: the stream has none."""
-    width: Pixels
-    height: Pixels
-    content_type: str = "image/jpeg"
-    payload: bytes = Field(repr=False)
-    max_age_s: float | None = Field(default=None, gt=0)
-    """The limit of a `freshest` camera: an older frame is shed as `stale` before it is decoded. None: no limit."""
-    corrupt: bool = False
-    """The camera's decoder reported this picture as corrupt: it is quarantined, never inspected."""
-    damage: str | None = Field(default=None, max_length=1000)
-    """What the decoder says of a corrupt picture, in one line. None: nothing."""
-    too_large: str | None = None
-    """Why the picture was left out of the record: its size, and the setting that refuses it. Such a frame has no
-    payload, and is also `corrupt`, for workers of earlier versions. None: the picture was not too large."""
-    health: ImageHealth | None = None
-    """What is wrong with the whole picture. It is inspected, but never a pass. None: nothing is wrong."""
-    part_id: str | None = None
-    tracestate: Annotated[str | None, _if_like(_TRACESTATE)] = Field(default=None, exclude=True, repr=False)
-    """Of a traced frame: when it was put into the queue, and later when it left it, in microseconds since 1970."""
-
-    @property
-    def frame_id(self) -> str:
-        return frame_id(self.camera_id, self.session, self.seq)
 
 
 class Shed(Message):

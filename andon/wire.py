@@ -59,7 +59,14 @@ _FRAME_HEADERS = {
     "ce_damage": "damage",
     "ce_toolarge": "too_large",
     "ce_health": "health",
+    "ce_healthrules": "health_rules",
     "ce_part": "part_id",
+    "ce_keyframe": "keyframe",
+    "ce_gap": "gap",
+    "ce_units": "units",
+    "ce_roi": "roi",
+    "ce_longestside": "longest_side",
+    "ce_turn": "turn",
     "content-type": "content_type",
     TRACEPARENT: "traceparent",
     "tracestate": "tracestate",
@@ -169,13 +176,17 @@ def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:
 
 
 def _frame_headers(frame: Frame) -> list[tuple[str, bytes]]:
-    values = {name: getattr(frame, field) for name, field in _FRAME_HEADERS.items()}
+    values = {
+        name: getattr(frame, field) for name, field in _FRAME_HEADERS.items() if field != "turn" or frame.turn != 1
+    }
     return [(name, _header_value(value)) for name, value in values.items() if value is not None and value is not False]
 
 
 def _header_value(value: object) -> bytes:
     if isinstance(value, datetime):
         return value.isoformat().encode()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)).encode()
     return ("true" if value is True else str(value)).encode()
 
 

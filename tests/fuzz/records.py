@@ -49,6 +49,22 @@ MESSAGES: tuple[Message, ...] = (
         corrupt=True,
         part_id="part-12",
     ),
+    Frame(
+        **_FRAME,
+        captured_at=START,
+        clock="camera",
+        width=640,
+        height=480,
+        content_type="video/h264",
+        payload=b"\0\0\0\1\x09\xf0",
+        keyframe=True,
+        gap="3 RTP packets are missing",
+        units=(2, 4),
+        roi=(0, 0, 640, 480),
+        longest_side=320,
+        turn=6,
+        health_rules="{}",
+    ),
     Shed(camera_id="press-1", session=_FRAME["session"], first_seq=3, last_seq=9, reason="mailbox_full", at=START),
     CameraStatus(
         camera_id="press-1", session=_FRAME["session"], state="online", captured=10, at=START, fps=15.0, detail="ok"

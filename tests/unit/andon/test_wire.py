@@ -86,6 +86,51 @@ def test_a_frame_is_its_picture_with_cloudevents_headers() -> None:
     }
 
 
+def test_a_frame_of_video_says_in_headers_what_its_worker_needs() -> None:
+    frame = Frame(
+        camera_id="press-3",
+        session="s1",
+        seq=42,
+        captured_at=START,
+        clock="camera",
+        width=320,
+        height=240,
+        content_type="video/h265",
+        payload=bytes(7),
+        keyframe=True,
+        gap="3 RTP packets are missing",
+        units=(3, 4),
+        roi=(0, 10, 640, 480),
+        longest_side=320,
+        turn=6,
+        health_rules="{}",
+    )
+    headers = dict(encode(frame).headers)
+    assert {name: headers[name] for name in headers if name.startswith("ce_")}.items() >= {
+        "ce_keyframe": b"true",
+        "ce_gap": b"3 RTP packets are missing",
+        "ce_units": b"3,4",
+        "ce_roi": b"0,10,640,480",
+        "ce_longestside": b"320",
+        "ce_turn": b"6",
+        "ce_healthrules": b"{}",
+    }.items()
+    assert decode(record(encode(frame))) == frame
+
+
+@pytest.mark.parametrize(
+    "wrong", [("ce_units", b""), ("ce_units", b"3,-1"), ("ce_roi", b"0,0,5"), ("ce_roi", b"0,0,0,5"), ("ce_turn", b"9")]
+)
+def test_a_frame_of_video_with_senseless_headers_is_a_decode_error(wrong: tuple[str, bytes]) -> None:
+    frame = Frame(
+        camera_id="c", session="s", seq=0, captured_at=START, clock="host", width=1, height=1, payload=b"x", turn=2
+    )
+    out = encode(frame)
+    headers = [item for item in out.headers if item[0] != wrong[0]] + [wrong]
+    with pytest.raises(DecodeError, match=wrong[0].removeprefix("ce_")):
+        decode(record(out, headers=headers))
+
+
 BOX = {"x1": 1.0, "y1": 2.0, "x2": 30.0, "y2": 40.0}
 POINT = [3.0, 4.0]
 
