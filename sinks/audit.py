@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sinks.circumstances import Circumstances
-from sinks.judgement.ledger import SessionLedger, Tally, total
+from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.spans import Span, open_span
 from sinks.judgement.state import JudgementState
+from sinks.judgement.tally import Tally, total
 from sinks.stalls import NO_ANSWER, never_captured, stalls_of
 from sinks.store.pruned import PrunedTotals
 from sinks.store.stored import Stored

@@ -52,7 +52,10 @@ class GroupDecoder:
         assert isinstance(context, VideoCodecContext)
         context.thread_type, context.thread_count = ThreadType.NONE, 1
         context.flags |= LOW_DELAY
-        context.options = {"err_detect": "explode"}
+        if (
+            content_type == "video/h265"
+        ):  # H.264's marks such pictures, and refuses streams that began at a recovery point
+            context.options = {"err_detect": "explode"}
         self._context = context
 
     def feed(self, unit: bytes, number: int) -> list[DecodedUnit]:

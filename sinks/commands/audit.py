@@ -22,7 +22,7 @@ from andon.settings import Settings
 from andon.stream.lag import group_lag
 from sinks.audit import Audit, audit_of
 from sinks.circumstances import Circumstances, Group
-from sinks.judgement.ledger import Tally
+from sinks.judgement.tally import Tally
 from sinks.store.database import sqlite_file
 from sinks.store.store import Store
 

@@ -7,63 +7,23 @@ accounted for is lost; above it, it is in flight until the session ends.
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 from pyroaring import BitMap
 
 from andon.messages import Outcome
+from sinks.judgement.tally import Sums, Tally
 
 SessionEnd = Literal["final", "superseded"]
+UNPROVEN = "quarantined/unproven"
+"""What becomes of a frame in the middle of a group for a worker that takes over there. No second outcome: such frames
+were accounted for before, or they are unproven."""
 MAX_NUMBERS = 2**32
 """Numbers that a bitmap can hold; a status may name a higher number of captured frames."""
 EMPTY_BITMAP = base64.b85encode(BitMap().serialize()).decode()
 """An empty bitmap as it is stored."""
 LostReason = Literal["missing", "ingester_died", "log_lost", "expired"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """A session's counts. `captured` is the sum of the others without `redelivered`, `conflicts` and `duplicates`."""
-
-    captured: int
-    inspected: int
-    shed: Mapping[str, int]
-    """By reason, like `quarantined`."""
-    quarantined: Mapping[str, int]
-    lost: Mapping[str, int]
-    """By LostReason."""
-    in_flight: int
-    redelivered: int
-    """Frames that came again with the same outcome; they changed nothing."""
-    conflicts: int
-    """Frames that came again with another outcome; the first outcome stands."""
-    duplicates: int
-    """Frames under more than one outcome in the stored ledger: 0, unless the store is broken."""
-    captured_twice: int = 0
-    """Of the captured frames: those of an ingester beside the one that had the camera since."""
-
-    @property
-    def balanced(self) -> bool:
-        ends = self.inspected + sum(self.shed.values()) + sum(self.quarantined.values())
-        return self.duplicates == 0 and self.captured == ends + sum(self.lost.values()) + self.in_flight
-
-    def count(self, outcome: Outcome) -> int:
-        if outcome == "inspected":
-            return self.inspected
-        return sum((self.shed if outcome == "shed" else self.quarantined).values())
-
-
-class Sums(NamedTuple):
-    """A tally's counts without their reasons: cheap enough to compute before and after each record."""
-
-    captured: int
-    lost: int
-    inspected: int
-    shed: int
-    quarantined: int
 
 
 class SessionLedger:
@@ -75,6 +35,8 @@ class SessionLedger:
         self._captured = 0
         self._log_floor = 0
         self._expired = BitMap()
+        self._later = BitMap()
+        """Numbers that are announced to follow: those of frames which stand before others and are shown after them."""
         self._redelivered = 0
         self._conflicts = 0
         self._captured_twice = 0
@@ -97,6 +59,7 @@ class SessionLedger:
     def add(self, first_seq: int, last_seq: int, outcome: Outcome, reason: str | None) -> int:
         """Account for a range of numbers, both ends included. Returns how many of them are new."""
         key = outcome if reason is None else f"{outcome}/{reason}"
+        self._later.remove_range(first_seq, last_seq + 1)
         if not self._all.range_cardinality(first_seq, last_seq + 1):  # the usual case: all of them are new
             for numbers in (self._sets.setdefault(key, BitMap()), self._all):
                 numbers.add_range(first_seq, last_seq + 1)
@@ -105,7 +68,7 @@ class SessionLedger:
         new = BitMap()
         new.add_range(first_seq, last_seq + 1)
         again = new & self._all
-        same = len(again & own)
+        same = len(again) if key == UNPROVEN else len(again & own)
         self._redelivered += same
         self._conflicts += len(again) - same
         new -= again
@@ -113,6 +76,10 @@ class SessionLedger:
             self._sets[key] = own | new
             self._all |= new
         return len(new)
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """These numbers, below the highest one accounted for, are still to come: they are in flight, and not lost."""
+        self._later |= BitMap(numbers) - self._all
 
     def saw_captured(self, captured: int) -> None:
         """A status said how many frames the camera has delivered in this session."""
@@ -146,7 +113,7 @@ class SessionLedger:
             shed=_by_reason(counts, "shed"),
             quarantined=_by_reason(counts, "quarantined"),
             lost=self._lost(),
-            in_flight=self._tail if self.ended is None else 0,
+            in_flight=self._tail + len(self._awaited) if self.ended is None else 0,
             redelivered=self._redelivered,
             conflicts=self._conflicts,
             duplicates=sum(len(numbers) for numbers in self._sets.values()) - len(self._all),
@@ -160,12 +127,22 @@ class SessionLedger:
         by_outcome = {"shed": 0, "quarantined": 0, "inspected": 0}
         for key, numbers in self._sets.items():
             by_outcome[key.partition("/")[0]] += len(numbers)
-        return Sums(captured, ended - len(self._all), **by_outcome)
+        return Sums(captured, ended - len(self._all) - len(self._awaited), **by_outcome)
 
     @property
     def _tail(self) -> int:
         """The count of numbers above all that are accounted for, and above all that went with the log."""
         return self.captured - self._end
+
+    @property
+    def _awaited(self) -> BitMap:
+        """Numbers below others that are still to come. None of them once the session has ended."""
+        if not self._later or self.ended is not None:
+            return BitMap()
+        awaited = self._later - self._expired
+        awaited.remove_range(0, self._log_floor)
+        awaited.remove_range(self._next, MAX_NUMBERS)
+        return awaited
 
     @property
     def _gone(self) -> int:
@@ -180,7 +157,7 @@ class SessionLedger:
         end, floor = self._end, self._log_floor
         known = self._all | self._expired
         with_log = floor - known.range_cardinality(0, floor)
-        missing = (end - floor) - known.range_cardinality(floor, end)
+        missing = (end - floor) - known.range_cardinality(floor, end) - len(self._awaited)
         expired = len(self._expired - self._all)  # an expired frame that came late after all is accounted for
         lost: dict[LostReason, int] = {"log_lost": with_log, "expired": expired, "missing": missing}
         if self.ended == "final":
@@ -192,6 +169,7 @@ class SessionLedger:
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads; the same account gives the same bytes."""
         twice = {"twice": self._captured_twice} if self._captured_twice else {}
+        later = {"later": _packed(self._later)} if self._later else {}
         return json.dumps(
             {
                 "captured": self._captured,
@@ -202,6 +180,7 @@ class SessionLedger:
                 "ended": self.ended,
                 "sets": {key: _packed(numbers) for key, numbers in sorted(self._sets.items())},
                 **twice,
+                **later,
             },
             separators=(",", ":"),
         ).encode()
@@ -217,6 +196,8 @@ class SessionLedger:
         ledger._redelivered = values["redelivered"]
         ledger._conflicts = values["conflicts"]
         ledger._captured_twice = values.get("twice", 0)
+        if "later" in values:
+            ledger._later = BitMap.deserialize(base64.b85decode(values["later"]))
         ledger.ended = values["ended"]
         for key, packed in values["sets"].items():
             ledger._sets[key] = BitMap.deserialize(base64.b85decode(packed))
@@ -239,6 +220,8 @@ class SessionLedger:
             for key, numbers in part._sets.items():
                 whole._sets[key] = whole._sets.get(key, BitMap()) | numbers
             whole._all |= part._all
+            whole._later |= part._later
+        whole._later -= whole._all
         return whole
 
 
@@ -253,6 +236,9 @@ class PrunedLedger(SessionLedger):
         """Nothing of it is new."""
         return 0
 
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Nothing of it is awaited."""
+
     def count_twice(self, frames: int) -> None:
         """It is counted no more."""
 
@@ -265,32 +251,6 @@ class PrunedLedger(SessionLedger):
 
     def lose_log(self, below: int) -> None:
         """Nothing of it is awaited."""
-
-
-def total(tallies: Iterable[Tally]) -> Tally:
-    """The sum of several tallies."""
-    shed: Counter[str] = Counter()
-    quarantined: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    plain: Counter[str] = Counter()
-    for tally in tallies:
-        shed.update(tally.shed)
-        quarantined.update(tally.quarantined)
-        lost.update(tally.lost)
-        for name in ("captured", "inspected", "in_flight", "redelivered", "conflicts", "duplicates", "captured_twice"):
-            plain[name] += getattr(tally, name)
-    return Tally(
-        captured=plain["captured"],
-        inspected=plain["inspected"],
-        shed=dict(shed),
-        quarantined=dict(quarantined),
-        lost=dict(lost),
-        in_flight=plain["in_flight"],
-        redelivered=plain["redelivered"],
-        conflicts=plain["conflicts"],
-        duplicates=plain["duplicates"],
-        captured_twice=plain["captured_twice"],
-    )
 
 
 def _by_reason(counts: Mapping[str, int], outcome: Outcome) -> dict[str, int]:

@@ -54,6 +54,16 @@ class LastDelivery:
     """A silence that may be the rhythm of a camera that is hardly known. The next frame decides."""
 
 
+def out_of_order(last: LastDelivery, frame: Inspection) -> bool:
+    """Whether the frame comes late: frames are judged in the order in which they are shown.
+
+    A stream with B-frames numbers its frames in the order of the stream, so a lower number may be of a later moment.
+    """
+    if frame.session != last.session or frame.seq > last.seq:
+        return False
+    return last.frame_at is None or frame.captured_at <= last.frame_at
+
+
 def saw_frame(last: LastDelivery, frame: Inspection, rule: SilenceRule) -> tuple[Span, ...]:
     """The camera delivered a frame. Returns the silences that are certain now.
 
@@ -63,7 +73,7 @@ def saw_frame(last: LastDelivery, frame: Inspection, rule: SilenceRule) -> tuple
     started_at = _silent_since(last, frame.session)
     if started_at is not None:
         same = frame.session == last.session
-        numbers = max(1, frame.seq - last.seq) if same else 1
+        numbers = max(1, frame.seq - last.seq) if same and not frame.later else 1
         interval_s = (frame.captured_at - started_at).total_seconds() / numbers
         span = None
         if interval_s > rule.limit_s(last.rhythm.usual_s):

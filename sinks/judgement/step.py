@@ -75,6 +75,9 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     session, seq = inspection.session, inspection.seq
     if not _add(camera, session, (seq, seq), inspection.outcome, inspection.reason):
         return Consequences(fresh=False, judgement=closed)
+    if inspection.later:
+        with camera.ledger(session) as ledger:
+            ledger.expect(inspection.later)
     frame = scene.rules.view(inspection)
     state.totals.count(frame.verdict)
     if session != state.session:  # a late frame of a session that is over: it counts, and changes nothing else
@@ -84,8 +87,8 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
         return Consequences(judgement=closed, captured_twice=twice)
     state.display.last_verdict = frame.verdict
     standing.saw_inspection(state.standing, inspection)
-    if session == state.delivery.session and seq <= state.delivery.seq:
-        return Consequences(judgement=closed)  # out of order
+    if spans.out_of_order(state.delivery, inspection):
+        return Consequences(judgement=closed)
     state.display.last_frame, state.display.last_frame_at = inspection.frame_id, inspection.captured_at
     silences = spans.saw_frame(state.delivery, inspection, scene.rules.silence(camera.camera_id))
     if inspection.outcome == "inspected" and camera.sessions[session].ended is None:

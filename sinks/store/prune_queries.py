@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from andon.settings import KeepDays
-from sinks.judgement.ledger import SessionLedger, total
+from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.quarters import quarter_of
 from sinks.judgement.state import CameraAccount, from_bytes
+from sinks.judgement.tally import total
 from sinks.store import pruned, tables
 from sinks.store.pruned import PrunedTotals
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, select, tuple_
 
 from andon.messages import session_began
-from sinks.judgement.ledger import Tally, total
+from sinks.judgement.tally import Tally, total
 from sinks.store import tables
 
 MAX_SESSION = timedelta(days=366)

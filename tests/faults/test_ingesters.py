@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from andon.messages import tenure_of
-from sinks.judgement.ledger import Tally
+from sinks.judgement.tally import Tally
 from tests.e2e.line import read_store
 from tests.faults.conftest import SESSION_S, ReportRecovery
 from tests.faults.rig import SETTLE_S, Rig

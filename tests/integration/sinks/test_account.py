@@ -24,8 +24,8 @@ from andon.stream.offsets import Ends, Partition
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record, encode
 from sinks.account import Account, AccountRules, Outlets
-from sinks.judgement.ledger import Tally
 from sinks.judgement.step import AccountMessage
+from sinks.judgement.tally import Tally
 from sinks.partition_account import PartitionAccount
 from sinks.quarantine_order import QuarantineOrder
 from sinks.store import tables

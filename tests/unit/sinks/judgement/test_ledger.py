@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.messages import Outcome, ShedReason
-from sinks.judgement.ledger import SessionEnd, SessionLedger, total
+from sinks.judgement.ledger import SessionEnd, SessionLedger
+from sinks.judgement.tally import total
 
 KEYS: list[tuple[Outcome, str | None]] = [
     ("inspected", None),
     *[("shed", reason) for reason in get_args(ShedReason)],
     ("quarantined", "undecodable"),
+    ("quarantined", "unproven"),
 ]
 ranges = st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 additions = st.tuples(ranges, st.sampled_from(KEYS))
@@ -23,6 +25,7 @@ steps = st.lists(
         st.integers(0, 90).map(lambda captured: ("captured", captured)),
         st.sampled_from(get_args(SessionEnd)).map(lambda how: ("end", how)),
         st.just(("lose_log", None)),
+        st.sets(st.integers(0, 70), max_size=4).map(lambda numbers: ("expect", numbers)),
         st.integers(0, 90).map(lambda below: ("expire", below)),
     ),
     max_size=40,
@@ -39,6 +42,8 @@ def apply(ledger: SessionLedger, step: tuple[str, Any]) -> None:
             ledger.end(how)
         case ("expire", below):
             ledger.expire(below)
+        case ("expect", numbers):
+            ledger.expect(numbers)
         case _:
             ledger.lose_log(ledger.captured)
 
@@ -105,6 +110,26 @@ def test_a_number_missing_below_the_highest_is_lost_and_the_tail_is_in_flight() 
     ledger.saw_captured(15)
     tally = ledger.tally()
     assert (tally.captured, tally.lost, tally.in_flight) == (15, {"missing": 1}, 5)
+
+
+def test_a_number_that_is_announced_to_follow_is_in_flight_until_the_session_ends() -> None:
+    ledger = SessionLedger()
+    ledger.add(0, 0, "inspected", None)
+    ledger.add(3, 3, "inspected", None)
+    ledger.expect((1, 2))
+    assert (ledger.tally().lost, ledger.tally().in_flight) == ({}, 2)
+    ledger.add(2, 2, "inspected", None)
+    assert (ledger.tally().lost, ledger.tally().in_flight) == ({}, 1)
+    ledger.end("final")
+    assert (ledger.tally().lost, ledger.tally().in_flight) == ({"missing": 1}, 0)
+
+
+def test_a_worker_that_takes_over_in_the_middle_of_a_group_contradicts_nobody() -> None:
+    ledger = SessionLedger()
+    ledger.add(0, 4, "inspected", None)
+    ledger.add(0, 4, "quarantined", "unproven")
+    tally = ledger.tally()
+    assert (tally.inspected, tally.quarantined, tally.conflicts, tally.redelivered) == (5, {}, 0, 5)
 
 
 @pytest.mark.parametrize(("how", "reason"), [("final", "missing"), ("superseded", "ingester_died")])

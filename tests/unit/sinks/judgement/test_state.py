@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from andon.messages import Box, Detection, Expired
 from sinks.audit import audit_of
 from sinks.circumstances import Circumstances
-from sinks.judgement.ledger import SessionLedger, total
+from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.snapshot import CameraSnapshot, snapshot
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
+from sinks.judgement.tally import total
 from sinks.store.stored import Stored
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import Steps, crossing, detection, inspected, quarantined, shed, status

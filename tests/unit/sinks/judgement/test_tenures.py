@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from andon.messages import CameraStatus, Inspection, new_session
-from sinks.judgement.ledger import SessionLedger, Tally
+from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.snapshot import snapshot
 from sinks.judgement.step import AccountMessage
+from sinks.judgement.tally import Tally
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import FPS, Steps, inspected, status
 
