@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -24,14 +26,19 @@ from sinks.board.hub import Hub
 from sinks.board.news import News, NewsSources
 from sinks.board.security.directory import digest, new_token
 from sinks.board.security.guard import Guard
+from sinks.board.security.passwords import Passwords
 from sinks.board.server import served
 from sinks.board.store import BoardStore
 from sinks.store import inserts, queries, tables
+from sinks.store.database import opened
 from sinks.store.users import StoredToken, StoredUser, add_user, put_token, signing_key
 
 NO_REDIS = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"), timeout_s=0.5)
 """Nobody listens there: the board shows what it can without."""
 EPOCH = "test"
+QUICK = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+"""Of no use against guessing, but quick."""
+_EMPTY: list[bytes] = []
 
 
 class MemoryRecords:
@@ -104,9 +111,10 @@ async def a_board(
     line = Settings.model_validate({"sinks": {"store": store_url}, **(settings or {})})
     line = line.model_copy(update={"redis": redis_at})
     clock, events = clock or SystemClock(), list[Event]()
+    await _made(folder / "board.db")
     store = await BoardStore.open(store_url)
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
-    guard = Guard(await store.write(signing_key), store, line.board, clock)
+    guard = Guard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
     hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()
     news = News(NewsSources(client, line.redis, store, clock, events.append), hub, line.board)
     board = Board(line, store, client, records, hub, news, guard, clock, events.append)
@@ -117,6 +125,15 @@ async def a_board(
         guard.close()
         await client.aclose()
         await store.close()
+
+
+async def _made(file: Path) -> None:
+    """A store without rows. The migrations run once for all tests of a process."""
+    if not _EMPTY:
+        await (await opened(f"sqlite:///{file}")).close()
+        _EMPTY.append(await asyncio.to_thread(file.read_bytes))
+    elif not await asyncio.to_thread(file.exists):
+        await asyncio.to_thread(file.write_bytes, _EMPTY[0])
 
 
 @asynccontextmanager

@@ -3,7 +3,16 @@
 Every duration is in seconds.
 """
 
-from andon.events.board import BoardFailed, BoardOpened, LoginRefused, NewsFound, NewsLost, PageServed
+from andon.events.board import (
+    BoardFailed,
+    BoardOpened,
+    LoginRefused,
+    NewsFound,
+    NewsLost,
+    NewsPublished,
+    PageServed,
+    ViewerCutOff,
+)
 from andon.events.cameras import CameraNotStarted, CameraRecordUnreadable, CamerasSeeded, PasswordKeptOut
 from andon.events.event import Emit, Event, Level, fan_out, silent
 from andon.events.ingest import (
@@ -125,6 +134,7 @@ __all__ = [
     "ModelLoaded",
     "NewsFound",
     "NewsLost",
+    "NewsPublished",
     "OffsetsCommitted",
     "OutboxGivenUp",
     "PageServed",
@@ -162,6 +172,7 @@ __all__ = [
     "TraceSpansSent",
     "TracesResumed",
     "TracesUnsent",
+    "ViewerCutOff",
     "WorkResumed",
     "WorkStalled",
     "WriteRefused",

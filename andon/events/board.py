@@ -64,3 +64,21 @@ class LoginRefused(Event):
     level: ClassVar[Level] = "warning"
     address: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewsPublished(Event):
+    """A message went to the open pages."""
+
+    name: ClassVar[str] = "board.news"
+    level: ClassVar[Level] = "debug"
+    topic: str
+    """Without what follows a colon, which names a camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerCutOff(Event):
+    """An open page took no news any more, so its stream was ended; its browser opens another one."""
+
+    name: ClassVar[str] = "board.viewer_cut_off"
+    address: str

@@ -151,6 +151,14 @@ METRICS: tuple[Metric, ...] = (
         "This worker's share of the energy of its GPU; absent where NVML does not tell it",
         ("gpu",),
     ),
+    # board
+    Metric("andon_board_viewers", "gauge", "Open pages that get news"),
+    Metric("andon_board_viewers_cut_off_total", "counter", "Open pages that took no news any more"),
+    Metric("andon_board_news_total", "counter", "Messages to the open pages, each once for all of them", ("topic",)),
+    Metric("andon_board_news_fault", "gauge", "1 while the board can't read this source of its news", ("source",)),
+    Metric("andon_board_page_seconds", "histogram", "From a request to the first byte of its answer", ("page",)),
+    Metric("andon_board_failures_total", "counter", "Pages that failed for a reason that nobody foresaw", ("page",)),
+    Metric("andon_board_logins_refused_total", "counter", "Log-ins that failed"),
     # sinks
     Metric("andon_sinks_records_accounted_total", "counter", "Records that stand in the ledger"),
     Metric("andon_sinks_records_redelivered_total", "counter", "Records delivered again; they changed nothing"),

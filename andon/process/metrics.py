@@ -182,6 +182,26 @@ class Metrics:
         self._count("andon_sinks_outbox_given_up_total", event.count, channel=event.channel)
 
     @_on.register
+    def _(self, event: events.PageServed) -> None:
+        self._observe("andon_board_page_seconds", event.seconds, page=event.page)
+
+    @_on.register
+    def _(self, event: events.BoardFailed) -> None:
+        self._count("andon_board_failures_total", page=event.page)
+
+    @_on.register
+    def _(self, event: events.LoginRefused) -> None:
+        self._count("andon_board_logins_refused_total")
+
+    @_on.register
+    def _(self, event: events.NewsPublished) -> None:
+        self._count("andon_board_news_total", topic=event.topic)
+
+    @_on.register
+    def _(self, event: events.ViewerCutOff) -> None:
+        self._count("andon_board_viewers_cut_off_total")
+
+    @_on.register
     def _(self, event: events.AlertSent) -> None:
         self._observe("andon_sinks_capture_to_alert_seconds", event.latency_s)
 

@@ -3,6 +3,6 @@
 They read the recording rules of `deploy/prometheus/rules.yaml` where there is one.
 """
 
-from deploy.grafana import backpressure, camera, line, sinks, workers
+from deploy.grafana import backpressure, board, camera, line, sinks, workers
 
-BOARDS = (line.BOARD, backpressure.BOARD, camera.BOARD, workers.BOARD, sinks.BOARD)
+BOARDS = (line.BOARD, backpressure.BOARD, camera.BOARD, workers.BOARD, sinks.BOARD, board.BOARD)

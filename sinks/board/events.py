@@ -8,13 +8,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sinks.board.board import board_of
-from sinks.board.hub import CutOffError, Hub
+from andon.events import ViewerCutOff
+from sinks.board.board import address_of, board_of
+from sinks.board.hub import CutOffError
 from sinks.board.problems import ProblemError
 from sinks.board.security.roles import requires
 
 SEND_S = 15.0
 """Seconds that one message may take to leave for a viewer, past which it is cut off."""
+STREAM_S = 600.0
+"""Seconds after which a stream ends and the browser opens the next: whoever was logged out since then is out."""
 MOST_TOPICS = 32
 """Topics with a colon that one page may ask for."""
 
@@ -39,16 +42,19 @@ async def events(request: Request) -> Response:
         )
     also = [topic for topic in request.query_params.get("also", "").split(",") if topic][:MOST_TOPICS]
     last = request.headers.get("last-event-id") or request.query_params.get("last") or None
-    return _Stream(_messages(hub, also, last), ping=0, send_timeout=SEND_S)
+    return _Stream(_messages(request, also, last), ping=0, send_timeout=SEND_S)
 
 
-async def _messages(hub: Hub, also: Iterable[str], last: str | None) -> AsyncIterator[bytes]:
+async def _messages(request: Request, also: Iterable[str], last: str | None) -> AsyncIterator[bytes]:
+    board = board_of(request)
+    until_s = board.clock.monotonic() + STREAM_S
     try:
-        with hub.subscribed(also, last) as viewer:
-            while True:
+        with board.hub.subscribed(also, last) as viewer:
+            while board.clock.monotonic() < until_s:
                 yield (await viewer.next()).encoded
     except CutOffError:
-        return
+        if not board.hub.closed:
+            board.emit(ViewerCutOff(address_of(request)))
 
 
 def routes() -> list[Route]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from andon.events import Emit, NewsPublished, silent
+
 KEPT = 2_000
 """Messages that a page which reconnects can still get: a quarter of an hour with two a second."""
 WAITING = 256
@@ -65,20 +67,24 @@ class Subscription:
 class Hub:
     """Hands messages to all subscriptions. Only the event loop's thread may use it."""
 
-    def __init__(self, epoch: str, most_viewers: int) -> None:
+    def __init__(self, epoch: str, most_viewers: int, emit: Emit = silent) -> None:
         """`epoch`: this process's own name among those that ran before it: their ids mean nothing here."""
         self._epoch = epoch
         self._most = most_viewers
+        self._emit = emit
         self._number = 0
         self._kept: deque[tuple[int, Message]] = deque(maxlen=KEPT)
         self._open: set[Subscription] = set()
         self._closed = False
-        self.published = 0
-        self.cut_off = 0
 
     @property
     def viewers(self) -> int:
         return len(self._open)
+
+    @property
+    def closed(self) -> bool:
+        """The board ends."""
+        return self._closed
 
     @property
     def full(self) -> bool:
@@ -96,7 +102,7 @@ class Hub:
         message = Message(topic, self._encode(topic, data, self._number if keep else None))
         if keep:
             self._kept.append((self._number, message))
-        self.published += 1
+        self._emit(NewsPublished(topic.partition(":")[0]))
         for viewer in self._open:
             if viewer.takes(topic):
                 viewer.put(message)
@@ -115,7 +121,6 @@ class Hub:
             yield viewer
         finally:
             self._open.discard(viewer)
-            self.cut_off += viewer.cut and not self._closed
 
     def close(self) -> None:
         """End all subscriptions, and take no more."""

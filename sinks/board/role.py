@@ -24,10 +24,11 @@ from sinks.store.users import signing_key
 async def board(life: Life) -> None:
     """Serve until `life.stop`; then end the streams and close. Raises ConfigError for an address that is not safe."""
     async with opened_board(life) as ours:
-        await _require_safe(ours)
+        await require_safe(ours)
         for look in pages.watches(ours):
             ours.news.every(*look)
         async with served(make_app(ours), life.settings.board) as url:
+            _watch(life, ours)
             access = "everybody on this machine" if await ours.guard.is_open() else "users"
             life.emit(BoardOpened(url, access))
             life.ready()
@@ -42,7 +43,7 @@ async def _run(life: Life, ours: Board) -> None:
         news.cancel()
 
 
-async def _require_safe(ours: Board) -> None:
+async def require_safe(ours: Board) -> None:
     """Raises ConfigError where others could open the board, and it would not know who they are."""
     settings = ours.settings.board
     if is_loopback(settings.host):
@@ -57,6 +58,11 @@ async def _require_safe(ours: Board) -> None:
             f"board.host: {settings.host} can be reached by others, and passwords would cross the network in the clear:"
             " set board.tls, or board.behind_proxy where a proxy in front speaks TLS"
         )
+
+
+def _watch(life: Life, ours: Board) -> None:
+    life.metrics.watch("andon_board_viewers", lambda: [((), float(ours.hub.viewers))])
+    life.metrics.watch("andon_board_news_fault", lambda: [((name,), 1.0) for name in ours.news.faults()])
 
 
 @asynccontextmanager
@@ -75,7 +81,7 @@ async def opened_board(life: Life) -> AsyncIterator[Board]:
         stack.push_async_callback(records.close)
         guard = Guard(await store.write(signing_key), store, settings.board, life.clock)
         stack.callback(guard.close)
-        hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers)
+        hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers, life.emit)
         sources = NewsSources(client, settings.redis, store, life.clock, life.emit)
         news = News(sources, hub, settings.board)
         yield Board(settings, store, client, records, hub, news, guard, life.clock, life.emit)

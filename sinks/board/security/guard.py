@@ -1,6 +1,6 @@
 """Finds out who sent a request: a log-in's session, a token, or nobody on a board that is open to its machine."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -18,11 +18,18 @@ MOST_TOKEN = 200
 
 
 class Guard:
-    def __init__(self, key: str, store: BoardStore, settings: BoardSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        key: str,
+        store: BoardStore,
+        settings: BoardSettings,
+        clock: Clock,
+        passwords: Passwords | None = None,
+    ) -> None:
         """`key` signs sessions."""
         self.key = key
         self.directory = Directory(store, clock)
-        self.passwords = Passwords()
+        self.passwords = passwords or Passwords()
         self.limits = LoginLimits(settings.login_attempts, clock)
         self._settings = settings
         self._clock = clock
@@ -53,12 +60,18 @@ class Guard:
 
     def _of_session(self, session: dict[str, Any], known: Known) -> User | None:
         name, via = session.get("user"), session.get("via")
+        if name is None or self._is_over(session):
+            return None
         if via == "oidc" and self._settings.oidc is not None and session.get("role") in ROLES:
             return User(str(name), cast(BoardRole, session["role"]), "oidc")
         user = known.users.get(str(name))
         if via != "session" or user is None or datetime.fromisoformat(session["at"]) < user.valid_from:
             return None
         return User(user.name, cast(BoardRole, user.role), "session")
+
+    def _is_over(self, session: dict[str, Any]) -> bool:
+        ends = datetime.fromisoformat(session["at"]) + timedelta(hours=self._settings.session_hours)
+        return ends <= self._clock.now()
 
     def _of_token(self, header: str, known: Known) -> User | None:
         scheme, _, text = header.partition(" ")

@@ -42,6 +42,7 @@ EMPTY_ON_A_SOUND_LINE = {
     "andon_stage_paused_seconds_total": "no partition was held back",
     "andon_sinks_captured_twice_total": "no camera had two ingesters",
     "andon_stage_commits_refused_total": "no partition had two owners",
+    "andon_board_": "nobody looks at the board",
     "andon_kafka_records_cut_total": "no log lost its end",
     " unless ": "nothing that should be there is missing",
     "andon_workers_camera_refused": "no camera is past its quarantine limit",

@@ -21,12 +21,15 @@ LABELS = {
     "camera",
     "channel",
     "gpu",
+    "page",
     "partition",
     "peer",
     "reason",
     "role",
     "runtime",
+    "source",
     "stage",
+    "topic",
     "transition",
     "verdict",
     "version",
@@ -36,7 +39,7 @@ LABELS = {
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_name_says_package_what_and_unit(metric: object) -> None:
     name, kind = metric.name, metric.kind  # type: ignore[attr-defined]
-    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|clock|kafka|process|traces)_[a-z_]+", name)
+    assert re.fullmatch(r"andon_(ingest|stage|workers|sinks|board|clock|kafka|process|traces)_[a-z_]+", name)
     assert name.endswith("_total") == (kind == "counter")
     assert set(metric.labels) <= LABELS  # type: ignore[attr-defined]
 
