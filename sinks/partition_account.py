@@ -32,6 +32,8 @@ class PartitionAccount:
         self.position = known.position
         self.cameras = known.cameras
         self.resume_at = known.position.next_offset
+        self.needed_from: int | None = None
+        """All that an account needs is stored with its offset."""
         self.waiting: deque[Delivery] = deque()
         self.draining = False
         self.discarded = False

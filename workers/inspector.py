@@ -252,6 +252,7 @@ class PartitionInspection:
     def __init__(self, inspector: Inspector, outlet: Outlet, partition: Partition, cut: Cut | None) -> None:
         self.resume_at = None if cut is None else cut.resume_at
         """Without a cut, the group's committed offset is right: an inspection comes before its commit."""
+        self.needed_from: int | None = None
         self._inspector = inspector
         self._spawn = outlet.spawn
         self._publisher = OrderedPublisher(outlet, f"worker.publish.{partition.partition}")

@@ -115,18 +115,23 @@ class Lanes:
         return max(0, min(spare, fitting, share - in_flight))
 
     def committable(self) -> dict[Partition, int]:
-        """The offsets that may be committed and have not been."""
-        offsets = {lane.partition: lane.offsets.committable for lane in self._lanes.values() if not lane.cut}
-        return {
-            partition: offset
-            for partition, offset in offsets.items()
-            if offset is not None and offset != self._lanes[partition].committed
-        }
+        """The offsets that may be committed and have not been. No offset goes back."""
+        offsets = {lane.partition: _committable(lane) for lane in self._lanes.values() if not lane.cut}
+        return {partition: offset for partition, offset in offsets.items() if offset is not None}
 
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         for partition, offset in offsets.items():
             if partition in self._lanes:
                 self._lanes[partition].committed = offset
+
+
+def _committable(lane: Lane) -> int | None:
+    """None: there is nothing new."""
+    done, needed = lane.offsets.committable, lane.step.needed_from
+    if done is None:
+        return None
+    offset = done if needed is None else min(done, max(needed, lane.committed or 0))
+    return None if offset == lane.committed else offset
 
 
 def began_anew(record: Record, last: int) -> str:

@@ -42,6 +42,14 @@ class PartitionStep(Protocol):
         """The offset to resume from, or None where the group's committed offset is right."""
         ...
 
+    @property
+    def needed_from(self) -> int | None:
+        """The lowest offset that whoever takes over has to read, although its record may be done. None: there is none.
+
+        A video's frame is decoded from its keyframe on. The stage commits no offset above this one.
+        """
+        ...
+
     def submit(self, deliveries: Sequence[Delivery]) -> None:
         """Take records, in offset order. Never blocks; the stage bounds how many are in flight."""
         ...

@@ -12,6 +12,7 @@ class HoldingPartition:
     def __init__(self, step: "Holding", partition: Partition, resume_at: int | None) -> None:
         self.partition = partition
         self.resume_at = resume_at
+        self.needed_from: int | None = None
         self.drains = 0
         self.discarded = False
         self._step = step

@@ -68,3 +68,31 @@ def test_a_log_that_begins_anew_is_recognised_by_the_records_in_flight() -> None
         lanes.take(lane, record(0))
     lanes.done(lane, record(7))
     lanes.take(lane, record(0))
+
+
+def test_no_offset_is_committed_above_what_a_successor_needs() -> None:
+    lanes = Lanes(max_in_flight=50, max_in_flight_bytes=1_000)
+    lane = opened(lanes)
+    step = cast(HoldingPartition, lane.step)
+    for offset in range(8):
+        lanes.take(lane, record(offset))
+        lanes.done(lane, record(offset))
+    step.needed_from = 3
+    assert lanes.committable() == {LANE: 3}
+    lanes.committed({LANE: 3})
+    assert lanes.committable() == {}, "it stays there"
+    step.needed_from = 6
+    assert lanes.committable() == {LANE: 6}
+    lanes.committed({LANE: 6})
+    step.needed_from = 5
+    assert lanes.committable() == {}, "an offset does not go back"
+    step.needed_from = None
+    assert lanes.committable() == {LANE: 8}
+
+
+def test_what_is_needed_later_frees_no_record_that_is_in_flight() -> None:
+    lanes = Lanes(max_in_flight=50, max_in_flight_bytes=1_000)
+    lane = opened(lanes)
+    lanes.take(lane, record(0))
+    cast(HoldingPartition, lane.step).needed_from = 7
+    assert lanes.committable() == {LANE: 0}
