@@ -56,6 +56,8 @@ class AccountRules:
     """The channels by which each event leaves."""
     log: str = ""
     """The log's name (`kafka.epoch`)."""
+    clips: bool = False
+    """Whether opened defects and rejected parts get clips."""
     batch_s: float = 0.1
     batch_records: int = 500
     """At most this many records of a partition in one transaction."""
@@ -147,7 +149,7 @@ class Account:
                     self._emit(SessionPruned(camera_id, session))
         if self._outlets.tracing is not None:
             work.trace(self._outlets.tracing, begun_s)
-        work.step(account.cameras, self._rules.judgement, self._rules.alerts)
+        work.step(account.cameras, self._rules.judgement, self._rules.alerts, clips=self._rules.clips)
         return work
 
     async def _write(self, works: Sequence[tuple[PartitionAccount, Work]]) -> frozenset[Partition]:

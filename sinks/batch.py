@@ -12,6 +12,8 @@ from andon.process.tracing import Trace, Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record, appended_at, decode
+from sinks.channels.clip_paths import CLIP, clip_beside, clip_of
+from sinks.clip_order import ClipOrder
 from sinks.judgement.consequences import EvidenceOrder, Judgement
 from sinks.judgement.moments import plausible
 from sinks.judgement.quarters import FrameSums, counts_of
@@ -25,6 +27,8 @@ from sinks.store.stored import Batch, Leaving, Position
 
 EVIDENCE = "evidence"
 """The channel of evidence orders."""
+CLIPS = "clips"
+"""The channel of orders for clips."""
 QUARANTINE = "quarantine"
 """The channel of records that can't be read."""
 
@@ -70,8 +74,13 @@ class Work:
                 self.traces.append(trace)
         self.messages = messages
 
-    def step(self, cameras: dict[str, CameraAccount], rules: JudgementRules, alerts: Sequence[str]) -> None:
-        """Take `cameras` (in place) on by the messages, and fill the batch. `alerts`: the channels of each event."""
+    def step(
+        self, cameras: dict[str, CameraAccount], rules: JudgementRules, alerts: Sequence[str], *, clips: bool = False
+    ) -> None:
+        """Take `cameras` (in place) on by the messages, and fill the batch.
+
+        `alerts`: the channels of each event. `clips`: whether opened defects and rejected parts get clips.
+        """
         touched: dict[str, CameraAccount] = {}
         events: list[Defect] = []
         verdicts: list[PartVerdict] = []
@@ -95,6 +104,8 @@ class Work:
             events += consequences.judgement.events
             verdicts += consequences.judgement.verdicts
             leaving += _leaving(consequences.judgement, alerts, _context(message))
+            if clips:
+                leaving += [_clip(order, _context(message)) for order in clip_orders(consequences.judgement, message)]
             spans += consequences.spans
         self.touched = list(touched.values())
         self.batch = replace(
@@ -188,3 +199,35 @@ def _alert(channel: str, event: Defect | PartVerdict, traceparent: str | None) -
 def _order(order: EvidenceOrder, traceparent: str | None) -> Leaving:
     event_id = f"{order.defect.defect_id}/{EVIDENCE}"
     return Leaving(EVIDENCE, event_id, order.model_dump_json().encode(), traceparent)
+
+
+def clip_orders(judgement: Judgement, message: AccountMessage) -> list[ClipOrder]:
+    """The clips of the defects that opened, and of the parts that were rejected on the frame of `message`.
+
+    A part that is rejected without a frame, because its session is over, has the clips of its defects only.
+    """
+    orders = [
+        ClipOrder(
+            subject=order.defect.defect_id,
+            frame_id=order.defect.best_frame,
+            frame=order.frame,
+            path=clip_beside(order.path, CLIP),
+        )
+        for order in judgement.orders
+    ]
+    if isinstance(message, Inspection):
+        orders += [
+            ClipOrder(subject=verdict.part_id, frame_id=message.frame_id, frame=message.frame, path=_below(address))
+            for verdict in judgement.verdicts
+            if verdict.session == message.session and (address := clip_of(verdict)) is not None
+        ]
+    return orders
+
+
+def _below(address: str) -> str:
+    """camera/date/name, below the evidence URL."""
+    return "/".join(address.split("/")[-3:])
+
+
+def _clip(order: ClipOrder, traceparent: str | None) -> Leaving:
+    return Leaving(CLIPS, f"{order.subject}/clip", order.model_dump_json().encode(), traceparent)

@@ -88,19 +88,22 @@ class Dispatcher:
         return [(queue.name, partial(self._work, queue)) for queue in self._queues]
 
     def _work(self, queue: ChannelQueue) -> Work:
-        return Work(queue.sent, queue.busy or self._waiting.get(queue.name, (0, None))[0] > 0)
+        waits = queue.busy or self._waiting.get(queue.name, (0, None))[0] > 0
+        if queue.named.delay_s:  # what is not due is no work yet
+            waits = waits and self._age_s(queue) > 0
+        return Work(queue.sent, waits)
 
     def depths(self) -> list[Reading]:
         """How many items wait, by channel: for the gauge `andon_sinks_outbox_depth_records`."""
         return [((queue.name,), float(self._waiting.get(queue.name, (0, None))[0])) for queue in self._queues]
 
     def ages(self) -> list[Reading]:
-        """Seconds since the oldest item was put there, by channel: for `andon_sinks_outbox_age_seconds`."""
-        return [((queue.name,), self._age_s(queue.name)) for queue in self._queues]
+        """Seconds since the oldest item could be sent, by channel: for `andon_sinks_outbox_age_seconds`."""
+        return [((queue.name,), self._age_s(queue)) for queue in self._queues]
 
-    def _age_s(self, channel: str) -> float:
-        oldest = self._waiting.get(channel, (0, None))[1]
-        return max(0.0, (self._shared.clock.now() - oldest).total_seconds()) if oldest else 0.0
+    def _age_s(self, queue: ChannelQueue) -> float:
+        oldest, delay_s = self._waiting.get(queue.name, (0, None))[1], queue.named.delay_s
+        return max(0.0, (self._shared.clock.now() - oldest).total_seconds() - delay_s) if oldest else 0.0
 
     async def _count(self) -> None:
         while True:

@@ -40,6 +40,9 @@ class NamedChannel:
     at_once: int = 32
     """Items under way at a time, each of another partition. A slow partition takes one of these places for
     `send_timeout_s` at most, so it holds up others only where this many are slow."""
+    delay_s: float = 0.0
+    """Seconds for which an item stays in the outbox before it is sent, because what it needs comes later. They are the
+    same for all items, so that none waits behind another. A process that stops leaves items that are not due."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +74,9 @@ class ChannelQueue:
         """By partition: those that have something to send."""
         self._done: list[int] = []
         """Items that have left or were given up, and are not yet deleted in the store."""
+        self._stop = asyncio.Event()
+        self._left: set[int] = set()
+        """Partitions whose next item is not due before this process has stopped."""
         self._failures = 0
         self.sent = 0
         """Items that the channel has acknowledged."""
@@ -95,7 +101,8 @@ class ChannelQueue:
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set and nothing waits. Deletes what has left even when it is cancelled."""
+        """Until `stop` is set and nothing waits that is due. Deletes what has left even when it is cancelled."""
+        self._stop = stop
         try:
             async with asyncio.TaskGroup() as tasks:
                 while not (stop.is_set() and self._idle):
@@ -139,7 +146,7 @@ class ChannelQueue:
         self._unread = False
         for lane in self._lanes.values():
             lane.passed_over = True
-        items = await self._waiting(owned - self._lanes.keys(), most)
+        items = await self._waiting(owned - self._lanes.keys() - self._left, most)
         if shared.owned is not owned:
             self.wake()  # read again: another owner may have sent what was read
             return
@@ -167,6 +174,27 @@ class ChannelQueue:
 
         tasks.create_task(lane.run(), name=f"outbox.{self.name}.{partition}").add_done_callback(ended)
 
+    async def until_due(self, item: OutboxItem) -> bool:
+        """Whether the item is due: it waits for that, unless the process stops meanwhile."""
+        delay_s = self.named.delay_s
+        age_s = (self.shared.clock.now() - item.created_at).total_seconds()
+        left_s = min(delay_s, delay_s - age_s)  # a clock that was set back holds no item for longer
+        if left_s > 0 and await self._stops_within(left_s):
+            self._left.add(item.partition)
+            return False
+        return True
+
+    async def _stops_within(self, delay_s: float) -> bool:
+        """Pause for so long, or until the process stops; whether it does."""
+        pause = asyncio.ensure_future(self.shared.limits.pause(delay_s))
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((pause, stop), return_when=asyncio.FIRST_COMPLETED)
+            return not pause.done()
+        finally:
+            pause.cancel()
+            stop.cancel()
+
     async def back_off(self, error: RetryableError, failures: int) -> None:
         delay_s = max(error.retry_after_s, self.shared.limits.backoff.delay_s(failures))
         event = SinkRefused if isinstance(error, SinkBroken) else SinkFailed
@@ -189,6 +217,8 @@ class _Lane:
 
     async def run(self) -> None:
         for item in self._items:
+            if not await self._queue.until_due(item):
+                return
             await self._trace(item)
 
     async def _trace(self, item: OutboxItem) -> None:

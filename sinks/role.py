@@ -22,15 +22,18 @@ from andon.stream.consumer import KafkaConsumer
 from andon.stream.duties import watch_duties
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
+from andon.stream.ranges import RangeReader
 from andon.stream.reading import KafkaLogEnds, RecordReader
 from andon.stream.stage import Limits, Stage
 from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.batch import EVIDENCE, QUARANTINE
+from sinks.batch import CLIPS, EVIDENCE, QUARANTINE
+from sinks.channels.clips import ARRIVAL_S, ClipChannel
 from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import TopicWriter
 from sinks.channels.live import SINK, LiveLimits, RedisLive
+from sinks.channels.log import Log
 from sinks.channels.quarantine import QuarantineChannel
 from sinks.channels.redis_errors import FAILURES
 from sinks.channels.registry import ChannelContext, opened
@@ -61,7 +64,7 @@ class Clients:
     """Of the sinks' group."""
     ends: KafkaLogEnds
     publisher: KafkaPublisher
-    frames: RecordReader
+    log: Log
     redis: Redis
 
 
@@ -131,6 +134,7 @@ def rules_of(settings: Settings) -> AccountRules:
     return AccountRules(
         judgement=judgement_rules(settings),
         alerts=tuple(settings.sinks.channels),
+        clips=settings.sinks.evidence.clip is not None,
         log=settings.kafka.epoch,
         batch_s=settings.sinks.batch_ms / 1000,
     )
@@ -158,8 +162,12 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
             channels.append(NamedChannel(name, channel, given.max_age_s))
         place = sinks.evidence
         limit = partial(life.watchdog.limit, f"evidence at {place.url}", place.timeout_s, "sinks.evidence.timeout_s")
-        evidence = EvidenceChannel(clients.frames, place, life.emit, limit)
+        evidence = EvidenceChannel(clients.log.records, place, life.emit, limit)
         stack.callback(evidence.close)
+        if place.clip is not None:
+            clips = ClipChannel(clients.log, place.url, place.clip, life.emit, limit)
+            stack.callback(clips.close)
+            channels.append(NamedChannel(CLIPS, clips, at_once=1, delay_s=place.clip.after_s + ARRIVAL_S))
         topic = TopicWriter(clients.publisher, life.settings.kafka.quarantine_topic)
         yield [
             *channels,
@@ -180,6 +188,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         sending = await stack.enter_async_context(started(lambda: producer(kafka, life.emit), kafka, life.emit))
         asking = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
         one_by_one = await stack.enter_async_context(started(lambda: reader(kafka), kafka, life.emit))
+        ranges = await stack.enter_async_context(started(lambda: consumer(kafka, None), kafka, life.emit))
         reading = await stack.enter_async_context(
             started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
@@ -194,7 +203,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             KafkaConsumer(reading, clock),
             KafkaLogEnds(asking),
             KafkaPublisher(sending, clock=clock, limits=limits),
-            RecordReader(one_by_one),
+            Log(RecordReader(one_by_one), RangeReader(ranges)),
             remote,
         )
 

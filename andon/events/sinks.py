@@ -156,6 +156,16 @@ class OutboxGivenUp(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClipStored(Event):
+    name: ClassVar[str] = "clip.stored"
+    subject: str
+    """The defect or the part that it shows."""
+    outcome: Literal["stored", "expired"]
+    frames: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceStored(Event):
     name: ClassVar[str] = "evidence.stored"
     defect: str

@@ -21,7 +21,7 @@ from andon.settings.line import REGISTRY, Settings
 from andon.settings.process import HttpSettings, RunSettings, TracingSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
-from andon.settings.sinks import EvidenceSettings, KeepDays, SinkSettings
+from andon.settings.sinks import ClipSettings, EvidenceSettings, KeepDays, SinkSettings
 from andon.settings.usb import UsbSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, ScalingSettings, WorkerSettings
 
@@ -36,6 +36,7 @@ __all__ = [
     "CameraPartSettings",
     "CameraSettings",
     "ChannelSettings",
+    "ClipSettings",
     "DefectClass",
     "DefectSettings",
     "EvidenceSettings",

@@ -12,8 +12,21 @@ from andon.settings.channels import (
 )
 from andon.settings.section import Positive, Section
 
-RESERVED = ("evidence", "live", "quarantine")
+RESERVED = ("clips", "evidence", "live", "quarantine")
 """Names of what leaves the sinks besides alerts; log lines and metrics use them."""
+
+
+class ClipSettings(Section):
+    """The clip of each defect and of each rejected part: the camera's own packets, in an MP4 beside the picture."""
+
+    before_s: float = Field(default=2.0, ge=0, le=20)
+    """Seconds that it shows before the frame; of video more, back to the keyframe at which a decoder can start."""
+    after_s: float = Field(default=2.0, ge=0, le=20)
+    """Seconds that it shows after the frame; the clip is stored that much later. 2: with `before_s`, 4 MB of a stream
+    of 8 Mbit/s."""
+    jpeg_cameras: Literal["mjpeg", "h264"] = "mjpeg"
+    """What the clips of cameras are that send JPEG. mjpeg: the very pictures, 20 MB at 1080p, which media players show
+    but browsers do not. h264: encoded by the sink, which costs it about 20 ms of CPU a picture at 1080p."""
 
 
 class EvidenceSettings(Section):
@@ -31,6 +44,9 @@ class EvidenceSettings(Section):
     prune_timeout_s: Positive = 300.0
     """Seconds for one call of retention to the storage, past which the process ends. 300: the listing of a large folder
     takes seconds, and an object store's client tries again for a minute."""
+
+    clip: ClipSettings | None = ClipSettings()
+    """Null: no clips are stored."""
 
     @field_validator("url")
     @classmethod

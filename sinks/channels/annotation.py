@@ -33,7 +33,7 @@ def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detectio
     there are any. It never covers the defect. `picture` is an encoded JPEG or PNG; `defect.box` and `shape` are in its
     pixels. Raises PoisonError for a picture that can't be decoded or has more than 40 megapixels.
     """
-    image = _decode(picture)
+    image = opened(picture)
     size_px = max(12, min(image.size) // 24)
     lines = _lines(defect)
     plate_px = size_px * (len(lines) + 1) + size_px // 2
@@ -50,7 +50,8 @@ def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detectio
     return out.getvalue()
 
 
-def _decode(picture: bytes) -> Image.Image:
+def opened(picture: bytes) -> Image.Image:
+    """RGB, upright. `picture` is an encoded JPEG or PNG. Raises PoisonError as `annotated` does."""
     try:
         with Image.open(BytesIO(with_end(picture)), formats=["JPEG", "PNG"]) as image:
             if image.width * image.height > MAX_PIXELS:

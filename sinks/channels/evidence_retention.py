@@ -1,4 +1,5 @@
-"""Keeps the evidence within its age and its size: the oldest pictures go first. Works at any fsspec URL; blocks.
+"""Keeps the evidence within its age and its size: the oldest clips go first, then the oldest pictures. Works at any
+fsspec URL; blocks.
 
 Pictures lie in `camera/date/name.jpg`. The date of the folder is the picture's age, so one listing of the folders finds
 what is too old; within a day the names sort by session and number. Several sinks may prune the same place: all choose
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 
+from sinks.channels.clip_paths import CLIP
 from sinks.channels.files import Files, StoredFile
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -45,7 +47,8 @@ class EvidenceRetention:
         self._limit = limit
 
     def prune(self, before: date, *, dry_run: bool = False) -> FileCounts:
-        """Delete the pictures from before this date, then the oldest until the rest fits. Raises FilesBusy.
+        """Delete what is from before this date, then the oldest clips, then pictures until the rest fits.
+        Raises FilesBusy.
 
         With `dry_run` nothing is deleted; returns what would be.
         """
@@ -57,20 +60,30 @@ class EvidenceRetention:
         return counts + self._shrink(days[len(old) :], dry_run=dry_run)
 
     def _shrink(self, days: list[_Day], *, dry_run: bool) -> FileCounts:
-        sizes = {day: sum(file.size for file in self._pictures(day)) for day in days}
-        excess, counts = sum(sizes.values()) - self._max_bytes, FileCounts()
-        for day in days:
-            if excess <= 0:
-                break
-            # what shall stay is known from the first listing: another sink may delete the same files meanwhile
-            files = self._oldest(day, keep=max(0, sizes[day] - excess))
-            counts += self._remove(day, files, dry_run=dry_run)
-            excess -= sizes[day]
+        sizes = {day: self._sizes(day) for day in days}
+        excess, counts = sum(sum(each) for each in sizes.values()) - self._max_bytes, FileCounts()
+        # a clip is as large as forty pictures, so clips would push the pictures out
+        for clips in (True, False):
+            for day in days:
+                if excess <= 0:
+                    return counts
+                size = sizes[day][0 if clips else 1]
+                # what shall stay is known from the first listing: another sink may delete the same files meanwhile
+                files = self._oldest(day, keep=max(0, size - excess), clips=clips)
+                counts += self._remove(day, files, dry_run=dry_run)
+                excess -= size
         return counts
 
-    def _oldest(self, day: _Day, keep: int) -> list[StoredFile]:
-        """The day's first files, without which the rest has at most `keep` bytes."""
-        files = sorted(self._pictures(day), key=lambda file: file.name)
+    def _sizes(self, day: _Day) -> tuple[int, int]:
+        """Bytes of the day's clips, and of everything else."""
+        files = self._pictures(day)
+        clips = sum(file.size for file in files if file.name.endswith(CLIP))
+        return clips, sum(file.size for file in files) - clips
+
+    def _oldest(self, day: _Day, keep: int, *, clips: bool) -> list[StoredFile]:
+        """The day's first clips, or its first other files, without which the rest of them has at most `keep` bytes."""
+        files = [file for file in self._pictures(day) if file.name.endswith(CLIP) == clips]
+        files.sort(key=lambda file: file.name)
         rest = sum(file.size for file in files)
         chosen: list[StoredFile] = []
         for file in files:

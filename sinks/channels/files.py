@@ -1,6 +1,7 @@
 """Files at any fsspec URL, written whole or not at all. Every call blocks: use a thread of its own."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +10,14 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from andon.errors import ConfigError, RetryableError
+
+_NAME = re.compile(r"(?!\.)[^/\\:*?\x00-\x1f]{1,200}")
+"""The name of a folder or file that leads out of no folder, on any file system or object store."""
+
+
+def is_safe(path: str) -> bool:
+    """Whether the path leads out of no folder, on any file system or object store."""
+    return all(_NAME.fullmatch(part) for part in path.split("/"))
 
 
 class FilesBusy(RetryableError):  # noqa: N818  # like SinkBusy

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from andon.messages import Expired
+from andon.messages import Expired, RecordRef
 from andon.stream.offsets import Partition
-from sinks.batch import Work
+from sinks.batch import Work, clip_orders
+from sinks.judgement.consequences import Judgement
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
 from sinks.store.stored import Batch, Position
 from tests.fakes import START
-from tests.unit.sinks.judgement.frames import DEFECT_RULES, inspected
+from tests.outbox import a_part, an_order
+from tests.unit.sinks.judgement.frames import DEFECT_RULES, crossing, inspected
 
 ONE, OTHER = "press-1", "press-2"
 
@@ -83,3 +85,35 @@ def test_a_redelivered_frame_does_not_put_a_camera_back_before_the_expired_range
     stored.take(expired(ONE), *frames(10), *frames(1))
     stored.take(expired(ONE), *frames(12))
     assert stored.lost(OTHER) == {"expired": 7, "missing": 1}
+
+
+def clips(judgement: Judgement, message: AccountMessage) -> list[tuple[str, str, int, str]]:
+    orders = clip_orders(judgement, message)
+    return [(order.subject, order.frame_id, order.frame.offset, order.path) for order in orders]
+
+
+def test_an_opened_defect_and_a_rejected_part_get_a_clip_and_nothing_else_does() -> None:
+    """The defect's around its best frame, the part's around the frame that decided."""
+    frame = inspected(7)
+    order = an_order(RecordRef(topic="andon.frames", partition=0, offset=4), path="press-3/2026-03-01/1.jpg")
+    picture = "s3://hall-2/evidence/press-3/2026-03-01/1.jpg"
+    rejected = a_part(1, "reject", session=frame.session)
+    rejected = rejected.model_copy(update={"defects": (rejected.defects[0].model_copy(update={"evidence": picture}),)})
+    good = a_part(2, "pass", session=frame.session)
+    earlier = rejected.model_copy(update={"session": "s0"})
+    defect = order.defect
+    assert clips(Judgement((defect,), (order,), (rejected, good, earlier)), frame) == [
+        (defect.defect_id, defect.best_frame, 4, "press-3/2026-03-01/1.mp4"),
+        (rejected.part_id, frame.frame_id, frame.frame.offset, "press-3/2026-03-01/1.part.mp4"),
+    ]
+    assert clips(Judgement(verdicts=(rejected,)), expired(ONE)) == []
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_clips_leave_by_a_channel_of_their_own_where_they_are_wanted(*, wanted: bool) -> None:
+    messages = crossing(range(6))
+    work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
+    work.step({}, DEFECT_RULES, ("redis",), clips=wanted)
+    channels = ["redis", "evidence", "clips"] if wanted else ["redis", "evidence"]
+    assert [row.channel for row in work.batch.leaving] == channels
+    assert len({(row.channel, row.event_id) for row in work.batch.leaving}) == len(channels)

@@ -1,7 +1,8 @@
 """Items leave in order, whatever is away; none is lost, and none blocks others for ever."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from sinks.channels.channel import Channel, SinkBroken, SinkBusy
 from sinks.outbox import SWITCHED_OFF_S, Dispatcher
 from sinks.outbox_item import OutboxItem
 from sinks.outbox_queue import DispatchLimits, NamedChannel
-from tests.fakes import FakeClock, RecordedEvents, until_idle
+from tests.fakes import START, FakeClock, RecordedEvents, until_idle
 from tests.outbox import MemoryChannel, MemoryOutbox, a_defect, an_item
 
 ALL = frozenset(range(8))
@@ -503,3 +504,71 @@ async def test_old_items_of_a_channel_that_was_switched_off_are_given_up_in_one_
     await drained(a_dispatcher(store, MemoryChannel(), events=events, clock=clock))
     assert [(event.channel, event.count) for event in events.of(OutboxGivenUp)] == [("belt", 2)]
     assert [item.id for item in store.items] == [3, 4], "another owner's, and one that another sink may still send"
+
+
+def waits(channel: Channel, delay_s: float = 3.0) -> NamedChannel:
+    return NamedChannel("memory", channel, delay_s=delay_s)
+
+
+@asynccontextmanager
+async def running(dispatcher: Dispatcher) -> AsyncIterator[None]:
+    task = asyncio.create_task(dispatcher.run(asyncio.Event()))
+    await until_idle()
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_item_waits_for_its_time_and_no_other_waits_behind_it() -> None:
+    """Of one partition: those that are due leave at once, each later one when it is due."""
+    clock = FakeClock()
+    items = [replace(an_item(number), created_at=START + timedelta(seconds=number)) for number in (1, 2, 4)]
+    clock.advance(5.5)
+    pauses = Pauses(lambda _: clock.advance(1.5))
+    channel = MemoryChannel()
+    async with running(a_dispatcher(MemoryOutbox(*items), waits(channel), pause=pauses, clock=clock)):
+        assert channel.received == [item.event_id for item in items]
+        assert pauses.delays_s == [1.5]
+
+
+@pytest.mark.parametrize("count", [2, 7])
+async def test_a_process_that_stops_leaves_what_is_not_due_and_the_next_one_sends_it(count: int) -> None:
+    """7: more than it reads at a time."""
+    clock = FakeClock()
+    items = [an_item(number) for number in range(1, count + 1)]
+    store, channel = MemoryOutbox(*items), MemoryChannel()
+    await drained(a_dispatcher(store, waits(channel), clock=clock))
+    assert (channel.received, len(store.items)) == ([], count)
+    clock.advance(3.0)
+    await drained(a_dispatcher(store, waits(channel), clock=clock))
+    assert channel.received == [item.event_id for item in items]
+    assert store.items == []
+
+
+async def test_a_process_that_stops_while_an_item_waits_does_not_wait_with_it() -> None:
+    store, stop = MemoryOutbox(an_item(1)), asyncio.Event()
+    task = asyncio.create_task(a_dispatcher(store, waits(MemoryChannel())).run(stop))
+    await until_idle()
+    assert not task.done()
+    stop.set()
+    async with asyncio.timeout(5):
+        await task
+    assert len(store.items) == 1
+
+
+async def test_a_clock_that_was_set_back_holds_no_item_for_longer_than_its_delay() -> None:
+    clock = FakeClock()
+    pauses = Pauses(lambda _: clock.advance(3.0))
+    ahead, channel = replace(an_item(1), created_at=START + timedelta(days=1)), MemoryChannel()
+    async with running(a_dispatcher(MemoryOutbox(ahead), waits(channel), pause=pauses, clock=clock)):
+        assert (len(channel.received), pauses.delays_s) == (1, [3.0])
+
+
+async def test_what_is_not_due_is_no_work_that_stands_still() -> None:
+    clock = FakeClock()
+    dispatcher = a_dispatcher(MemoryOutbox(an_item(1)), waits(MemoryChannel()), clock=clock)
+    ((_, look),) = dispatcher.work
+    async with running(dispatcher):
+        assert (look(), dispatcher.ages()) == (Work(0, waits=False), [(("memory",), 0.0)])
+        clock.advance(4.0)
+        assert (look(), dispatcher.ages()) == (Work(0, waits=True), [(("memory",), 1.0)])

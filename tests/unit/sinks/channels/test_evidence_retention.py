@@ -50,6 +50,16 @@ def test_the_oldest_pictures_of_all_cameras_go_until_the_rest_fits(url: str) -> 
     assert left(url) == ["a/2026-01-02/1.jpg", "b/2026-01-03/1.jpg"]
 
 
+def test_the_oldest_clips_go_before_any_picture(url: str) -> None:
+    fill(
+        url, *(f"a/2026-01-0{day}/1.{kind}" for day in (1, 2, 3) for kind in ("jpg", "mp4")), "a/2026-01-01/1.part.mp4"
+    )
+    assert retention(url, 4 * SIZE).prune(ALL_DAYS) == FileCounts(3, 3 * SIZE)
+    assert left(url) == ["a/2026-01-01/1.jpg", "a/2026-01-02/1.jpg", "a/2026-01-03/1.jpg", "a/2026-01-03/1.mp4"]
+    assert retention(url, 2 * SIZE).prune(ALL_DAYS) == FileCounts(2, 2 * SIZE)
+    assert left(url) == ["a/2026-01-02/1.jpg", "a/2026-01-03/1.jpg"]
+
+
 def test_of_one_day_the_first_pictures_go_first(url: str) -> None:
     fill(url, *(f"a/2026-01-01/20260101T0{hour}0000.jpg" for hour in range(5)))
     retention(url, 2 * SIZE + 10).prune(ALL_DAYS)
