@@ -9,14 +9,14 @@ from andon.clock import Clock
 from andon.errors import described
 from andon.events import CameraNoted, CameraResized, CaptureFailed
 from andon.messages import CameraState, ImageHealth
+from andon.pictures.health.judgement import UsualSharpness
+from andon.pictures.health.monitor import HealthMonitor, Size
 from andon.process.progress import KAFKA, Duty, Progress, Work
 from andon.settings import CameraSettings, HealthSettings
 from ingest.boundary import Boundary
 from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
 from ingest.capture_threads import CaptureThreads
-from ingest.health.judgement import UsualSharpness
-from ingest.health.monitor import HealthMonitor, Size
 from ingest.publisher import CameraPublisher, Route
 from ingest.queue import Freshest, Lossless
 from ingest.read_limit import ReadLimit

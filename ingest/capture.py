@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from andon.clock import Clock
 from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
 from andon.messages import Frame, ImageHealth
+from andon.pictures.health.monitor import HealthMonitor
 from andon.pictures.picture import Bgr
 from andon.process.tracing import Tracing
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
 from ingest.dating import Redated, dated, not_redated
 from ingest.encode import FpsLimit, cropped, jpeg
-from ingest.health.monitor import HealthMonitor
 from ingest.sources.source import (
     DamagedPictureError,
     Encoded,

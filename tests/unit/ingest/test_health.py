@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from andon.messages import ImageHealth
+from andon.pictures.health.judgement import UsualSharpness
+from andon.pictures.health.measurement import Measurement, PictureMeter
+from andon.pictures.health.monitor import MEASURE_S, HealthMonitor, Size
 from andon.pictures.picture import Bgr
 from andon.settings import HealthSettings
-from ingest.health.judgement import UsualSharpness
-from ingest.health.measurement import Measurement, PictureMeter
-from ingest.health.monitor import MEASURE_S, HealthMonitor, Size
 
 FPS = 25.0
 SCENES = 7

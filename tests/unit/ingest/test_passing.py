@@ -10,12 +10,12 @@ import pytest
 
 from andon.clock import SystemClock
 from andon.messages import Frame, ImageHealth
+from andon.pictures.health.judgement import UsualSharpness
+from andon.pictures.health.monitor import HealthMonitor
 from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings, HealthSettings
 from ingest.bridge import Bridge
 from ingest.capture import Capture, Tools
-from ingest.health.judgement import UsualSharpness
-from ingest.health.monitor import HealthMonitor
 from ingest.probe import probe
 from ingest.queue import Lossless
 from ingest.sources.choice import open_source

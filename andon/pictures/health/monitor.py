@@ -1,12 +1,15 @@
-"""Watches the image health of a camera on its capture thread: measures pictures as they come, and reports changes."""
+"""Watches the image health of a camera: measures its pictures as they come, and reports changes.
+
+Ingest and workers use it: whoever has the pixels judges them.
+"""
 
 from collections.abc import Callable
 
 from andon.messages import ImageHealth
+from andon.pictures.health.judgement import HealthJudgement, UsualSharpness
+from andon.pictures.health.measurement import PictureMeter
 from andon.pictures.picture import Bgr
 from andon.settings import HealthSettings
-from ingest.health.judgement import HealthJudgement, UsualSharpness
-from ingest.health.measurement import PictureMeter
 
 MEASURE_S = 0.03
 """Minimum interval between two measurements: a flood of pictures must not cost more than its pictures."""
@@ -21,7 +24,7 @@ Size = tuple[int, int]
 
 
 class HealthMonitor:
-    """For one session. `changed` and `resized` are called from the capture thread."""
+    """For one session. `changed` and `resized` are called by `saw`, on its thread."""
 
     def __init__(
         self,

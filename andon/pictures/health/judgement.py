@@ -6,8 +6,8 @@ for pixel: a sensor's noise always differs, but an encoder may repeat a still sc
 """
 
 from andon.messages import ImageHealth
+from andon.pictures.health.measurement import Measurement
 from andon.settings import HealthSettings
-from ingest.health.measurement import Measurement
 
 KEYFRAME_CHANGE = 3.0
 """Levels by which a still picture may change all at once: a keyframe is coded anew."""
