@@ -80,7 +80,10 @@ class RealtimeLine:
                 await alert.ack()
 
     def _cameras(self, name: str, frames_per_s: float) -> Path:
-        """Write a line.yaml whose cameras together deliver `frames_per_s`."""
+        """Write a line.yaml whose cameras together deliver `frames_per_s`.
+
+        It is always the same file, so that the line's registry drops the cameras of the load before.
+        """
         folder = self.roles.folder / name
         folder.mkdir()
         cameras = []
@@ -89,7 +92,7 @@ class RealtimeLine:
             clip = clips.path(clips.CAMERAS[number % len(clips.CAMERAS)])
             file = at_rate(clip, folder / f"{number}.mp4", frames_per_s / CAMERAS * (1 + drift))
             cameras.append({"id": f"{name}-{number}", "url": str(file), "pace": "realtime", "loop": True})
-        config = folder / "line.yaml"
+        config = self.roles.folder / "cameras.yaml"
         config.write_text(yaml.safe_dump({**self.document, "cameras": cameras}), encoding="utf-8")
         return config
 

@@ -38,10 +38,13 @@ class SyntheticLine:
 
     @contextmanager
     def cameras(self, count: int, frames_per_s: float) -> Iterator[None]:
-        """Run `count` cameras that together deliver `frames_per_s` in real time."""
+        """Run `count` cameras that together deliver `frames_per_s` in real time.
+
+        Their file is always the same one, so that the line's registry drops the cameras of the call before.
+        """
         one = {"url": str(self.images), "image_fps": frames_per_s / count, "pace": "realtime", "loop": True}
         cameras = [{"id": name, **one} for name in camera_ids(count)]
-        config = self.roles.folder / f"cameras-{count}.yaml"
+        config = self.roles.folder / "cameras.yaml"
         config.write_text(yaml.safe_dump({**self.document, "cameras": cameras}), encoding="utf-8")
         self.roles.start("ingest", whole=[*andon("ingest"), "-c", str(config)])
         yield
