@@ -21,11 +21,13 @@ from andon.settings.line import REGISTRY, Settings
 from andon.settings.process import HttpSettings, RunSettings, TracingSettings
 from andon.settings.redis import RedisSettings
 from andon.settings.section import PoolName, Positive, Section
+from andon.settings.shifts import DAYS, ShiftSettings
 from andon.settings.sinks import ClipSettings, EvidenceSettings, KeepDays, SinkSettings
 from andon.settings.usb import UsbSettings
 from andon.settings.workers import BatchSettings, ModelSettings, PoolSettings, ScalingSettings, WorkerSettings
 
 __all__ = [
+    "DAYS",
     "REGISTRY",
     "AlertChannelSettings",
     "BatchSettings",
@@ -61,6 +63,7 @@ __all__ = [
     "ScalingSettings",
     "Section",
     "Settings",
+    "ShiftSettings",
     "SinkSettings",
     "SpoolSettings",
     "TracingSettings",

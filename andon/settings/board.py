@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from andon.settings.section import Positive, Section
+from andon.settings.shifts import DEFAULT_SHIFTS, ShiftName, ShiftSettings, TimeZone
 
 BoardRole = Literal["viewer", "operator", "engineer", "admin"]
 """Each may do what the one before it may, and more."""
@@ -74,5 +75,10 @@ class BoardSettings(Section):
     """Days for which the board keeps who did what."""
     languages: Annotated[tuple[LanguageName, ...], Field(min_length=1)] = ("en", "de")
     """Offered languages; a browser that asks for none of them gets the first."""
+    time_zone: TimeZone = "UTC"
+    """The clock on the line's wall, for shifts: a name such as Europe/Berlin."""
+    shifts: Annotated[dict[ShiftName, ShiftSettings], Field(min_length=1)] = DEFAULT_SHIFTS
+    """By name, such as early: {start: '06:00', end: '14:00', days: [mon, tue, wed, thu, fri]}. By default one, `day`,
+    from midnight to midnight."""
     target: BoardTarget = BoardTarget()
     oidc: OidcSettings | None = None

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from sinks.board.formats import filters
 from sinks.board.i18n import COOKIE, language_of, text, translations
 from sinks.board.security.csrf import token_of
 from sinks.board.security.roles import allowed, user_or_none
@@ -18,7 +19,10 @@ from sinks.board.security.roles import allowed, user_or_none
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 YEAR_S = 31_536_000
-NAVIGATION: tuple[tuple[str, str], ...] = (("/", text("Line")),)
+NAVIGATION: tuple[tuple[str, str], ...] = (
+    ("/", text("Line")),
+    ("/shift", text("Shift")),
+)
 """Addresses of pages and their names, in order."""
 ROLE_NAMES = (text("viewer"), text("operator"), text("engineer"), text("admin"))
 
@@ -52,6 +56,11 @@ def _shared(request: Request, language: str) -> dict[str, Any]:
     }
 
 
+def standalone(name: str, language: str, **context: Any) -> str:
+    """A template that needs no request: a file for a person."""
+    return environment(language).get_template(name).render(language=language, **context)
+
+
 @cache
 def environment(language: str) -> Environment:
     """One for each language: a compiled template keeps the texts that it was made with."""
@@ -66,6 +75,7 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = asset
     made.filters["moment"] = moment
+    made.filters.update(filters(language))
     return made
 
 

@@ -50,6 +50,16 @@ class Files:
         except Exception as error:  # fsspec passes on whatever the storage's own client raises
             raise self._busy("look into", error) from error
 
+    def read(self, path: str, max_bytes: int) -> bytes | None:
+        """The content of a file. None: there is none, or it is larger than `max_bytes`. Raises FilesBusy."""
+        try:
+            content: bytes = self._filesystem.cat_file(f"{self._root}/{path}", start=0, end=max_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # fsspec passes on whatever the storage's own client raises
+            raise self._busy("read from", error) from error
+        return content if len(content) <= max_bytes else None
+
     def write(self, path: str, content: bytes) -> None:
         """Write a file. A reader sees no file or the whole `content`, never a part. Raises FilesBusy."""
         target = f"{self._root}/{path}"

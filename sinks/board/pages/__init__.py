@@ -6,9 +6,9 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import home
+from sinks.board.pages import home, shift
 
-ROUTES = (home.routes,)
+ROUTES = (home.routes, shift.routes)
 """One line for each module with pages."""
 WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = ()
 """`watch(board)` of modules: an iterator of names, and of functions that `News.every` calls."""
