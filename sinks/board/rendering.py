@@ -24,6 +24,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/shift", text("Shift")),
 )
 """Addresses of pages and their names, in order."""
+ADMIN_PAGES: tuple[tuple[str, str], ...] = (("/actions", text("Actions")),)
 ROLE_NAMES = (text("viewer"), text("operator"), text("engineer"), text("admin"))
 
 
@@ -51,7 +52,7 @@ def _shared(request: Request, language: str) -> dict[str, Any]:
         "csrf_token": token_of(request),
         "now": board.clock.now(),
         "path": request.url.path,
-        "navigation": NAVIGATION,
+        "navigation": NAVIGATION + (ADMIN_PAGES if allowed(user, "admin") else ()),
         "kiosk": request.query_params.get("kiosk", ""),
     }
 

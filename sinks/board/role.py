@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 
 from andon import redis
-from andon.errors import ConfigError
+from andon.errors import ConfigError, RetryableError
 from andon.events import BoardOpened, ServerUnfit
 from andon.process.lifecycle import Life
 from sinks.board import pages
@@ -18,7 +19,10 @@ from sinks.board.records import LazyRecords
 from sinks.board.security.guard import Guard
 from sinks.board.server import is_loopback, served
 from sinks.board.store import BoardStore
+from sinks.store.actions import prune_actions
 from sinks.store.users import signing_key
+
+PRUNE_S = 3600.0
 
 
 async def board(life: Life) -> None:
@@ -38,9 +42,25 @@ async def board(life: Life) -> None:
 async def _run(life: Life, ours: Board) -> None:
     async with asyncio.TaskGroup() as tasks:
         news = tasks.create_task(ours.news.run(), name="board.news")
+        pruning = tasks.create_task(_prune_actions(ours), name="board.actions")
         await life.stop.wait()
         ours.hub.close()
         news.cancel()
+        pruning.cancel()
+
+
+async def _prune_actions(ours: Board) -> None:
+    while True:
+        with suppress(RetryableError):  # the news say that the store is away
+            await prune_actions_once(ours)
+        await asyncio.sleep(PRUNE_S)
+
+
+async def prune_actions_once(ours: Board) -> None:
+    """Delete the actions that are older than `board.actions_days`, some at a time."""
+    before = ours.clock.now() - timedelta(days=ours.settings.board.actions_days)
+    while await ours.store.write(partial(prune_actions, before=before)):
+        pass
 
 
 async def require_safe(ours: Board) -> None:

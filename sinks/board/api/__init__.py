@@ -8,12 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinks.board.api import line, shift
+from sinks.board.api import actions, line, shift
 from sinks.board.api.openapi import document
 from sinks.board.api.operation import PREFIX, Operation
 from sinks.board.security.roles import marked, public
 
-OPERATIONS: tuple[Operation, ...] = (*line.OPERATIONS, *shift.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *line.OPERATIONS,
+    *shift.OPERATIONS,
+    *actions.OPERATIONS,
+)
 """One entry for each module."""
 
 

@@ -6,9 +6,13 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import home, shift
+from sinks.board.pages import actions, home, shift
 
-ROUTES = (home.routes, shift.routes)
+ROUTES = (
+    home.routes,
+    shift.routes,
+    actions.routes,
+)
 """One line for each module with pages."""
 WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = ()
 """`watch(board)` of modules: an iterator of names, and of functions that `News.every` calls."""

@@ -1,17 +1,20 @@
 """Finds out who sent a request: a log-in's session, a token, or nobody on a board that is open to its machine."""
 
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 
 from andon.clock import Clock
-from andon.settings import BoardRole, BoardSettings
+from andon.settings import BoardRole, BoardSettings, OidcSettings
 from sinks.board.security.directory import Directory, Known, digest
 from sinks.board.security.limits import LoginLimits
 from sinks.board.security.passwords import Passwords
 from sinks.board.security.roles import ROLES, User
 from sinks.board.store import BoardStore
+
+if TYPE_CHECKING:
+    from sinks.board.security.oidc import OidcLogin
 
 OPEN = User("this machine", "engineer", "open")
 MOST_TOKEN = 200
@@ -31,6 +34,7 @@ class Guard:
         self.directory = Directory(store, clock)
         self.passwords = passwords or Passwords()
         self.limits = LoginLimits(settings.login_attempts, clock)
+        self.oidc = None if settings.oidc is None else _oidc(settings.oidc)
         self._settings = settings
         self._clock = clock
 
@@ -83,3 +87,10 @@ class Guard:
             return None
         role = min(cast(BoardRole, token.role), cast(BoardRole, user.role), key=ROLES.index)
         return User(f"{user.name}/{token.name}", role, "token")
+
+
+def _oidc(settings: OidcSettings) -> "OidcLogin":
+    """Authlib takes a quarter of a second to load: only where it is used."""
+    from sinks.board.security.oidc import OidcLogin  # noqa: PLC0415
+
+    return OidcLogin(settings)

@@ -7,11 +7,14 @@ from starlette.routing import Route
 from andon.events import LoginRefused
 from sinks.board.board import address_of, board_of
 from sinks.board.i18n import text
+from sinks.board.problems import ProblemError
 from sinks.board.rendering import render
-from sinks.board.security.roles import User, public, requires
+from sinks.board.security.roles import OidcError, User, public, requires
 from sinks.store.actions import Action, add_action
 
 REFUSED = text("This name and password do not belong together.")
+NOT_IN = text("The log-in service does not let you in, or does not answer. The board's log says why.")
+FOLLOWING = "following"
 TOO_OFTEN = text("Too many failed log-ins. Try again in some minutes.")
 
 
@@ -48,6 +51,37 @@ async def entered(request: Request, user: User) -> None:
     board.guard.begin(request.session, user)
 
 
+@public
+async def go_to_provider(request: Request) -> Response:
+    oidc = board_of(request).guard.oidc
+    if oidc is None:
+        raise ProblemError(404, "not found", "there is no OpenID provider: board.oidc")
+    request.session[FOLLOWING] = _safe(request.query_params.get("next", ""))
+    try:
+        return await oidc.away(request, str(request.url_for("come_back")))
+    except OidcError as error:
+        return _not_in(request, error)
+
+
+@public
+async def come_back(request: Request) -> Response:
+    oidc = board_of(request).guard.oidc
+    if oidc is None:
+        raise ProblemError(404, "not found", "there is no OpenID provider: board.oidc")
+    following = _safe(str(request.session.get(FOLLOWING, "")))
+    try:
+        user = await oidc.back(request)
+    except OidcError as error:
+        return _not_in(request, error)
+    await entered(request, user)
+    return RedirectResponse(following, 303)
+
+
+def _not_in(request: Request, error: OidcError) -> Response:
+    board_of(request).emit(LoginRefused(address_of(request), str(error)))
+    return _page(request, NOT_IN, 403)
+
+
 @requires("viewer")
 async def log_out(request: Request) -> Response:
     await board_of(request).audit(request, "session.end", "")
@@ -71,5 +105,7 @@ def routes() -> list[Route]:
     return [
         Route("/login", show),
         Route("/login", log_in, methods=["POST"]),
+        Route("/login/oidc", go_to_provider),
+        Route("/login/oidc/back", come_back),
         Route("/logout", log_out, methods=["POST"]),
     ]

@@ -30,6 +30,10 @@ class User:
     """`open`: nobody logged in, because the board has no users and only this machine can reach it."""
 
 
+class OidcError(Exception):
+    """The plant's provider does not answer, or it does not let this person in. Its text is for the log: no secrets."""
+
+
 def allowed(user: User | None, role: BoardRole) -> bool:
     return user is not None and ROLES.index(user.role) >= ROLES.index(role)
 

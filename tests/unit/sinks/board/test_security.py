@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,10 +17,11 @@ from andon.errors import ConfigError
 from sinks.board import api
 from sinks.board.api.operation import operation
 from sinks.board.app import make_app
-from sinks.board.role import require_safe
+from sinks.board.role import prune_actions_once, require_safe
 from sinks.board.security.login import _safe
 from sinks.board.security.roles import requires
 from sinks.commands.user import user
+from sinks.store.actions import Action, add_action, newest_actions
 from sinks.store.users import change_user
 from tests.board import TestBoard, a_board
 from tests.fakes import FakeClock
@@ -235,6 +237,47 @@ async def test_behind_tls_the_session_s_cookie_crosses_no_plain_connection(tmp_p
 def test_after_the_log_in_nobody_lands_on_another_site(following: str) -> None:
     assert _safe(following) == "/"
     assert _safe("/evidence?camera=press-3") == "/evidence?camera=press-3"
+
+
+async def test_admins_see_who_did_what_page_by_page(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with a_board(tmp_path, clock=clock) as ours, ours.client() as client:
+        await ours.add_user("anna", "admin", PASSWORD)
+        await ours.add_user("otto", "engineer", PASSWORD)
+        async with ours.client() as other:
+            await logged_in(other, "otto")
+            assert (await other.get("/actions")).status_code == 403
+            assert (await other.get("/api/v1/actions")).status_code == 403
+        await logged_in(client, "anna")
+        for number in range(3):
+            clock.advance(1.0)
+            entry = Action(clock.now(), "otto", "session", "10.0.0.7", "alarm.shelve", f"alarm {number}", {"hours": 2})
+            await ours.board.store.write(partial(add_action, action=entry))
+        first = (await client.get("/api/v1/actions?limit=3")).json()
+        assert [item["target"] for item in first["items"]] == ["alarm 2", "alarm 1", "alarm 0"]
+        assert first["items"][0]["detail"] == {"hours": 2}
+        rest = (await client.get("/api/v1/actions", params={"cursor": first["next"]})).json()
+        assert [(item["action"], item["user"]) for item in rest["items"]] == [
+            ("session.begin", "anna"),
+            ("session.begin", "otto"),
+        ]
+        assert rest["next"] is None
+        assert (await client.get("/api/v1/actions?cursor=nonsense")).status_code == 422
+        page = (await client.get("/actions")).text
+        assert "alarm.shelve" in page
+        assert "hours: 2" in page
+
+
+async def test_old_actions_are_deleted(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with a_board(tmp_path, {"board": {"actions_days": 1}}, clock=clock) as ours:
+        for hours in (0, 30, 50):
+            clock.advance(hours * 3600.0 - clock.monotonic())
+            entry = Action(clock.now(), "otto", "session", "", "alarm.shelve", f"after {hours} h", {})
+            await ours.board.store.write(partial(add_action, action=entry))
+        await prune_actions_once(ours.board)
+        left = await ours.board.store.read(lambda connection: newest_actions(connection, None, 10))
+        assert [action.target for _, action in left] == ["after 50 h", "after 30 h"]
 
 
 def a_line(folder: Path, ours: TestBoard) -> Path:
