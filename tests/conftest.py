@@ -22,6 +22,9 @@ _numbers = itertools.count(1)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+# Workers of tests serve a .pt as its runtime chooses: a measurement would take a minute, and choose by the load.
+os.environ.setdefault("ANDON_WORKER__TUNE_TIMEOUT_S", "0")
+
 _OPEN_IMAGE = Image.open
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from andon.errors import ConfigError
-from andon.events import ModelLoaded, SuppressionBuiltIn, fan_out
+from andon.events import Event, ModelLoaded, SuppressionBuiltIn, fan_out
 from andon.pictures.picture import PictureLimits
 from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
@@ -35,6 +35,8 @@ from workers.runtimes.cache import Exporter
 from workers.runtimes.choice import load
 from workers.runtimes.trial import in_one_line
 from workers.threads import decoder_threads, detector_threads
+from workers.tuning.at_start import tune_at_start
+from workers.tuning.tune import TuningProcess
 
 STAGE = "workers"
 EXPORT_ENDS_S = 2.0
@@ -43,8 +45,10 @@ OpenDetector = Callable[[PoolSettings, str, Exporter], Detector]
 """Opens the detector of a pool with that name, not warmed up."""
 
 
-async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -> None:
+async def work(life: Life, pool_name: str, open_detector: OpenDetector | None = None) -> None:
     """Inspect the frames of the pool until `life.stop`. Then finish, commit and leave the group.
+
+    `open_detector`: None measures first how this machine serves the model fastest, where the settings leave that open.
 
     Raises ConfigError or FatalError, one line each, for an unusable model, topic or broker.
     """
@@ -63,15 +67,17 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector = load) -
         await _inspect(life, pool_name, detector, detecting, decoding)
 
 
-async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector, thread: Executor) -> Detector | None:
+async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector | None, thread: Executor) -> Detector | None:
     """The model, before the group is joined: partitions never wait for it. None: the role was stopped meanwhile."""
     pool, worker = life.settings.pools[pool_name], life.settings.worker
-    exporter = Exporter(worker.export_timeout_s)
+    if open_detector is None and not await _tuned(life, pool_name, thread):
+        return None
+    open_model, exporter = open_detector or load, Exporter(worker.export_timeout_s)
 
     def load_and_warm_up() -> tuple[Detector, float]:
         limit_s = worker.export_timeout_s + worker.load_timeout_s
         with life.watchdog.limit("the loading of the model", limit_s, "worker.load_timeout_s"):
-            detector = open_detector(pool, pool_name, exporter)
+            detector = open_model(pool, pool_name, exporter)
         require_classes(life.settings, pool_name, detector.info.classes)
         since_s = life.clock.monotonic()
         named = f"pools.{pool_name}.model.weights: {pool.model.weights}"
@@ -103,8 +109,23 @@ async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector, threa
     return detector
 
 
+async def _tuned(life: Life, pool_name: str, thread: Executor) -> bool:
+    """Whether the role goes on. False: it was stopped meanwhile."""
+    loop = asyncio.get_running_loop()
+    process = TuningProcess(life.settings.worker.tune_timeout_s)
+
+    def emit(event: Event) -> None:
+        loop.call_soon_threadsafe(life.emit, event)
+
+    tuning = loop.run_in_executor(thread, tune_at_start, life.settings, pool_name, process, emit)
+    if not await _before_stop(life, tuning, process):
+        return False
+    tuning.result()
+    return True
+
+
 async def _before_stop(life: Life, loading: asyncio.Future[Any], exporter: Exporter) -> bool:
-    """Whether `loading` ends before the role is stopped. If it does not, a running export is ended."""
+    """Whether `loading` ends before the role is stopped. If it does not, a running export or measurement is ended."""
     stopping = asyncio.create_task(life.stop.wait(), name="worker.stop")
     try:
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)

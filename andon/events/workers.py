@@ -22,6 +22,55 @@ class ModelLoaded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TuningBegun(Event):
+    """The worker measures how this machine serves its model fastest, before it joins its group."""
+
+    name: ClassVar[str] = "model.tuning"
+    weights: str
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateMeasured(Event):
+    """One way to serve a model, as a tuning found it."""
+
+    name: ClassVar[str] = "model.candidate"
+    weights: str
+    candidate: str
+    cpu_ms: float | None
+    """Of all threads, for one frame."""
+    wall_ms: float | None
+    agreement: float | None
+    """Of the confident detections of either, the part that source and candidate have in common, 0 to 1."""
+    left_out: str
+    """Why it was not measured. Empty: it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTuned(Event):
+    """What was measured on this machine decides how the model is served."""
+
+    name: ClassVar[str] = "model.tuned"
+    weights: str
+    choice: str
+    """Empty: nothing agreed, so that the runtime chooses."""
+    reason: str
+    measured_now: bool
+    """False: the choice was in the cache."""
+    seconds: float
+    """The measurement took this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSkipped(Event):
+    """Nothing was measured at this start. The model is served as its runtime chooses; a later start tries again."""
+
+    name: ClassVar[str] = "model.tuning_skipped"
+    weights: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuppressionBuiltIn(Event):
     """An export that was made with `nms=True` drops detections by thresholds of its own. None: they are not known."""
 

@@ -15,6 +15,15 @@ class ModelSettings(Section):
     runtime: Literal["auto", "torch", "openvino", "onnx", "tensorrt"] = "auto"
     """auto: an export is served by its own runtime. A .pt is served on a GPU by tensorrt or torch, elsewhere by
     openvino, onnx or torch: the first that is installed."""
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    """The number format that the model computes in. auto: a .pt is served as was measured on this machine to be fastest
+    while it agrees with the .pt (`andon model tune`), and until then as its runtime chooses; an export as it was made.
+    int8 of a .pt takes such a measurement, too."""
+    min_agreement: float = Field(default=0.99, gt=0, le=1)
+    """The part of the confident detections, on frames that were held out, that a .pt and the form in which it is served
+    must have in common, for auto and int8 to take that form."""
+    calibration: str = ""
+    """A folder of pictures, or a dataset's YAML, on which auto and int8 measure. Empty: frames of the pool's topic."""
     device: str = "auto"
     """auto, cpu, cuda:0, ..."""
     imgsz: int | None = Field(default=None, ge=32, multiple_of=32)
@@ -71,6 +80,10 @@ class WorkerSettings(Section):
     export_timeout_s: Positive = 600.0
     """Seconds for the export of a model that this machine serves for the first time. 600: a large model on a small
     machine takes minutes."""
+    tune_timeout_s: float = Field(default=180.0, ge=0)
+    """Seconds in which a worker measures, before it joins its group, how this machine serves its model fastest, if
+    nobody has measured it yet. Past it the measurement is killed, and what was measured so far decides. 0: a worker
+    measures nothing; it serves what `andon model tune` or another worker has measured."""
     load_timeout_s: Positive = 300.0
     """Seconds for loading the model, without its export, and again for its first inference, which may compile it. Past
     it the process ends."""

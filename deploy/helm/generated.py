@@ -37,7 +37,7 @@ USED: dict[str, tuple[str, ...]] = {
     ),
     "run": ("drain_s",),
     "spool": ("max_bytes",),
-    "worker": ("export_timeout_s", "load_timeout_s"),
+    "worker": ("export_timeout_s", "load_timeout_s", "tune_timeout_s"),
 }
 """Settings whose defaults the templates need."""
 SHOWN = ("title", "description", "default", "format", "writeOnly")

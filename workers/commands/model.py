@@ -1,4 +1,4 @@
-"""`andon model`: train, val, export, prune, bench: a model's life from a dataset to a worker."""
+"""`andon model`: train, val, export, prune, bench, tune: a model's life from a dataset to a worker."""
 
 import json
 import sys
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from andon.errors import ConfigError
 from andon.settings import ModelSettings
+from workers.commands.tune import tune
 
 CACHE = ModelSettings().cache
 RUNTIMES = ("auto", "torch", "openvino", "onnx", "tensorrt")
@@ -24,6 +25,9 @@ FILE = click.Path(path_type=Path)
 @click.group()
 def model() -> None:
     """A model of your own, from pictures to the worker that serves it."""
+
+
+model.add_command(tune)
 
 
 def _as_json(command: Command) -> Command:

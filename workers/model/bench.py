@@ -18,7 +18,7 @@ from workers.model.measure import measure
 from workers.model.timing import Speed, time_in_turns
 from workers.model.val import ValOptions, open_at_least_confidence
 from workers.runtimes.cache import Format
-from workers.runtimes.choice import NEEDS
+from workers.runtimes.installed import NEEDS
 from workers.runtimes.manifest import Metrics, Precision
 from workers.runtimes.pytorch import cuda_available
 

@@ -56,6 +56,8 @@ class Job:
     named: str
     """Begins each message: the user's key and file."""
     form: Format
+    precision: Precision | None = None
+    """None: fp16 for TensorRT, else fp32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def export(job: Job) -> None:
     """Write `job.target`, checked. Raises ConfigError (no model) or FatalError (export differs)."""
     cache, named = Path(job.cache), job.named
     copy = copied(Path(job.weights), job.digest, Path(job.room), named)
-    made = make(copy, Recipe(job.form, "fp16" if job.form == "tensorrt" else "fp32"), cache, named)
+    precision = job.precision or ("fp16" if job.form == "tensorrt" else "fp32")
+    made = make(copy, Recipe(job.form, precision), cache, named)
     check(open_weights(copy, cache, named), made, named, job.form)
     made.rename(job.target)
 
@@ -180,10 +183,15 @@ def _nms_argument(opened: YoloModel) -> bool | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`arguments`: the fields of a Job. The last line on stderr names the error. Returns 2 for a wrong setting."""
+    """`arguments`: the fields of a Job, the last two as one (`onnx fp16`). Returns 2 for a wrong setting.
+
+    The last line on stderr names the error.
+    """
     try:
-        weights, digest, target, cache, room, named, form = arguments
-        export(Job(weights, digest, target, cache, room, named, cast(Format, form)))
+        weights, digest, target, cache, room, named, kind = arguments
+        form, _, precision = kind.partition(" ")
+        asked = cast("Precision | None", precision or None)
+        export(Job(weights, digest, target, cache, room, named, cast(Format, form), asked))
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

@@ -54,21 +54,22 @@ class OnnxModel:
     built_in: BuiltIn | None = None
 
 
-def open_onnx(path: Path, device: str, batch_size: int, named: str) -> OnnxModel:
+def open_onnx(path: Path, device: str, batch_size: int, named: str, lanes: int | None = None) -> OnnxModel:
     """Load a model that ultralytics exported, for batches of up to `batch_size`; `named` begins each message.
 
     `device`: auto (the first GPU where this ONNX Runtime has CUDA, else the CPU), cpu, cuda or cuda:N.
+    `lanes`: runs side by side on a CPU. None: one for each core.
 
     Raises:
         ConfigError: it is not such a model, or the device is missing.
     """
     place = _place(device, named)
-    lanes = 1 if place != "cpu" else min(batch_size, cores())
+    lanes = 1 if place != "cpu" else min(batch_size, lanes or cores())
     session = _session(path, place, lanes, named)
     if place != "cpu" and session.get_providers()[0] != CUDA:  # the library is there, the GPU or its driver is not
         if device != "auto":
             raise ConfigError(f"{named}: ONNX Runtime can't serve it on {place}: it found no GPU that it can use")
-        return open_onnx(path, "cpu", batch_size, named)
+        return open_onnx(path, "cpu", batch_size, named, lanes)
     return _described(session, place, lanes, path, named)
 
 

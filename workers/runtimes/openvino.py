@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib
-import os
 import sys
 import threading
 import time
@@ -18,9 +17,10 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
-from andon.process.machine import cores, memory_bytes, resident_bytes
+from andon.process.machine import memory_bytes, resident_bytes
 from workers.detector import OutOfMemoryError, Output
 from workers.runtimes.built_in import of_openvino, suppresses
+from workers.runtimes.openvino_options import BY_ITSELF, CompileOptions, properties, require_capable
 from workers.runtimes.outputs import OutputReader
 from workers.task import PLAIN, Head, read_head, require_input
 
@@ -38,9 +38,6 @@ AT_ONCE = 2
 cores busy."""
 NO_MEMORY = ("std::bad_alloc", "CL_OUT_OF_RESOURCES", "CL_MEM_OBJECT_ALLOCATION_FAILURE", "CL_OUT_OF_HOST_MEMORY")
 """What C++ and OpenCL say when a device has too little memory."""
-HINT = {"PERFORMANCE_HINT": "THROUGHPUT"}
-"""Several requests at once, each on a few threads, instead of one request on all threads: threads that wait for each
-other cost a third of the time. Source: OpenVINO, "High-level Performance Hints"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +135,10 @@ class OpenVinoNetwork:
     at_once = AT_ONCE
 
     def __init__(
-        self, exported: OpenVinoExport, device: str, confidence: float, named: str, compiled_bytes: int | None = None
+        self, exported: OpenVinoExport, device: str, confidence: float, named: str, options: CompileOptions = BY_ITSELF
     ) -> None:
-        """Raises ConfigError if the model can't be read or the device is missing; `named` begins the message."""
+        """Raises ConfigError if the model can't be read, or the device is missing or lacks the precision; `named`
+        begins the message."""
         self._ov = import_openvino()
         self._core = self._ov.Core()
         try:
@@ -149,14 +147,16 @@ class OpenVinoNetwork:
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
             raise ConfigError(f"{named}: OpenVINO can't serve it on {device}: {reason}") from None
+        require_capable(self._core, device, options.precision, named)
+        self._options = options
         self._input = _input(model, named)
         self.built_in = of_openvino(model) if exported.suppresses else None
         self._exported = exported
         self.device = device
         self._reader = OutputReader(exported.head, len(exported.classes), confidence)
         self._pools: OrderedDict[tuple[int, int, int], _Pool] = OrderedDict()
-        self._budget_bytes = compiled_bytes or memory_bytes() // MEMORY_SHARE
-        self._chunk_size: int | None = None
+        self._budget_bytes = options.compiled_bytes or memory_bytes() // MEMORY_SHARE
+        self._chunk_size = options.frames
         self._choosing = threading.Lock()
 
     @property
@@ -260,13 +260,7 @@ class OpenVinoNetwork:
         convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
         convert.convert_color(ov.preprocess.ColorFormat.RGB).scale(255.0)
         steps.input().model().set_layout(ov.Layout("NCHW"))
-        return self._core.compile_model(steps.build(), self.device, HINT | _threads(self.device))
-
-
-def _threads(device: str) -> dict[str, int]:
-    """OpenVINO counts the machine's cores; a container may be allowed fewer."""
-    allowed = cores()
-    return {"INFERENCE_NUM_THREADS": allowed} if device == "CPU" and allowed < (os.cpu_count() or 1) else {}
+        return self._core.compile_model(steps.build(), self.device, properties(self._options, self.device))
 
 
 def _input(model: Any, named: str) -> _Input:

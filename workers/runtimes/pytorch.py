@@ -1,4 +1,4 @@
-"""Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32."""
+"""Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32, if nothing else is set."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from andon.process.machine import cores
 from workers.detector import NOT_FINITE, Output
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
+from workers.runtimes.setup import Computed
 from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
 from workers.runtimes.ultralytics_model import YoloModel
 
@@ -21,6 +22,13 @@ MAX_BOXES = 30_000
 
 def cuda_available() -> bool:
     return torch.cuda.is_available()
+
+
+def computes_bf16(device: str = "cpu") -> bool:
+    """Whether the device computes bf16 by itself. torch imitates it elsewhere, many times slower."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def device_named(name: str, where: str) -> torch.device:
@@ -39,9 +47,13 @@ def device_named(name: str, where: str) -> torch.device:
 class TorchNetwork:
     """A Network over a DetectionModel."""
 
-    def __init__(self, opened: YoloModel, device: torch.device, confidence: float) -> None:
+    def __init__(
+        self, opened: YoloModel, device: torch.device, confidence: float, precision: Computed | None = None
+    ) -> None:
+        """`precision`: None is fp16 on CUDA and fp32 elsewhere."""
         self._device = device
-        self._half = device.type == "cuda"
+        self._half = device.type == "cuda" if precision is None else precision == "fp16"
+        self._bf16 = precision == "bf16"
         self._nms_free = opened.nms_free or opened.head.queries
         self._confidence = confidence
         self._head = opened.head
@@ -53,7 +65,8 @@ class TorchNetwork:
             torch.set_num_threads(cores())  # ultralytics leaves one thread on a small machine
 
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
-        with torch_memory(), torch.inference_mode():
+        bf16 = torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
+        with torch_memory(), torch.inference_mode(), bf16:
             return self._forward(canvases)
 
     def _forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:

@@ -4,6 +4,7 @@ The head stays in floats: one scale for boxes (hundreds of pixels) and scores (0
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,21 @@ from workers.detector import LetterboxDetector, ModelInfo, Picture
 from workers.runtimes.openvino import import_openvino
 from workers.task import Head
 
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What stays in floats besides the head, for an INT8 model that agrees with its source more closely.
+
+    Measured with the demo's model on its clips: without care 0.958 of the confident detections agree, with the modules
+    that the head reads in floats 0.996, for 5 % of the time.
+    """
+
+    first_modules: int = 0
+    """The first modules see the raw pixels, whose errors all others amplify."""
+
+
+ACTIVATIONS = ("Swish", "Relu", "PRelu", "Clamp", "HSwish", "Gelu", "Mish")
+"""OpenVINO's names."""
 NEEDED = "INT8 takes nncf, which is not installed: pip install 'andon[model]'"
 
 
@@ -40,7 +56,7 @@ class Calibration:
         return [np.zeros((0, 6), np.float32) for _ in canvases]
 
 
-def quantize_openvino(folder: Path, calibration: Calibration, named: str) -> None:
+def quantize_openvino(folder: Path, calibration: Calibration, named: str, care: Care | None = None) -> None:
     """Quantize the model in `folder`, in place. Blocks for a minute. Raises ConfigError if nncf is missing."""
     ov = import_openvino()  # before nncf, so that it finds no telemetry either
     try:
@@ -54,9 +70,11 @@ def quantize_openvino(folder: Path, calibration: Calibration, named: str) -> Non
     quantized = nncf.quantize(
         model,
         nncf.Dataset(list(calibration)),
-        preset=nncf.QuantizationPreset.PERFORMANCE,  # symmetric: as good here as MIXED, and 10 % faster
+        # PERFORMANCE, symmetric, is up to 10 % faster. MIXED and the slow correction of biases agree better
+        preset=nncf.QuantizationPreset.PERFORMANCE if care is None else nncf.QuantizationPreset.MIXED,
+        fast_bias_correction=care is None,
         subset_size=len(calibration),
-        ignored_scope=nncf.IgnoredScope(names=_head(model)),
+        ignored_scope=nncf.IgnoredScope(names=_head(model) if care is None else _careful(model, care)),
     )
     target = folder / "int8"
     target.mkdir()
@@ -78,14 +96,36 @@ def _head(model: Any) -> list[str]:
     ]
 
 
-def quantize_onnx(path: Path, calibration: Calibration) -> None:
+def _careful(model: Any, care: Care) -> list[str]:
+    """Operations that stay in floats: of the head, of the modules that it reads, and of the first modules."""
+    head = set(_head(model))
+    modules = {op.get_friendly_name(): _module(op.get_friendly_name()) for op in model.get_ordered_ops()}
+    read = {
+        _module(_before_activation(source.get_source_output().get_node()).get_friendly_name())
+        for op in model.get_ordered_ops()
+        if op.get_friendly_name() in head
+        for source in op.inputs()
+    }
+    kept = (read | set(range(care.first_modules))) - {-1}
+    return [name for name, number in modules.items() if name in head or number in kept]
+
+
+def _before_activation(node: Any) -> Any:
+    """Activations bear the name of whichever module had the shared one last; what they read has its own."""
+    while node.get_type_name() in ACTIVATIONS:
+        node = node.input(0).get_source_output().get_node()
+    return node
+
+
+def quantize_onnx(path: Path, calibration: Calibration, care: Care | None = None) -> None:
     """Quantize the model at `path`, in place. Blocks for a minute."""
     import onnx  # noqa: PLC0415 - only the target runtime is needed
     from onnxruntime import quantization  # noqa: PLC0415 - as above
 
     graph = onnx.load(path).graph
     last = max(_module(node.name) for node in graph.node)
-    left = [node.name for node in graph.node if _module(node.name) == last]
+    kept = {last} if care is None else {last, *_read_by(graph, last), *range(care.first_modules)}
+    left = [node.name for node in graph.node if _module(node.name) in kept]
     reader = _reader(quantization.CalibrationDataReader, calibration, graph.input[0].name)
     made = path.with_name("int8.onnx")
     quantization.quantize_static(
@@ -103,10 +143,16 @@ def quantize_onnx(path: Path, calibration: Calibration) -> None:
     made.unlink()
 
 
+def _read_by(graph: Any, head: int) -> set[int]:
+    """The modules whose outputs the head reads."""
+    made_by = {output: _module(node.name) for node in graph.node for output in node.output}
+    return {made_by.get(given, -1) for node in graph.node if _module(node.name) == head for given in node.input} - {-1}
+
+
 def _module(name: str) -> int:
-    """`/model.23/cv2.0/...` -> 23; the greatest is the head."""
-    _, found, rest = name.partition("/model.")
-    number = rest.split("/", 1)[0]
+    """`/model.23/cv2.0/...` (ONNX) and `__module.model.23.cv2.0/...` (OpenVINO) -> 23; the greatest is the head."""
+    _, found, rest = name.replace("__module.model.", "/model.", 1).partition("/model.")
+    number = rest.split("/", 1)[0].split(".", 1)[0]
     return int(number) if found and number.isdecimal() else -1
 
 

@@ -8,9 +8,10 @@ import pytest
 from andon.errors import ConfigError
 from andon.settings import PoolSettings
 from tests.detectors import FakeDetector
-from workers.runtimes import choice
+from workers.runtimes import installed, opening
 from workers.runtimes.cache import LIBRARIES
 from workers.runtimes.choice import load
+from workers.runtimes.openvino_options import CompileOptions, properties, require_capable
 
 
 def complaint(**model: Any) -> str:
@@ -116,7 +117,7 @@ def test_cuda_is_refused_without_the_onnx_runtime_for_it(onnx: Path, monkeypatch
 
 
 def test_a_missing_onnx_runtime_is_reported(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
     assert "the onnx runtime is not installed: pip install 'andon[onnx]'" in complaint(weights=str(onnx))
 
 
@@ -129,13 +130,13 @@ def test_a_missing_package_for_the_export_is_reported(
 
 
 @pytest.mark.parametrize(
-    ("installed", "served_by"),
+    ("there", "served_by"),
     [({"openvino", "onnxruntime"}, "openvino"), ({"onnxruntime"}, "onnx"), (set(), "torch")],
 )
 def test_a_pt_on_a_cpu_is_served_by_the_fastest_installed_runtime(
-    pickle: Path, monkeypatch: pytest.MonkeyPatch, installed: set[str], served_by: str
+    pickle: Path, monkeypatch: pytest.MonkeyPatch, there: set[str], served_by: str
 ) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: name if name in there else None)
     assert chosen(pickle, "cpu", monkeypatch) == served_by
 
 
@@ -151,7 +152,41 @@ def chosen(weights: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> str:
         return FakeDetector()
 
     for runtime in ("torch", "openvino", "onnx"):
-        monkeypatch.setattr(choice, f"_{runtime}", lambda *_, runtime=runtime: opened(runtime))
+        monkeypatch.setattr(opening, f"_{runtime}", lambda *_, runtime=runtime: opened(runtime))
     load(PoolSettings.model_validate({"model": {"weights": str(weights), "device": device}}), "heavy")
     (runtime,) = called
     return runtime
+
+
+@pytest.mark.parametrize(("runtime", "precision"), [("torch", "int8"), ("onnx", "bf16"), ("tensorrt", "bf16")])
+def test_a_precision_that_the_runtime_does_not_serve_is_refused(pickle: Path, runtime: str, precision: str) -> None:
+    message = complaint(weights=str(pickle), runtime=runtime, precision=precision)
+    if precision == "int8":
+        assert "no INT8 form of " in message
+        assert "`andon model tune --show` says" in message
+    else:
+        assert f"precision: {precision}: the {runtime} runtime serves fp32, fp16, int8" in message
+
+
+def test_int8_of_an_export_that_does_not_say_what_it_is_made_in_is_refused(onnx: Path) -> None:
+    message = complaint(weights=str(onnx), precision="int8")
+    assert message == f"pools.heavy.model.precision: int8: {onnx} was exported in another one"
+
+
+def test_openvino_refuses_a_precision_that_the_processor_would_imitate() -> None:
+    class Core:
+        def get_property(self, device: str, name: str) -> list[str]:
+            assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
+            return ["FP32", "INT8", "BIN"]
+
+    require_capable(Core(), "CPU", "fp32", "model")
+    require_capable(Core(), "CPU", "int8", "model")
+    with pytest.raises(ConfigError, match="model: CPU does not compute in bf16, but in fp32"):
+        require_capable(Core(), "CPU", "bf16", "model")
+
+
+def test_the_options_of_openvino_are_those_of_the_setup() -> None:
+    assert properties(CompileOptions(), "GPU") == {"PERFORMANCE_HINT": "THROUGHPUT"}
+    asked = properties(CompileOptions(precision="bf16", streams=3), "CPU")
+    assert asked.pop("INFERENCE_NUM_THREADS") >= 1
+    assert asked == {"NUM_STREAMS": 3, "INFERENCE_PRECISION_HINT": "bf16"}

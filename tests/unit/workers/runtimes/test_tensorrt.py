@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from andon.errors import ConfigError
-from workers.runtimes.choice import NEEDS
+from workers.runtimes.installed import NEEDS
 from workers.runtimes.tensorrt import open_engine, read_header
 
 SAID = {"names": {"0": "ring", "1": "bar"}, "imgsz": [320, 256], "task": "detect", "end2end": True}
