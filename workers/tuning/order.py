@@ -13,7 +13,7 @@ ORDER, REPORT = "order.json", "candidates.json"
 """Files in the room of a measurement: what to measure, and what was measured so far."""
 LEAST_FRAMES = 40
 """Fewer show too little of a line to calibrate INT8 and to compare detections."""
-MOST_FRAMES = 120
+MOST_FRAMES = 160
 """More bring nothing: INT8's scales settle within a hundred, and each frame costs the .pt's own time."""
 CALIBRATION = 0.6
 """The part of the frames that INT8 is calibrated on. The rest is held out, to compare detections on."""
