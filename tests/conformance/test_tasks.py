@@ -18,7 +18,7 @@ from tests.detectors import grey
 from tests.tasks import IMGSZ, KEYPOINTS, MODELS, build, picture
 from workers.detector import Detections, Detector, Picture
 from workers.letterbox import GREY, fit
-from workers.runtimes import openvino
+from workers.runtimes import openvino_options
 from workers.runtimes.cache import ENDINGS
 from workers.runtimes.choice import load
 from workers.runtimes.export import Job, export
@@ -82,7 +82,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def exact() -> Iterator[None]:
     """bf16, which OpenVINO chooses where the processor has it, keeps 8 bits: too few to compare places with."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openvino, "HINT", openvino.HINT | {"INFERENCE_PRECISION_HINT": "f32"})
+        patch.setattr(openvino_options, "THROUGHPUT", openvino_options.THROUGHPUT | {"INFERENCE_PRECISION_HINT": "f32"})
         yield
 
 
