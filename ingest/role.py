@@ -8,7 +8,7 @@ from functools import partial
 import cv2
 
 from andon import filesystem
-from andon.cameras.registry import Registry, Writer, open_registry
+from andon.cameras.registry import FOLLOW_MS, Registry, Writer, open_registry
 from andon.cameras.seed import Seed
 from andon.errors import ConfigError
 from andon.events import ServerUnfit, SettingOutdated
@@ -132,8 +132,9 @@ class Ingester:
             looking.cancel()
 
     async def _follow(self) -> None:
+        self._registry.ask_seldom()
         while True:
-            if await self._registry.poll():
+            if await self._registry.poll(FOLLOW_MS):
                 self._wake.set()
 
     async def _send_what_is_left(self, fleet: Fleet, shares: Shares) -> None:

@@ -4,7 +4,8 @@ A record's key is the camera's id and its value a `CameraConfig`: the camera's s
 there, secrets only as references. A record without a value removes the camera. The last record of a camera counts.
 
 - Read the whole topic: `async with open_registry(kafka, emit) as registry:`, then `registry.cameras`.
-- Follow it: `await registry.poll()` again and again; it returns the ids whose cameras have changed.
+- Follow it: `await registry.poll()` again and again; it returns the ids whose cameras have changed. Whoever does so
+  for long calls `registry.ask_seldom()` first.
 - Write: `async with open_writer(kafka, registry, emit) as writer:`, then `await writer.change(camera_id, change)`.
   `change` is a pure function from the camera's present config (None: there is none) to the one that it is to have
   (None: remove it). Two writers at the same time: the later one finds the other's record before its own, and applies

@@ -22,6 +22,9 @@ REMEMBERED = 16
 """Records of one camera that are compared for a change by somebody else: more than are ever written within one."""
 ATTEMPTS = 5
 POLL_MS = 100
+FOLLOW_MS = 1000
+"""A question about all partitions costs 3 ms of CPU here and as much in the broker, so ten of them a second would cost
+as much as the frames of a camera."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Change = Callable[[CameraConfig | None], CameraConfig | None]
 """From a camera's present config to the one that it is to have; None: there is none. It may raise."""
@@ -72,6 +75,10 @@ class Registry:
                 await self.poll()
         while not self._reader.at_end:
             await self.poll()
+
+    def ask_seldom(self) -> None:
+        """For a process that follows the topic for long, with `poll(FOLLOW_MS)`."""
+        self._reader.wait_longer(FOLLOW_MS)
 
     async def read_through(self, partition: int, offset: int) -> None:
         """Read on until this record has been read."""

@@ -81,6 +81,11 @@ class TopicReader:
         """When the broker last answered a fetch of each partition, in ms; None: not yet."""
         return {partition: self._consumer.answered_ms(partition) for partition in self.partitions}
 
+    def wait_longer(self, ms: int) -> None:
+        """From the next fetch on, let the broker hold an answer without records for so long. Records come at once, but
+        from the embedded broker at the end of that time."""
+        self._client._fetcher._fetch_max_wait_ms = ms
+
     def position(self, partition: int) -> int:
         """The offset from which this partition of the topic is read on."""
         return max(self._consumer.position(item) or 0 for item in self.partitions if item.partition == partition)

@@ -10,14 +10,13 @@ from pydantic import JsonValue
 from andon.backoff import Backoff
 from andon.cameras.changing import Cameras, Decide, change_camera
 from andon.cameras.edits import checked, merged, unknown, with_settings
-from andon.cameras.registry import open_registry
+from andon.cameras.registry import FOLLOW_MS, open_registry
 from andon.cameras.sections import digest
 from andon.errors import ConfigError, FatalError
 from andon.events import silent
 from andon.messages import CameraConfig
 from andon.settings import Settings
 
-POLL_MS = 1_000
 AGAIN = Backoff(first_s=1.0, most_s=15.0)
 
 
@@ -37,9 +36,10 @@ class CameraRegistry:
             try:
                 async with open_registry(self._settings.kafka, silent) as registry:
                     self.fault, failures = None, 0
+                    registry.ask_seldom()
                     while not stop.is_set():
                         self.cameras = {name: registry.cameras[name].config for name in sorted(registry.cameras)}
-                        await registry.poll(POLL_MS)
+                        await registry.poll(FOLLOW_MS)
             except (FatalError, ConfigError) as error:
                 failures += 1
                 self.fault = str(error)
