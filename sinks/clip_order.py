@@ -1,7 +1,5 @@
 """The order for a clip, as the outbox carries it."""
 
-from pydantic import Field
-
 from andon.messages import Message, RecordRef
 
 
@@ -14,7 +12,5 @@ class ClipOrder(Message):
     """The frame around which the clip is cut."""
     frame: RecordRef
     """Its record."""
-    keyframe: RecordRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
-    """Where decoding of its group starts; None: it is a picture by itself."""
     path: str
     """Below the evidence URL."""

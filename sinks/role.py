@@ -162,7 +162,7 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
             channels.append(NamedChannel(name, channel, given.max_age_s))
         place = sinks.evidence
         limit = partial(life.watchdog.limit, f"evidence at {place.url}", place.timeout_s, "sinks.evidence.timeout_s")
-        evidence = EvidenceChannel(clients.log.records, place, life.emit, limit)
+        evidence = EvidenceChannel(clients.log, place, life.emit, limit)
         stack.callback(evidence.close)
         if place.clip is not None:
             clips = ClipChannel(clients.log, place.url, place.clip, life.emit, limit)

@@ -26,14 +26,15 @@ MAX_NAME = 24
 _PLATE, _INK = "#14171a", "#f5f5f5"
 
 
-def annotated(picture: bytes, defect: Defect, jpeg_quality: int, shape: Detection | None = None) -> bytes:
+def annotated(picture: bytes | Image.Image, defect: Defect, jpeg_quality: int, shape: Detection | None = None) -> bytes:
     """The JPEG of `picture` with the defect marked on it, and a plate below that says label, place and time.
 
     The mark is the outline or the rotated box of `shape` if it has one, else the defect's box, with the keypoints if
-    there are any. It never covers the defect. `picture` is an encoded JPEG or PNG; `defect.box` and `shape` are in its
-    pixels. Raises PoisonError for a picture that can't be decoded or has more than 40 megapixels.
+    there are any. It never covers the defect. `picture` is an encoded JPEG or PNG, or an RGB image that is drawn on;
+    `defect.box` and `shape` are in its pixels. Raises PoisonError for a picture that can't be decoded or has more than
+    40 megapixels.
     """
-    image = opened(picture)
+    image = opened(picture) if isinstance(picture, bytes) else picture
     size_px = max(12, min(image.size) // 24)
     lines = _lines(defect)
     plate_px = size_px * (len(lines) + 1) + size_px // 2

@@ -95,7 +95,7 @@ def _same_session(records: Sequence[Record], session: str) -> tuple[list[Logged]
     same: list[Logged] = []
     for record in records:
         logged = logged_of(record)
-        if logged is None:
+        if logged is None or not logged.frame.payload:
             continue
         if logged.frame.session != session:
             return same, True

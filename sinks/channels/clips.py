@@ -51,7 +51,7 @@ class ClipChannel:
         if not frames:
             self._emit(ClipStored(order.subject, "expired"))
             return
-        size = await self._thread.run(partial(self._store, order.path, frames))
+        size = await self._thread.run(partial(self._store, order, frames))
         self._emit(ClipStored(order.subject, "stored", len(frames), size))
 
     async def _frames(self, order: ClipOrder) -> Sequence[Frame]:
@@ -59,17 +59,17 @@ class ClipChannel:
         try:
             record = await self._log.records.read(order.frame)
             logged = None if record is None else logged_of(record)
-            if logged is None or logged.frame.frame_id != order.frame_id:
+            if logged is None or logged.frame.frame_id != order.frame_id or not logged.frame.payload:
                 return ()
             window = Window.around(logged.frame.captured_at, self._settings.before_s, self._settings.after_s)
             return await frames_of(self._log.ranges, order.frame, logged.frame, window)
         except RetryableError as error:
             raise SinkBusy(f"the frames around {order.frame_id} can't be read: {error}", 0.0) from None
 
-    def _store(self, path: str, frames: Sequence[Frame]) -> int:
+    def _store(self, order: ClipOrder, frames: Sequence[Frame]) -> int:
         """On the thread. Returns the bytes of the clip."""
-        content = clip(frames, self._settings.jpeg_cameras)
-        self._files.write(path, content)
+        content = clip(frames, order.frame_id, self._settings.jpeg_cameras)
+        self._files.write(order.path, content)
         return len(content)
 
 

@@ -1,7 +1,8 @@
 """The files that make up a defect's evidence, by the path of its picture, and the facts that lie beside it.
 
 camera/date/NAME.jpg           the picture with the defect marked, as alerts name it
-camera/date/NAME.raw.jpg       the untouched picture, the very bytes that were inspected (.png where they are a PNG)
+camera/date/NAME.raw.jpg       the untouched picture, the very bytes that were inspected (.png where they are a PNG); of
+                               video the decoded frame, as a JPEG of high quality
 camera/date/NAME.json          facts: which frame, its digest, what the model saw, by which model and thresholds
 camera/date/NAME.expired.json  in place of all three: the frame was gone before it could be stored
 """
@@ -42,16 +43,17 @@ class EvidenceFacts(Message):
     thresholds: Thresholds | None = None
 
 
-def facts_of(order: EvidenceOrder, frame: Frame) -> EvidenceFacts:
+def facts_of(order: EvidenceOrder, frame: Frame, content_type: str, raw: bytes) -> EvidenceFacts:
+    """`raw`: the untouched picture, in the encoding `content_type`."""
     return EvidenceFacts(
         frame=frame.frame_id,
         record=order.frame,
         captured_at=frame.captured_at,
-        content_type=frame.content_type,
+        content_type=content_type,
         width=frame.width,
         height=frame.height,
-        bytes=len(frame.payload),
-        sha256=hashlib.sha256(frame.payload).hexdigest(),
+        bytes=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
         defect=order.defect,
         shape=order.shape,
         model=order.model,

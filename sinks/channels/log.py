@@ -1,6 +1,7 @@
 """What channels read back from Kafka: a record by its reference, or those of a camera between two offsets."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 from andon.errors import DecodeError
@@ -40,13 +41,21 @@ class Logged:
     @property
     def starts(self) -> bool:
         """Whether a decoder can start here."""
-        return not self.frame.content_type.startswith("video/")
+        return self.frame.keyframe or not self.frame.content_type.startswith("video/")
+
+
+def units_of(frame: Frame) -> list[bytes]:
+    """The access units of a video frame's payload; the last one is the frame."""
+    if frame.units is None:
+        return [frame.payload]
+    ends = list(accumulate(frame.units))
+    return [frame.payload[end - size : end] for end, size in zip(ends, frame.units, strict=True)]
 
 
 def logged_of(record: Record) -> Logged | None:
-    """The frame in the record; None: another message, one that can't be read, or a frame without its picture."""
+    """The frame in the record; None: another message, or one that can't be read."""
     try:
         message = decode(record)
     except DecodeError:
         return None
-    return Logged(record.offset, message) if isinstance(message, Frame) and message.payload else None
+    return Logged(record.offset, message) if isinstance(message, Frame) else None

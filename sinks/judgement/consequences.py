@@ -29,6 +29,8 @@ class EvidenceOrder(Message):
     defect: Defect
     frame: RecordRef
     """The record of `defect.best_frame`."""
+    keyframe: RecordRef | None = Field(default=None, exclude_if=operator.not_)
+    """The record with which decoding of that frame begins; None: the frame is a picture by itself."""
     path: str
     """Below the evidence URL; derived from the defect's id."""
     shape: Detection | None = Field(default=None, exclude_if=operator.not_)

@@ -48,6 +48,8 @@ class DefectHistory:
     """On `best_frame`, if the model detected more than a box."""
     best_model: Annotated[str, Field(exclude_if=operator.not_)] = ""
     """sha256 of the model file that inspected `best_frame`."""
+    best_keyframe: Annotated[RecordRef | None, Field(exclude_if=operator.not_)] = None
+    """With which decoding of `best_frame` begins, if it is video."""
 
 
 def judge(
@@ -93,6 +95,7 @@ def open_defect(defect: DefectHistory, at: datetime, rules: DefectRules) -> Judg
     order = EvidenceOrder(
         defect=opened,
         frame=defect.best_ref,
+        keyframe=defect.best_keyframe,
         path=path,
         shape=defect.best_shape,
         model=defect.best_model,
@@ -117,7 +120,7 @@ def _extend(defects: dict[str, DefectHistory], name: str, detection: Detection, 
     defect.last_frame, defect.last_at, defect.frames = frame_id, frame.captured_at, defect.frames + 1
     defect.part_id = defect.part_id or frame.part_id
     if detection.confidence > defect.confidence:
-        defect.best_frame, defect.best_ref = frame_id, frame.frame
+        defect.best_frame, defect.best_ref, defect.best_keyframe = frame_id, frame.frame, frame.keyframe
         defect.best_box, defect.confidence = detection.box, detection.confidence
         defect.best_shape, defect.best_model = _shape(detection), frame.model
 
@@ -139,6 +142,7 @@ def _begin(name: str, detection: Detection, frame: Inspection) -> DefectHistory:
         part_id=frame.part_id,
         best_shape=_shape(detection),
         best_model=frame.model,
+        best_keyframe=frame.keyframe,
     )
 
 

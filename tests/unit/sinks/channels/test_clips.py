@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from andon.errors import PoisonError, RetryableError
@@ -25,6 +27,7 @@ from sinks.outbox_item import OutboxItem
 from tests.cases.pictures import saved
 from tests.fakes import START, RecordedEvents
 from tests.outbox import a_defect, a_part
+from tests.video_units import B_FRAMES_264, B_FRAMES_265, GROUP, PLAIN_264, PLAIN_265, Encoder, Stream, stream
 
 HERE = Partition("andon.frames", 2)
 SESSION = "20260301T060000.000000Z"
@@ -218,3 +221,75 @@ def test_a_clip_lies_beside_the_picture_of_its_defect() -> None:
     assert clip_of(a_defect(1, evidence=None)) is None
     assert clip_of(a_part(1, "reject")) == "andon-data/evidence/press-3/1.part.mp4"
     assert clip_of(a_part(1, "pass")) is None
+
+
+# ---- video
+
+
+def video(camera: Stream) -> list[Frame]:
+    """25 a second, shown in the stream's own order."""
+    return [
+        a_frame(
+            number,
+            payload=unit,
+            content_type=camera.content_type,
+            keyframe=number % GROUP == 0,
+            captured_at=START + timedelta(seconds=camera.order[number] / 25),
+        )
+        for number, unit in enumerate(camera.units)
+    ]
+
+
+@pytest.mark.parametrize("encoder", [PLAIN_264, B_FRAMES_264, PLAIN_265, B_FRAMES_265])
+async def test_a_clip_of_video_has_whole_groups_and_the_pictures_of_a_plain_decode(
+    tmp_path: Path, encoder: Encoder
+) -> None:
+    """From the keyframe at or before the clip's begin on, up to its end, in the order of presentation."""
+    camera = stream(encoder)
+    frames = video(camera)
+    with a_channel(tmp_path, MemoryFrames(frames), before_s=0.3, after_s=0.2) as channel:
+        await channel.send(an_order(frames[25], 25))
+    with av.open(str(tmp_path / PATH), "r") as container:
+        assert next(container.demux(video=0)).is_keyframe
+    with av.open(str(tmp_path / PATH), "r") as container:
+        shown = list(container.decode(video=0))
+    first = 20 if camera.order[25] - 0.3 * 25 >= 20 else 10
+    want = camera.shown[first:][: len(shown)]
+    assert 25 in want
+    for picture, number in zip(shown, want, strict=True):
+        assert round(float(picture.time or 0) * 25, 2) == camera.order[number] - first
+        np.testing.assert_array_equal(picture.to_ndarray(format="bgr24"), camera.pictures[number])
+
+
+async def test_a_file_has_one_set_of_parameters_the_frames_own(tmp_path: Path) -> None:
+    """The camera was set to another size between two groups."""
+    small, large = stream(PLAIN_264), stream(replace(PLAIN_264, size=(320, 240)))
+    frames = [*video(small)[:20], *video(large)[20:40], *video(small)[40:]]
+    with a_channel(tmp_path, MemoryFrames(frames)) as channel:
+        await channel.send(an_order(frames[25], 25))
+    with av.open(str(tmp_path / PATH), "r") as container:
+        assert {(picture.width, picture.height) for picture in container.decode(video=0)} == {(320, 240)}
+    assert len(times_in(tmp_path / PATH)) == 20
+
+
+def in_one(units: Sequence[bytes]) -> dict[str, Any]:
+    """The fields of a frame that holds these H.264 units, of which the last one is the frame."""
+    return {"payload": b"".join(units), "units": tuple(map(len, units)), "content_type": "video/h264"}
+
+
+async def test_units_that_are_no_frames_are_in_the_clip_between_those_that_are(tmp_path: Path) -> None:
+    camera = stream(PLAIN_264)
+    frames = []
+    for number in range(25):
+        pair = camera.units[2 * number : 2 * number + 2]
+        frames.append(a_frame(number, **in_one(pair), keyframe=number % (GROUP // 2) == 0))
+    with a_channel(tmp_path, MemoryFrames(frames), before_s=0.5, after_s=0.5) as channel:
+        await channel.send(an_order(frames[10], 10))
+    assert times_in(tmp_path / PATH) == [round(number / (2 * RATE), 3) for number in range(22)]
+
+
+async def test_a_group_whose_keyframe_is_gone_makes_no_clip(tmp_path: Path) -> None:
+    frames, events = video(stream(PLAIN_264)), RecordedEvents()
+    with a_channel(tmp_path, MemoryFrames(frames, first=23), events) as channel:
+        await channel.send(an_order(frames[25], 25))
+    assert events.of(ClipStored) == [ClipStored("d1", "expired")]

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from andon.messages import Box, Detection, Inspection
+from andon.messages import Box, Detection, Inspection, RecordRef
 from andon.settings import DefectClass, DefectSettings
-from sinks.judgement.consequences import evidence_path
+from sinks.judgement.consequences import EvidenceOrder, evidence_path
 from sinks.judgement.rules import DefectRules, JudgementRules
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import (
@@ -181,3 +181,13 @@ def test_an_evidence_order_has_the_shape_of_the_best_frame_if_there_is_one() -> 
     (plain,) = Steps().take([inspected(seq, detection(100.0)) for seq in range(10)]).orders
     assert plain.shape is None
     assert "shape" not in plain.model_dump_json()
+
+
+def test_an_evidence_order_names_the_keyframe_of_the_best_frame_and_old_ones_are_still_read() -> None:
+    keyframe = RecordRef(topic="andon.frames", partition=0, offset=0)
+    seen = [frame.model_copy(update={"keyframe": keyframe}) for frame in crossing(range(6))]
+    (order,) = Steps().take(seen, stored_between=True).orders
+    assert order.keyframe == keyframe
+    old = order.model_dump(exclude={"keyframe"})
+    assert EvidenceOrder.model_validate(old).keyframe is None
+    assert "keyframe" not in EvidenceOrder.model_validate(old).model_dump_json()
