@@ -16,8 +16,10 @@ from andon.pictures.picture import Bgr
 from andon.process.tracing import Tracing
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
+from ingest.carried import Carried
 from ingest.dating import Redated, dated, not_redated
 from ingest.encode import FpsLimit, cropped, jpeg
+from ingest.frame_fields import picture_fields
 from ingest.sources.source import (
     DamagedPictureError,
     Encoded,
@@ -28,7 +30,7 @@ from ingest.sources.source import (
     SourceInfo,
     try_read,
 )
-from ingest.sources.timeline import Stamp, timeline
+from ingest.sources.timeline import DecodingOrder, Stamp, timeline
 
 NO_PACE = (
     "its timestamps don't advance as time does: the host's clock at arrival dates its frames until they do; "
@@ -98,6 +100,7 @@ class Capture:
         self._seq = 0
         self._start_s = 0.0
         self._clock_offset_s: float | None = None
+        self._carried = Carried(tools.max_payload_bytes)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -151,20 +154,30 @@ class Capture:
         paced = info.clock == "file" and self._camera.pace == "realtime"
         waits = info.clock == "file" and not paced and self._camera.policy == "lossless"
         limit = FpsLimit(self._camera.fps)
-        line = timeline(info.clock, info.fps, paced=paced)
+        line = DecodingOrder(timeline(info.clock, info.fps, paced=paced), info.fps)
         while (picture := self._read(source)) is not None:
             if source.info is not info:
                 info = source.info
                 self._note(*info.notes)
             self._clock_offset_s = self._tools.clock_offset_s()
-            stamp = line.place(picture.pts_s, clock)
+            stamp = line.place(picture.pts_s, clock, b_frame=picture.unit is not None and picture.b_frame)
             if stamp.clock != info.clock:
                 self._note(NO_PACE)
             if paced and not self._due(stamp.media_time_s or 0.0):
                 return
-            at_s = clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
-            if limit.takes(at_s) and not self._put(picture, stamp, info, wait=waits):
+            if picture.unit is not None:
+                at_s = line.order_s(picture.decode_s)
+            else:
+                at_s = clock.monotonic() if stamp.media_time_s is None else stamp.media_time_s
+            if not picture.shown or not limit.takes(at_s):
+                self._leave_out(picture)
+            elif not self._put(picture, stamp, info, wait=waits):
                 return
+
+    def _leave_out(self, picture: Picture) -> None:
+        """The picture is no frame; later ones may be made from it."""
+        if picture.unit is not None:
+            self._carried.hold(picture)
 
     def _note(self, *notes: str) -> None:
         for note in notes:
@@ -200,6 +213,8 @@ class Capture:
     def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
         """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the line takes:
         such a frame is numbered like any other, and quarantined."""
+        if picture.unit is not None:
+            return self._within_limits(self._carried.before(picture))
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height), damage=picture.damage)
         if picture.jpeg is None:
@@ -221,7 +236,8 @@ class Capture:
             (self._camera.mailbox_bytes, "the camera's mailbox_bytes", ""),
         ):
             if size_bytes > limit:
-                remedy = f"raise it{others}, or set the camera's jpeg_quality or longest_side lower"
+                lower = "the camera to a lower bitrate" if encoded.video else "its jpeg_quality or longest_side lower"
+                remedy = f"raise it{others}, or set {lower}"
                 why = f"{size_bytes} bytes, {key} is {limit}: {remedy}"
                 return replace(encoded, payload=b"", too_large=why)
         return encoded
@@ -234,6 +250,7 @@ class Capture:
         self._health = self._monitor.saw(pixels, at_s, coded_bytes)
 
     def _frame(self, encoded: Encoded, stamp: Stamp, *, corrupt: bool) -> Frame:
+        fields = picture_fields(encoded, self._camera, None if self._monitor is None else self._monitor.rules)
         if self._session is None:
             self._session = self._bridge.begin()
             self._begun(self._session)
@@ -245,14 +262,13 @@ class Capture:
             clock=stamp.clock,
             clock_offset_s=self._clock_offset_s,
             media_time_s=stamp.media_time_s,
-            width=encoded.width,
-            height=encoded.height,
             payload=encoded.payload,
             max_age_s=self._camera.max_age_s if self._camera.policy == "freshest" else None,
             corrupt=corrupt,
             damage=encoded.damage or None,
             too_large=encoded.too_large,
             health=self._health,
+            **fields,
         )
 
     def _report(self, frame: Frame, encode_s: float, shed: int) -> None:

@@ -1,5 +1,7 @@
 """The bounded queue between a camera and the broker: one class for each policy.
 
+A frame of video refers to those before it, back to its keyframe. So where one is shed, all up to the next keyframe are.
+
 Everything of a session that is put in comes out exactly once and in the order of its numbers: as a frame, or within a
 range of shed frames. A frame that is under way to the broker counts towards the bounds until it is acknowledged, so
 the bounds are what a killed process loses. No class here is thread-safe; see `ingest.bridge`.
@@ -28,6 +30,8 @@ class Lossless:
         self._clock = clock
         self._depth = 0
         self._entries: deque[Message] = deque()
+        self._rest: ShedReason | None = None
+        """Why the group of pictures of the frame that was put last has lost a frame; None: it has not."""
 
     @property
     def depth(self) -> int:
@@ -57,13 +61,25 @@ class Lossless:
     def half_full(self) -> bool:
         return 2 * self._depth >= self._max_frames or 2 * self.size_bytes >= self._max_bytes
 
+    def sheds_rest(self, frame: Frame) -> bool:
+        """Whether the next frame is shed whatever the room, because it refers to one that was shed."""
+        if not depends(frame):
+            self._rest = None
+        return self._rest is not None
+
     def put(self, frame: Frame) -> int:
-        """Take a frame in, or shed as the policy says. Returns how many frames were shed."""
+        """Take a frame in, or shed as the policy says. Returns how many frames were shed for want of room."""
+        if self.sheds_rest(frame):
+            return self._shed_newest(frame, self._rest or self.shed_reason)
         if self.has_room(len(frame.payload)):
             self.enter(frame)
             return 0
-        _append(self._entries, shed_range(frame, self.shed_reason, self._clock))
-        return 1
+        return self._shed_newest(frame, self.shed_reason)
+
+    def _shed_newest(self, frame: Frame, reason: ShedReason) -> int:
+        self._rest = reason
+        _append(self._entries, shed_range(frame, reason, self._clock))
+        return int(reason == self.shed_reason)
 
     def end(self, status: CameraStatus) -> None:
         """Take a session's final status in: it stays behind the session's frames."""
@@ -104,9 +120,8 @@ class Freshest(Lossless):
 
     def put(self, frame: Frame) -> int:
         shed = 0
-        while self._stale_at_s and not self.has_room(len(frame.payload)):
-            self._shed_oldest(self.shed_reason)
-            shed += 1
+        while self._stale_at_s and not self.sheds_rest(frame) and not self.has_room(len(frame.payload)):
+            shed += self._shed_oldest(self.shed_reason)
         return shed + super().put(frame)
 
     def enter(self, message: Message) -> None:
@@ -122,14 +137,26 @@ class Freshest(Lossless):
             self._stale_at_s.popleft()
         return super().take()
 
-    def _shed_oldest(self, reason: ShedReason) -> None:
-        """The oldest frame becomes a range. Few entries stand before it: ranges are merged, ended sessions are few."""
+    def _shed_oldest(self, reason: ShedReason) -> int:
+        """The oldest frame becomes a range, with what refers to it. Returns how many frames were shed.
+
+        Few entries stand before it: ranges are merged, ended sessions are few.
+        """
         before: list[Message] = []
         while not isinstance(entry := self._entries.popleft(), Frame):
             before.append(entry)
-        self._stale_at_s.popleft()
-        self._count(entry, -1)
-        self.give_back([*before, shed_range(entry, reason, self._clock)])
+        shed = [entry]
+        while self._entries and isinstance(rest := self._entries[0], Frame) and depends(rest):
+            shed.append(rest)
+            self._entries.popleft()
+        if not self._entries:
+            self._rest = reason  # what refers to it may not have come yet
+        for frame in shed:
+            self._stale_at_s.popleft()
+            self._count(frame, -1)
+        merged = shed_range(entry, reason, self._clock).model_copy(update={"last_seq": shed[-1].seq})
+        self.give_back([*before, merged])
+        return len(shed)
 
 
 class StatusQueue:
@@ -150,6 +177,11 @@ class StatusQueue:
 
     def take(self) -> CameraStatus | None:
         return self._statuses.popleft() if self._statuses else None
+
+
+def depends(frame: Frame) -> bool:
+    """Whether it refers to frames before it."""
+    return frame.content_type.startswith("video/") and not frame.keyframe
 
 
 def shed_range(frame: Frame, reason: ShedReason, clock: Clock) -> Shed:

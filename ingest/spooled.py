@@ -69,7 +69,8 @@ class Spooled(Lossless):
         return not self.behind and super().has_room(size_bytes)
 
     def put(self, frame: Frame) -> int:
-        return super().put(frame) if self.has_room(len(frame.payload)) else self._tail.put(frame)
+        passes = not self._tail.sheds_rest(frame) and self.has_room(len(frame.payload))
+        return super().put(frame) if passes else self._tail.put(frame)
 
     def end(self, status: CameraStatus) -> None:
         if self.behind:

@@ -11,6 +11,7 @@ from andon.settings.section import PoolName, Positive, Section, SiteName
 from andon.settings.usb import UsbSettings
 
 Deinterlace = Literal["auto", "on", "off"]
+Encoding = Literal["auto", "passthrough", "jpeg"]
 
 
 class HealthSettings(Section):
@@ -59,6 +60,10 @@ class CameraSettings(Section):
     deinterlace: Deinterlace = "auto"
     """Streams and video files. auto: pictures that the stream calls interlaced are deinterlaced. on: all, for a stream
     that does not say so. off: none, for a model that was trained on pictures with combs."""
+    encoding: Encoding = "jpeg"
+    """How pictures travel. auto: the H.264 or H.265 of streams and files as the camera sends it, which the workers
+    decode; everything else, and what is interlaced, as JPEG. passthrough: the same, and a camera that can't be passed
+    on is an error. jpeg: always as JPEG. A camera's own JPEGs go on as they are in every case."""
     policy: Literal["lossless", "freshest"] = "lossless"
     """lossless: every frame is inspected, however late. freshest: frames older than max_age_s are shed and counted."""
     max_age_s: Positive = 2.0

@@ -133,6 +133,10 @@ def is_delimiter(unit: bytes) -> bool:
     return _type(unit) == AUD
 
 
+def is_parameter_set(unit: bytes) -> bool:
+    return _type(unit) in (SPS, PPS)
+
+
 def sequence_set(unit: bytes) -> SequenceSet:
     """Raises MalformedError."""
     bits = Bits(unit, 1, None)

@@ -140,6 +140,10 @@ def is_delimiter(unit: bytes) -> bool:
     return _type(unit) == AUD
 
 
+def is_parameter_set(unit: bytes) -> bool:
+    return _type(unit) in (VPS, SPS, PPS)
+
+
 def _type(unit: bytes) -> int:
     return unit[0] >> 1 & 63
 

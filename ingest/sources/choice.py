@@ -8,9 +8,12 @@ from ingest.sources.http_mjpeg import HttpSource
 from ingest.sources.images import ImageSource
 from ingest.sources.looped import LoopedSource
 from ingest.sources.pyav import PyavSource
-from ingest.sources.source import FrameSource
+from ingest.sources.source import FrameSource, SourceError
 from ingest.sources.urls import Address, parse
 from ingest.sources.usb import UsbSource
+
+RAW = ("usb", "gige", "usb3")
+"""Kinds whose pictures have to be encoded here."""
 
 
 def open_source(camera: CameraSettings, clock: Clock) -> FrameSource:
@@ -20,6 +23,8 @@ def open_source(camera: CameraSettings, clock: Clock) -> FrameSource:
         SourceError: one line with the reason, without a password.
     """
     address = parse(camera.url.get_secret_value())
+    if camera.encoding == "passthrough" and address.kind in RAW:
+        raise SourceError(f"{address.shown}: it sends raw pictures, which can't be passed on: set encoding to auto")
     if address.kind in ("file", "images") and camera.loop:
         return LoopedSource(lambda: _open_once(address, camera, clock))
     return _open_once(address, camera, clock)

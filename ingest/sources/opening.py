@@ -4,11 +4,14 @@ FFmpeg's error texts hold the whole url with its password: none is passed on; se
 """
 
 import errno
+from contextlib import nullcontext, suppress
 
 import av
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from andon.clock import Clock
@@ -16,6 +19,7 @@ from andon.process.machine import cores
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.ffmpeg_errors import advised, explain
+from ingest.sources.rtp_losses import QUEUE, RtpLosses
 from ingest.sources.rtsp_login import refused_login
 from ingest.sources.source import SourceError, SourceInfo
 from ingest.sources.tls import refused_tls, tls_options
@@ -26,14 +30,20 @@ PIXELS_A_THREAD = 1920 * 1088
 latency."""
 
 
-def open_container(address: Address, camera: CameraSettings, clock: Clock) -> InputContainer:
-    """Blocks for at most about the open timeout. Raises SourceError: one line with the reason."""
+def open_container(
+    address: Address, camera: CameraSettings, clock: Clock, losses: RtpLosses | None = None
+) -> InputContainer:
+    """Blocks for at most about the open timeout. `losses` hears what is lost meanwhile.
+
+    Raises SourceError: one line with the reason.
+    """
     began = clock.monotonic()
     live = address.kind == "rtsp"
     limits = (camera.open_timeout_s, camera.read_timeout_s) if live else None
     options = _options(camera) | tls_options(address, camera) if live else {}
     try:
-        return av.open(address.target, options=options, timeout=limits)
+        with losses.heard() if losses is not None else nullcontext():
+            return av.open(address.target, options=options, timeout=limits)
     except av.HTTPUnauthorizedError:
         raise SourceError(advised(f"{address.shown}: {refused_login(address, camera)}", address)) from None
     except av.FFmpegError as error:
@@ -51,12 +61,15 @@ def open_container(address: Address, camera: CameraSettings, clock: Clock) -> In
 def _options(camera: CameraSettings) -> dict[str, str]:
     """Analyse the stream for half a second instead of five. Not `nobuffer`: it drops what the analysis has read, and
     with it everything up to the next keyframe."""
-    return {
+    options = {
         "rtsp_transport": camera.transport,
         "allowed_media_types": "video",
         "analyzeduration": "500000",
         "probesize": "1000000",
     }
+    if camera.encoding != "jpeg" and camera.transport in QUEUE:
+        options["reorder_queue_size"] = QUEUE[camera.transport]
+    return options
 
 
 def video_stream(container: InputContainer, address: Address) -> VideoStream:
@@ -81,6 +94,17 @@ def passes_jpegs(stream: VideoStream, camera: CameraSettings) -> bool:
         return False
     context.thread_type, context.thread_count = "NONE", 1
     return True
+
+
+def decode_alone(stream: VideoStream, packet: "Packet[VideoStream]") -> VideoFrame | None:
+    """The picture of one packet, decoded without any other. None: it has none. The decoder is as before."""
+    frames: list[VideoFrame] = []
+    with suppress(av.FFmpegError):
+        frames += stream.decode(packet)
+    with suppress(av.FFmpegError):
+        frames += stream.decode(None)
+    stream.codec_context.flush_buffers()
+    return frames[0] if frames else None
 
 
 def threads_for(width: int, height: int) -> int:

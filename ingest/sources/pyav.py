@@ -1,11 +1,13 @@
 """RTSP cameras and video files, through PyAV: with the stream's timestamps, time limits, and corrupt pictures marked.
 
-The pixels are upright, progressive and of 8 bits, whatever the stream's are; `info.traits` says what these were.
+H.264 and H.265 are passed on as they come where the camera's `encoding` says so: then only the first keyframe is
+decoded, to see what the stream is. Decoded pixels are upright, progressive and of 8 bits, whatever the stream's are;
+`info.traits` says what these were.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import av
@@ -22,9 +24,12 @@ from andon.settings import CameraSettings
 from ingest.encode import unchanged
 from ingest.sources.damage import Damage
 from ingest.sources.encoded import on_demand
+from ingest.sources.encoding import obstacle
 from ingest.sources.ffmpeg_errors import explain
 from ingest.sources.fields import Decoded, Deinterlacer
-from ingest.sources.opening import declared, open_container, passes_jpegs, video_stream
+from ingest.sources.opening import declared, decode_alone, open_container, passes_jpegs, video_stream
+from ingest.sources.relay import Relay
+from ingest.sources.rtp_losses import RtpLosses
 from ingest.sources.source import (
     Encoded,
     NoPictureYetError,
@@ -52,11 +57,13 @@ class PyavSource:
         self._clock = clock
         self._silence_s = camera.read_timeout_s if address.kind == "rtsp" else None
         self._opened_s = clock.monotonic()
-        self._container = open_container(address, camera, clock)
+        self._losses = RtpLosses() if camera.encoding != "jpeg" and address.kind == "rtsp" else None
+        self._container = open_container(address, camera, clock, self._losses)
         try:
             self._stream = video_stream(self._container, address)
             self._info = declared(self._stream, address)
             self._passing = passes_jpegs(self._stream, camera)
+            self._relay = self._relayed()
             self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
         except BaseException:
             self._container.close()
@@ -90,13 +97,18 @@ class PyavSource:
         return self._ready.popleft()
 
     def close(self) -> None:
+        if self._stream.codec_context.thread_count > 1:
+            # its threads must not log any more when it is freed, which holds Python's lock
+            with suppress(av.FFmpegError):
+                self._stream.decode(None)
         self._container.close()
 
     def _packet(self, began: float) -> "Packet[VideoStream] | None":
         if self._silent:
             raise self._silence()
         try:
-            packet = next(self._packets, None)
+            with self._losses.heard() if self._losses is not None else nullcontext():
+                packet = next(self._packets, None)
         except (av.error.ExitError, av.error.TimeoutError) as error:
             raise SilentError(explain(error, self._address, reading=True)) from None
         except av.FFmpegError as error:
@@ -108,13 +120,14 @@ class PyavSource:
             self._silent = True
         return packet
 
-    def _begin(self, frame: VideoFrame) -> None:
-        """The first picture has come out."""
+    def _begin(self, frame: VideoFrame | None) -> None:
+        """The first picture has come out. `frame`: decoded; None: it can't be decoded by itself."""
         self._begun = True
         waited_s = self._clock.monotonic() - self._opened_s
         if self._silence_s is not None and waited_s > KEYFRAME_S:
             self._note(f"its first keyframe came {waited_s:.0f} s after the connection: {SHORTER}")
-        self._look(frame)
+        if frame is not None:
+            self._look(frame)
 
     def _look(self, frame: VideoFrame) -> None:
         """A picture says what the stream's description left open, and each keyframe may say something else."""
@@ -146,7 +159,43 @@ class PyavSource:
     def _silence(self) -> SilentError:
         return SilentError(f"{self._address.shown}: no picture for {self._silence_s:g} s")
 
+    def _relayed(self) -> Relay | None:
+        """What passes the stream on; None: it is decoded. Raises SourceError: the settings forbid that."""
+        context = self._stream.codec_context
+        if context.name == "mjpeg" or self._encoded_for(obstacle(context.name, self._camera, None)):
+            return None
+        context.thread_type, context.thread_count = "NONE", 1
+        return Relay(self._stream, self._losses)
+
+    def _encoded_for(self, reason: str) -> bool:
+        """Whether there is a reason to encode the pictures. Raises SourceError: the settings forbid it."""
+        if reason and self._camera.encoding == "passthrough":
+            raise SourceError(f"{self._address.shown}: {reason}, so it can't be passed on: set encoding to auto")
+        if reason and self._camera.encoding == "auto":
+            self._note(f"its pictures travel as JPEG: {reason}")
+        return bool(reason)
+
+    def _pass_on(self, relay: Relay, packet: "Packet[VideoStream]") -> list[Picture]:
+        """The packet's pictures, not decoded. The stream is decoded from here on if it turns out to need it."""
+        ready = []
+        for passed in relay.read(packet, begun=self._begun):
+            if relay.changed:
+                frame = decode_alone(self._stream, packet)
+                if self._begun and frame is not None:
+                    self._look(frame)
+                elif not self._begun:
+                    self._begin(frame)
+                if self._encoded_for(obstacle(self._info.codec, self._camera, self._info.traits, passed.layout)):
+                    self._relay, self._damage = None, Damage()
+                    return self._decode(packet)
+            ready.append(relay.picture(packet, passed, self._info))
+        if relay.missed:
+            self._note("RTP packets are lost on the way: whatever needs them is not inspected, up to the next keyframe")
+        return ready
+
     def _pictures(self, packet: "Packet[VideoStream]") -> list[Picture]:
+        if self._relay is not None:
+            return self._pass_on(self._relay, packet) if packet.size else []
         if not self._passing:
             return self._decode(packet)
         if not packet.size:  # it would empty the decoder, which then takes no picture that is looked at later

@@ -29,8 +29,23 @@ class DamagedPictureError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Video:
+    """What the record of a camera's own access unit says of it."""
+
+    content_type: str
+    keyframe: bool
+    """A decoder can start with this record."""
+    gap: str | None = None
+    """What is missing in it or before it; None: nothing that is known."""
+    units: tuple[int, ...] | None = None
+    """The lengths of the access units in the payload; None: it is one."""
+    turn: int = 1
+    """How the decoded picture is turned, as Exif's orientation."""
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
-    """A JPEG and its size in pixels. No payload: there is none of this picture."""
+    """A JPEG or an access unit, and the picture's size in pixels. No payload: there is none of this picture."""
 
     payload: bytes = field(repr=False)
     width: int
@@ -39,6 +54,8 @@ class Encoded:
     """Why it has no payload, if it would be too large: its size and the setting that refuses it."""
     damage: str = ""
     """Why it has none, if the camera's bytes hold no picture, in the decoder's words; empty: it has none."""
+    video: Video | None = None
+    """Of an access unit; its size is then that of the decoded picture as it lies. None: it is a JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,14 @@ class Picture:
     """What the decoder says of a corrupt one, in one line; empty: nothing."""
     jpeg: Encoded | None = field(default=None, repr=False)
     """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
+    unit: Encoded | None = field(default=None, repr=False)
+    """The camera's own access unit, if its stream is passed on. Pictures then come in the order of decoding."""
+    decode_s: float | None = None
+    """When it is to be decoded, on the timeline of `pts_s`. None: when it is shown."""
+    shown: bool = True
+    """False: it is no frame, others are made from it."""
+    restarts: bool = False
+    """No picture behind it is made from one before it."""
     keyframe: bool = False
     """The stream can be joined here."""
     encoded_bytes: int = 0

@@ -122,6 +122,34 @@ class CameraTimeline:
         return None if self._anchor_s is None else at_s - self._anchor_s - self._shift_s + AHEAD_S
 
 
+REORDERED_S = 5.0
+"""A picture that is shown before one that came earlier is at most so much older: 16 pictures at 3 a second."""
+
+
+class DecodingOrder:
+    """Places pictures that come in the order of decoding: one that is shown before another that has come already is
+    placed from that one, so the timeline underneath sees time go forward."""
+
+    def __init__(self, line: "Timeline", fps: float | None) -> None:
+        self._line = line
+        self._decoded = MediaTime(fps)
+        self._newest: tuple[float, Stamp] | None = None
+
+    def place(self, pts_s: float | None, clock: Clock, *, b_frame: bool) -> Stamp:
+        back_s = None if self._newest is None or pts_s is None else self._newest[0] - pts_s
+        if b_frame and self._newest is not None and back_s is not None and 0 < back_s <= REORDERED_S:
+            stamp = self._newest[1]
+            media_s = None if stamp.media_time_s is None else max(0.0, stamp.media_time_s - back_s)
+            return Stamp(stamp.captured_at - timedelta(seconds=back_s), stamp.clock, media_s)
+        stamp = self._line.place(pts_s, clock)
+        self._newest = None if pts_s is None else (pts_s, stamp)
+        return stamp
+
+    def order_s(self, decode_s: float | None) -> float:
+        """When the picture is decoded, on a timeline that goes forward."""
+        return self._decoded.at(decode_s)
+
+
 Timeline = FileTimeline | HostTimeline | CameraTimeline
 
 

@@ -40,6 +40,12 @@ class Orientation:
         right = (-self.a, -self.b) if self.mirrored else (self.a, self.b)
         return {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[right]
 
+    @property
+    def exif(self) -> int:
+        """The same, as Exif numbers it."""
+        axes = {(1, 0): (1, 4), (-1, 0): (2, 3), (0, 1): (6, 5), (0, -1): (7, 8)}[self.a, self.b]
+        return axes[self.c > 0 if self.swaps else self.d < 0]
+
     def __str__(self) -> str:
         turned = f"turned by {self.degrees} degrees clockwise" if self.degrees else ""
         return " and ".join(filter(None, ["mirrored" if self.mirrored else "", turned])) or "upright"

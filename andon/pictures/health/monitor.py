@@ -35,6 +35,9 @@ class HealthMonitor:
     ) -> None:
         """`usual` lasts over all sessions of the camera. `resized` gets the size before and the new one."""
         usual.again()
+        self.rules = settings.model_dump_json(exclude_defaults=True)
+        """The settings, for a worker that decodes the camera's pictures in ingest's place: what differs from the
+        defaults, as JSON."""
         self._meter = PictureMeter()
         self._health = HealthJudgement(settings, usual)
         self._changed = changed

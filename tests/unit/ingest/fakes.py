@@ -13,7 +13,16 @@ from ingest.sources.source import FrameSource, NoPictureYetError, Picture, Sourc
 from tests.fakes import START
 
 
-def frame(seq: int, *, session: str = "s", size_bytes: int = 10, age_s: float = 0.0, at: datetime = START) -> Frame:
+def frame(
+    seq: int,
+    *,
+    session: str = "s",
+    size_bytes: int = 10,
+    age_s: float = 0.0,
+    at: datetime = START,
+    keyframe: bool | None = None,
+) -> Frame:
+    """`keyframe`: it is video, and a decoder can start with it or can't. None: it is a JPEG."""
     return Frame(
         camera_id="c",
         session=session,
@@ -22,7 +31,9 @@ def frame(seq: int, *, session: str = "s", size_bytes: int = 10, age_s: float = 
         clock="host",
         width=4,
         height=4,
+        content_type="image/jpeg" if keyframe is None else "video/h264",
         payload=bytes(size_bytes),
+        keyframe=bool(keyframe),
     )
 
 

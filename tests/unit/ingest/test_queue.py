@@ -132,9 +132,48 @@ def test_ranges_of_two_sessions_are_never_one() -> None:
     assert [(item.session, item.first_seq, item.last_seq) for item in shed] == [("s", 1, 1), ("t", 2, 2)]
 
 
+def group(first: int, count: int, age_s: float = 0.0) -> list[Frame]:
+    """Of video: a keyframe and what refers to it."""
+    return [frame(first + number, keyframe=not number, age_s=age_s) for number in range(count)]
+
+
+def test_of_video_a_full_lossless_queue_sheds_the_rest_of_the_group() -> None:
+    queue = lossless()
+    shed = [queue.put(item) for item in group(0, 4)]
+    taken = [queue.take(), queue.take()]
+    for message in taken:
+        assert message is not None
+        queue.settled(message)
+    shed += [queue.put(item) for item in [frame(4, keyframe=False), *group(5, 2)]]
+    assert shed == [0, 0, 0, 1, 1, 0, 0]
+    assert numbers(take_all(queue)) == [(2, 2, "frame"), (3, 4, "mailbox_full"), (5, 5, "frame"), (6, 6, "frame")]
+
+
+def test_of_video_a_full_freshest_queue_sheds_the_oldest_group_whole() -> None:
+    queue = freshest()
+    assert [queue.put(item) for item in [*group(0, 2), *group(2, 2)]] == [0, 0, 0, 2]
+    assert numbers(take_all(queue)) == [(0, 1, "mailbox_full"), (2, 2, "frame"), (3, 3, "frame")]
+
+
+def test_of_video_what_comes_of_a_group_that_was_shed_is_shed_as_the_same_range() -> None:
+    queue = freshest()
+    assert [queue.put(item) for item in [*group(0, 6), *group(6, 1)]] == [0, 0, 0, 4, 1, 1, 0]
+    assert numbers(take_all(queue)) == [(0, 5, "mailbox_full"), (6, 6, "frame")]
+
+
+def test_of_video_a_stale_frame_takes_the_rest_of_its_group_along() -> None:
+    queue = freshest(frames=9)
+    for item in [*group(0, 1, age_s=3.0), frame(1, keyframe=False)]:
+        queue.put(item)
+    assert numbers(take_all(queue)) == [(0, 1, "stale")]
+    assert queue.put(frame(2, keyframe=False)) == 0  # the publisher counts what is stale
+    queue.put(frame(3, keyframe=True))
+    assert numbers(take_all(queue)) == [(2, 2, "stale"), (3, 3, "frame")]
+
+
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), st.integers(1, 500)),
+        st.tuples(st.sampled_from(["put", "put", "keyframe", "following"]), st.integers(1, 500)),
         st.tuples(st.sampled_from(["take", "settle", "end"]), st.just(0)),
         st.tuples(st.just("wait"), st.integers(1, 3)),
     ),
@@ -154,12 +193,16 @@ class Run:
         self.flying: list[Frame] = []
         self.put_shed = 0
         self.shed = 0
+        self.broken = False
+        """The frame that came out last was shed."""
         self.ended: list[str] = []
 
     def step(self, what: str, amount: int) -> None:
-        if what == "put":
+        if what in ("put", "keyframe", "following"):
             name = f"s{self.session}"
-            self.put_shed += self.queue.put(frame(self.seq, session=name, size_bytes=amount, at=self.clock.now()))
+            keyframe = None if what == "put" else what == "keyframe" or not self.seq
+            item = frame(self.seq, session=name, size_bytes=amount, at=self.clock.now(), keyframe=keyframe)
+            self.put_shed += self.queue.put(item)
             self.put.append((name, self.seq))
             self.seq += 1
         elif what == "end" and self.seq:
@@ -176,9 +219,13 @@ class Run:
         message = self.queue.take()
         match message:
             case Frame():
+                follows = message.content_type.startswith("video/") and not message.keyframe
+                assert not (follows and self.broken), "it refers to a frame that was shed"
+                self.broken = False
                 self.flying.append(message)
                 self.out.append((message.session, message.seq))
             case Shed():
+                self.broken = True
                 span = range(message.first_seq, message.last_seq + 1)
                 self.out.extend((message.session, seq) for seq in span)
                 self.shed += len(span) if message.reason == "mailbox_full" else 0

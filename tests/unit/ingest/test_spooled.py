@@ -24,9 +24,9 @@ class SpooledMachine(RuleBasedStateMachine):
         self.sent: list[Message] = []
         self.next_seq, self.shed = 0, 0
 
-    @rule(size_bytes=st.integers(1, 15))
-    def capture(self, size_bytes: int) -> None:
-        self.shed += self.queue.put(frame(self.next_seq, size_bytes=size_bytes))
+    @rule(size_bytes=st.integers(1, 15), keyframe=st.sampled_from([None, True, False, False]))
+    def capture(self, size_bytes: int, keyframe: bool | None = None) -> None:
+        self.shed += self.queue.put(frame(self.next_seq, size_bytes=size_bytes, keyframe=keyframe))
         self.next_seq += 1
 
     @rule()
@@ -80,7 +80,11 @@ class SpooledMachine(RuleBasedStateMachine):
         self.delete()
         assert not self.disk
         numbers: list[int] = []
+        broken = False
         for item in self.sent:
+            if isinstance(item, Frame):
+                assert not (broken and item.content_type == "video/h264" and not item.keyframe)
+            broken = not isinstance(item, Frame | CameraStatus) or (isinstance(item, CameraStatus) and broken)
             if isinstance(item, CameraStatus):
                 assert len(numbers) == item.captured  # its frames stand before it
             elif isinstance(item, Frame):
