@@ -1,5 +1,7 @@
 """Gathers items into batches, which close by size or by the age of their first item. Fair between cameras. Pure.
 
+On a CPU they follow the load instead: a larger batch gains little there, but all its frames wait for its last one.
+
 Each camera has its own queue, and a batch takes from the queues in turn: a burst of one camera gets only the room that
 the others leave.
 """
@@ -22,9 +24,12 @@ class InferenceBatch(Generic[T]):
 class Batcher(Generic[T]):
     """The items that wait for the detector. `now` is always the time of a monotonic clock."""
 
-    def __init__(self, size: int, max_wait_s: float) -> None:
+    def __init__(self, size: int, max_wait_s: float, enough: int | None = None) -> None:
+        """`enough` items keep the detector busy: a batch closes at once with at most that many, or with `size` where as
+        many wait. None: a larger batch is worth waiting for."""
         self._size = size
         self._max_wait_s = max_wait_s
+        self._enough = enough
         self._queues: dict[str, deque[tuple[float, T]]] = {}
         """Only cameras with waiting items, the one whose turn it is first."""
         self._waiting = 0
@@ -43,14 +48,23 @@ class Batcher(Generic[T]):
         self._waiting += 1
 
     def take(self, now: float, *, full_only: bool = False) -> InferenceBatch[T] | None:
-        """The next batch, if one closes now. `full_only`: only size closes it, because the detector is busy."""
-        due = self.due_at
-        aged = due is not None and now >= due and not full_only
-        if self._waiting < self._size and not aged:
+        """The next batch, if one closes now. `full_only`: age closes none, because the detector is busy."""
+        count = self._count(now, full_only)
+        if not count:
             return None
-        dealt = [self._deal() for _ in range(min(self._size, self._waiting))]
+        dealt = [self._deal() for _ in range(count)]
         first = min(since for since, _ in dealt)
         return InferenceBatch(tuple(item for _, item in dealt), max(0.0, now - first))
+
+    def _count(self, now: float, full_only: bool) -> int:
+        """The size of the batch that closes now, or 0."""
+        if self._waiting >= self._size:
+            return self._size
+        if self._enough is not None:
+            return min(self._waiting, self._enough)
+        due = self.due_at
+        aged = due is not None and now >= due and not full_only
+        return self._waiting if aged else 0
 
     def _oldest(self) -> float | None:
         return min((queue[0][0] for queue in self._queues.values()), default=None)

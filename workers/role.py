@@ -10,6 +10,7 @@ from andon.errors import ConfigError
 from andon.events import Event, ModelLoaded, SuppressionBuiltIn, fan_out
 from andon.pictures.picture import PictureLimits
 from andon.process.lifecycle import Life
+from andon.process.machine import cores
 from andon.process.metrics import Reading
 from andon.settings import PoolSettings, Settings
 from andon.stream.clients import consumer, producer, started
@@ -199,7 +200,8 @@ def _quarantine_limit(life: Life) -> QuarantineLimit:
 
 def _inference(life: Life, detector: Detector, threads: Executor, size: int, max_wait_ms: float) -> Inference:
     limit_s = life.settings.worker.inference_timeout_s
-    batcher = Batcher[Any](size, max_wait_ms / 1000)
+    on_cpu = detector.info.device.lower() == "cpu"
+    batcher = Batcher[Any](size, max_wait_ms / 1000, enough=cores() if on_cpu else None)
     return Inference(
         detector,
         threads,

@@ -48,6 +48,30 @@ def test_age_does_not_close_a_batch_while_the_detector_is_busy() -> None:
     assert batch.items == (("a", 0), ("a", 1))
 
 
+def test_on_a_cpu_a_batch_closes_at_once_with_what_keeps_the_cores_busy() -> None:
+    gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
+    assert gathering.take(0.0) is None
+    add(gathering, "a", 0)
+    assert gathering.take(0.0, full_only=True) == InferenceBatch((("a", 0),), 0.0)
+    add(gathering, "a", 1, 2, 3, 4, 5)
+    sizes = [len(batch.items) for batch in iter(lambda: gathering.take(0.0), None)]
+    assert sizes == [2, 2, 1]
+
+
+def test_on_a_cpu_a_backlog_makes_full_batches_until_it_is_gone() -> None:
+    gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
+    add(gathering, "a", *range(19))
+    sizes = [len(batch.items) for batch in iter(lambda: gathering.take(0.0), None)]
+    assert sizes == [8, 8, 2, 1]
+
+
+def test_more_cores_than_frames_of_a_batch_never_exceed_its_size() -> None:
+    gathering: Batcher[tuple[str, int]] = Batcher(4, 0.02, enough=64)
+    add(gathering, "a", *range(7))
+    sizes = [len(batch.items) for batch in iter(lambda: gathering.take(0.0), None)]
+    assert sizes == [4, 3]
+
+
 def test_a_camera_in_a_burst_gets_only_the_room_that_the_others_leave() -> None:
     gathering = batcher(size=4)
     add(gathering, "burst", *range(100))
