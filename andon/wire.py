@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from andon.alarms import Alarm, AlarmRequest
 from andon.errors import DecodeError
 from andon.messages import (
     CameraConfig,
@@ -43,6 +44,8 @@ TYPES: dict[str, type[Message]] = {
     "andon.defect.v1": Defect,
     "andon.part.v1": PartVerdict,
     "andon.camera-config.v1": CameraConfig,
+    "andon.alarm.v1": Alarm,
+    "andon.alarm-request.v1": AlarmRequest,
 }
 _NAMES = {message: name for name, message in TYPES.items()}
 _FRAME_HEADERS = {
@@ -215,8 +218,10 @@ def _identity(message: Message) -> tuple[str, str, datetime]:  # noqa: PLR0911  
         case Expired():
             where = f"{message.topic}/{message.partition}/{message.first_offset}-{message.last_offset}"
             return message.camera_id, f"{message.camera_id}/{where}/expired", message.at
-        case Defect() | PartVerdict():
+        case Defect() | PartVerdict() | Alarm():
             return message.camera_id, message.event_id, message.at
+        case AlarmRequest():
+            return message.camera_id, message.request_id, message.at
         case CameraConfig():
             return message.camera_id, f"{message.camera_id}/config/{message.at.isoformat()}", message.at
         case _:

@@ -7,14 +7,23 @@ this owner has done are skipped. One task stores the batches of all partitions; 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
 from andon.backoff import Backoff, Retrier
 from andon.clock import Clock
-from andon.events import BatchAccounted, CapturedTwice, DefectChanged, Emit, PartJudged, SessionPruned, WriteRefused
+from andon.events import (
+    AlarmChanged,
+    BatchAccounted,
+    CapturedTwice,
+    DefectChanged,
+    Emit,
+    PartJudged,
+    SessionPruned,
+    WriteRefused,
+)
 from andon.process.tracing import Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import NO_CUTS, Cut
@@ -23,6 +32,7 @@ from sinks.channels.channel import Live
 from sinks.judgement.ledger import PrunedLedger
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.snapshot import snapshot
+from sinks.judgement.state import CameraAccount
 from sinks.partition_account import PartitionAccount
 from sinks.store.store import Store
 from sinks.takeover import LogEnds, Takeover
@@ -109,6 +119,11 @@ class Account:
             raise
         return opened
 
+    @property
+    def cameras(self) -> Iterator[CameraAccount]:
+        """The cameras of the partitions that are open now."""
+        return (camera for account in self._open for camera in account.cameras.values())
+
     def _discarded(self, account: PartitionAccount) -> None:
         self._open.remove(account)
         self._own()
@@ -169,6 +184,8 @@ class Account:
             self._emit(changed)
         for verdict in batch.verdicts:
             self._emit(PartJudged(verdict.camera_id, verdict.part_id, verdict.verdict, verdict.reason or ""))
+        for alarm in batch.alarms:
+            self._emit(AlarmChanged(alarm.alarm_id, alarm.kind, alarm.change, alarm.state, alarm.severity, alarm.by))
         await self._outlets.live.show(number, [snapshot(camera) for camera in work.touched], work.inspections)
         if batch.leaving:
             self._outlets.outbox.wake()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from andon.alarms import Alarm, AlarmRequest
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
 from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
@@ -31,6 +32,8 @@ CLIPS = "clips"
 """The channel of orders for clips."""
 QUARANTINE = "quarantine"
 """The channel of records that can't be read."""
+ALARMS = "alarms"
+"""The channel of alarms."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +58,8 @@ class Work:
 
     def unknown_sessions(self, cameras: Mapping[str, CameraAccount]) -> list[tuple[str, str]]:
         """(camera, session) of known cameras that a record names, if its ledger is not in memory; it may be stored."""
-        named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, Expired)}
+        sessionless = Expired | AlarmRequest
+        named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, sessionless)}
         return sorted(
             (name, session)
             for name, session in named
@@ -87,7 +91,10 @@ class Work:
         leaving: list[Leaving] = list(self.batch.leaving)
         spans: list[Span] = []
         frames = FrameSums()
+        alarms: list[Alarm] = []
         for message in self.messages:
+            if isinstance(message, AlarmRequest) and message.camera_id not in cameras:
+                continue  # a request can't make a camera
             camera = cameras.setdefault(message.camera_id, CameraAccount(message.camera_id))
             touched[message.camera_id] = camera
             before = counts_of(camera.state.totals)
@@ -106,6 +113,8 @@ class Work:
             leaving += _leaving(consequences.judgement, alerts, _context(message))
             if clips:
                 leaving += [_clip(order, _context(message)) for order in clip_orders(consequences.judgement, message)]
+            leaving += [_alarm(alarm, _context(message)) for alarm in consequences.alarms]
+            alarms += consequences.alarms
             spans += consequences.spans
         self.touched = list(touched.values())
         self.batch = replace(
@@ -116,12 +125,13 @@ class Work:
             leaving=tuple(leaving),
             spans=tuple(spans),
             frames=tuple(frames),
+            alarms=tuple(alarms),
         )
 
     def _count(self, message: AccountMessage, *, fresh: bool) -> None:
         if isinstance(message, Inspection) and fresh:
             self.inspections.append(message)
-        if not isinstance(message, CameraStatus | Expired) and not fresh:
+        if not isinstance(message, CameraStatus | Expired | AlarmRequest) and not fresh:
             self.redelivered += 1
 
 
@@ -146,7 +156,7 @@ def gather(partition: Partition, position: Position, deliveries: Sequence[Delive
 
 def _message(record: Record) -> AccountMessage:
     message = decode(record)
-    if isinstance(message, Inspection | Shed | CameraStatus | Expired):
+    if isinstance(message, Inspection | Shed | CameraStatus | Expired | AlarmRequest):
         return plausible(message, appended_at(record))
     raise DecodeError(f"{type(message).__name__} is no message of the inspections topic")
 
@@ -194,6 +204,10 @@ def _leaving(judgement: Judgement, alerts: Sequence[str], traceparent: str | Non
 
 def _alert(channel: str, event: Defect | PartVerdict, traceparent: str | None) -> Leaving:
     return Leaving(channel, event.event_id, event.model_dump_json().encode(), traceparent)
+
+
+def _alarm(alarm: Alarm, traceparent: str | None) -> Leaving:
+    return Leaving(ALARMS, alarm.event_id, alarm.model_dump_json().encode(), traceparent)
 
 
 def _order(order: EvidenceOrder, traceparent: str | None) -> Leaving:

@@ -10,7 +10,7 @@ from itertools import count
 from redis.asyncio import Redis
 
 from andon import redis, redis_server
-from andon.backoff import Backoff
+from andon.backoff import Backoff, Retrier
 from andon.errors import RetryableError
 from andon.events import ServerUnfit, SettingOutdated
 from andon.process.lifecycle import Life
@@ -19,7 +19,7 @@ from andon.stream.broker_clock import BrokerClock
 from andon.stream.clients import consumer, producer, reader, started
 from andon.stream.clock_watch import ClockWatch, watched_clock
 from andon.stream.consumer import KafkaConsumer
-from andon.stream.duties import watch_duties
+from andon.stream.duties import StageDuties, watch_duties
 from andon.stream.gauges import watch_stage
 from andon.stream.publisher import KafkaPublisher
 from andon.stream.ranges import RangeReader
@@ -28,7 +28,10 @@ from andon.stream.stage import Limits, Stage
 from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from sinks.account import Account, AccountRules, Outlets
-from sinks.batch import CLIPS, EVIDENCE, QUARANTINE
+from sinks.alarm_relay import AlarmRelay, RelayTopics
+from sinks.alarm_watch import AlarmWatch
+from sinks.batch import ALARMS, CLIPS, EVIDENCE, QUARANTINE
+from sinks.channels.alarms import AlarmChannel
 from sinks.channels.clips import ARRIVAL_S, ClipChannel
 from sinks.channels.evidence import EvidenceChannel
 from sinks.channels.kafka_topic import TopicWriter
@@ -37,6 +40,7 @@ from sinks.channels.log import Log
 from sinks.channels.quarantine import QuarantineChannel
 from sinks.channels.redis_errors import FAILURES
 from sinks.channels.registry import ChannelContext, opened
+from sinks.insisting import InsistingPublisher
 from sinks.judgement.rules import DefectRules, JudgementRules, PartRules
 from sinks.outbox import Dispatcher
 from sinks.outbox_queue import NamedChannel
@@ -49,6 +53,9 @@ MAX_IN_FLIGHT_BYTES = 64_000_000
 REDIS_CHECK = Backoff(first_s=0.5, most_s=30.0)
 FETCH_BYTES = 200_000
 """Some hundred inspections; a transaction may hold more."""
+PUBLISH_AGAIN = Backoff(first_s=0.2, most_s=10.0)
+REQUESTS = 100
+"""Requests of people that are on their way to the cameras' log."""
 ASK_TIME_S = 2.0
 """Between two questions for the broker's time: two clocks drift apart by far less meanwhile."""
 
@@ -62,6 +69,8 @@ class Clients:
     store: Store
     member: KafkaConsumer
     """Of the sinks' group."""
+    requests: KafkaConsumer
+    """Of the group that reads the alarms' topic."""
     ends: KafkaLogEnds
     publisher: KafkaPublisher
     log: Log
@@ -113,8 +122,11 @@ async def _run(life: Life, clients: Clients, channels: Sequence[NamedChannel]) -
             tasks.create_task(_check_redis(life, clients.redis), name="sink.redis"),
             tasks.create_task(clients.watch.run(), name="sink.clock"),
             tasks.create_task(_ask_time(clients.member, stage), name="sink.time"),
+            tasks.create_task(_watch_alarms(life, clients, account), name="sink.alarms"),
         ]
+        relaying = tasks.create_task(_relay_requests(life, clients), name="sink.requests")
         await stage.run([settings.kafka.inspections_topic], life.stop)
+        await relaying
         accounted.set()
         for task in beside:
             task.cancel()
@@ -127,6 +139,28 @@ def watch_channels(life: Life, dispatcher: Dispatcher, live: RedisLive) -> None:
     life.metrics.watch(
         "andon_sinks_stalled_seconds", lambda: [((name,), duty.stalled_s) for name, duty in duties.items()]
     )
+
+
+async def _watch_alarms(life: Life, clients: Clients, account: Account) -> None:
+    publisher = InsistingPublisher(clients.publisher, Retrier(life.emit, PUBLISH_AGAIN), "alarm checks")
+    topic, rules = life.settings.kafka.inspections_topic, judgement_rules(life.settings)
+    watch = AlarmWatch(lambda: account.cameras, rules, publisher, topic, clients.clock)
+    life.metrics.watch("andon_sinks_alarms_standing", watch.standing)
+    await watch.run()
+
+
+async def _relay_requests(life: Life, clients: Clients) -> None:
+    """Hand people's requests on until `life.stop`; then finish those that were read."""
+    kafka, what = life.settings.kafka, "alarm requests"
+    publisher = InsistingPublisher(clients.publisher, Retrier(life.emit, PUBLISH_AGAIN), what)
+    relay = AlarmRelay(publisher, RelayTopics(kafka.inspections_topic, kafka.quarantine_topic), life.emit)
+    limits = Limits(REQUESTS, MAX_IN_FLIGHT_BYTES)
+    stage = Stage("alarms", clients.requests, relay, limits, clients.clock, life.emit)
+    life.progress.duty(what, StageDuties(stage, clients.requests).records, (what, "alarms offsets", "commit"))
+    async with asyncio.TaskGroup() as tasks:
+        handing_on = tasks.create_task(relay.run(), name="sink.relay")
+        await stage.run([kafka.alarms_topic], life.stop)
+        handing_on.cancel()
 
 
 def rules_of(settings: Settings) -> AccountRules:
@@ -144,10 +178,12 @@ def judgement_rules(settings: Settings) -> JudgementRules:
     """The rules of judgement, from the settings."""
     url, silence_s = settings.sinks.evidence.url, settings.sinks.silence_s
     if settings.parts is None:
-        return JudgementRules(DefectRules(settings.defects, url), silence_s, None, settings.own_silence_s)
+        defects = DefectRules(settings.defects, url)
+        return JudgementRules(defects, silence_s, None, settings.own_silence_s, settings.run.stalled_s)
     own = {camera.id: camera.parts for camera in settings.cameras if camera.parts is not None}
     rules = DefectRules(settings.defects, url, settings.parts.label)
-    return JudgementRules(rules, silence_s, PartRules(settings.parts, settings.defects, own), settings.own_silence_s)
+    parts = PartRules(settings.parts, settings.defects, own)
+    return JudgementRules(rules, silence_s, parts, settings.own_silence_s, settings.run.stalled_s)
 
 
 @asynccontextmanager
@@ -172,6 +208,7 @@ async def _channels(life: Life, clients: Clients) -> AsyncIterator[Sequence[Name
         yield [
             *channels,
             NamedChannel(EVIDENCE, evidence, at_once=1),
+            NamedChannel(ALARMS, AlarmChannel(TopicWriter(clients.publisher, life.settings.kafka.alarms_topic))),
             NamedChannel(QUARANTINE, QuarantineChannel(topic)),
         ]
 
@@ -192,8 +229,12 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
         reading = await stack.enter_async_context(
             started(lambda: consumer(kafka, settings.sink_group, FETCH_BYTES), kafka, life.emit)
         )
+        requests = await stack.enter_async_context(
+            started(lambda: consumer(kafka, settings.alarm_group, FETCH_BYTES), kafka, life.emit)
+        )
         await topic_there(reading, kafka.inspections_topic, kafka, life.emit)
-        topics = [kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic]
+        await topic_there(requests, kafka.alarms_topic, kafka, life.emit)
+        topics = [kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic, kafka.alarms_topic]
         limits = await check_topics(kafka, topics, life.emit)
         clock, watch = watched_clock(life)
         yield Clients(
@@ -201,6 +242,7 @@ async def _clients(life: Life) -> AsyncIterator[Clients]:
             watch,
             store,
             KafkaConsumer(reading, clock),
+            KafkaConsumer(requests),
             KafkaLogEnds(asking),
             KafkaPublisher(sending, clock=clock, limits=limits),
             Log(RecordReader(one_by_one), RangeReader(ranges)),

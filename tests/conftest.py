@@ -70,7 +70,7 @@ def kafka_settings(bootstrap_servers: str, *, embedded: bool) -> KafkaSettings:
     )
 
 
-_TOPICS = ("frames", "inspections", "defects", "quarantine", "cameras")
+_TOPICS = ("frames", "inspections", "defects", "quarantine", "cameras", "alarms")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from andon.alarms import Alarm, AlarmRequest, alarm_id
 from andon.messages import (
     MAX_POLYGON,
     Box,
@@ -177,6 +178,41 @@ expiries = st.builds(
     last_offset=st.integers(0, 2**62),
     at=moments,
 )
+alarms = st.builds(
+    Alarm,
+    event_id=texts,
+    alarm_id=texts,
+    camera_id=camera_ids,
+    kind=st.sampled_from(["defect", "reject", "blind"]),
+    label=texts,
+    severity=st.sampled_from(["minor", "major", "critical"]),
+    state=st.sampled_from(["normal", "unacknowledged", "acknowledged", "returned", "shelved", "out_of_service"]),
+    active=st.booleans(),
+    count=st.integers(0, 10_000),
+    change=st.sampled_from(["raised", "changed", "returned", "acknowledged", "shelved", "shelf_expired"]),
+    raised_at=moments,
+    at=moments,
+    by=texts,
+    shelved_until=st.none() | moments,
+)
+plain_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
+alarm_requests = st.builds(
+    lambda camera_id, action, labels, for_s, **rest: AlarmRequest(
+        camera_id=camera_id,
+        action=action,
+        alarms=tuple(alarm_id(camera_id, "defect", label) for label in labels),
+        for_s=for_s if action == "shelve" else None,
+        **rest,
+    ),
+    camera_id=camera_ids,
+    action=st.sampled_from(["acknowledge", "shelve", "unshelve", "out_of_service", "return_to_service", "check"]),
+    labels=st.lists(plain_texts, max_size=3),
+    for_s=st.floats(1, 6e5),
+    request_id=plain_texts,
+    by=plain_texts,
+    note=plain_texts,
+    at=moments,
+)
 messages: st.SearchStrategy[Message] = st.one_of(
-    frames, sheds, statuses, expiries, inspections, defects, part_verdicts, configs
+    frames, sheds, statuses, expiries, inspections, defects, part_verdicts, configs, alarms, alarm_requests
 )

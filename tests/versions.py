@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from andon.alarms import Alarm, AlarmRequest
 from andon.messages import (
     Box,
     CameraConfig,
@@ -158,6 +159,35 @@ MESSAGES: dict[str, Message] = {
     ),
     "camera config": CameraConfig(
         camera_id="press-3", settings={"url": "rtsp://line/3", "fps": 15.0, "roi": [1, 2, 3, 4]}, at=AT
+    ),
+    "alarm": Alarm(
+        event_id="e4",
+        alarm_id="press-3/defect/scratch",
+        camera_id="press-3",
+        kind="defect",
+        label="scratch",
+        severity="major",
+        state="shelved",
+        active=True,
+        count=3,
+        change="shelved",
+        raised_at=AT,
+        at=LATER,
+        source="d1",
+        detail="x",
+        by="Ann",
+        note="n",
+        shelved_until=LATER,
+    ),
+    "alarm request": AlarmRequest(
+        request_id="r1",
+        camera_id="press-3",
+        action="shelve",
+        alarms=("press-3/defect/scratch",),
+        by="Ann",
+        at=AT,
+        note="n",
+        for_s=60.0,
     ),
     "camera config, removed": CameraConfig(camera_id="press-3", settings=None, at=AT),
 }

@@ -53,6 +53,7 @@ from andon.events.process import (
     WorkStalled,
 )
 from andon.events.sinks import (
+    AlarmChanged,
     AlertSent,
     BatchAccounted,
     CapturedTwice,
@@ -99,6 +100,7 @@ from andon.events.workers import (
 )
 
 __all__ = [
+    "AlarmChanged",
     "AlertSent",
     "BatchAccounted",
     "BatchHalved",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from andon.alarms import AlarmChange, AlarmKind, AlarmState
 from andon.events.event import Event, Level
 from andon.messages import PartOutcome, Severity, Transition
 
@@ -101,6 +102,19 @@ class PartJudged(Event):
     verdict: PartOutcome
     reason: str
     """Why the verdict is unknown; empty for the other verdicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChanged(Event):
+    """An alarm was raised, has returned, or somebody has acted on it."""
+
+    name: ClassVar[str] = "alarm.changed"
+    alarm: str
+    kind: AlarmKind
+    change: AlarmChange
+    state: AlarmState
+    severity: Severity
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("andon_sinks_write_failures_total", "counter", "Writes that failed and are retried", ("channel",)),
     Metric("andon_sinks_defects_total", "counter", "Defect events", ("camera", "transition")),
     Metric("andon_sinks_parts_total", "counter", "Verdicts on parts", ("camera", "verdict")),
+    Metric("andon_sinks_alarms_total", "counter", "Steps of alarms", ("camera", "kind", "change")),
+    Metric(
+        "andon_sinks_alarms_standing",
+        "gauge",
+        "Alarms that are not normal, of the cameras for which this sink accounts",
+        ("state", "severity"),
+    ),
     Metric("andon_sinks_outbox_depth_records", "gauge", "Events that wait for their channel", ("channel",)),
     Metric("andon_sinks_outbox_given_up_total", "counter", "Events given up instead of sent", ("channel",)),
     Metric("andon_sinks_outbox_age_seconds", "gauge", "Age of the oldest waiting event", ("channel",)),

@@ -166,6 +166,11 @@ class Metrics:
         self._count("andon_sinks_parts_total", camera=event.camera, verdict=event.verdict)
 
     @_on.register
+    def _(self, event: events.AlarmChanged) -> None:
+        camera = event.alarm.partition("/")[0]
+        self._count("andon_sinks_alarms_total", camera=camera, kind=event.kind, change=event.change)
+
+    @_on.register
     def _(self, event: events.SinkWrote) -> None:
         self._observe("andon_sinks_write_seconds", event.seconds, channel=event.sink)
 

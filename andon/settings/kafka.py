@@ -20,6 +20,8 @@ class KafkaSettings(Section):
     defects_topic: str = "andon.defects"
     quarantine_topic: str = "andon.quarantine"
     cameras_topic: str = "andon.cameras"
+    alarms_topic: str = "andon.alarms"
+    """Alarms, and what people ask the line to do with them."""
     group_prefix: str = "andon"
     """The name of each consumer group begins with this and a dot."""
     partitions: int = Field(default=24, ge=1)

@@ -112,5 +112,10 @@ class Settings(Section):
         return f"{self.kafka.group_prefix}.ingest" + (f".{site}" if site else "")
 
     @property
+    def alarm_group(self) -> str:
+        """The sinks, as readers of people's requests."""
+        return f"{self.kafka.group_prefix}.sinks.alarms"
+
+    @property
     def sink_group(self) -> str:
         return f"{self.kafka.group_prefix}.sinks"

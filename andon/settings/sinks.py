@@ -12,7 +12,7 @@ from andon.settings.channels import (
 )
 from andon.settings.section import Positive, Section
 
-RESERVED = ("clips", "evidence", "live", "quarantine")
+RESERVED = ("alarms", "clips", "evidence", "live", "quarantine")
 """Names of what leaves the sinks besides alerts; log lines and metrics use them."""
 
 
@@ -65,6 +65,9 @@ class KeepDays(Section):
     """Closed defects and their events, by the time of the last event. 2 to 4 KB each: 3,500 a day are 5 GB a year."""
     spans: Positive = 365.0
     """Times without frames, by their end. 0.15 KB each: a camera that drops out every hour has 1.3 MB a year."""
+    alarms: Positive = 365.0
+    """Alarms that are normal again, and what happened to alarms and who did it, by time. 0.5 KB each: an alarm every
+    minute, with three steps each, is 0.8 GB a year."""
     sessions: Positive = 365.0
     """Accounts of capture sessions that are over, by the sinks' time of their last change. 0.25 KB each. The account of
     a session recognises records that are delivered again, so at least twice kafka.retention_minutes."""

@@ -37,7 +37,7 @@ def line_topics(settings: Settings) -> dict[str, int]:
     """The names of the line's topics, and the number of partitions that each is created with."""
     kafka = settings.kafka
     wide = [settings.pool_topic(pool) for pool in settings.pools]
-    wide += [kafka.inspections_topic, kafka.defects_topic]
+    wide += [kafka.inspections_topic, kafka.defects_topic, kafka.alarms_topic]
     # the ingesters are a group over the cameras' topic: its partitions are what they share
     own = {kafka.quarantine_topic: 1, kafka.cameras_topic: kafka.camera_partitions}
     return dict.fromkeys(wide, kafka.partitions) | own

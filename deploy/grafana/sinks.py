@@ -49,6 +49,18 @@ BOARD = Board(
             {"{{verdict}}": "sum by (verdict) (increase(andon_sinks_parts_total[1h]))"},
         ),
         Panel(
+            "Alarms that stand",
+            "By state; `unacknowledged` and `returned` wait for an operator.",
+            "short",
+            {"{{state}} {{severity}}": "sum by (state, severity) (andon_sinks_alarms_standing)"},
+        ),
+        Panel(
+            "Steps of alarms",
+            "Within ten minutes. More than ten that are raised are more than one operator can handle (ISA-18.2).",
+            "short",
+            {"{{change}}": "sum by (change) (increase(andon_sinks_alarms_total[10m]))"},
+        ),
+        Panel(
             "Trace spans",
             "Taken by the collector, and dropped because it is away or too slow; empty without tracing.",
             "reqps",

@@ -25,6 +25,7 @@ USED: dict[str, tuple[str, ...]] = {
         "defects_topic",
         "quarantine_topic",
         "cameras_topic",
+        "alarms_topic",
         "group_prefix",
         "partitions",
         "camera_partitions",

@@ -23,7 +23,7 @@ from sinks.store.database import opened, sqlite_file
 from sinks.store.prune_queries import PruneCounts
 from sinks.store.retention import StoreRetention
 
-SETTING = {"defect_events": "defects", "epochs": "sessions", "quarter_classes": "quarters"}
+SETTING = {"defect_events": "defects", "alarm_events": "alarms", "epochs": "sessions", "quarter_classes": "quarters"}
 """Tables whose age another table's setting gives."""
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from andon.alarms import Alarm
 from andon.messages import Defect, Detection, Message, PartVerdict, RecordRef
 from sinks.judgement.spans import Span
 
@@ -65,6 +66,7 @@ class Consequences:
     """False: it was accounted for before, and has changed the count of redeliveries only."""
     judgement: Judgement = NOTHING
     spans: tuple[Span, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     captured_twice: bool = False
     """Another ingester had the camera already when the frame was captured."""
 

@@ -6,6 +6,7 @@ compared with another. A status of 2036 would make all later ones look old, and 
 
 from datetime import datetime, timedelta
 
+from andon.alarms import AlarmRequest
 from andon.messages import CameraStatus, Expired, Inspection, Shed
 
 AHEAD = timedelta(seconds=0.5)
@@ -15,11 +16,16 @@ OLDEST = timedelta(days=3653)
 
 
 def plausible(
-    message: Inspection | Shed | CameraStatus | Expired, appended: datetime | None
-) -> Inspection | Shed | CameraStatus | Expired:
-    """The message, dated by its append to the log where its own time can't be true. `appended`: None: nobody knows."""
+    message: Inspection | Shed | CameraStatus | Expired | AlarmRequest, appended: datetime | None
+) -> Inspection | Shed | CameraStatus | Expired | AlarmRequest:
+    """The message, dated by its append to the log where its own time can't be true. `appended`: None: nobody knows.
+
+    A request always is: its sender may be a button without a clock.
+    """
     if appended is None or (isinstance(message, Inspection) and message.clock_offset_s is not None):
         return message
+    if isinstance(message, AlarmRequest):
+        return message.taken(appended)
     field = "captured_at" if isinstance(message, Inspection) else "at"
     if appended - OLDEST < getattr(message, field) < appended + AHEAD:
         return message

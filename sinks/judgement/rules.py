@@ -128,6 +128,9 @@ class JudgementRules:
     own_silence_s: Mapping[str, float] = field(default_factory=dict)
     """`silence_s` of the cameras that have one of their own."""
 
+    unheard_s: float = 30.0
+    """`run.stalled_s`: a camera is blind if nothing at all is heard of it for longer."""
+
     def silence(self, camera_id: str) -> SilenceRule:
         return SilenceRule(self.silence_s, self.own_silence_s.get(camera_id))
 

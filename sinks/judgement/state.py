@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from andon.messages import CameraState, CameraStatus
+from sinks.judgement.alarms import CameraAlarms
 from sinks.judgement.defects import DefectHistory
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.parts import Parts
@@ -99,6 +100,9 @@ class JudgementState:
     delivery: Annotated[LastDelivery, Field(alias="watch")] = field(default_factory=LastDelivery)
     parts: Annotated[Parts | None, Field(exclude_if=lambda parts: parts is None)] = None
     """None if parts were never followed: the stored JSON then has no such key, as before parts existed."""
+    alarms: Annotated[CameraAlarms, Field(exclude_if=lambda alarms: alarms == CameraAlarms())] = field(
+        default_factory=CameraAlarms
+    )
 
 
 @dataclass(slots=True)

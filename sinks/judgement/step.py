@@ -5,10 +5,11 @@
 The account changes in place. The caller stores it together with the offset after the record, or throws it away.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from andon.alarms import AlarmRequest
 from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
-from sinks.judgement import sessions, spans, standing, tracker
+from sinks.judgement import alarm_step, sessions, spans, standing, tracker
 from sinks.judgement.consequences import NOTHING, Consequences, Judgement
 from sinks.judgement.defects import close_all, judge
 from sinks.judgement.part_scene import Moment, PartScene
@@ -16,7 +17,7 @@ from sinks.judgement.parts import Parts
 from sinks.judgement.rules import FrameView, JudgementRules
 from sinks.judgement.state import CameraAccount
 
-AccountMessage = Inspection | Shed | CameraStatus | Expired
+AccountMessage = Inspection | Shed | CameraStatus | Expired | AlarmRequest
 """The messages from which a camera's account is made."""
 
 
@@ -58,6 +59,12 @@ def step(camera: CameraAccount, message: AccountMessage, rules: JudgementRules) 
     if isinstance(message, Expired):
         (sessions.expire if message.reason == "expired" else sessions.cut_log)(camera)
         return Consequences()
+    consequences = Consequences() if isinstance(message, AlarmRequest) else _account(camera, message, rules)
+    alarms = alarm_step.advance(camera, message, consequences, rules)
+    return replace(consequences, alarms=alarms) if alarms else consequences
+
+
+def _account(camera: CameraAccount, message: Inspection | Shed | CameraStatus, rules: JudgementRules) -> Consequences:
     over = sessions.enter(camera, message)
     scene = Scene(camera, rules)
     closed = NOTHING if over is None else scene.end(over)

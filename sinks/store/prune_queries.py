@@ -11,38 +11,21 @@ by one of them only.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
-from andon.settings import KeepDays
 from sinks.judgement.ledger import SessionLedger
-from sinks.judgement.quarters import quarter_of
 from sinks.judgement.state import CameraAccount, from_bytes
 from sinks.judgement.tally import total
-from sinks.store import pruned, tables
+from sinks.store import old_rows, pruned, tables
+from sinks.store.old_rows import Cutoffs, Target
 from sinks.store.pruned import PrunedTotals
 
 ROWS = 200
 """Rows that one transaction deletes: a few milliseconds, for which the partition's account waits."""
 QUARTERS = (tables.quarters, tables.quarter_classes)
-
-
-@dataclass(frozen=True, slots=True)
-class Cutoffs:
-    """Rows from before these moments are deleted."""
-
-    parts: datetime
-    defects: datetime
-    spans: datetime
-    sessions: datetime
-    quarters: datetime
-    labels: datetime
-
-
-def cutoffs(keep: KeepDays, now: datetime) -> Cutoffs:
-    return Cutoffs(**{name: now - timedelta(days=days) for name, days in keep.model_dump().items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +41,8 @@ class PruneCounts:
     quarters: int = 0
     quarter_classes: int = 0
     labels: int = 0
+    alarms: int = 0
+    alarm_events: int = 0
 
     def __add__(self, other: "PruneCounts") -> "PruneCounts":
         return PruneCounts(**{name: count + getattr(other, name) for name, count in asdict(self).items()})
@@ -65,14 +50,6 @@ class PruneCounts:
     @property
     def rows(self) -> int:
         return sum(asdict(self).values())
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A camera in one of its partitions."""
-
-    camera_id: str
-    partition: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +72,9 @@ def targets(connection: Connection, partitions: frozenset[int] | None) -> list[T
 def prune(connection: Connection, target: Target, before: Cutoffs) -> PruneCounts:
     """Delete up to ROWS rows of each table; call it again until it deletes nothing."""
     _lock(connection, [target.partition])
-    parts = _delete(connection, tables.parts, _old_parts(target, before), "verdict")
-    spans = _delete(connection, tables.spans, _old_spans(target, before), "started_at", "ended_at")
-    defects = _delete(connection, tables.defects, _old_defects(target, before), "defect_id", "label")
+    parts = _delete(connection, tables.parts, old_rows.old_parts(target, before), "verdict")
+    spans = _delete(connection, tables.spans, old_rows.old_spans(target, before), "started_at", "ended_at")
+    defects = _delete(connection, tables.defects, old_rows.old_defects(target, before), "defect_id", "label")
     events = _delete_events(connection, [row.defect_id for row in defects])
     epochs = _delete_epochs(connection, target.partition, before.sessions)
     counts = PruneCounts(len(parts), len(defects), events, len(spans), 0, epochs) + _delete_board_rows(
@@ -116,26 +93,28 @@ def prune(connection: Connection, target: Target, before: Cutoffs) -> PruneCount
 
 def count(connection: Connection, target: Target, before: Cutoffs) -> PruneCounts:
     """The rows of a camera that `prune` and `prune_sessions` would delete by and by, epochs excepted."""
-    old = _old_defects(target, before)
+    old = old_rows.old_defects(target, before)
     defects = select(tables.defects.c.defect_id).where(*old)
     return PruneCounts(
-        parts=_count(connection, tables.parts, _old_parts(target, before)),
+        parts=_count(connection, tables.parts, old_rows.old_parts(target, before)),
         defects=_count(connection, tables.defects, old),
         defect_events=_count(connection, tables.defect_events, [tables.defect_events.c.defect_id.in_(defects)]),
-        spans=_count(connection, tables.spans, _old_spans(target, before)),
+        spans=_count(connection, tables.spans, old_rows.old_spans(target, before)),
         sessions=_count_sessions(connection, target, before.sessions),
-        quarters=_count(connection, tables.quarters, _old_quarters(tables.quarters, target, before)),
+        quarters=_count(connection, tables.quarters, old_rows.old_quarters(tables.quarters, target, before)),
         quarter_classes=_count(
-            connection, tables.quarter_classes, _old_quarters(tables.quarter_classes, target, before)
+            connection, tables.quarter_classes, old_rows.old_quarters(tables.quarter_classes, target, before)
         ),
-        labels=_count(connection, tables.labels, _old_labels(target, before)),
+        alarms=_count(connection, tables.alarms, old_rows.old_alarms(target, before)),
+        alarm_events=_count(connection, tables.alarm_events, old_rows.old_alarm_events(target, before)),
+        labels=_count(connection, tables.labels, old_rows.old_labels(target, before)),
     )
 
 
 def count_epochs(connection: Connection, before: Cutoffs) -> PruneCounts:
     """The epochs that `prune` would delete."""
     numbers = set(connection.execute(select(tables.partitions.c.partition)).scalars())
-    counts = [_count(connection, tables.epochs, _old_epochs(number, before.sessions)) for number in numbers]
+    counts = [_count(connection, tables.epochs, old_rows.old_epochs(number, before.sessions)) for number in numbers]
     return PruneCounts(epochs=sum(counts))
 
 
@@ -245,55 +224,20 @@ def _delete_events(connection: Connection, defects: Iterable[str]) -> int:
 
 
 def _delete_board_rows(connection: Connection, target: Target, before: Cutoffs) -> PruneCounts:
-    old = {table.name: _old_quarters(table, target, before) for table in QUARTERS}
+    old = {table.name: old_rows.old_quarters(table, target, before) for table in QUARTERS}
     return PruneCounts(
         quarters=len(_delete(connection, tables.quarters, old["quarters"], "quarter")),
         quarter_classes=len(_delete(connection, tables.quarter_classes, old["quarter_classes"], "quarter")),
-        labels=len(_delete(connection, tables.labels, _old_labels(target, before), "id")),
+        alarms=len(_delete(connection, tables.alarms, old_rows.old_alarms(target, before), "alarm_id")),
+        alarm_events=len(
+            _delete(connection, tables.alarm_events, old_rows.old_alarm_events(target, before), "event_id")
+        ),
+        labels=len(_delete(connection, tables.labels, old_rows.old_labels(target, before), "id")),
     )
 
 
 def _delete_epochs(connection: Connection, partition: int, before: datetime) -> int:
-    return connection.execute(delete(tables.epochs).where(*_old_epochs(partition, before))).rowcount
-
-
-def _old_parts(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
-    table = tables.parts
-    return [table.c.camera_id == target.camera_id, table.c.at < before.parts]
-
-
-def _old_spans(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
-    table = tables.spans
-    return [
-        table.c.camera_id == target.camera_id,
-        table.c.started_at < before.spans,
-        table.c.ended_at < before.spans,
-    ]
-
-
-def _old_defects(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
-    table = tables.defects
-    return [
-        table.c.camera_id == target.camera_id,
-        table.c.opened_at < before.defects,
-        table.c.changed_at < before.defects,
-        table.c.transition == "closed",
-    ]
-
-
-def _old_quarters(table: Table, target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
-    return [table.c.camera_id == target.camera_id, table.c.quarter < quarter_of(before.quarters)]
-
-
-def _old_labels(target: Target, before: Cutoffs) -> list[ColumnElement[bool]]:
-    return [tables.labels.c.camera_id == target.camera_id, tables.labels.c.at < before.labels]
-
-
-def _old_epochs(partition: int, before: datetime) -> list[ColumnElement[bool]]:
-    """All but the current epoch of each log in the partition."""
-    table, now = tables.epochs, tables.partitions
-    current = select(now.c.epoch).where(now.c.topic == table.c.topic, now.c.partition == table.c.partition)
-    return [table.c.partition == partition, table.c.opened_at < before, table.c.epoch < current.scalar_subquery()]
+    return connection.execute(delete(tables.epochs).where(*old_rows.old_epochs(partition, before))).rowcount
 
 
 def _count(connection: Connection, table: Table, old: Sequence[ColumnElement[bool]]) -> int:

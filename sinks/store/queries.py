@@ -13,7 +13,7 @@ from sinks.judgement.ledger import PrunedLedger, SessionLedger
 from sinks.judgement.spans import Span
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
-from sinks.store import pruned, sums, tables
+from sinks.store import alarm_rows, pruned, sums, tables
 from sinks.store.inserts import add_missing, add_new, upsert
 from sinks.store.stored import Batch, Leaving, Stored
 
@@ -64,6 +64,9 @@ def write_all(connection: Connection, batches: Sequence[Batch]) -> None:
         [verdict for verdict in verdicts if verdict.part_id in new_parts],
     )
     add_missing(connection, tables.spans, [_span_row(span) for span in spans])
+    alarms = [alarm for batch in batches for alarm in batch.alarms]
+    upsert(connection, tables.alarms, alarm_rows.latest(alarms))
+    add_missing(connection, tables.alarm_events, [alarm_rows.event_row(alarm) for alarm in alarms])
     add_missing(connection, tables.outbox, [_outbox_row(item, batch) for batch in batches for item in batch.leaving])
 
 

@@ -15,7 +15,8 @@ from andon.clock import Clock
 from andon.settings import KeepDays
 from sinks.store import prune_queries
 from sinks.store.database import Database
-from sinks.store.prune_queries import Cutoffs, PruneCounts, Target, cutoffs
+from sinks.store.old_rows import Cutoffs, Target, cutoffs
+from sinks.store.prune_queries import PruneCounts
 
 PAUSE_S = 0.02
 """Pause after each transaction: on SQLite one that waits for the lock polls for it, and must find it free."""

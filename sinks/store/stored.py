@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from andon.alarms import Alarm
 from andon.messages import Defect, PartVerdict
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
@@ -50,6 +51,7 @@ class Batch:
     leaving: Sequence[Leaving] = ()
     spans: Sequence[Span] = ()
     frames: Sequence[QuarterFrames] = ()
+    alarms: Sequence[Alarm] = ()
 
 
 @dataclass(frozen=True, slots=True)

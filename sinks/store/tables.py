@@ -268,3 +268,30 @@ board_keys = Table(
     Column("value", Text, nullable=False),
 )
 """Secrets that every board of this line shares, such as the key that signs sessions."""
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", Text, primary_key=True),
+    Column("camera_id", String(63), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("latest", Text, nullable=False),
+    Index("ix_alarms_state", "state"),
+    Index("ix_alarms_camera_changed", "camera_id", "changed_at"),
+)
+"""Each alarm as it stands; also those that are normal again. `latest` is the JSON of its last event."""
+
+alarm_events = Table(
+    "alarm_events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("alarm_id", Text, nullable=False),
+    Column("camera_id", String(63), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("event", Text, nullable=False),
+    Index("ix_alarm_events_at", "at", "event_id"),
+    Index("ix_alarm_events_camera_at", "camera_id", "at"),
+)
+"""Everything that ever happened to an alarm, and who did it."""

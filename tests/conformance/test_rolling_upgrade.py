@@ -25,7 +25,7 @@ from tests.versions import MESSAGES, PREVIOUS, ahead, one_version_ahead, previou
 FRAME = "frame, only what it needs"
 PASSED_ON = ("shed", "camera status, every field", "camera status, before the first picture", "expired")
 """Workers pass these on to the sinks."""
-ACCOUNTED = (*PASSED_ON, "inspection, every field", "inspection, quarantined")
+ACCOUNTED = (*PASSED_ON, "inspection, every field", "inspection, quarantined", "alarm request")
 NEIGHBOURS = pytest.mark.parametrize("version", [previous, ahead], ids=["one version ago", "one version ahead"])
 Version = Callable[[str], Record]
 

@@ -100,7 +100,7 @@ def test_a_line_whose_right_is_taken_away_stands_still_and_says_which(
 ) -> None:
     kafka = as_user(guarded_kafka, "line").model_copy(update={"request_timeout_s": 5.0})
     others = (kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic, kafka.cameras_topic)
-    for topic in (kafka.frames_topic, *others):
+    for topic in (kafka.frames_topic, kafka.alarms_topic, *others):
         guarded_server.allow("line", "topic", topic, "Read", "Write", "Describe", "Create")
     guarded_server.allow("line", "group", f"{kafka.group_prefix}.", "Read", "Describe")
     with Line(tmp_path, kafka, RedisSettings(url=redis_url), model_cache) as line:

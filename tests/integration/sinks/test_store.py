@@ -191,7 +191,7 @@ async def test_migrations_from_nothing_and_again_make_the_tables_of_the_code(sto
         assert await database.run(_differences) == []
         version = await database.run(lambda c: c.execute(text("select version_num from alembic_version")).scalar_one())
         await database.close()
-        assert version == "0007"
+        assert version == "0008"
 
 
 def _differences(connection: Connection) -> list[object]:

@@ -61,6 +61,8 @@ def test_a_dry_run_shows_what_goes_and_the_next_run_deletes_it(config: Path) -> 
         "quarters": 40,
         "quarter_classes": 0,
         "labels": 0,
+        "alarms": 0,
+        "alarm_events": 0,
     }
     assert counted["evidence"] == {"files": 1, "bytes": 100}
     assert picture.exists()

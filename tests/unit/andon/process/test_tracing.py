@@ -239,6 +239,7 @@ def test_what_leaves_for_a_traced_frame_carries_the_span_of_its_account() -> Non
     assert {(item.channel, item.traceparent) for item in work.batch.leaving} == {
         ("redis", context(account)),
         ("evidence", context(account)),
+        ("alarms", context(account)),
     }
     assert seconds(account) == pytest.approx((START_S, 10.0))  # since the batch began
     assert parent(account) == span_id(PARENT)
