@@ -23,6 +23,7 @@ from sinks.board import pages
 from sinks.board.app import make_app
 from sinks.board.board import Board
 from sinks.board.hub import Hub
+from sinks.board.live import live_of
 from sinks.board.news import News, NewsSources
 from sinks.board.security.directory import digest, new_token
 from sinks.board.security.guard import Guard
@@ -116,12 +117,15 @@ async def a_board(
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
     guard = Guard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
     hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()
-    news = News(NewsSources(client, line.redis, store, clock, events.append), hub, line.board)
-    board = Board(line, store, client, records, hub, news, guard, clock, events.append)
+    sources = NewsSources(client, line.redis, store, clock, events.append)
+    news = News(sources, hub, line.board)
+    live = live_of(line, sources, news, hub, records)
+    board = Board(line, store, client, records, hub, news, live, guard, clock, events.append)
     try:
         yield TestBoard(board, make_app(board), records, events)
     finally:
         hub.close()
+        live.close()
         guard.close()
         await client.aclose()
         await store.close()

@@ -4,7 +4,15 @@ One file describes a line. `ANDON_SECTION__KEY` overrides a key of it; `${VAR}` 
 environment, `${file:PATH}` one from a file. Each field's text gives its unit and the reason for its default.
 """
 
-from andon.settings.board import BoardRole, BoardSettings, BoardTarget, BoardTls, OidcSettings
+from andon.settings.board import (
+    BoardRole,
+    BoardSettings,
+    BoardTarget,
+    BoardTls,
+    OidcSettings,
+    ScreenLine,
+    ScreenSettings,
+)
 from andon.settings.cameras import CameraSettings, HealthSettings
 from andon.settings.channels import (
     AlertChannelSettings,
@@ -61,6 +69,8 @@ __all__ = [
     "RedisSettings",
     "RunSettings",
     "ScalingSettings",
+    "ScreenLine",
+    "ScreenSettings",
     "Section",
     "Settings",
     "ShiftSettings",

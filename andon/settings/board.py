@@ -49,6 +49,23 @@ class OidcSettings(Section):
 LanguageName = Literal["en", "de"]
 
 
+ScreenName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+
+
+class ScreenLine(Section):
+    """A part of the line that a wall screen shows by itself, with a word of its own."""
+
+    name: str = Field(min_length=1, max_length=60)
+    cameras: tuple[str, ...] = ("*",)
+    """Ids of cameras; `*` stands for any characters, as in press-*."""
+
+
+class ScreenSettings(Section):
+    lines: Annotated[tuple[ScreenLine, ...], Field(min_length=1)]
+    every_s: float = Field(default=15.0, ge=3)
+    """Seconds for which each of them is shown."""
+
+
 class BoardSettings(Section):
     host: str = "127.0.0.1"
     """The address at which it listens. Any other than loopback takes users, and TLS or a proxy in front of it."""
@@ -67,6 +84,12 @@ class BoardSettings(Section):
     """Open streams of news. One more viewer is turned away and says so. 200: four times a large hall."""
     poll_s: Positive = 0.5
     """Seconds between two looks at Redis and the store, for all viewers. Part of what an event takes to be seen."""
+    fresh_s: Positive = 3.0
+    """Seconds without news of a camera after which nothing counts as known of it. 3: each camera's ingester says
+    something every second, or delivers frames."""
+    screens: dict[ScreenName, ScreenSettings] = Field(default={})
+    """Wall screens by name: `/?kiosk=NAME` shows their lines one after the other. A screen that is not here shows the
+    whole line."""
     session_hours: Positive = 12.0
     """Hours after which a log-in ends. 12: a shift and its handover."""
     login_attempts: int = Field(default=10, ge=1)

@@ -14,6 +14,7 @@ from andon.messages import RecordRef
 from andon.settings import Settings
 from andon.wire import Record
 from sinks.board.hub import Hub
+from sinks.board.live import Live
 from sinks.board.news import News
 from sinks.board.security.guard import Guard
 from sinks.board.security.roles import user_of
@@ -37,6 +38,8 @@ class Board:
     """Connects at its first call. Raises RetryableError while the broker is away."""
     hub: Hub
     news: News
+    live: Live
+    """The andon, the registry of cameras, and pictures."""
     guard: Guard
     """Who may do what: users, sessions, tokens."""
     clock: Clock

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -29,22 +28,26 @@ class CameraRegistry:
         """By id; None: they were never read."""
         self.fault: str | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Read until `stop`, and again from the start after each failure."""
+    def enabled(self, camera_id: str) -> bool:
+        """Whether frames are expected of it. A camera of which nothing is known counts as enabled."""
+        config = (self.cameras or {}).get(camera_id)
+        return config is None or (config.settings or {}).get("enabled", True) is not False
+
+    async def run(self) -> None:
+        """Read until cancelled, and again from the start after each failure."""
         failures = 0
-        while not stop.is_set():
+        while True:
             try:
                 async with open_registry(self._settings.kafka, silent) as registry:
                     self.fault, failures = None, 0
                     registry.ask_seldom()
-                    while not stop.is_set():
+                    while True:
                         self.cameras = {name: registry.cameras[name].config for name in sorted(registry.cameras)}
                         await registry.poll(FOLLOW_MS)
             except (FatalError, ConfigError) as error:
                 failures += 1
                 self.fault = str(error)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), AGAIN.delay_s(failures))
+                await asyncio.sleep(AGAIN.delay_s(failures))
 
     async def change(self, camera_id: str, decide: Decide) -> tuple[CameraConfig | None, CameraConfig | None]:
         """Change one camera; returns what it was and what it is. Raises ConfigError or FatalError, in one line."""

@@ -87,6 +87,11 @@ class Hub:
         return self._closed
 
     @property
+    def last_id(self) -> str:
+        """The id of the last message that is kept: a page that is made now knows everything up to it."""
+        return f"{self._epoch}.{self._number}"
+
+    @property
     def full(self) -> bool:
         """All streams that `board.viewers` allows are open, or the board ends."""
         return self._closed or len(self._open) >= self._most
@@ -94,6 +99,11 @@ class Hub:
     def watched(self, topic: str) -> bool:
         """Whether anybody gets messages of this topic. Ask before making what is expensive."""
         return any(viewer.takes(topic) for viewer in self._open)
+
+    def asked_for(self, prefix: str) -> frozenset[str]:
+        """What follows `prefix` in the topics with a colon that somebody asked for."""
+        asked = frozenset[str]().union(*(viewer.also for viewer in self._open))
+        return frozenset(topic.removeprefix(prefix) for topic in asked if topic.startswith(prefix))
 
     def publish(self, topic: str, data: Mapping[str, JsonValue], *, keep: bool = True) -> None:
         """Send `data` to everybody who takes `topic`. `keep`: also to those who reconnect later."""

@@ -21,6 +21,7 @@ STATIC = HERE / "static"
 YEAR_S = 31_536_000
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/", text("Line")),
+    ("/cameras", text("Cameras")),
     ("/shift", text("Shift")),
 )
 """Addresses of pages and their names, in order."""
@@ -53,6 +54,7 @@ def _shared(request: Request, language: str) -> dict[str, Any]:
         "now": board.clock.now(),
         "path": request.url.path,
         "navigation": NAVIGATION + (ADMIN_PAGES if allowed(user, "admin") else ()),
+        "last_id": board.hub.last_id,
         "kiosk": request.query_params.get("kiosk", ""),
     }
 

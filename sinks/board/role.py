@@ -14,6 +14,7 @@ from sinks.board import pages
 from sinks.board.app import make_app
 from sinks.board.board import Board
 from sinks.board.hub import Hub
+from sinks.board.live import live_of
 from sinks.board.news import News, NewsSources
 from sinks.board.records import LazyRecords
 from sinks.board.security.guard import Guard
@@ -43,10 +44,11 @@ async def _run(life: Life, ours: Board) -> None:
     async with asyncio.TaskGroup() as tasks:
         news = tasks.create_task(ours.news.run(), name="board.news")
         pruning = tasks.create_task(_prune_actions(ours), name="board.actions")
+        registry = tasks.create_task(ours.live.registry.run(), name="board.registry")
         await life.stop.wait()
         ours.hub.close()
-        news.cancel()
-        pruning.cancel()
+        for task in (news, pruning, registry):
+            task.cancel()
 
 
 async def _prune_actions(ours: Board) -> None:
@@ -104,4 +106,6 @@ async def opened_board(life: Life) -> AsyncIterator[Board]:
         hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers, life.emit)
         sources = NewsSources(client, settings.redis, store, life.clock, life.emit)
         news = News(sources, hub, settings.board)
-        yield Board(settings, store, client, records, hub, news, guard, life.clock, life.emit)
+        live = live_of(settings, sources, news, hub, records)
+        stack.callback(live.close)
+        yield Board(settings, store, client, records, hub, news, live, guard, life.clock, life.emit)

@@ -23,6 +23,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SCREENS = {
+    "hall-2": {
+        "every_s": 3,
+        "lines": [{"name": "presses", "cameras": ["press-*"]}, {"name": "welding", "cameras": ["weld-*"]}],
+    }
+}
 HERE = Path(__file__).parent
 WAIT_MS = 30_000
 """For what must come at some time, on a machine that does much else."""
@@ -61,5 +67,8 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def board(tmp_path: Path, valkey: RedisSettings) -> AsyncIterator[TestBoard]:
     """A board without users, at an address, on an empty store and an empty Redis."""
-    async with a_board(tmp_path, {"line": "press hall", "board": {"port": 0}}, valkey) as ours, at_an_address(ours):
+    async with (
+        a_board(tmp_path, {"line": "press hall", "board": {"port": 0, "screens": SCREENS}}, valkey) as ours,
+        at_an_address(ours),
+    ):
         yield ours

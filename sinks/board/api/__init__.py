@@ -8,13 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinks.board.api import actions, line, shift
+from sinks.board.api import actions, andon, cameras, line, shift
 from sinks.board.api.openapi import document
 from sinks.board.api.operation import PREFIX, Operation
 from sinks.board.security.roles import marked, public
 
 OPERATIONS: tuple[Operation, ...] = (
     *line.OPERATIONS,
+    *andon.OPERATIONS,
+    *cameras.OPERATIONS,
     *shift.OPERATIONS,
     *actions.OPERATIONS,
 )

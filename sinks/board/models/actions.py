@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field, JsonValue
 
-from sinks.board.api.cursor import Page
+from sinks.board.cursor import Page
 from sinks.board.models.query import Query, Shown
 
 

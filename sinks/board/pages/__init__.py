@@ -6,15 +6,18 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import actions, home, shift
+from sinks.board.pages import actions, andon, camera, cameras, pictures, shift
 
 ROUTES = (
-    home.routes,
+    andon.routes,
+    cameras.routes,
+    camera.routes,
+    pictures.routes,
     shift.routes,
     actions.routes,
 )
 """One line for each module with pages."""
-WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = ()
+WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (lambda board: board.live.watches(),)
 """`watch(board)` of modules: an iterator of names, and of functions that `News.every` calls."""
 
 

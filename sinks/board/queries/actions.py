@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection
 
-from sinks.board.api import cursor
+from sinks.board import cursor
 from sinks.board.models.actions import ActionPage, ActionQuery, ActionShown
 from sinks.store.actions import newest_actions
 

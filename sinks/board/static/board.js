@@ -12,7 +12,7 @@
   let serverAt = Date.parse(body.dataset.now), seenAt = performance.now();
   const serverNow = () => serverAt + (performance.now() - seenAt);
   let beatAt = performance.now();
-  let last = "", source = null, openedAt = 0, hiddenTimer = 0;
+  let last = body.dataset.last || "", source = null, openedAt = 0, hiddenTimer = 0;
 
   // ---- the stream of news
   function open() {

@@ -1,0 +1,54 @@
+"""Everything behind the andon and the cameras' pages. One for the process; `close` ends its thread."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from andon.settings import Settings
+from sinks.board.andon import Alarmed, Andon, Known
+from sinks.board.camera_registry import CameraRegistry
+from sinks.board.camera_trial import Trials
+from sinks.board.hub import Hub
+from sinks.board.live_views import LiveViews
+from sinks.board.news import Look, News, NewsSources
+from sinks.board.pictures import Pictures, Reader
+from sinks.board.production import ProductionWatch
+from sinks.board.small_pictures import SmallPictures
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    andon: Andon
+    production: ProductionWatch
+    registry: CameraRegistry
+    views: LiveViews
+    pictures: Pictures
+    small: SmallPictures
+    trials: Trials
+
+    def close(self) -> None:
+        self.small.close()
+
+    def watches(self) -> Iterator[tuple[str, Look]]:
+        """What the news look at for it."""
+        yield "andon", self.andon.look
+        yield "parts", self.production.look
+        yield "live views", self.views.look
+
+
+def live_of(settings: Settings, sources: NewsSources, news: News, hub: Hub, records: Reader) -> Live:
+    """Wired, and reading nothing yet: the news call `watches`, and the role runs the registry."""
+    registry = CameraRegistry(settings)
+    topics = frozenset(settings.pool_topic(pool) for pool in settings.pools)
+    return Live(
+        andon=Andon(Known(news, registry, _no_alarms), hub, settings.board, sources.clock),
+        production=ProductionWatch(sources.store, hub, settings, sources.clock),
+        registry=registry,
+        views=LiveViews(sources.redis, settings.redis, hub),
+        pictures=Pictures(records, topics),
+        small=SmallPictures(),
+        trials=Trials(),
+    )
+
+
+async def _no_alarms() -> Sequence[Alarmed]:
+    return ()
