@@ -82,14 +82,14 @@ class Hub:
         return len(self._open)
 
     @property
+    def last_id(self) -> str:
+        """A page that is rendered now resumes after this id: nothing is missed until its stream opens."""
+        return f"{self._epoch}.{self._number}"
+
+    @property
     def closed(self) -> bool:
         """The board ends."""
         return self._closed
-
-    @property
-    def last_id(self) -> str:
-        """The id of the last message that is kept: a page that is made now knows everything up to it."""
-        return f"{self._epoch}.{self._number}"
 
     @property
     def full(self) -> bool:

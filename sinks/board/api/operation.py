@@ -7,6 +7,7 @@
 """
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_type_hints
@@ -22,6 +23,7 @@ from sinks.board.security.roles import refused
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handle = Callable[..., Awaitable[BaseModel | None]]
 PREFIX = "/api/v1"
+_NUMBER = re.compile(r"\s*[+-]?[0-9.]+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ def _query(request: Request, model: type[BaseModel]) -> BaseModel:
     parameters = request.query_params
     several = {name for name, info in model.model_fields.items() if "tuple" in str(info.annotation)}
     values = {name: parameters.getlist(name) if name in several else parameters[name] for name in parameters}
+    for name, info in model.model_fields.items():
+        # pydantic would take a number for a moment as seconds since 1970
+        if "datetime." in str(info.annotation) and _NUMBER.fullmatch(str(values.get(name, ""))):
+            fault = {"in": "query", "at": name, "message": "write it as in ISO 8601: 2026-03-01T06:00:00Z"}
+            raise ProblemError(422, "the request is not valid", fault["message"], errors=[fault])
     return _validated(lambda: model.model_validate(values), "query")
 
 
@@ -75,7 +82,7 @@ async def _body(request: Request, model: type[BaseModel]) -> BaseModel:
     if kind != "application/json":
         raise ProblemError(415, "unsupported media type", "send application/json")
     body = await request.body()
-    return _validated(lambda: model.model_validate_json(body), "body")
+    return _validated(lambda: model.model_validate_json(body, strict=True), "body")
 
 
 def _validated(validate: Callable[[], BaseModel], where: str) -> BaseModel:

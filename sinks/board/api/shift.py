@@ -2,17 +2,18 @@
 
 import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.requests import Request
 
 from sinks.board.api.operation import operation
+from sinks.board.models.query import Query
 from sinks.board.models.shift import ShiftReport
 from sinks.board.pages.shift import report_on
 from sinks.board.problems import ProblemError
 from sinks.board.shift_choice import CURRENT, NoSuchShiftError
 
 
-class ShiftQuery(BaseModel):
+class ShiftQuery(Query):
     shift: str = Field(default=CURRENT, max_length=60)
     """`current`, `last`, or a name of board.shifts."""
     date: datetime.date | None = None
@@ -20,7 +21,13 @@ class ShiftQuery(BaseModel):
     camera: str | None = Field(default=None, max_length=63)
 
 
-@operation("GET", "/shift", role="viewer", summary="A shift in numbers: yield, classes, hours, coverage, account")
+@operation(
+    "GET",
+    "/shift",
+    role="viewer",
+    summary="A shift in numbers: yield, classes, hours, coverage, account",
+    problems=(404,),
+)
 async def read_shift(request: Request, query: ShiftQuery) -> ShiftReport:
     try:
         return await report_on(request, query.shift, query.date, query.camera)

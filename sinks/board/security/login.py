@@ -20,27 +20,28 @@ TOO_OFTEN = text("Too many failed log-ins. Try again in some minutes.")
 
 @public
 async def show(request: Request) -> Response:
-    return _page(request)
+    return _page(request, request.query_params.get("next", ""))
 
 
 @public
 async def log_in(request: Request) -> Response:
     board = board_of(request)
     form = await request.form()
+    following = str(form.get("next", ""))
     name, password = str(form.get("name", ""))[:80].strip(), str(form.get("password", ""))
     keys = (f"user {name}", f"address {address_of(request)}")
     if board.guard.limits.wait_s(*keys) > 0:
         board.emit(LoginRefused(address_of(request), "too many attempts"))
-        return _page(request, TOO_OFTEN, 429)
+        return _page(request, following, TOO_OFTEN, 429)
     known = (await board.guard.directory.known()).users.get(name)
     if not await board.guard.passwords.match(password, known.password if known else None):
         board.guard.limits.failed(*keys)
         board.emit(LoginRefused(address_of(request), "wrong name or password"))
-        return _page(request, REFUSED, 401)
+        return _page(request, following, REFUSED, 401)
     assert known is not None
     board.guard.limits.passed(keys[0])
     await entered(request, User(known.name, known.role, "session"))  # type: ignore[arg-type]  # the store's text
-    return RedirectResponse(_safe(str(form.get("next", ""))), 303)
+    return RedirectResponse(_safe(following), 303)
 
 
 async def entered(request: Request, user: User) -> None:
@@ -79,7 +80,7 @@ async def come_back(request: Request) -> Response:
 
 def _not_in(request: Request, error: OidcError) -> Response:
     board_of(request).emit(LoginRefused(address_of(request), str(error)))
-    return _page(request, NOT_IN, 403)
+    return _page(request, "", NOT_IN, 403)
 
 
 @requires("viewer")
@@ -89,10 +90,9 @@ async def log_out(request: Request) -> Response:
     return RedirectResponse("/login", 303)
 
 
-def _page(request: Request, fault: str = "", status: int = 200) -> Response:
+def _page(request: Request, following: str, fault: str = "", status: int = 200) -> Response:
     oidc = board_of(request).settings.board.oidc
-    following = _safe(request.query_params.get("next", ""))
-    return render(request, "login.html", status_code=status, fault=fault, oidc=oidc, following=following)
+    return render(request, "login.html", status_code=status, fault=fault, oidc=oidc, following=_safe(following))
 
 
 def _safe(following: str) -> str:

@@ -87,6 +87,16 @@ async def test_an_api_without_a_log_in_answers_with_a_problem(tmp_path: Path) ->
         assert (good.json()["user"], good.json()["role"]) == ("anna/viewer", "viewer")
 
 
+async def test_a_page_names_the_news_that_it_was_rendered_after(tmp_path: Path) -> None:
+    """Else what is published before its stream opens would be lost for it."""
+    async with a_board(tmp_path) as ours, ours.client() as client:
+        ours.board.hub.publish("alarms", {})
+        assert f'data-last="{ours.board.hub.last_id}"' in (await client.get("/")).text
+        with ours.board.hub.subscribed((), ours.board.hub.last_id) as viewer:
+            ours.board.hub.publish("alarms", {"n": 2})
+            assert b'"n":2' in (await viewer.next()).encoded
+
+
 async def test_an_unknown_page_says_so_in_the_board_s_own_look(tmp_path: Path) -> None:
     async with a_board(tmp_path) as ours, ours.client() as client:
         answer = await client.get("/nothing-here")
