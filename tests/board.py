@@ -18,6 +18,8 @@ from andon.clock import Clock, SystemClock
 from andon.events import Event
 from andon.messages import Defect, PartVerdict, RecordRef
 from andon.settings import BoardRole, RedisSettings, Settings
+from andon.stream.offsets import Partition
+from andon.stream.ranges import Enough, never
 from andon.wire import Record
 from sinks.board import pages
 from sinks.board.app import make_app
@@ -50,6 +52,13 @@ class MemoryRecords:
 
     async def read(self, ref: RecordRef) -> Record | None:
         return self.records.get(ref)
+
+    async def read_range(
+        self, partition: Partition, first: int, last: int | None, key: bytes, enough: Enough = never
+    ) -> list[Record]:
+        there = [item for ref, item in self.records.items() if (ref.topic, ref.partition) == partition]
+        most = max((item.offset for item in there), default=0) if last is None else last
+        return [item for item in there if first <= item.offset <= most and item.key == key]
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from pydantic import JsonValue
 from redis.asyncio import Redis
@@ -10,12 +9,11 @@ from starlette.requests import Request
 
 from andon.clock import Clock
 from andon.events import Emit
-from andon.messages import RecordRef
 from andon.settings import Settings
-from andon.wire import Record
 from sinks.board.hub import Hub
 from sinks.board.live import Live
 from sinks.board.news import News
+from sinks.board.pictures import Frames
 from sinks.board.security.guard import Guard
 from sinks.board.security.roles import user_of
 from sinks.board.store import BoardStore
@@ -23,18 +21,12 @@ from sinks.store.actions import Action, add_action
 from sinks.store.reading import StoreReader
 
 
-class Records(Protocol):
-    """The part of `andon.stream.reading.RecordReader` that the board needs."""
-
-    async def read(self, ref: RecordRef) -> Record | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Board:
     settings: Settings
     store: BoardStore
     redis: Redis
-    records: Records
+    records: Frames
     """Connects at its first call. Raises RetryableError while the broker is away."""
     hub: Hub
     news: News

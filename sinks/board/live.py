@@ -1,4 +1,4 @@
-"""Everything behind the andon and the cameras' pages. One for the process; `close` ends its thread."""
+"""Everything behind the andon and the cameras' pages. One for the process; `close` ends its threads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sinks.board.camera_trial import Trials
 from sinks.board.hub import Hub
 from sinks.board.live_views import LiveViews
 from sinks.board.news import Look, News, NewsSources
-from sinks.board.pictures import Pictures, Reader
+from sinks.board.pictures import Frames, Pictures
 from sinks.board.production import ProductionWatch
 from sinks.board.small_pictures import SmallPictures
 
@@ -26,6 +26,7 @@ class Live:
     trials: Trials
 
     def close(self) -> None:
+        self.pictures.close()
         self.small.close()
 
     def watches(self) -> Iterator[tuple[str, Look]]:
@@ -35,7 +36,7 @@ class Live:
         yield "live views", self.views.look
 
 
-def live_of(settings: Settings, sources: NewsSources, news: News, hub: Hub, records: Reader) -> Live:
+def live_of(settings: Settings, sources: NewsSources, news: News, hub: Hub, records: Frames) -> Live:
     """Wired, and reading nothing yet: the news call `watches`, and the role runs the registry."""
     registry = CameraRegistry(settings)
     topics = frozenset(settings.pool_topic(pool) for pool in settings.pools)

@@ -1,7 +1,8 @@
 """Pictures of frames, read back from Kafka by reference: once for everybody who looks, and only if somebody does.
 
-A JPEG goes to the browser as the camera's frame holds it: nothing is decoded or encoded. What is marked on it, the page
-draws over it. Pictures are kept within a bound in bytes, the last used ones.
+A JPEG goes to the browser as the camera's frame holds it: nothing is decoded or encoded. A frame of video is decoded
+from its keyframe on, and goes as a JPEG. What is marked on it, the page draws over it. Pictures are kept within a bound
+in bytes, the last used ones.
 """
 
 import asyncio
@@ -9,12 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
-from andon.errors import DecodeError, RetryableError
-from andon.messages import Frame, RecordRef
-from andon.wire import Record, decode
+from andon.errors import PoisonError, RetryableError
+from andon.messages import RecordRef
+from sinks.channels.frame_pictures import FramePicture, FramePictures
+from sinks.channels.log import Log, Ranges, Records
+from sinks.channels.storing import StoringThread
 
-PASSED = ("image/jpeg", "image/png")
-"""Encodings that browsers show."""
 KEPT_BYTES = 32_000_000
 """Of pictures in memory. 32 MB: the newest picture of 100 cameras at 300 KB."""
 WAITING = 64
@@ -22,10 +23,8 @@ WAITING = 64
 Key = tuple[str, int, int]
 
 
-class Reader(Protocol):
-    """The part of `andon.stream.reading.RecordReader` that pictures need."""
-
-    async def read(self, ref: RecordRef) -> Record | None: ...
+class Frames(Records, Ranges, Protocol):
+    """Reads frames back from Kafka."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,12 @@ class NoPictureError(Exception):
 
 
 class Pictures:
-    """Event loop only."""
+    """Event loop only. A thread of its own decodes; `close` ends it."""
 
-    def __init__(self, records: Reader, topics: frozenset[str], kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, records: Frames, topics: frozenset[str], kept_bytes: int = KEPT_BYTES) -> None:
         """`topics`: those that hold frames; a reference into any other one is refused."""
-        self._records = records
+        self._thread = StoringThread("pictures")
+        self._frames = FramePictures(Log(records, records), self._thread)
         self._topics = topics
         self._most_bytes = kept_bytes
         self._kept: OrderedDict[Key, Picture] = OrderedDict()
@@ -60,6 +60,9 @@ class Pictures:
         self._under_way: dict[Key, asyncio.Task[Picture]] = {}
         self.reads = 0
         """Records that were asked for."""
+
+    def close(self) -> None:
+        self._thread.close()
 
     async def of(self, ref: RecordRef) -> Picture:
         """The picture in the record at `ref`. Raises NoPictureError."""
@@ -86,14 +89,23 @@ class Pictures:
     async def _read(self, key: Key, ref: RecordRef) -> Picture:
         self.reads += 1
         try:
-            record = await self._records.read(ref)
+            found = await self._frames.at(ref)
+            if found is None:
+                raise NoPictureError("Kafka no longer holds this frame", later=False)
+            picture = await self._encoded(found)
         except RetryableError as error:
             raise NoPictureError(f"the broker does not answer: {error}", later=True) from None
-        if record is None:
-            raise NoPictureError("Kafka no longer holds this frame", later=False)
-        picture = _picture(_frame(record))
+        except PoisonError as error:
+            raise NoPictureError(f"no picture can be shown: {error}", later=False) from None
         self._keep(key, picture)
         return picture
+
+    async def _encoded(self, found: FramePicture) -> Picture:
+        if not found.frame.payload:
+            raise NoPictureError("this frame came without its picture", later=False)
+        if found.decoded is None:
+            return Picture(*found.raw(), found.frame.frame_id)
+        return Picture("image/jpeg", await self._thread.run(found.jpeg), found.frame.frame_id)
 
     def _keep(self, key: Key, picture: Picture) -> None:
         self._kept[key] = picture
@@ -101,21 +113,3 @@ class Pictures:
         while self._bytes > self._most_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= len(oldest.payload)
-
-
-def _frame(record: Record) -> Frame:
-    try:
-        message = decode(record)
-    except DecodeError:
-        raise NoPictureError("this record can't be read", later=False) from None
-    if not isinstance(message, Frame):
-        raise NoPictureError("this record holds no frame", later=False)
-    return message
-
-
-def _picture(frame: Frame) -> Picture:
-    if not frame.payload:
-        raise NoPictureError("this frame came without its picture", later=False)
-    if frame.content_type not in PASSED:
-        raise NoPictureError(f"no picture can be shown from {frame.content_type[:40]}", later=False)
-    return Picture(frame.content_type, frame.payload, frame.frame_id)

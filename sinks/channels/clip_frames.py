@@ -50,6 +50,13 @@ async def frames_of(ranges: Ranges, at: RecordRef, frame: Frame, window: Window)
     return [logged.frame for logged in [*before[first:], *after]]
 
 
+async def keyframe_of(ranges: Ranges, at: RecordRef, frame: Frame) -> RecordRef | None:
+    """The record with which decoding of `frame`, which was read at `at`, begins. None: retention has taken it."""
+    before = await _back(ranges, at, frame, frame.captured_at)
+    starts = [logged.offset for logged in before if logged.starts]
+    return at.model_copy(update={"offset": starts[-1]}) if starts else None
+
+
 async def _back(ranges: Ranges, at: RecordRef, frame: Frame, begin: datetime) -> list[Logged]:
     """The frames up to `frame`, which is the last; from `begin` on, and as much before it as a decoder needs."""
     found, low = [Logged(at.offset, frame)], at.offset

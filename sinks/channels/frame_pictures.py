@@ -17,6 +17,7 @@ from andon.errors import PoisonError
 from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
 from sinks.channels.annotation import opened
+from sinks.channels.clip_frames import keyframe_of
 from sinks.channels.log import Log, Logged, logged_of
 from sinks.channels.open_group import OpenGroup
 from sinks.channels.storing import StoringThread
@@ -83,6 +84,20 @@ class FramePictures:
         if logged.frame.content_type not in PICTURES:
             raise PoisonError("undecodable", f"no picture can be drawn from {logged.frame.content_type[:40]!r} alone")
         return FramePicture(logged.frame)
+
+    async def at(self, ref: RecordRef) -> FramePicture | None:
+        """The frame whose record is at `ref`, for who knows nothing else of it. None and raises as `of`.
+
+        A frame of video costs a walk back through the log to its keyframe, unless its group is open.
+        """
+        record = await self._log.records.read(ref)
+        logged = None if record is None else logged_of(record)
+        if logged is None:
+            return None
+        if logged.frame.content_type in PICTURES:
+            return FramePicture(logged.frame)
+        keyframe = await keyframe_of(self._log.ranges, ref, logged.frame)
+        return None if keyframe is None else await self.of(logged.frame.frame_id, ref, keyframe)
 
     async def _of_video(self, frame_id: str, ref: RecordRef, keyframe: RecordRef) -> FramePicture | None:
         key = (keyframe.topic, keyframe.partition, keyframe.offset)

@@ -22,13 +22,21 @@ class StoringThread:
         self._thread = ThreadPoolExecutor(1, name)
         self._limit = limit
         self._under_way: Future[Any] | None = None
+        self._turn = asyncio.Lock()
 
     def close(self) -> None:
         """Returns at once, also while a write hangs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns. Raises SinkBusy for a storage that is busy, or while earlier work has not returned."""
+        """What `work` returns, which waits for earlier work.
+
+        Raises SinkBusy for a storage that is busy, or while work has not returned for which nobody waits any more.
+        """
+        async with self._turn:
+            return await self._run(work)
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
         if self._under_way is not None and not self._under_way.done():
             raise SinkBusy("the last write has not returned yet: does the evidence folder hang?", BUSY_RETRY_S)
         future = self._thread.submit(self._limited, work)

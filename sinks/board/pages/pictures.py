@@ -31,13 +31,15 @@ async def picture(request: Request) -> Response:
 
 @requires("viewer")
 async def small(request: Request) -> Response:
-    """The newest inspected frame of a camera, small. The header X-Frame names it."""
+    """The newest inspected frame of a camera, small; of video the keyframe of its group: a tile is looked at all the
+    time, and this costs one decoded picture instead of the whole group. The header X-Frame names it.
+    """
     live = board_of(request).live
     newest = await live.views.newest(request.path_params["camera_id"])
     if newest is None:
         raise ProblemError(404, "no picture", "no frame of this camera has been inspected yet")
     try:
-        return _answer(await live.small.of(await live.pictures.of(newest.frame)), SMALL_KEEP_S)
+        return _answer(await live.small.of(await live.pictures.of(newest.keyframe or newest.frame)), SMALL_KEEP_S)
     except NoPictureError as error:
         raise _problem(error) from None
 

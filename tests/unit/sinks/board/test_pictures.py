@@ -3,15 +3,19 @@
 import asyncio
 from io import BytesIO
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from andon.errors import RetryableError
 from andon.messages import Frame, RecordRef
+from andon.stream.offsets import Partition
+from andon.stream.ranges import Enough, never
 from andon.wire import Record, encode
 from sinks.board.pictures import WAITING, NoPictureError, Pictures
 from sinks.board.small_pictures import SIDE_PX, SmallPictures, shrunk
 from tests.fakes import START
+from tests.video_units import GROUP, PLAIN_264, stream
 
 TOPIC = "andon.frames"
 
@@ -56,6 +60,13 @@ class Log:
         if self.away:
             raise RetryableError("no broker")
         return self.records.get(ref.offset)
+
+    async def read_range(
+        self, partition: Partition, first: int, last: int | None, key: bytes, enough: Enough = never
+    ) -> list[Record]:
+        return [
+            record for offset, record in self.records.items() if first <= offset <= (offset if last is None else last)
+        ]
 
 
 def ref(offset: int, topic: str = TOPIC) -> RecordRef:
@@ -113,11 +124,27 @@ async def test_only_topics_of_frames_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "why"), [(a_frame(3, b""), "without its picture"), (a_frame(3, b"x", "video/h264"), "video/h264")]
+    ("frame", "why"), [(a_frame(3, b""), "without its picture"), (a_frame(3, b"x", "video/h264"), "no longer holds")]
 )
 async def test_a_frame_that_no_browser_shows_says_why(frame: Frame, why: str) -> None:
     with pytest.raises(NoPictureError, match=why):
         await pictures(Log(frame)).of(ref(3))
+
+
+async def test_a_frame_of_video_is_decoded_from_its_keyframe_for_several_viewers_at_a_time() -> None:
+    camera = stream(PLAIN_264)
+    frames = [
+        a_frame(number, unit, camera.content_type).model_copy(update={"keyframe": number % GROUP == 0})
+        for number, unit in enumerate(camera.units)
+    ]
+    shown = pictures(Log(*frames))
+    found = await asyncio.gather(*(shown.of(ref(number)) for number in (13, 27, 15)))
+    shown.close()
+    for number, picture in zip((13, 27, 15), found, strict=True):
+        assert (picture.content_type, picture.frame_id) == ("image/jpeg", frames[number].frame_id)
+        with Image.open(BytesIO(picture.payload)) as image:
+            drawn = np.asarray(image.convert("RGB"), float)[..., ::-1]
+        assert np.abs(drawn - camera.pictures[number]).mean() < 5
 
 
 async def test_a_broker_that_does_not_answer_keeps_a_bounded_number_of_viewers_waiting() -> None:
