@@ -17,6 +17,7 @@ from andon.config import load
 from andon.errors import ConfigError
 from andon.process.log import EventLog
 from andon.settings import Settings
+from deploy.local.board import MISSING
 from deploy.local.interrupt import Interrupt, run
 from deploy.local.line import Line, Plan, line, scaled_pools
 from deploy.local.places import USUAL
@@ -47,8 +48,17 @@ from deploy.local.worker_range import WorkerRange
     show_default=True,
     help="For logs and the embedded Redis' file.",
 )
-def up(path: Path, *, workers: tuple[int, int | None], partitions: int | None, backlog_s: float, folder: Path) -> None:
-    """Run a whole line on this machine: servers, cameras, workers, sinks.
+@click.option("--board/--no-board", default=True, help="Serve the andon board in a browser.")
+def up(
+    path: Path,
+    *,
+    workers: tuple[int, int | None],
+    partitions: int | None,
+    backlog_s: float,
+    folder: Path,
+    board: bool,
+) -> None:
+    """Run a whole line on this machine: servers, cameras, workers, sinks, board.
 
     It starts a broker and a Redis unless the file names kafka.bootstrap_servers or redis.url. Ctrl-C drains: cameras
     stop, then the captured frames are inspected and accounted for. A second Ctrl-C stops at once.
@@ -65,7 +75,7 @@ def up(path: Path, *, workers: tuple[int, int | None], partitions: int | None, b
     _require_startable(path, settings)
     least, most = workers
     _require_partitions(most or least, settings)
-    plan = Plan(path, settings, folder, least, most, backlog_s, USUAL)
+    plan = Plan(path, settings, folder, least, most, backlog_s, USUAL, board=board)
     with _alone_in(folder):
         sys.exit(run(_up(plan)))
 
@@ -102,6 +112,9 @@ async def _up(plan: Plan) -> int:
         async with log.summed_up(), line(plan, log, clock, echo) as running:
             if await interrupt.before(_start(running)):
                 console.print(_table(running, plan))
+                if plan.board:
+                    where = MISSING if running.board is None else f"The board: {running.board.url}"
+                    console.print(where, highlight=False, markup=False)
                 console.print(_elsewhere(running), highlight=False)
                 running.scale(scaled_pools(plan, running.at), clock)
                 await interrupt.before(running.fails())
@@ -122,7 +135,7 @@ def _table(running: Line, plan: Plan) -> Table:
     redis = own.get("redis")
     table.add_row("redis", f"{HOST}:{redis.port}" if redis else "", _log_of(redis) or named)
     groups = running.groups
-    for role in (*groups.ingest.roles, *groups.workers.roles, *groups.sinks.roles):
+    for role in (*groups.ingest.roles, *groups.workers.roles, *groups.sinks.roles, *groups.board.roles):
         table.add_row(role.name, role.url, str(role.log))
     return table
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from andon.events import Emit
 from andon.settings import KafkaSettings, ScalingSettings, Settings
 from andon.stream.lag import group_lag
 from andon.stream.topics import ensure_topics
+from deploy.local.board import BoardAddress, board_address, installed
 from deploy.local.places import ANY, Places, Ports, log_limits, places
 from deploy.local.role_process import Echo, Role, RoleProcess
 from deploy.local.scaled_pool import ScaledPool, keep_scaled
@@ -41,6 +42,8 @@ class Plan:
     ports: Ports = ANY
     own_log: bool = False
     """No other line uses the broker that line.yaml names, so this line works off its backlog before it stops."""
+    board: bool = False
+    """Serve the board, where it is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,19 @@ class RoleGroups:
     ingest: RoleGroup
     workers: RoleGroup
     sinks: RoleGroup
+    board: RoleGroup
+    """Without roles where the line has no board."""
 
 
 class Line:
     """Starts against the direction of the frames and stops with it: no frame waits for a role that is not there."""
 
-    def __init__(self, groups: RoleGroups, at: Places, supervisor: Supervisor, emit: Emit) -> None:
+    def __init__(
+        self, groups: RoleGroups, at: Places, supervisor: Supervisor, emit: Emit, board: BoardAddress | None = None
+    ) -> None:
         self.groups = groups
         self.at = at
+        self.board = board
         self._supervisor = supervisor
         self._emit = emit
         self._scaling: list[asyncio.Task[None]] = []
@@ -67,8 +75,12 @@ class Line:
             self._scaling.append(asyncio.create_task(scaling, name=f"scale.{pool.name}"))
 
     async def start_inspecting(self) -> None:
-        """Create topics, start sinks and workers; return when all are ready, with warm models. Raises FatalError."""
+        """Create topics, start board, sinks and workers; return when sinks and workers are ready, with warm models.
+
+        Raises FatalError.
+        """
         await ensure_topics(self.at.settings, self._emit)
+        await self._supervisor.start(self.groups.board, wait=False)
         async with asyncio.TaskGroup() as group:
             for roles in (self.groups.sinks, self.groups.workers):
                 group.create_task(self._supervisor.start(roles), name=f"start.{roles.name}")
@@ -93,9 +105,10 @@ class Line:
         return {process.role.name: process for process in self._supervisor.processes}[name]
 
     async def drain(self) -> bool:
-        """Stop ingest, workers, sinks. Whether no record was left."""
+        """Stop ingest, workers, sinks, board. Whether no record was left."""
         try:  # the workers follow their lag until they have worked it off
-            return await self._supervisor.drain([self.groups.ingest, self.groups.workers, self.groups.sinks])
+            groups = self.groups
+            return await self._supervisor.drain([groups.ingest, groups.workers, groups.sinks, groups.board])
         finally:
             for task in self._scaling:
                 task.cancel()
@@ -127,10 +140,11 @@ async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -
     timeouts = Timeouts(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
     with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, timeouts, echo) as supervisor:
-            yield Line(role_groups(plan, at), at, supervisor, emit)
+            board = board_address(at.settings) if plan.board and installed() else None
+            yield Line(role_groups(plan, at, board), at, supervisor, emit, board)
 
 
-def role_groups(plan: Plan, at: Places) -> RoleGroups:
+def role_groups(plan: Plan, at: Places, board: BoardAddress | None = None) -> RoleGroups:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
     # on its own broker the line must work off everything; a shared one keeps its records, and others go on producing
@@ -142,7 +156,13 @@ def role_groups(plan: Plan, at: Places) -> RoleGroups:
         ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest", *(["--alone"] if at.own_broker else [])),)),
         workers=RoleGroup("workers", tuple(workers), workers_lag),
         sinks=RoleGroup("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
+        board=RoleGroup("board", () if board is None else (_board(plan, at, board),)),
     )
+
+
+def _board(plan: Plan, at: Places, address: BoardAddress) -> Role:
+    role = _role(plan, at, "board", "board")
+    return replace(role, env={**role.env, "ANDON_BOARD__PORT": str(address.port)})
 
 
 def scaled_pools(plan: Plan, at: Places) -> list[ScaledPool]:

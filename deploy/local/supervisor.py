@@ -72,8 +72,8 @@ class Supervisor:
         """In the order of their start."""
         return [process for processes in self._processes.values() for process in processes]
 
-    async def start(self, group: RoleGroup) -> None:
-        """Start a group's processes and wait until all are ready.
+    async def start(self, group: RoleGroup, *, wait: bool = True) -> None:
+        """Start a group's processes and wait until all are ready, unless the line can do without them for now.
 
         Raises FatalError if they are not ready within `ready_s`. A mistake in the settings fails the whole block.
         """
@@ -81,7 +81,7 @@ class Supervisor:
         self._processes[group.name] = processes
         for process in processes:
             self._group.create_task(process.keep(), name=process.role.name)
-        for process in processes:
+        for process in processes if wait else ():
             await self._until_ready(process)
 
     def add(self, group: str, role: Role) -> None:

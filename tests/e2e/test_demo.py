@@ -3,22 +3,66 @@
 import json
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+
+from sample_streams import clips
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+@dataclass(frozen=True)
+class Run:
+    first_line: str
+    board: str
+    """The board's first page, as it was while the line ran."""
+    report: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "andon", "demo", "--seconds", "20", "--json", "out.json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report: dict[str, Any] = json.loads((folder / "out.json").read_text())
-    return report
+    command = [sys.executable, "-u", "-m", "andon", "demo", "--seconds", "20", "--json", "out.json"]
+    with (folder / "out.txt").open("w+") as said:
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            page = _first_page(process, folder / "out.txt")
+            code = process.wait(timeout=280)
+        finally:
+            process.kill()
+            process.wait()
+    lines = (folder / "out.txt").read_text().splitlines()
+    assert code == 0, lines
+    return Run(lines[0], page, json.loads((folder / "out.json").read_text()))
+
+
+def _first_page(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    """The board's first page once it shows every camera, or else what it shows at the end of the run."""
+    page = ""
+    while process.poll() is None and not all(name in page for name in clips.CLIPS):
+        address = said.read_text().partition("The board: ")[2].partition("\n")[0]
+        if address:
+            try:
+                page = httpx.get(address, timeout=10).text
+            except httpx.TransportError:
+                pass  # it is not up yet, or just over
+        time.sleep(0.5)
+    return page
+
+
+@pytest.fixture(scope="module")
+def result(run: Run) -> dict[str, Any]:
+    return run.report
+
+
+def test_the_board_is_named_first_and_shows_every_camera(run: Run) -> None:
+    assert run.first_line.startswith("The board: http://127.0.0.1:")
+    assert [name for name in clips.CLIPS if name not in run.board] == []
 
 
 def test_every_captured_frame_is_accounted_for_once(result: dict[str, Any]) -> None:

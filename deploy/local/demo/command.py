@@ -15,6 +15,7 @@ from andon.config import load
 from andon.errors import ConfigError, FatalError
 from andon.events import Event, silent
 from deploy.local.audit import audit
+from deploy.local.board import MISSING
 from deploy.local.demo import line_yaml, watch
 from deploy.local.demo.report import Report, report, show
 from deploy.local.demo.table import LiveTable
@@ -27,6 +28,13 @@ from sample_streams.observer import Observer
 from sample_streams.score import score
 
 FIRST_FRAME_S = 60.0
+PAGES = {
+    "/": "the line's state, its parts, a tile for each camera",
+    "/alarms": "what somebody must acknowledge",
+    "/evidence": "each defect with its picture",
+    "/cameras": "a camera, live, with its boxes",
+    "/shift": "yield and rejects of the shift",
+}
 BACKLOG_S = 120.0
 """On a machine that is too slow or too busy for four cameras, the drain works off the backlog, at least this long."""
 
@@ -40,6 +48,8 @@ class Demo:
     observer: Observer
     clock: Clock
     console: Console
+    keep: bool
+    """Go on after `seconds`, until Ctrl-C."""
 
 
 @click.command()
@@ -47,29 +57,31 @@ class Demo:
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result there.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="A new folder to run in.")
-def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | None) -> None:
+@click.option("--keep", is_flag=True, help="Leave the line and its board running until Ctrl-C.")
+def demo(seconds: float, workers: int, json_file: Path | None, folder: Path | None, keep: bool) -> None:
     """Run a synthetic line with four live cameras, then account for every frame and every defect.
 
-    Everything runs on this machine: RTSP cameras, broker, Redis, ingest, workers, sinks, an alert consumer. The first
-    start exports the model for this machine, which takes a minute. Exits 1 if the account does not balance, if nothing
-    was inspected, or if no true defect was found.
+    Everything runs on this machine: RTSP cameras, broker, Redis, ingest, workers, sinks, the board in a browser, an
+    alert consumer. The first start exports the model for this machine, which takes a minute. Exits 1 if the account
+    does not balance, if nothing was inspected, or if no true defect was found.
 
     \b
     Example:
       andon demo --seconds 30 --json out.json
+      andon demo --keep               look at the board for as long as you like
     """
-    demo = _prepared(fresh_folder(folder, "demo"), seconds, workers)
+    demo = _prepared(fresh_folder(folder, "demo"), seconds, workers, keep=keep)
     sys.exit(run(_demo(demo, json_file)))
 
 
-def _prepared(folder: Path, seconds: float, workers: int) -> Demo:
+def _prepared(folder: Path, seconds: float, workers: int, *, keep: bool = False) -> Demo:
     port = free_port()
     config = folder / "line.yaml"
     line_yaml.write(line_yaml.document(folder, port), config)
     settings = load(config)
     observer = Observer([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
-    plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds))
-    return Demo(plan, port, seconds, observer, SystemClock(), Console())
+    plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds), board=True)
+    return Demo(plan, port, seconds, observer, SystemClock(), Console(), keep)
 
 
 async def _demo(demo: Demo, json_file: Path | None) -> int:
@@ -95,12 +107,25 @@ async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
     console, plan = demo.console, demo.plan
     async with line(plan, partial(_tell, console), demo.clock) as running:
         line_yaml.write(line_yaml.with_addresses(line_yaml.document(plan.folder, demo.port), running.at), plan.config)
+        _invite(console, running)
         console.print(f"four cameras, in {plan.folder}", highlight=False, soft_wrap=True)
         console.print("starting; the first time the model is exported for this machine: a minute")
         if not await interrupt.before(running.start_inspecting()):
             return None
         await _watched(demo, running, interrupt)
         return await _result(demo)
+
+
+def _invite(console: Console, running: Line) -> None:
+    """The board's address first of all, and what to look at."""
+    if running.board is None:
+        console.print(MISSING, highlight=False, markup=False)
+        return
+    console.print(f"The board: {running.board.url}", style="bold", highlight=False, markup=False)
+    console.print(
+        "  its first page shows the line's state and each camera; /alarms what to acknowledge;", highlight=False
+    )
+    console.print("  /evidence each defect with its picture; /cameras/CAMERA a camera, live", highlight=False)
 
 
 def _tell(console: Console, event: Event) -> None:
@@ -126,7 +151,7 @@ async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
 
 
 async def _until_over(demo: Demo) -> None:
-    """Return `seconds` after the first inspection: the time of connecting does not count."""
+    """Return `seconds` after the first inspection: the time of connecting does not count. With `keep`: never."""
     try:
         async with asyncio.timeout(FIRST_FRAME_S):
             await watch.first_frame(demo.observer)
@@ -134,6 +159,9 @@ async def _until_over(demo: Demo) -> None:
         logs = demo.plan.folder / "logs"
         raise FatalError(f"no frame was inspected within {FIRST_FRAME_S:.0f} s: see {logs}") from None
     await asyncio.sleep(demo.seconds)
+    if demo.keep:
+        demo.console.print("the time is over, and the line goes on: Ctrl-C drains it and shows the result")
+        await asyncio.Event().wait()
 
 
 async def _result(demo: Demo) -> Report:

@@ -1,8 +1,10 @@
 """The processes of a line, and the servers that it uses."""
 
+import socket
 from pathlib import Path
 
-from andon.settings import PoolSettings, Settings
+from andon.settings import BoardSettings, PoolSettings, Settings
+from deploy.local.board import BoardAddress, board_address
 from deploy.local.line import Plan, role_groups
 from deploy.local.places import ANY, Places, places
 
@@ -37,3 +39,22 @@ def test_nobody_waits_for_the_backlog_of_a_shared_broker(tmp_path: Path) -> None
     found = role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
     assert found.workers.behind is None
     assert found.sinks.behind is None
+
+
+def test_the_board_listens_where_line_yaml_says_unless_that_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = NAMED.model_copy(update={"board": BoardSettings(port=port)})
+        moved = board_address(settings)
+        assert moved.port not in (0, port)
+        assert moved.url == f"http://127.0.0.1:{moved.port}"
+    stays = board_address(settings)
+    assert stays == BoardAddress(f"http://127.0.0.1:{port}", port)
+    found = role_groups(Plan(Path("line.yaml"), settings, tmp_path), at(settings), stays)
+    (role,) = found.board.roles
+    assert role.env["ANDON_BOARD__PORT"] == str(port)
+    assert role.url != stays.url
+
+
+def test_a_line_without_a_board_has_no_process_for_it(tmp_path: Path) -> None:
+    assert role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED)).board.roles == ()
