@@ -1,11 +1,12 @@
-"""Hands pictures to the decoders' threads, several at a time: each hand-over wakes a thread and then the event loop."""
+"""Hands work to the decoders' threads, a few pieces at a time: each hand-over wakes a thread and then the loop."""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from andon.clock import Clock
 from andon.errors import PoisonError
@@ -13,15 +14,15 @@ from andon.pictures.picture import DecodedPicture, PictureLimits
 from andon.pictures.reader import decode
 from workers.threads import NO_LIMIT, TimeLimit
 
+T = TypeVar("T")
 TOGETHER = 4
 """Pictures in one hand-over at most. The first waits for the last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    payload: bytes = field(repr=False)
-    content_type: str
-    response: asyncio.Future[DecodedPicture]
+    work: Callable[[], Any] = field(repr=False)
+    response: asyncio.Future[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class DecoderOptions:
 
 
 class DecoderPool:
-    """Decodes pictures in the order of the calls. Event loop only."""
+    """Decodes in the order of the calls. Event loop only."""
 
     def __init__(self, threads: Executor, options: DecoderOptions, clock: Clock) -> None:
         """`threads` has `options.threads` of them, for nothing else."""
@@ -53,11 +54,18 @@ class DecoderPool:
 
     async def decode(self, payload: bytes, content_type: str) -> DecodedPicture:
         """A cancelled call is dropped. Raises PoisonError: the picture can't be decoded."""
+        return await self.run(lambda: self._picture(payload, content_type))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns, which runs on a decoder's thread. A cancelled call is dropped.
+
+        Raises PoisonError: `work` did, or it failed otherwise.
+        """
         if self._closed:
             raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
-        response: asyncio.Future[DecodedPicture] = loop.create_future()
-        self._waiting.append(_Request(payload, content_type, response))
+        response: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Request(work, response))
         if not self._scheduled and self._busy < self._options.threads:
             self._scheduled = True
             loop.call_soon(self._hand_over)  # the other pictures of the same fetch are added in this turn, too
@@ -84,7 +92,7 @@ class DecoderPool:
             done = asyncio.get_running_loop().run_in_executor(self._threads, self._decode_all, requests)
             done.add_done_callback(partial(self._respond, requests))
 
-    def _respond(self, requests: Sequence[_Request], done: asyncio.Future[list[DecodedPicture | Exception]]) -> None:
+    def _respond(self, requests: Sequence[_Request], done: asyncio.Future[list[Any]]) -> None:
         self._busy -= 1
         if done.cancelled():  # the threads are shut down
             return
@@ -97,17 +105,21 @@ class DecoderPool:
             else:
                 request.response.set_result(outcome)
 
-    def _decode_all(self, requests: Sequence[_Request]) -> list[DecodedPicture | Exception]:
+    def _decode_all(self, requests: Sequence[_Request]) -> list[Any]:
         """On a decoder's thread."""
         return [self._decode(request) for request in requests]
 
-    def _decode(self, request: _Request) -> DecodedPicture | Exception:
-        options, since_s = self._options, self._clock.monotonic()
+    def _decode(self, request: _Request) -> Any:
         try:
-            with options.time_limit():
-                picture = decode(request.payload, request.content_type, options.limits, options.enough_px)
+            with self._options.time_limit():
+                return request.work()
         except (PoisonError, MemoryError) as error:  # too little memory is not the picture's fault
             return error
         except Exception as error:  # the record's boundary: a bug in a decoder costs this picture and no other
             return PoisonError("undecodable", f"the decoder failed: {type(error).__name__}: {str(error)[:200]}")
+
+    def _picture(self, payload: bytes, content_type: str) -> DecodedPicture:
+        """On a decoder's thread."""
+        options, since_s = self._options, self._clock.monotonic()
+        picture = decode(payload, content_type, options.limits, options.enough_px)
         return replace(picture, decode_s=max(0.0, self._clock.monotonic() - since_s))

@@ -27,9 +27,10 @@ from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.detector import Detector
 from workers.gpu_energy import metered
 from workers.inference import Inference
-from workers.inspector import Deps, Inspector, InspectorOptions
+from workers.inspector import Deps, Inspector
 from workers.model.classes import require_classes
 from workers.outcomes import Outcomes
+from workers.publications import InspectorOptions
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.runtimes.cache import Exporter

@@ -25,7 +25,8 @@ from tests.spans import Traces
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.inference import Inference
-from workers.inspector import Deps, Inspector, InspectorOptions, PartitionInspection
+from workers.inspector import Deps, Inspector, PartitionInspection
+from workers.publications import InspectorOptions
 from workers.publisher import Outlet
 from workers.quarantine import QuarantineLimit
 from workers.threads import decoder_threads, detector_threads
