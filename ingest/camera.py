@@ -11,6 +11,7 @@ from andon.events import CameraNoted, CameraResized, CaptureFailed
 from andon.messages import CameraState, ImageHealth
 from andon.pictures.health.judgement import UsualSharpness
 from andon.pictures.health.monitor import HealthMonitor, Size
+from andon.pictures.health.states import UNHEALTHY
 from andon.process.progress import KAFKA, Duty, Progress, Work
 from andon.settings import CameraSettings, HealthSettings
 from ingest.boundary import Boundary
@@ -25,7 +26,7 @@ from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread
 from ingest.spooled import Spooled
-from ingest.status import HEARTBEAT_S, NOBODY, UNHEALTHY, Ownership, StatusReporter
+from ingest.status import HEARTBEAT_S, NOBODY, Ownership, StatusReporter
 from ingest.threads import either
 
 RECONNECT_FIRST_S = 0.25

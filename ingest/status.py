@@ -1,12 +1,12 @@
 """Publishes a camera's state: each change at once, and heartbeats in between."""
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from andon.clock import Clock
 from andon.events import CameraChanged, Emit
 from andon.messages import CameraState, CameraStatus
+from andon.pictures.health.states import UNHEALTHY
 from ingest.bridge import Bridge
 
 HEARTBEAT_S = 1.0
@@ -16,12 +16,6 @@ MAX_REASON = 300
 """Characters of the reason for a stall: heartbeats are small."""
 FPS_WINDOW = 5
 """Heartbeats over which the frame rate is measured."""
-UNHEALTHY: Mapping[CameraState, str] = {
-    "frozen": "the same picture again and again",
-    "dark": "the picture is dark",
-    "overexposed": "the picture is over-exposed",
-    "blurred": "the picture is less sharp than it used to be",
-}
 
 
 @dataclass(frozen=True, slots=True)

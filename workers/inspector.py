@@ -1,29 +1,29 @@
 """A frame's way through a worker: decode, batch, infer, publish, done. Reads top to bottom as the frame travels."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError
 from andon.events import Emit
-from andon.messages import (
-    CameraStatus,
-    Expired,
-    Frame,
-    Shed,
-)
+from andon.messages import CameraStatus, Expired, Frame, Message, Shed
+from andon.pictures.picture import DecodedPicture
 from andon.process.tracing import Trace, Tracing
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
 from andon.stream.step import NO_CUTS, Cut, Delivery
+from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
+from workers.decoding.stream import Outcome
+from workers.decoding.video import Decoders, Handler, Item, VideoPartition, VideoTools, holds_video
 from workers.detector import ModelInfo
 from workers.gaps import Gaps, Hole
-from workers.inference import Inference
-from workers.publications import InspectorOptions, Publications
+from workers.inference import Inference, Response
+from workers.publications import ALONE, Group, InspectorOptions, Publications
 from workers.publisher import OrderedPublisher, Outlet, Publication
 from workers.quarantine import QuarantineLimit
 from workers.staleness import is_stale
@@ -50,6 +50,7 @@ class Inspector:
         self._options = options
         self._clock = clock
         self._publications = Publications(model, options, deps.limit, clock, emit)
+        self._decoders = Decoders(options.video.max_decoders)
         self._ahead = asyncio.Semaphore(options.decode_ahead)
 
     async def open(
@@ -58,9 +59,41 @@ class Inspector:
         outlet = self._deps.outlet
         return {item: PartitionInspection(self, outlet, item, cuts.get(item)) for item in partitions}
 
-    async def inspect(self, hole: Hole | None, delivery: Delivery) -> Publication:
-        """The consequences of one record. `hole`: may have held records of its camera."""
-        publication = await self._inspect(delivery)
+    async def inspect(self, hole: Hole | None, delivery: Delivery, restated: CameraStatus | None = None) -> Publication:
+        """The consequences of one record. `hole`: may have held records of its camera.
+
+        `restated`: the status in it, with what its camera's video shows. None: as it came.
+        """
+        if restated is None:
+            return self._behind(hole, delivery, await self._inspect(delivery))
+        return self._behind(hole, delivery, self._publications.restated(delivery, restated))
+
+    async def inspect_video(self, item: Item, outcome: Outcome, news: CameraStatus | None) -> Publication:
+        """The consequences of a frame of video, which is decoded. `news`: its camera's state has changed with it."""
+        frame = outcome.record.frame
+        if outcome.health is not None:
+            frame = frame.model_copy(update={"health": outcome.health})
+        tracing = self._deps.tracing
+        trace = None if tracing is None else tracing.inspecting(frame, self._options.pool)
+        if trace is None:
+            publication = await self._decoded(item.delivery, frame, outcome, None)
+        else:
+            publication = (await self._decoded(item.delivery, trace.carried_by(frame), outcome, trace)).traced(trace)
+        if news is not None:
+            publication = publication.after(self._options.inspections_topic, write_record(news))
+        return self._behind(item.hole, item.delivery, publication)
+
+    def is_stale(self, delivery: Delivery, frame: Frame) -> bool:
+        return is_stale(delivery.record, frame, self._deps.broker_clock.earliest())
+
+    def video(self, handler: Handler, name: str) -> VideoPartition:
+        """What decodes one partition's video. `name`: of its tasks."""
+        deps = self._deps
+        tools = VideoTools(deps.decoders, self._ahead, self._decoders, self._options.video, self._clock)
+        return VideoPartition(tools, handler, deps.outlet.spawn, name)
+
+    def _behind(self, hole: Hole | None, delivery: Delivery, publication: Publication) -> Publication:
+        """The publication, after what its camera has to learn of the hole."""
         if hole is None:
             return publication
         record = delivery.record
@@ -98,55 +131,116 @@ class Inspector:
             return await self._outcome(delivery, frame, None)
         return (await self._outcome(delivery, trace.carried_by(frame), trace)).traced(trace)
 
-    async def _outcome(self, delivery: Delivery, frame: Frame, trace: Trace | None) -> Publication:
-        """`frame` has the context that its inspection gets."""
-        if frame.too_large is not None:
-            return self._publications.quarantined(delivery, frame, PoisonError("too_large", frame.too_large))
-        if frame.corrupt:
-            error = PoisonError("undecodable", frame.damage or "the camera's decoder called it corrupt")
+    async def _decoded(self, delivery: Delivery, frame: Frame, outcome: Outcome, trace: Trace | None) -> Publication:
+        group = Group(outcome.start, outcome.later)
+        if outcome.error is not None and outcome.error.reason == "unproven":
+            return self._publications.unproven(delivery, frame, group, str(outcome.error), joined=outcome.joined)
+        if outcome.error is None and outcome.picture is None:
+            return self._publications.stale(delivery, frame, group)
+        if outcome.picture is None:
+            assert outcome.error is not None
+            return self._refused(delivery, frame, outcome.error, group)
+        if trace is not None:
+            trace.step("decode")
+        try:
+            response = await self._inferred(frame, outcome.picture, trace)
+        except PoisonError as error:
+            return self._refused(delivery, frame, error, group)
+        return self._publications.inspected(delivery, frame, outcome.picture, response, group)
+
+    def _refused(self, delivery: Delivery, frame: Frame, error: PoisonError, group: Group = ALONE) -> Publication:
+        if frame.too_large is None:
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
-            return self._publications.quarantined(delivery, frame, error)
-        async with self._ahead:
-            if is_stale(delivery.record, frame, self._deps.broker_clock.earliest()):
-                return self._publications.stale(delivery, frame)
-            try:
-                picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
-                if trace is not None:
-                    trace.step("decode")
-                response = await self._deps.inference.infer(
-                    frame.camera_id, picture.pixels, None if trace is None else trace.traceparent
-                )
-            except PoisonError as error:
-                self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
-                return self._publications.quarantined(delivery, frame, error)
+        return self._publications.quarantined(delivery, frame, error, group)
+
+    async def _inferred(self, frame: Frame, picture: DecodedPicture, trace: Trace | None) -> Response:
+        """Raises PoisonError: the model fails on this picture."""
+        response = await self._deps.inference.infer(
+            frame.camera_id, picture.pixels, None if trace is None else trace.traceparent
+        )
         self._deps.limit.inspected(frame.camera_id, self._clock.monotonic())
         if trace is not None:
             trace.step("batch", response.wait_s)
             runtime, size = self._model.runtime, response.batch_size
             trace.step("infer", response.infer_s, response.beside, runtime=runtime, batch_size=size)
+        return response
+
+    async def _outcome(self, delivery: Delivery, frame: Frame, trace: Trace | None) -> Publication:
+        """`frame` has the context that its inspection gets."""
+        if frame.too_large is not None:
+            return self._refused(delivery, frame, PoisonError("too_large", frame.too_large))
+        if frame.corrupt:
+            damage = frame.damage or "the camera's decoder called it corrupt"
+            return self._refused(delivery, frame, PoisonError("undecodable", damage))
+        async with self._ahead:
+            if self.is_stale(delivery, frame):
+                return self._publications.stale(delivery, frame)
+            try:
+                picture = await self._deps.decoders.decode(frame.payload, frame.content_type)
+                if trace is not None:
+                    trace.step("decode")
+                response = await self._inferred(frame, picture, trace)
+            except PoisonError as error:
+                return self._refused(delivery, frame, error)
         return self._publications.inspected(delivery, frame, picture, response)
 
 
 class PartitionInspection:
-    """The inspector's step on one partition: inspects its records side by side, and publishes in their order."""
+    """The inspector's step on one partition: inspects records side by side, publishes each camera's in order."""
 
     def __init__(self, inspector: Inspector, outlet: Outlet, partition: Partition, cut: Cut | None) -> None:
         self.resume_at = None if cut is None else cut.resume_at
         """Without a cut, the group's committed offset is right: an inspection comes before its commit."""
-        self.needed_from: int | None = None
         self._inspector = inspector
         self._spawn = outlet.spawn
-        self._publisher = OrderedPublisher(outlet, f"worker.publish.{partition.partition}")
+        self._partition = partition.partition
+        self._publisher = OrderedPublisher(outlet, f"worker.publish.{self._partition}")
         self._gaps = Gaps(cut)
+        self._video = inspector.video(self, f"worker.video.{self._partition}")
+
+    @property
+    def needed_from(self) -> int | None:
+        """The keyframe of the oldest group that is being decoded. The stage asks once a second."""
+        self._video.close_silent()
+        return self._video.needed_from()
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             hole, record = self._gaps.before(delivery), delivery.record
-            inspecting = self._inspector.inspect(hole, delivery)
-            self._publisher.add(self._spawn(inspecting, f"worker.inspect.{record.partition}.{record.offset}"))
+            if holds_video(record) or self._video.knows(record.key):
+                self._video.add(Item(hole, delivery, _message(record)))
+            else:
+                self._publish(self._inspector.inspect(hole, delivery), delivery)
+
+    def ordinary(self, item: Item) -> None:
+        restated = item.message if isinstance(item.message, CameraStatus) and item.restated else None
+        self._publish(self._inspector.inspect(item.hole, item.delivery, restated), item.delivery)
+
+    def frame(self, item: Item, outcome: Outcome, news: CameraStatus | None) -> asyncio.Task[Publication]:
+        return self._publish(self._inspector.inspect_video(item, outcome, news), item.delivery)
+
+    def stale(self, item: Item, frame: Frame) -> bool:
+        return self._inspector.is_stale(item.delivery, frame)
 
     async def drain(self) -> None:
+        """What a decoder holds back for the order of B-frames is left to the next owner."""
+        await self._video.drain()
         await self._publisher.drain()
 
     def discard(self) -> None:
+        self._video.discard()
         self._publisher.discard()
+
+    def _publish(self, inspecting: Coroutine[Any, Any, Publication], delivery: Delivery) -> asyncio.Task[Publication]:
+        """It is published after all that were begun before."""
+        task = self._spawn(inspecting, f"worker.inspect.{self._partition}.{delivery.record.offset}")
+        self._publisher.add(task)
+        return task
+
+
+def _message(record: Record) -> Message | None:
+    """None: it can't be read."""
+    try:
+        return read_record(record)
+    except DecodeError:
+        return None

@@ -22,6 +22,7 @@ from andon.quarantine import quarantine_record
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record
 from andon.wire import encode as write_record
+from workers.decoding.video import VideoLimits
 from workers.detector import ModelInfo
 from workers.inference import Response
 from workers.publisher import Publication
@@ -37,7 +38,21 @@ class InspectorOptions:
     """A longer value is quarantined without it."""
     decode_ahead: int
     """Pictures that are decoded and not yet inspected. They make up the worker's memory: 6 MB each at 1080p."""
+    video: VideoLimits
     pool: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A frame's place in its video's group of pictures."""
+
+    start: int | None = None
+    """Offset of the record with which decoding begins. None: the frame is a picture, or has no start."""
+    later: tuple[int, ...] = ()
+    """Lower numbers of frames that are published after it."""
+
+
+ALONE = Group()
 
 
 class Publications:
@@ -52,7 +67,9 @@ class Publications:
         self._clock = clock
         self._emit = emit
 
-    def inspected(self, delivery: Delivery, frame: Frame, picture: DecodedPicture, response: Response) -> Publication:
+    def inspected(
+        self, delivery: Delivery, frame: Frame, picture: DecodedPicture, response: Response, group: Group = ALONE
+    ) -> Publication:
         findings = _Findings(
             picture.width,
             picture.height,
@@ -64,7 +81,7 @@ class Publications:
                 batch_size=response.batch_size,
             ),
         )
-        inspection = self._inspection(delivery.record, frame, "inspected", findings=findings)
+        inspection = self._inspection(delivery.record, frame, "inspected", findings=findings, group=group)
 
         def settled() -> None:
             delivery.done()
@@ -74,12 +91,32 @@ class Publications:
         def smaller(refusal: TooLargeError) -> Publication:
             error = PoisonError("too_large", str(refusal))
             self._limit.admit(frame.camera_id, error, self._clock.monotonic())
-            return self.quarantined(delivery, frame, error)
+            return self.quarantined(delivery, frame, error, group)
 
         return Publication(((self._options.inspections_topic, write_record(inspection)),), settled, smaller)
 
-    def stale(self, delivery: Delivery, frame: Frame) -> Publication:
-        inspection = self._inspection(delivery.record, frame, "shed", reason="stale")
+    def restated(self, delivery: Delivery, status: CameraStatus) -> Publication:
+        """A status with what the worker sees in the camera's pictures."""
+        return Publication(((self._options.inspections_topic, write_record(status)),), delivery.done)
+
+    def unproven(self, delivery: Delivery, frame: Frame, group: Group, why: str, *, joined: bool) -> Publication:
+        """No fault of the record, which stays where it is: the quarantine topic gets nothing.
+
+        `joined`: the worker has taken over in the middle of a group. The frames up to its end are accounted for.
+        """
+        inspection = self._inspection(delivery.record, frame, "quarantined", reason="unproven", group=group)
+        record = delivery.record
+
+        def settled() -> None:
+            delivery.done()
+            if not joined:
+                where = f"{record.topic}[{record.partition}]@{record.offset}"
+                self._emit(RecordQuarantined(frame.camera_id, "unproven", where, why))
+
+        return Publication(((self._options.inspections_topic, write_record(inspection)),), settled)
+
+    def stale(self, delivery: Delivery, frame: Frame, group: Group = ALONE) -> Publication:
+        inspection = self._inspection(delivery.record, frame, "shed", reason="stale", group=group)
 
         def settled() -> None:
             delivery.done()
@@ -94,8 +131,8 @@ class Publications:
         same = Outgoing(message.camera_id.encode(), record.value or b"", headers, max(0, record.timestamp_ms))
         return Publication(((self._options.inspections_topic, same),), delivery.done)
 
-    def quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError) -> Publication:
-        inspection = self._inspection(delivery.record, frame, "quarantined", reason=error.reason)
+    def quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError, group: Group = ALONE) -> Publication:
+        inspection = self._inspection(delivery.record, frame, "quarantined", reason=error.reason, group=group)
         followed_by = ((self._options.inspections_topic, write_record(inspection)),)
         return self._to_quarantine(delivery, frame.camera_id, error, followed_by)
 
@@ -128,7 +165,9 @@ class Publications:
         *,
         reason: ShedReason | QuarantineReason | None = None,
         findings: "_Findings | None" = None,
+        group: Group = ALONE,
     ) -> Inspection:
+        here = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         return Inspection(
             camera_id=frame.camera_id,
             session=frame.session,
@@ -141,7 +180,9 @@ class Publications:
             detections=findings.detections if findings else (),
             width=(findings or frame).width,
             height=(findings or frame).height,
-            frame=RecordRef(topic=record.topic, partition=record.partition, offset=record.offset),
+            frame=here,
+            keyframe=None if group.start is None else here.model_copy(update={"offset": group.start}),
+            later=group.later,
             model=self._model.digest if findings else "",
             runtime=self._model.runtime if findings else "",
             timings=findings.timings if findings else Timings(),

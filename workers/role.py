@@ -24,6 +24,7 @@ from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.video import VideoLimits
 from workers.detector import Detector
 from workers.gpu_energy import metered
 from workers.inference import Inference
@@ -232,6 +233,11 @@ def _options(settings: Settings, pool_name: str) -> InspectorOptions:
         settings.kafka.max_record_bytes,
         # two batches with the detector, one gathering
         3 * settings.pools[pool_name].batch.size + settings.worker.decode_threads,
+        VideoLimits(
+            PictureLimits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
+            settings.worker.max_decoders,
+            settings.worker.group_hold_s,
+        ),
         pool_name,
     )
 

@@ -55,8 +55,12 @@ class Outcome:
     start: int | None = None
     """Offset of the record with which decoding must begin to get its picture. None: there is no picture."""
     health: ImageHealth | None = None
+    state: ImageHealth | None = None
+    """What is wrong with the camera's pictures by now. It does not flap, as a single picture's health does."""
     later: tuple[int, ...] = ()
     """Lower numbers of frames that come out after it."""
+    joined: bool = False
+    """It came before the first keyframe that was read."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,8 @@ class CameraStream:
         self._proof = ProofOfReferences()
         self._prefix = b""
         """Units without a picture, which go with the next one."""
+        self._entered = False
+        """A keyframe was read."""
         self._session: str | None = None
         self._next = 0
         self._awaited: dict[int, _Awaited] = {}
@@ -174,7 +180,7 @@ class CameraStream:
             unit = self._reader.read(data)
         except MalformedError as error:
             out = self.lose(str(error))
-            return [*out, _refused(record, _unproven(str(error)))] if last else out
+            return [*out, self._unproven(record, str(error))] if last else out
         if not unit.slices:
             self._prefix += data
             return [_refused(record, PoisonError("undecodable", "there is no picture in it"))] if last else []
@@ -202,6 +208,7 @@ class CameraStream:
         out = self._flush() if proof.restart or (self._proof.start is None and self._awaited) else []
         began_s, payload, self._prefix = self._clock.monotonic(), self._prefix + data, b""
         item = _Awaited(record, proof.start // UNITS, 0.0)
+        self._entered = self._entered or proof.restart
         if proof.proven and last:
             self._awaited[number] = item
         try:
@@ -218,7 +225,7 @@ class CameraStream:
         return out if proof.proven or not last else [*out, self._unproven(record, proof.why_not)]
 
     def _unproven(self, record: VideoRecord, why: str) -> Outcome:
-        return Outcome(record, error=_unproven(why), later=self._later(record))
+        return Outcome(record, error=_unproven(why), later=self._later(record), joined=not self._entered)
 
     def _came(self, picture: DecodedUnit) -> list[Outcome]:
         """It came out of the decoder, the next one in the order of presentation."""
@@ -264,7 +271,7 @@ class CameraStream:
             return Outcome(record, error=error, later=later)
         took_s = item.decode_s + max(0.0, self._clock.monotonic() - began_s)
         picture = DecodedPicture(picture.pixels, picture.width, picture.height, took_s)
-        return Outcome(record, picture, start=item.start, health=seen[0], later=later)
+        return Outcome(record, picture, None, item.start, seen[0], self.health.camera, later)
 
     def _later(self, record: VideoRecord) -> tuple[int, ...]:
         waiting = [*(item for _, item in self._ready), *self._awaited.values()]

@@ -24,6 +24,7 @@ from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 from tests.spans import Traces
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.video import VideoLimits
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, PartitionInspection
 from workers.publications import InspectorOptions
@@ -106,6 +107,8 @@ async def worker(
     publisher: MemoryPublisher | None = None,
     cuts: Mapping[Partition, Cut] | None = None,
     traced: bool = False,
+    ahead: int = 16,
+    max_decoders: int = 10,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()
@@ -123,7 +126,9 @@ async def worker(
             traces = Traces(clock) if traced else None
             tracing = None if traces is None else traces.tracing
             deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock, tracing)
-            options = InspectorOptions("andon.inspections", "andon.quarantine", 1_000_000, 16)
+            options = InspectorOptions(
+                "andon.inspections", "andon.quarantine", 1_000_000, ahead, VideoLimits(limits, max_decoders, 60.0)
+            )
             running = spawn(inference.serve(), "worker.detect")
             inspector = Inspector(looking.info, deps, options, clock, events)
             lanes = await inspector.open([LANE, Partition(FRAMES, 1)], cuts or {})
