@@ -18,8 +18,8 @@ from andon.wire import Record
 
 MOST_BYTES = 200_000_000
 """Of all records together; they are held in memory."""
-LOOK_RECORDS = 64
-"""From each place on, records that are looked at for a wanted one."""
+LOOK_RECORDS = 300
+"""From each place on, records that are looked at for a wanted one: a keyframe may come every 10 s."""
 POLL_MS = 500
 
 
@@ -79,11 +79,28 @@ async def _read(
     for partition, offset in places:
         client.seek(partition, offset)
         client.resume(partition)
-        batch = (await client.getmany(partition, timeout_ms=POLL_MS, max_records=LOOK_RECORDS)).get(partition, ())
+        record = await _first(client, partition, wanted)
         client.pause(partition)
-        record = next((one for raw in batch if wanted(one := record_of(raw))), None)
         if record is not None:
             held_bytes += len(record.value or b"")
             if held_bytes > MOST_BYTES:
                 return
             found[partition.partition, record.offset] = record
+
+
+async def _first(
+    client: AIOKafkaConsumer, partition: TopicPartition, wanted: Callable[[Record], bool]
+) -> Record | None:
+    """The first wanted record from the client's position on."""
+    looked_at = 0
+    while looked_at < LOOK_RECORDS:
+        found = await client.getmany(partition, timeout_ms=POLL_MS, max_records=LOOK_RECORDS - looked_at)
+        batch = found.get(partition, ())
+        if not batch:
+            break
+        for raw in batch:
+            record = record_of(raw)
+            if wanted(record):
+                return record
+        looked_at += len(batch)
+    return None

@@ -19,7 +19,7 @@ from deploy.local.places import ANY, Places, Ports, log_limits, places
 from deploy.local.role_process import Echo, Role, RoleProcess
 from deploy.local.scaled_pool import ScaledPool, keep_scaled
 from deploy.local.server import HOST, free_port
-from deploy.local.supervisor import RoleGroup, Supervisor, Timeouts
+from deploy.local.supervisor import READY_S, RoleGroup, Supervisor, Timeouts
 from deploy.scaling import Reading, ScalingRule
 
 WATCH_S = 1.0
@@ -137,7 +137,9 @@ class Lag:
 @asynccontextmanager
 async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
     """A line whose servers run, without roles yet. At the end the roles are killed, then the servers stop."""
-    timeouts = Timeouts(backlog_s=plan.backlog_s, stop_s=plan.settings.run.drain_s + STOP_MARGIN_S)
+    settings = plan.settings
+    ready_s = READY_S + settings.worker.tune_timeout_s
+    timeouts = Timeouts(ready_s, plan.backlog_s, settings.run.drain_s + STOP_MARGIN_S)
     with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, timeouts, echo) as supervisor:
             board = board_address(at.settings) if plan.board and installed() else None

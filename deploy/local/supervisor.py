@@ -31,11 +31,14 @@ class RoleGroup:
     behind: Callable[[], Awaitable[int | None]] | None = None
 
 
+READY_S = 300.0
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds for a start (a first start may export a model), for a group's backlog, and for a process to end."""
 
-    ready_s: float = 300.0
+    ready_s: float = READY_S
     backlog_s: float = 60.0
     stop_s: float = 25.0
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from andon.errors import ConfigError, DecodeError, FatalError, RetryableError
 from andon.events import silent
-from andon.messages import Frame
+from andon.frame import Frame
 from andon.settings import KafkaSettings
 from andon.stream.sampling import sample_topic
 from andon.wire import Record, decode
 from workers.model.dataset import read_dataset
 from workers.model.layout import pictures
+from workers.tuning.keyframes import as_jpeg, is_keyframe
 from workers.tuning.order import CALIBRATION, MOST_FRAMES, Frames, SkippedError
 
 ENDINGS = {"image/jpeg": ".jpg", "image/png": ".png"}
@@ -26,31 +27,39 @@ def topic_frames(kafka: KafkaSettings, topic: str, folder: Path) -> Frames:
     Raises SkippedError while the broker does not answer or has no such topic, and OSError.
     """
     try:
-        records = asyncio.run(sample_topic(kafka, topic, MOST_FRAMES, _is_picture, silent, READ_S))
+        records = asyncio.run(sample_topic(kafka, topic, MOST_FRAMES, _is_usable, silent, READ_S))
     except (FatalError, RetryableError) as error:
         raise SkippedError(f"the frames of the topic {topic} can't be read: {error}") from None
     folder.mkdir(parents=True)
     cameras: dict[str, list[Path]] = {}
     for number, record in enumerate(records):
         frame = _frame(record)
-        assert frame is not None
-        path = folder / f"{number:04}{ENDINGS[frame.content_type]}"
-        path.write_bytes(frame.payload)
+        payload = None if frame is None else _picture(frame)
+        if frame is None or payload is None:
+            continue
+        path = folder / f"{number:04}{ENDINGS.get(frame.content_type, '.jpg')}"
+        path.write_bytes(payload)
         cameras.setdefault(frame.camera_id, []).append(path)
     return _by_time(f"the topic {topic}", list(cameras.values()))
 
 
-def _is_picture(record: Record) -> bool:
+def _is_usable(record: Record) -> bool:
     return _frame(record) is not None
 
 
 def _frame(record: Record) -> Frame | None:
+    """None: not a frame, a damaged one, or one that does not decode without others."""
     try:
         message = decode(record)
     except DecodeError:
         return None
-    whole = isinstance(message, Frame) and not message.corrupt and message.content_type in ENDINGS
-    return message if whole and isinstance(message, Frame) and message.payload else None
+    if not isinstance(message, Frame) or message.corrupt or not message.payload:
+        return None
+    return message if message.content_type in ENDINGS or is_keyframe(message) else None
+
+
+def _picture(frame: Frame) -> bytes | None:
+    return frame.payload if frame.content_type in ENDINGS else as_jpeg(frame)
 
 
 def folder_frames(path: Path) -> Frames:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from deploy.local.folders import fresh_folder
 from deploy.local.interrupt import FORCED, Interrupt, alongside, run
 from deploy.local.line import Lag, Line, Plan, line
 from deploy.local.server import free_port
+from sample_streams import calibration
 from sample_streams.observer import Observer
 from sample_streams.score import score
 
@@ -79,6 +81,8 @@ def _prepared(folder: Path, seconds: float, workers: int, *, keep: bool = False)
     config = folder / "line.yaml"
     line_yaml.write(line_yaml.document(folder, port), config)
     settings = load(config)
+    with suppress(OSError):  # the worker says what it lacks, and serves the model as its runtime chooses
+        calibration.write(Path(settings.pools["default"].model.cache).expanduser())
     observer = Observer([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
     plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds), board=True)
     return Demo(plan, port, seconds, observer, SystemClock(), Console(), keep)
@@ -109,7 +113,7 @@ async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
         line_yaml.write(line_yaml.with_addresses(line_yaml.document(plan.folder, demo.port), running.at), plan.config)
         _invite(console, running)
         console.print(f"four cameras, in {plan.folder}", highlight=False, soft_wrap=True)
-        console.print("starting; the first time the model is exported for this machine: a minute")
+        console.print("starting; the first time the model is exported and measured on this machine: a minute or two")
         if not await interrupt.before(running.start_inspecting()):
             return None
         await _watched(demo, running, interrupt)

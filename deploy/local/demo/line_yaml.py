@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from andon.errors import FatalError
+from andon.settings import ModelSettings
 from deploy.local.child import Child
 from deploy.local.places import Places
 from deploy.local.server import answers
-from sample_streams import clips, model_card, serve
+from sample_streams import calibration, clips, model_card, serve
 from sample_streams.truth import ClipTruth, load
 
 START_S = 20.0
@@ -34,7 +35,13 @@ def truths() -> dict[str, ClipTruth]:
 
 def document(folder: Path, port: int) -> dict[str, Any]:
     """The line.yaml of a demo in `folder` (absolute) whose cameras are served at `port`."""
-    model = {"weights": str(model_card.MODEL), "digest": _digest(), "confidence": CONFIDENCE}
+    frames = calibration.folder(Path(ModelSettings().cache).expanduser())
+    model = {
+        "weights": str(model_card.MODEL),
+        "digest": _digest(),
+        "confidence": CONFIDENCE,
+        "calibration": str(frames),
+    }
     return {
         "line": "demo",
         "kafka": {"partitions": PARTITIONS},
