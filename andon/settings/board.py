@@ -1,14 +1,23 @@
 """The board: its address, who may open it, and what a shift is."""
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from andon.settings.section import Positive, Section
 from andon.settings.shifts import DEFAULT_SHIFTS, ShiftName, ShiftSettings, TimeZone
 
 BoardRole = Literal["viewer", "operator", "engineer", "admin"]
 """Each may do what the one before it may, and more."""
+
+
+def _network(text: str) -> str:
+    ip_network(text)  # raises ValueError, in one line
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class BoardTls(Section):
@@ -90,6 +99,9 @@ class BoardSettings(Section):
     screens: dict[ScreenName, ScreenSettings] = Field(default={})
     """Wall screens by name: `/?kiosk=NAME` shows their lines one after the other. A screen that is not here shows the
     whole line."""
+    screen_addresses: tuple[Network, ...] = ()
+    """Addresses and networks, such as 10.1.7.20 or 10.1.7.0/28, whose browsers may look without a log-in, as viewers:
+    wall screens have no keyboard."""
     session_hours: Positive = 12.0
     """Hours after which a log-in ends. 12: a shift and its handover."""
     login_attempts: int = Field(default=10, ge=1)

@@ -1,6 +1,7 @@
 """Finds out who sent a request: a log-in's session, a token, or nobody on a board that is open to its machine."""
 
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
@@ -37,6 +38,7 @@ class Guard:
         self.oidc = None if settings.oidc is None else _oidc(settings.oidc)
         self._settings = settings
         self._clock = clock
+        self._screens = [ip_network(text) for text in settings.screen_addresses]
 
     def close(self) -> None:
         self.passwords.close()
@@ -53,7 +55,7 @@ class Guard:
             return self._of_token(header, known)
         if self._settings.oidc is None and not known.users:
             return OPEN
-        return self._of_session(request.session, known)
+        return self._of_session(request.session, known) or self._of_screen(request)
 
     def begin(self, session: dict[str, Any], user: User) -> None:
         """Log `user` in: a new session, so that nobody who knew the old one is in, too."""
@@ -76,6 +78,14 @@ class Guard:
     def _is_over(self, session: dict[str, Any]) -> bool:
         ends = datetime.fromisoformat(session["at"]) + timedelta(hours=self._settings.session_hours)
         return ends <= self._clock.now()
+
+    def _of_screen(self, request: Request) -> User | None:
+        """A wall screen may look. Behind a proxy its own address counts, which the proxy names."""
+        try:
+            address = ip_address(request.client.host if request.client else "")
+        except ValueError:
+            return None
+        return User(f"screen {address}", "viewer", "screen") if any(address in each for each in self._screens) else None
 
     def _of_token(self, header: str, known: Known) -> User | None:
         scheme, _, text = header.partition(" ")

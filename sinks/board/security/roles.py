@@ -17,7 +17,7 @@ ROLES: tuple[BoardRole, ...] = get_args(BoardRole)
 PUBLIC = "public"
 """In place of a role: the log-in page and files that hold nothing of the line."""
 MARK = "required_role"
-Via = Literal["session", "oidc", "token", "open"]
+Via = Literal["session", "oidc", "token", "screen", "open"]
 Handler = Callable[[Request], Awaitable[Response]]
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -27,7 +27,8 @@ class User:
     name: str
     role: BoardRole
     via: Via
-    """`open`: nobody logged in, because the board has no users and only this machine can reach it."""
+    """`screen`: a wall screen, known by its address. `open`: nobody logged in, because the board has no users and only
+    this machine can reach it."""
 
 
 class OidcError(Exception):

@@ -239,6 +239,23 @@ def test_after_the_log_in_nobody_lands_on_another_site(following: str) -> None:
     assert _safe("/evidence?camera=press-3") == "/evidence?camera=press-3"
 
 
+@pytest.mark.parametrize(("address", "status"), [("10.1.7.20", 200), ("10.1.8.1", 401), ("nonsense", 401)])
+async def test_a_wall_screen_may_look_by_its_address_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, status: int
+) -> None:
+    async with a_board(tmp_path, {"board": {"screen_addresses": ["10.1.7.0/24"]}}) as ours:
+        acting(ours, monkeypatch)
+        await ours.add_user("anna", "admin")
+        transport = httpx.ASGITransport(ours.app, client=(address, 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://board") as screen:
+            answer = await screen.get("/api/v1/openapi.json")
+            looked = await screen.get("/", headers={"accept": "text/html"})
+            assert (looked.status_code == 200) == (status == 200)
+            assert answer.status_code == 200
+            csrf = token_in((await screen.get("/login")).text)
+            assert (await screen.post("/act", data={"csrf": csrf})).status_code == (403 if status == 200 else 401)
+
+
 async def test_admins_see_who_did_what_page_by_page(tmp_path: Path) -> None:
     clock = FakeClock()
     async with a_board(tmp_path, clock=clock) as ours, ours.client() as client:
