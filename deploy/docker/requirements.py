@@ -42,7 +42,8 @@ def layers(project: dict[str, object]) -> dict[str, list[str]]:
     assert isinstance(core, list)
     core = [*core, *extras["traces"]]  # any role may be traced: its settings alone decide
     own = {role: sorted(set(extras[role]) - pictures) for role in ("ingest", "workers")}
-    return {"core": sorted(core), "pictures": sorted(pictures), **own, "sinks": sorted(extras["sinks"])}
+    web = {line for line in extras["board"] if not line.startswith("andon[")}  # the sinks' image serves the board, too
+    return {"core": sorted(core), "pictures": sorted(pictures), **own, "sinks": sorted({*extras["sinks"], *web})}
 
 
 def empty_wheel(folder: Path, version: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -116,6 +117,19 @@ def test_a_frame_becomes_an_alert_with_its_picture(line: ComposedLine) -> None:
     line.wait_for(
         lambda: call("podman", "exec", container, "python", "-c", show).strip() == "ffd8ff", 30, "its picture"
     )
+
+
+def test_the_board_starts_once_it_has_a_user_and_shows_every_camera(line: ComposedLine) -> None:
+    sink = line.containers("sinks")[0]
+    call("podman", "exec", sink, "sh", "-c", "echo 'a password of some words' | andon user add anna --role admin")
+    token = line.run("sinks", "user", "token", "anna", "--name", "test", "--role", "viewer").strip()
+    line.up("board")
+    line.wait_for(lambda: line.healthy(["board"]), START_S, "the board to be healthy")
+    address = call("podman", "port", line.containers("board")[0], "8081/tcp").split()[0]
+    assert httpx.get(f"http://{address}/").status_code in (302, 303), "without a log-in it shows nothing"
+    answer = httpx.get(f"http://{address}/api/v1/cameras", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert [name for name in CAMERAS if name not in answer.text] == []
+    line.stop("board")
 
 
 def test_workers_that_are_added_share_the_partitions(line: ComposedLine) -> None:

@@ -12,13 +12,15 @@ ROOT = Path(__file__).parents[3]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BELOW = {"ingest": ("core", "pictures"), "workers": ("core", "pictures"), "sinks": ("core",)}
 """The layers under each role's own, as the Dockerfile stacks them."""
+BOARD = {line for line in PROJECT["optional-dependencies"]["board"] if line != "andon[sinks]"}
+"""The sinks' image serves the board, too."""
 
 
 def test_a_roles_layers_together_hold_what_its_extra_asks_for() -> None:
     written = layers(PROJECT)
     for role, below in BELOW.items():
         extras = PROJECT["optional-dependencies"]
-        asked = {*PROJECT["dependencies"], *extras["traces"], *extras[role]}
+        asked = {*PROJECT["dependencies"], *extras["traces"], *extras[role], *(BOARD if role == "sinks" else ())}
         assert {line for layer in (*below, role) for line in written[layer]} == asked
 
 
