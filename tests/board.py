@@ -14,7 +14,9 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from andon import redis
+from andon.alarms import Alarm, AlarmRequest
 from andon.clock import Clock, SystemClock
+from andon.errors import RetryableError
 from andon.events import Event
 from andon.messages import Defect, PartVerdict, RecordRef
 from andon.settings import BoardRole, RedisSettings, Settings
@@ -32,7 +34,7 @@ from sinks.board.security.guard import Guard
 from sinks.board.security.passwords import Passwords
 from sinks.board.server import served
 from sinks.board.store import BoardStore
-from sinks.store import inserts, queries, tables
+from sinks.store import alarm_rows, inserts, queries, tables
 from sinks.store.database import opened
 from sinks.store.users import StoredToken, StoredUser, add_user, put_token, signing_key
 
@@ -61,6 +63,19 @@ class MemoryRecords:
         return [item for item in there if first <= item.offset <= most and item.key == key]
 
 
+class MemoryRequests:
+    """People's requests for alarms, without a broker."""
+
+    def __init__(self) -> None:
+        self.sent: list[AlarmRequest] = []
+        self.away = False
+
+    async def send(self, request: AlarmRequest) -> None:
+        if self.away:
+            raise RetryableError("the broker is away")
+        self.sent.append(request)
+
+
 @dataclass(slots=True)
 class TestBoard:
     __test__ = False
@@ -70,6 +85,7 @@ class TestBoard:
     events: list[Event] = field(default_factory=list)
     url: str = ""
     """Empty: it is not served."""
+    requests: MemoryRequests = field(default_factory=MemoryRequests)
 
     def client(self, **kwargs: Any) -> httpx.AsyncClient:
         """A client of the application itself, without a server."""
@@ -85,6 +101,12 @@ class TestBoard:
     async def put_parts(self, *verdicts: PartVerdict) -> None:
         rows = [queries._part_row(verdict) for verdict in verdicts]
         await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.parts, rows))
+
+    async def put_alarms(self, *alarms: Alarm) -> None:
+        """As the sinks store them."""
+        latest, steps = alarm_rows.latest(alarms), [alarm_rows.event_row(alarm) for alarm in alarms]
+        await self.board.store.write(lambda connection: inserts.upsert(connection, tables.alarms, latest))
+        await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.alarm_events, steps))
 
     async def put_camera(self, camera: str, fields: Mapping[str, str]) -> None:
         """A camera's live state, as sinks write it to Redis."""
@@ -126,12 +148,13 @@ async def a_board(
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
     guard = Guard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
     hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()
+    requests = MemoryRequests()
     sources = NewsSources(client, line.redis, store, clock, events.append)
     news = News(sources, hub, line.board)
     live = live_of(line, sources, news, hub, records)
-    board = Board(line, store, client, records, hub, news, live, guard, clock, events.append)
+    board = Board(line, store, client, records, hub, news, live, guard, clock, events.append, requests)
     try:
-        yield TestBoard(board, make_app(board), records, events)
+        yield TestBoard(board, make_app(board), records, events, requests=requests)
     finally:
         hub.close()
         live.close()

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import JsonValue
 from redis.asyncio import Redis
 from starlette.requests import Request
 
+from andon.alarms import AlarmRequest
 from andon.clock import Clock
 from andon.events import Emit
 from andon.settings import Settings
@@ -19,6 +21,12 @@ from sinks.board.security.roles import user_of
 from sinks.board.store import BoardStore
 from sinks.store.actions import Action, add_action
 from sinks.store.reading import StoreReader
+
+
+class Requests(Protocol):
+    """The part of `andon.alarms.requests.AlarmRequests` that the board needs."""
+
+    async def send(self, request: AlarmRequest) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class Board:
     """Who may do what: users, sessions, tokens."""
     clock: Clock
     emit: Emit
+    requests: Requests
+    """Where people's requests for alarms go."""
 
     @property
     def reads(self) -> StoreReader:

@@ -1,10 +1,10 @@
 """Everything behind the andon and the cameras' pages. One for the process; `close` ends its threads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from andon.settings import Settings
-from sinks.board.andon import Alarmed, Andon, Known
+from sinks.board.andon import Andon, Known
 from sinks.board.camera_registry import CameraRegistry
 from sinks.board.camera_trial import Trials
 from sinks.board.hub import Hub
@@ -13,6 +13,7 @@ from sinks.board.news import Look, News, NewsSources
 from sinks.board.pictures import Frames, Pictures
 from sinks.board.production import ProductionWatch
 from sinks.board.small_pictures import SmallPictures
+from sinks.board.standing_alarms import StandingAlarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def live_of(settings: Settings, sources: NewsSources, news: News, hub: Hub, reco
     registry = CameraRegistry(settings)
     topics = frozenset(settings.pool_topic(pool) for pool in settings.pools)
     return Live(
-        andon=Andon(Known(news, registry, _no_alarms), hub, settings.board, sources.clock),
+        andon=Andon(Known(news, registry, StandingAlarms(sources.store).read), hub, settings.board, sources.clock),
         production=ProductionWatch(sources.store, hub, settings, sources.clock),
         registry=registry,
         views=LiveViews(sources.redis, settings.redis, hub),
@@ -49,7 +50,3 @@ def live_of(settings: Settings, sources: NewsSources, news: News, hub: Hub, reco
         small=SmallPictures(),
         trials=Trials(),
     )
-
-
-async def _no_alarms() -> Sequence[Alarmed]:
-    return ()

@@ -21,6 +21,7 @@ STATIC = HERE / "static"
 YEAR_S = 31_536_000
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/", text("Line")),
+    ("/alarms", text("Alarms")),
     ("/cameras", text("Cameras")),
     ("/shift", text("Shift")),
 )

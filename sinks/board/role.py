@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from andon import redis
+from andon.alarms.requests import AlarmRequests
 from andon.errors import ConfigError, RetryableError
 from andon.events import BoardOpened, ServerUnfit
 from andon.process.lifecycle import Life
@@ -101,6 +102,7 @@ async def opened_board(life: Life) -> AsyncIterator[Board]:
         stack.push_async_callback(client.aclose)
         records = LazyRecords(settings.kafka)
         stack.push_async_callback(records.close)
+        requests = await stack.enter_async_context(AlarmRequests(settings.kafka, life.emit))
         guard = Guard(await store.write(signing_key), store, settings.board, life.clock)
         stack.callback(guard.close)
         hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers, life.emit)
@@ -108,4 +110,4 @@ async def opened_board(life: Life) -> AsyncIterator[Board]:
         news = News(sources, hub, settings.board)
         live = live_of(settings, sources, news, hub, records)
         stack.callback(live.close)
-        yield Board(settings, store, client, records, hub, news, live, guard, life.clock, life.emit)
+        yield Board(settings, store, client, records, hub, news, live, guard, life.clock, life.emit, requests)

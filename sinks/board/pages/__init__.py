@@ -6,10 +6,11 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import actions, andon, camera, cameras, pictures, shift
+from sinks.board.pages import actions, alarms, andon, camera, cameras, pictures, shift
 
 ROUTES = (
     andon.routes,
+    alarms.routes,
     cameras.routes,
     camera.routes,
     pictures.routes,
@@ -17,7 +18,7 @@ ROUTES = (
     actions.routes,
 )
 """One line for each module with pages."""
-WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (lambda board: board.live.watches(),)
+WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (lambda board: board.live.watches(), alarms.watch)
 """`watch(board)` of modules: an iterator of names, and of functions that `News.every` calls."""
 
 
