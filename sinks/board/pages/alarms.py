@@ -11,6 +11,7 @@ from starlette.routing import Route
 from sinks.board import alarm_groups
 from sinks.board.alarm_groups import grouped
 from sinks.board.alarm_orders import carry_out
+from sinks.board.andon import WHOLE, groups_of
 from sinks.board.board import Board, board_of
 from sinks.board.models.alarms import AlarmEventQuery, AlarmOrder
 from sinks.board.news import Look
@@ -43,9 +44,15 @@ async def groups(request: Request) -> Response:
 
 @requires("viewer")
 async def unacknowledged(request: Request) -> Response:
-    """For the page of the line."""
-    found = await board_of(request).store.read(standing)
-    waiting = grouped(alarm for alarm in found if alarm.needs_operator)
+    """For the page of the line, or of a screen's part of it. Raises ProblemError for a part that there is not."""
+    board = board_of(request)
+    parts, name = groups_of(board.settings.board), request.query_params.get("group") or WHOLE
+    if name not in parts:
+        raise ProblemError(404, "no such part of the line")
+    part = parts[name]
+    found = await board.store.read(standing)
+    mine = [alarm for alarm in found if part is None or part.has(alarm.camera_id)]
+    waiting = grouped(alarm for alarm in mine if alarm.needs_operator)
     context: dict[str, Any] = {"groups": waiting[:ON_LINE], "more": len(waiting) - ON_LINE}
     return render(request, "alarms_unacknowledged.html", **context, **WORDS)
 
