@@ -15,7 +15,8 @@ from andon.settings import CameraSettings, Settings
 from ingest.building import spool_place
 from ingest.encode import cropped
 from ingest.sources.aravis import library
-from ingest.sources.choice import open_source
+from ingest.sources.choice import RAW, open_source
+from ingest.sources.encoding import decoded, travels
 from ingest.sources.source import DamagedPictureError, FrameSource, SourceError
 from ingest.sources.tls import tls_options
 from ingest.sources.urls import INDUSTRIAL, Address, parse
@@ -80,6 +81,8 @@ def _offline(camera: CameraSettings) -> None:
         raise SourceError(f"{address.shown}: the section `usb` is for usb: cameras")
     if camera.genicam is not None and address.kind not in INDUSTRIAL:
         raise SourceError(f"{address.shown}: the section `genicam` is for gige: and usb3: cameras")
+    if camera.encoding == "passthrough" and address.kind in RAW:
+        raise SourceError(f"{address.shown}: it sends raw pictures, which can't be passed on: set encoding to auto")
     match address.kind:
         case "file" | "images":
             _fits(open_source(camera, SystemClock()), camera.roi)
@@ -109,10 +112,11 @@ def _device_is_there(address: Address) -> None:
 
 
 def _delivers(camera: CameraSettings) -> None:
-    source = open_source(camera, SystemClock())
+    source = open_source(decoded(camera), SystemClock())
     try:
         if not camera.triggered:  # else there may be no picture until the line moves
             _first_picture(source, camera)
+            travels(source.info, camera)
     finally:
         source.close()
 

@@ -42,6 +42,8 @@ class Probe:
     """None: every picture is one, or the source has none."""
     last: Bgr | None = field(repr=False)
     """BGR uint8 (H, W, 3): the last whole picture."""
+    travels: str = ""
+    """How its pictures travel to the workers, and why; empty: nobody has asked."""
 
 
 def probe(

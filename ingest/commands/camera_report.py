@@ -31,6 +31,7 @@ def facts(found: Probe, saved: str | None) -> dict[str, object]:
         "b_frames": found.b_frames,
         "keyframe_interval_s": None if keyframes is None else round(keyframes.longest_s, 2),
         "keyframe_interval_complete": None if keyframes is None else keyframes.complete,
+        "travels": found.travels,
         "pixels": None if traits is None else _pixels(traits),
         "frames": found.frames,
         "corrupt": found.corrupt,
@@ -102,6 +103,7 @@ def table(found: Probe, saved: str | None) -> str:
     rows += [("arrival", f"{found.arrived_fps:.2f} fps")] if found.arrived_fps is not None else []
     rows += [("keyframes", _interval(found.keyframes))] if found.keyframes is not None else []
     rows += [(name.replace("_", " "), str(value)) for name, value in _pixels(traits).items()] if traits else []
+    rows += [("travels", found.travels)] if found.travels else []
     rows += [("snapshot", saved)] if saved else []
     rows += [("note", note) for note in notes(found)]
     return "\n".join(f"{name:<16}{value}" for name, value in rows)

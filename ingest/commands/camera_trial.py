@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from ingest.commands.camera_report import because, facts, table
 from ingest.encode import encode
 from ingest.probe import Probe, probe
 from ingest.sources.choice import open_source
+from ingest.sources.encoding import decoded, travels
 
 
 @click.command()
@@ -31,7 +33,7 @@ from ingest.sources.choice import open_source
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def test(url: str, seconds: float, snapshot: Path | None, line: Path | None, *, as_json: bool, **given: object) -> None:
     """Open a camera and say what it delivers: size, codec, rates, timestamps, jitter, drift, keyframes, B-frames,
-    fields, orientation, colours; and what of it is bad for inspection.
+    fields, orientation, colours; how its pictures travel; and what of it is bad for inspection.
 
     With -c, URL is the id of a camera of that line, which is opened with all its settings. ${VARIABLE} and ${file:PATH}
     in URL stand for a secret.
@@ -72,7 +74,7 @@ def _of_line(line: Settings, camera_id: str) -> CameraSettings:
 def tried(settings: CameraSettings, seconds: float) -> Probe:
     """What the camera delivers. Raises FatalError: no whole picture; SourceError: it can't be opened."""
     clock = SystemClock()
-    source = open_source(settings, clock)
+    source = open_source(decoded(settings), clock)
     try:
         once = Once(lambda what: click.echo(f"it {what}", err=True))
         found = probe(source, seconds, clock, once, settings.keyframe_timeout_s)
@@ -80,7 +82,7 @@ def tried(settings: CameraSettings, seconds: float) -> Probe:
         source.close()
     if found.frames == found.corrupt:
         raise FatalError(f"the camera opened, but delivered no whole picture{because(found)}")
-    return found
+    return replace(found, travels=travels(found.info, settings))
 
 
 class Once:

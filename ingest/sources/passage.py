@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import av
 from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -67,8 +68,12 @@ class Passage:
         corrupt = "FFmpeg calls it corrupt" if packet.is_corrupt else ""
         copy: Packet[Any] = Packet(bytes(packet))  # the filter empties what it takes
         copy.time_base = packet.time_base
-        for filtered in self._filter.filter(copy):
-            passed = self._passed(bytes(filtered), suspect or corrupt)
+        try:
+            filtered = [bytes(item) for item in self._filter.filter(copy)]
+        except av.FFmpegError:  # a file's lengths of its NAL units make no sense
+            filtered, corrupt = [bytes(packet)], "its NAL units can't be found"
+        for payload in filtered:
+            passed = self._passed(payload, suspect or corrupt)
             if passed is not None:
                 yield passed
 

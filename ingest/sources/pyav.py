@@ -185,7 +185,7 @@ class PyavSource:
                     self._look(frame)
                 elif not self._begun:
                     self._begin(frame)
-                if self._encoded_for(obstacle(self._info.codec, self._camera, self._info.traits, passed.layout)):
+                if self._encoded_for(obstacle(self._info.codec, self._camera, self._info.traits, passed.unit)):
                     self._relay, self._damage = None, Damage()
                     return self._decode(packet)
             ready.append(relay.picture(packet, passed, self._info))

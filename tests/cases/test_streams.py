@@ -23,6 +23,7 @@ from ingest.sources.timeline import CameraTimeline
 from tests.cases.case import Case, rows
 from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.integration.ingest.line import until
+from tests.proven import proven
 from tests.rtsp_camera import Faults, Footage, RtspCamera, film
 from tests.videos import grey, number_of
 
@@ -106,56 +107,71 @@ SLOW_GROUP = film(60)
 LATE = Faults(fps=20, joined_at=10)
 
 
-@rows(
-    [
-        Case(
-            "an H.264 stream that is joined between two keyframes begins with the next one",
-            "RTSPtoWSMP4f#63",
-            Joining(SLOW_GROUP, LATE, 0),
-        ),
-        Case(
-            "an H.265 stream that is joined between two keyframes begins with the next one",
-            "RTSPtoWSMP4f#63",
-            Joining(film(60, "hevc"), LATE, 0),
-        ),
-        Case(
-            "a stream whose parameter sets come with the keyframe only begins with it",
-            "seen by hand",
-            Joining(SLOW_GROUP, replace(LATE, parameter_sets="stream"), 0),
-        ),
-        Case(
-            "a stream whose parameter sets stand in the description only begins with the keyframe",
-            "seen by hand",
-            Joining(SLOW_GROUP, replace(LATE, parameter_sets="description"), 0),
-        ),
-        Case(
-            "a stream over UDP that is joined between two keyframes begins with the next one",
-            "seen by hand",
-            Joining(SLOW_GROUP, replace(LATE, transports=("udp",)), 0),
-        ),
-        Case(
-            "a stream that refreshes its picture bit by bit begins when the picture is whole",
-            "seen by hand",
-            Joining(film(60, parameters="intra-refresh=1:keyint=20"), LATE, 28),
-        ),
-        Case(
-            "a stream that begins with a keyframe begins at once",
-            "seen by hand",
-            Joining(SLOW_GROUP, Faults(fps=30), 0, waits=False),
-        ),
-    ]
-)
+JOINED = [
+    Case(
+        "an H.264 stream that is joined between two keyframes begins with the next one",
+        "RTSPtoWSMP4f#63",
+        Joining(SLOW_GROUP, LATE, 0),
+    ),
+    Case(
+        "an H.265 stream that is joined between two keyframes begins with the next one",
+        "RTSPtoWSMP4f#63",
+        Joining(film(60, "hevc"), LATE, 0),
+    ),
+    Case(
+        "a stream whose parameter sets come with the keyframe only begins with it",
+        "seen by hand",
+        Joining(SLOW_GROUP, replace(LATE, parameter_sets="stream"), 0),
+    ),
+    Case(
+        "a stream whose parameter sets stand in the description only begins with the keyframe",
+        "seen by hand",
+        Joining(SLOW_GROUP, replace(LATE, parameter_sets="description"), 0),
+    ),
+    Case(
+        "a stream over UDP that is joined between two keyframes begins with the next one",
+        "seen by hand",
+        Joining(SLOW_GROUP, replace(LATE, transports=("udp",)), 0),
+    ),
+    Case(
+        "a stream that refreshes its picture bit by bit begins when the picture is whole",
+        "seen by hand",
+        Joining(film(60, parameters="intra-refresh=1:keyint=20"), LATE, 28),
+    ),
+    Case(
+        "a stream that begins with a keyframe begins at once",
+        "seen by hand",
+        Joining(SLOW_GROUP, Faults(fps=30), 0, waits=False),
+    ),
+]
+
+
+@rows(JOINED)
 def test_a_stream_that_is_joined_in_the_middle(given: Joining) -> None:
     waited: list[str] = []
     with RtspCamera(given.footage, given.faults) as camera:
         transport = given.faults.transports[0]
-        source = open_source(settings(camera.url, transport=transport, read_timeout_s=1.0), SystemClock())
+        decoded = settings(camera.url, encoding="jpeg", transport=transport, read_timeout_s=1.0)
+        source = open_source(decoded, SystemClock())
         pictures = [next_picture(source, waited.append) for _ in range(5)]
         source.close()
     assert [picture is not None and picture.corrupt for picture in pictures] == [False] * 5
     shown = [number_of(picture.bgr()) for picture in pictures if picture is not None and picture.bgr is not None]
     assert shown == [given.first + number for number in range(5)]
     assert bool(waited) == given.waits
+
+
+@rows([case for case in JOINED if case.given.waits])
+def test_a_stream_that_is_joined_in_the_middle_and_passed_on(given: Joining) -> None:
+    with RtspCamera(given.footage, given.faults) as camera:
+        transport = given.faults.transports[0]
+        source = open_source(settings(camera.url, encoding="passthrough", transport=transport), SystemClock())
+        pictures = [next_picture(source) for _ in range(25)]
+        source.close()
+    read = [picture for picture in pictures if picture is not None]
+    assert read[0].keyframe
+    shown = proven(read)
+    assert [number_of(pixels) for _, pixels in sorted(shown.items())][:5] == [given.first + i for i in range(5)]
 
 
 def test_camera_test_waits_for_the_keyframe_and_says_so() -> None:
@@ -197,10 +213,13 @@ def test_a_recording_that_begins_between_two_keyframes_begins_with_the_next_one(
     path.write_bytes(
         b"".join(b"\0\0\0\1" + unit for units in [*SLOW_GROUP.units[10:], *SLOW_GROUP.units] for unit in units)
     )
-    source = open_source(settings(str(path)), SystemClock())
+    source = open_source(settings(str(path), encoding="jpeg"), SystemClock())
     pictures = list(iter(source.read, None))
     assert not any(picture.corrupt for picture in pictures)
     assert [number_of(picture.bgr()) for picture in pictures if picture.bgr is not None] == list(range(60))
+    source = open_source(settings(str(path), encoding="passthrough"), SystemClock())
+    shown = proven(list(iter(source.read, None)))
+    assert [number_of(shown[place]) for place in range(60)] == list(range(60))
 
 
 def test_camera_test_compares_timestamps_with_arrivals() -> None:
@@ -246,21 +265,22 @@ def test_camera_test_counts_the_jumps_of_timestamps() -> None:
     assert facts["notes"] == ["its timestamps jump (1 times)"]
 
 
-@rows(
-    [
-        Case(f"{name} of which packets are lost shows no damaged picture as a whole one", "seen by hand", footage)
-        for name, footage in (
-            ("an H.264 stream", film(10)),
-            ("an H.265 stream", film(10, "hevc")),
-            ("an interlaced stream", film(10, interlaced=True)),
-            ("a stream whose pictures have several slices", film(10, parameters="slices=4")),
-            ("a stream that refreshes its picture bit by bit", film(60, parameters="intra-refresh=1:keyint=20")),
-        )
-    ]
-)
+LOST = [
+    Case(f"{name} of which packets are lost shows no damaged picture as a whole one", "seen by hand", footage)
+    for name, footage in (
+        ("an H.264 stream", film(10)),
+        ("an H.265 stream", film(10, "hevc")),
+        ("an interlaced stream", film(10, interlaced=True)),
+        ("a stream whose pictures have several slices", film(10, parameters="slices=4")),
+        ("a stream that refreshes its picture bit by bit", film(60, parameters="intra-refresh=1:keyint=20")),
+    )
+]
+
+
+@rows(LOST)
 def test_loss(given: Footage) -> None:
     with RtspCamera(given, Faults(fps=50, lost_packet=23)) as camera:
-        source = open_source(settings(camera.url, transport="udp"), SystemClock())
+        source = open_source(settings(camera.url, encoding="jpeg", transport="udp"), SystemClock())
         pictures = [source.read() for _ in range(100)]
         source.close()
     shown = [picture for picture in pictures if picture is not None and not picture.corrupt]
@@ -270,3 +290,20 @@ def test_loss(given: Footage) -> None:
         if picture.pts_s is not None:
             sent = round(picture.pts_s * 50) % len(given.units)
             assert np.abs(picture.bgr()[:30].astype(np.int16) - grey(sent)).max() < 3
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@rows([case for case in LOST if "interlaced" not in case.sentence])
+def test_loss_in_a_stream_that_is_passed_on(given: Footage, transport: str) -> None:
+    """Over TCP as well: a camera that can't send fast enough leaves packets out."""
+    with RtspCamera(given, Faults(fps=50, lost_packet=23)) as camera:
+        source = open_source(settings(camera.url, encoding="passthrough", transport=transport), SystemClock())
+        pictures = [picture for _ in range(100) if (picture := source.read()) is not None]
+        source.close()
+    assert any("RTP packets are lost on the way" in note for note in source.info.notes)
+    shown = proven(pictures)
+    assert 0 < len(shown) < 100
+    for place, pixels in shown.items():
+        pts_s = pictures[place].pts_s
+        assert pts_s is not None
+        assert np.abs(pixels[:30].astype(np.int16) - grey(round(pts_s * 50) % len(given.units))).max() < 3

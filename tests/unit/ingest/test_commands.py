@@ -32,6 +32,29 @@ def test_a_camera_that_works_is_described_and_its_snapshot_saved(tmp_path: Path)
     assert snapshot.read_bytes().startswith(b"\xff\xd8")
 
 
+@pytest.mark.parametrize(
+    ("settings", "travels"),
+    [
+        ({"encoding": "auto"}, "as its own h264: it is passed on"),
+        ({"encoding": "jpeg"}, "as JPEG: encoding: jpeg"),
+        ({"encoding": "auto", "deinterlace": "on"}, "as JPEG: deinterlace: on"),
+        ({"encoding": "passthrough", "deinterlace": "on"}, None),
+    ],
+)
+def test_it_says_how_the_pictures_of_a_camera_travel(
+    tmp_path: Path, settings: dict[str, str], travels: str | None
+) -> None:
+    camera = {"id": "a", "url": str(make_video(tmp_path / "clip.mp4")), **settings}
+    (tmp_path / "line.yaml").write_text(json.dumps({"cameras": [camera]}))
+    given = ["camera", "test", "a", "-c", str(tmp_path / "line.yaml"), "--json"]
+    done = CliRunner().invoke(main, given)
+    if travels is None:
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert "it can't be passed on: deinterlace: on: set encoding to auto" in done.stderr
+    else:
+        assert json.loads(done.stdout)["travels"] == travels
+
+
 def test_without_json_it_is_a_table(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["camera", "test", str(make_video(tmp_path / "clip.mp4"))])
     assert "160x120 h264" in done.stdout

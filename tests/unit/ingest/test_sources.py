@@ -17,6 +17,7 @@ from ingest.sources.opening import threads_for
 from ingest.sources.source import FrameSource, Picture, SourceError
 from ingest.sources.urls import Address, parse
 from ingest.sources.usb import UsbSource
+from tests.proven import proven
 from tests.unit.ingest.fakes import ScriptedSource, bgr, camera_settings
 from tests.videos import make_video
 
@@ -67,9 +68,12 @@ def test_after_damage_every_picture_up_to_the_next_keyframe_is_corrupt_and_none_
     content = bytearray(path.read_bytes())
     content[position + 5 : position + size] = bytes(size - 5)
     path.write_bytes(content)
-    pictures = read_all(opened(path))
+    pictures = read_all(opened(path, encoding="jpeg"))
     assert [number for number, picture in enumerate(pictures) if picture.corrupt] == list(range(damaged, 20))
     assert len(pictures) == 30
+    passed = read_all(opened(path, encoding="passthrough"))
+    assert sorted(proven(passed)) == [number for number in range(30) if not damaged <= number < 20]
+    assert len(passed) == 30
 
 
 def test_an_unreadable_image_is_a_corrupt_picture_in_its_place(tmp_path: Path) -> None:
