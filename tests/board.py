@@ -1,6 +1,7 @@
 """A whole board in this process, on a SQLite store of its own, for tests: its pages by a client, or at an address."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,7 +35,11 @@ from sinks.board.security.guard import Guard
 from sinks.board.security.passwords import Passwords
 from sinks.board.server import served
 from sinks.board.store import BoardStore
-from sinks.store import alarm_rows, inserts, queries, tables
+from sinks.channels.annotation import annotated
+from sinks.channels.evidence_files import EvidenceFacts, facts_path, raw_path
+from sinks.channels.files import Files
+from sinks.judgement.consequences import evidence_path
+from sinks.store import alarm_rows, inserts, queries, sums, tables
 from sinks.store.database import opened
 from sinks.store.users import StoredToken, StoredUser, add_user, put_token, signing_key
 
@@ -97,10 +102,32 @@ class TestBoard:
         latest, rows = queries._latest(events), [queries._event_row(event) for event in events]
         await self.board.store.write(lambda connection: inserts.upsert(connection, tables.defects, latest))
         await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.defect_events, rows))
+        opened = [event for event in events if event.transition == "opened"]
+        await self.board.store.write(lambda connection: sums.add(connection, (), opened, ()))
 
     async def put_parts(self, *verdicts: PartVerdict) -> None:
         rows = [queries._part_row(verdict) for verdict in verdicts]
         await self.board.store.write(lambda connection: inserts.add_missing(connection, tables.parts, rows))
+        await self.board.store.write(lambda connection: sums.add(connection, (), (), verdicts))
+
+    def put_evidence(self, defect: Defect, picture: bytes, size: tuple[int, int], **facts: Any) -> None:
+        """As the sinks store it: the untouched picture, its facts, and the picture with the mark."""
+        files = Files(self.board.settings.sinks.evidence.url)
+        path = evidence_path(defect.defect_id, defect.opened_at)
+        given = {
+            "frame": defect.best_frame,
+            "record": RecordRef(topic="andon.frames", partition=0, offset=7),
+            "captured_at": defect.opened_at,
+            "content_type": "image/jpeg",
+            "width": size[0],
+            "height": size[1],
+            "bytes": len(picture),
+            "sha256": hashlib.sha256(picture).hexdigest(),
+            "defect": defect,
+        }
+        files.write(raw_path(path, "image/jpeg"), picture)
+        files.write(facts_path(path), EvidenceFacts.model_validate({**given, **facts}).model_dump_json().encode())
+        files.write(path, annotated(picture, defect, 90))
 
     async def put_alarms(self, *alarms: Alarm) -> None:
         """As the sinks store them."""
@@ -140,7 +167,8 @@ async def a_board(
 ) -> AsyncIterator[TestBoard]:
     """`settings`: sections of line.yaml. Nobody reads news until `reading_news`, and it is at no address until `at`."""
     store_url = f"sqlite:///{folder}/board.db"
-    line = Settings.model_validate({"sinks": {"store": store_url}, **(settings or {})})
+    sinks = {"store": store_url, "evidence": {"url": str(folder / "evidence")}}
+    line = Settings.model_validate({"sinks": sinks, **(settings or {})})
     line = line.model_copy(update={"redis": redis_at})
     clock, events = clock or SystemClock(), list[Event]()
     await _made(folder / "board.db")

@@ -20,6 +20,7 @@ from sinks.board.rendering import STATIC
 from sinks.board.security import login
 from sinks.board.security.headers import KnownHosts, SecurityHeaders
 from sinks.board.security.roles import MARK
+from sinks.board.stored_evidence import StoredEvidence
 
 MOST_BODY = 256_000
 """Bytes of a request: forms and small JSON, no files."""
@@ -56,6 +57,7 @@ def make_app(board: Board) -> Starlette:
         max_body_size=MOST_BODY,
     )
     app.state.board = board
+    app.state.evidence = StoredEvidence(board.settings.sinks.evidence)
     return app
 
 

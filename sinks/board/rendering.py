@@ -24,6 +24,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/alarms", text("Alarms")),
     ("/cameras", text("Cameras")),
     ("/shift", text("Shift")),
+    ("/evidence", text("Evidence")),
 )
 """Addresses of pages and their names, in order."""
 ADMIN_PAGES: tuple[tuple[str, str], ...] = (("/actions", text("Actions")),)

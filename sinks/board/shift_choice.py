@@ -24,7 +24,10 @@ def chosen(plan: ShiftPlan, now: datetime, name: str, day: date | None) -> Shift
     Raises NoSuchShiftError.
     """
     if day is not None:
-        return _on(plan, name, day)
+        try:
+            return _on(plan, name, day)
+        except OverflowError:
+            raise NoSuchShiftError(f"{day} is at the end of the calendar") from None
     if name == CURRENT:
         shift = plan.current(now) or plan.last(now)
     elif name == LAST:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinks.board.api import actions, alarms, andon, cameras, line, shift
+from sinks.board.api import actions, alarms, andon, cameras, evidence, line, shift
 from sinks.board.api.openapi import document
 from sinks.board.api.operation import PREFIX, Operation
 from sinks.board.security.roles import marked, public
@@ -20,6 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *alarms.OPERATIONS,
     *shift.OPERATIONS,
     *actions.OPERATIONS,
+    *evidence.OPERATIONS,
 )
 """One entry for each module."""
 

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import actions, alarms, andon, camera, cameras, pictures, shift
+from sinks.board.pages import actions, alarms, andon, camera, cameras, evidence, pictures, shift
 
 ROUTES = (
     andon.routes,
@@ -16,6 +16,7 @@ ROUTES = (
     pictures.routes,
     shift.routes,
     actions.routes,
+    evidence.routes,
 )
 """One line for each module with pages."""
 WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (lambda board: board.live.watches(), alarms.watch)
