@@ -104,6 +104,20 @@ class Sinks(Pods):
     data: DataVolume
 
 
+class Ingress(Values):
+    host: str
+    """Empty: no Ingress."""
+    tls_secret: str
+    class_name: str
+    annotations: dict[str, str]
+
+
+class Board(Pods):
+    enabled: bool
+    port: Port
+    ingress: Ingress
+
+
 class Volume(Values):
     size: Quantity
     storage_class_name: str
@@ -145,6 +159,7 @@ class NetworkPolicy(Values):
     redis: Peers
     postgres: Peers
     tracing: Peers
+    board: Peers
     alert_consumers: Peers
     sinks_egress: tuple[KubernetesObject, ...]
 
@@ -164,6 +179,7 @@ class ChartValues(Values):
     workers: Pods
     pools: dict[PoolName, Pool]
     sinks: Sinks
+    board: Board
     strimzi: Strimzi
     valkey: Valkey
     cloudnativepg: CloudNativePG

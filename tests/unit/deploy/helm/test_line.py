@@ -310,7 +310,8 @@ def test_a_worker_can_make_no_camera_and_no_defect(tmp_path: Path) -> None:
         writes[user["metadata"]["name"]] = {rule["resource"]["name"] for rule in rules if "Write" in rule["operations"]}
         assert [rule for rule in rules if not rule["resource"]["name"].startswith(("andon.", "press."))] == []
     assert writes["press-workers"] == {kafka.inspections_topic, kafka.quarantine_topic}
-    assert {name for name, topics in writes.items() if kafka.cameras_topic in topics} == {"press-ingest"}
+    assert {name for name, topics in writes.items() if kafka.cameras_topic in topics} == {"press-ingest", "press-board"}
+    assert writes["press-board"] == {kafka.cameras_topic, kafka.alarms_topic}
     assert {name for name, topics in writes.items() if kafka.defects_topic in topics} == {"press-sinks"}
 
 

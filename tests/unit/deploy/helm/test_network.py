@@ -162,3 +162,12 @@ def test_policies_can_be_switched_off() -> None:
     chart = rendered("everything", "networkPolicy.enabled=false")
     assert chart.kind("NetworkPolicy") == []
     assert "networkPolicyPeers" not in chart.kind("Kafka")[0]["spec"]["kafka"]["listeners"][0]
+
+
+def test_the_board_is_open_to_the_ingress_controller_alone() -> None:
+    chart = rendered("everything")
+    board = peer(chart, "board")
+    assert allowed(chart, Peer(namespace="ingress-nginx"), board, 8081)
+    assert not allowed(chart, Peer(namespace="ingress-nginx"), board, 9100)
+    assert not allowed(chart, Peer(namespace="elsewhere"), board, 8081)
+    assert not allowed(chart, peer(chart, "workers"), board, 8081)

@@ -14,6 +14,7 @@ from tests.unit.deploy.helm.chart import (
     component,
     container,
     pod,
+    refusal,
     rendered,
 )
 
@@ -157,8 +158,9 @@ def test_prometheus_finds_every_process_at_a_port_that_it_has(example: str) -> N
     scraped = [
         one for one in chart.workloads() if selected(monitor["spec"]["selector"], pod(one)["metadata"]["labels"])
     ]
-    assert {component(one) for one in scraped} == set(ROLES)
-    assert len(scraped) == len(chart.roles())
+    boards = [one for one in chart.workloads() if component(one) == "board"]
+    assert {component(one) for one in scraped} == {*ROLES, *map(component, boards)}
+    assert len(scraped) == len(chart.roles()) + len(boards)
     for workload in scraped:
         assert endpoint["port"] in {port["name"] for port in container(workload)["ports"]}
 
@@ -193,3 +195,27 @@ def test_what_cannot_be_made_again_outlives_the_release() -> None:
         assert policy == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (volume,) = chart.kind("KafkaNodePool")[0]["spec"]["storage"]["volumes"]
     assert volume["deleteClaim"] is False
+
+
+def test_the_board_shares_what_the_sinks_have_and_listens_behind_tls() -> None:
+    alone = rendered("cpu-box")
+    spec = pod(alone.named("Deployment", "board"))["spec"]
+    mounts = {one["name"]: one["mountPath"] for one in container(alone.named("Deployment", "board"))["volumeMounts"]}
+    assert mounts["data"] == "/data", "the store is a file there"
+    (beside,) = spec["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert selected(beside["labelSelector"], pod(alone.named("StatefulSet", "sinks"))["metadata"]["labels"])
+    assert alone.kind("Ingress") == []
+    farm = rendered("everything")
+    (ingress,) = farm.kind("Ingress")
+    assert ingress["spec"]["tls"] == [{"hosts": ["board.press.example"], "secretName": "board-tls"}]
+    service = farm.named("Service", "board")
+    ports = {one["name"]: one["containerPort"] for one in container(farm.named("Deployment", "board"))["ports"]}
+    assert service["spec"]["ports"][0]["targetPort"] == "pages"
+    assert ports == {"http": 9100, "pages": 8081}
+    env = {one["name"]: one.get("value") for one in container(farm.named("Deployment", "board"))["env"]}
+    assert (env["ANDON_BOARD__PORT"], env["ANDON_BOARD__BEHIND_PROXY"]) == ("8081", "true")
+
+
+def test_a_board_that_cannot_have_its_port_or_its_volume_is_refused() -> None:
+    assert "board.port" in refusal("cpu-box", "board.port=8080")
+    assert "ReadWriteOncePod" in refusal("cpu-box", 'sinks.data.accessMode="ReadWriteOncePod"')
