@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from andon.alarms import Alarm
 from sinks.board.andon import Alarmed
 from sinks.board.line_state import Standing
-from sinks.board.queries.alarms import standing_rows
 from sinks.board.store import BoardStore
+from sinks.store.alarm_rows import standing_rows
 
 
 class StandingAlarms:

@@ -1,6 +1,7 @@
 """A button on the alarms' topic: the sinks take its request, and publish what became of the alarm."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -49,4 +50,10 @@ def test_a_button_acknowledges_an_alarm_also_across_the_death_of_a_sink(line: Li
     line.start("sink", "sink")
     *_, last = asyncio.run(alarms(broker, 2))
     assert (last.change, last.state, last.by) == ("acknowledged", "acknowledged", "PLC 7")
+    (listed,) = [json.loads(row) for row in line.run("alarms", "list", "--json").splitlines()]
+    assert (listed["alarm_id"], listed["state"]) == (raised.alarm_id, "acknowledged")
+    assert "Sent" in line.run("alarms", "shelve", "press-1", raised.alarm_id, "--minutes", "30", "--note", "knife")
+    *_, shelved = asyncio.run(alarms(broker, 3))
+    assert (shelved.state, shelved.note) == ("shelved", "knife")
+    assert "shelved" in line.run("alarms", "list")
     assert line.stop("sink") == 0

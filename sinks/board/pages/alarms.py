@@ -16,9 +16,10 @@ from sinks.board.board import Board, board_of
 from sinks.board.models.alarms import AlarmEventQuery, AlarmOrder
 from sinks.board.news import Look
 from sinks.board.problems import ProblemError
-from sinks.board.queries.alarms import event_page, standing, standing_rows
+from sinks.board.queries.alarms import event_page
 from sinks.board.rendering import render
 from sinks.board.security.roles import requires
+from sinks.store.alarm_rows import standing, standing_rows
 
 WORDS: dict[str, Any] = {
     "states": alarm_groups.STATES,

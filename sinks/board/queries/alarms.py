@@ -9,21 +9,6 @@ from sinks.board import cursor
 from sinks.board.models.alarms import AlarmEventPage, AlarmEventQuery, AlarmPage, AlarmQuery
 from sinks.store import tables
 
-MOST_STANDING = 10_000
-"""A hundred cameras with a hundred alarms each."""
-
-
-def standing_rows(connection: Connection) -> tuple[str, ...]:
-    """The last event, as JSON, of each alarm that is not normal: equal as long as nothing has changed."""
-    table = tables.alarms
-    query = select(table.c.latest).where(table.c.state != "normal").order_by(table.c.alarm_id).limit(MOST_STANDING)
-    return tuple(connection.execute(query).scalars())
-
-
-def standing(connection: Connection) -> list[Alarm]:
-    """All alarms that are not normal."""
-    return [Alarm.read_json(row.encode()) for row in standing_rows(connection)]
-
 
 def alarm_page(connection: Connection, query: AlarmQuery) -> AlarmPage:
     """Alarms in the order of their ids. Raises ProblemError for a cursor that is none."""

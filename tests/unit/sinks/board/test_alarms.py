@@ -11,9 +11,9 @@ from andon.alarms import Alarm, alarm_id
 from sinks.board.alarm_groups import grouped
 from sinks.board.line_state import Standing
 from sinks.board.pages.alarms import watch
-from sinks.board.queries.alarms import standing
 from sinks.board.standing_alarms import StandingAlarms
 from sinks.store.actions import newest_actions
+from sinks.store.alarm_rows import standing
 from tests.board import TestBoard, a_board
 from tests.fakes import START
 
