@@ -21,6 +21,7 @@ from bench.harness.context import Context
 from bench.harness.plots import draw
 from bench.harness.report import Findings, Report
 from bench.harness.servers import Servers, servers
+from bench.harness.vector_units import vector_units
 from deploy.sizing.bench.machine import gpus, output_of, processor
 
 LIBRARIES = ("aiokafka", "av", "opencv-python", "openvino", "simplejpeg", "torch", "ultralytics")
@@ -51,7 +52,19 @@ MEASUREMENTS = (
         ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model"),
     ),
     Measurement(
-        "line", "measurements.line_cost", ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")
+        "line",
+        "measurements.line_cost",
+        ("line_vs_decode_plus_inference_demo", "line_vs_predict_pt", "line_vs_predict_best"),
+    ),
+    Measurement(
+        "plant",
+        "measurements.plant_line",
+        (
+            "ingest_passthrough_vs_jpeg",
+            "line_vs_decode_plus_inference_plant",
+            "bytes_passthrough_vs_jpeg",
+            "latency_passthrough_minus_jpeg",
+        ),
     ),
     Measurement("latency", "measurements.latency", ("p99_vs_window_plus_inference",)),
     Measurement("scaling", "measurements.worker_scaling", ("scaling_8_workers",)),
@@ -125,6 +138,7 @@ def machine(running: Servers, *, quick: bool) -> dict[str, Any]:
     return {
         "cpu": processor(),
         "cores": os.cpu_count(),
+        "vector_units": vector_units(),
         "gpu": gpus(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "python": platform.python_version(),

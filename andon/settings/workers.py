@@ -20,8 +20,8 @@ class ModelSettings(Section):
     while it agrees with the .pt (`andon model tune`), and until then as its runtime chooses; an export as it was made.
     int8 of a .pt takes such a measurement, too."""
     min_agreement: float = Field(default=0.99, gt=0, le=1)
-    """The part of the confident detections, on frames that were held out, that a .pt and the form in which it is served
-    must have in common, for auto and int8 to take that form."""
+    """The part of the confident detections, on frames that were held out, that a .pt and its INT8 form must have in
+    common, for auto and int8 to take that form."""
     calibration: str = ""
     """A folder of pictures, or a dataset's YAML, on which auto and int8 measure. Empty: frames of the pool's topic."""
     device: str = "auto"

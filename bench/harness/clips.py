@@ -36,7 +36,7 @@ def longer(folder: Path, rounds: int) -> dict[str, Path]:
         files[camera] = folder / f"{camera}-{rounds}.mp4"
         if not files[camera].exists():
             folder.mkdir(parents=True, exist_ok=True)
-            _repeat(path(camera), files[camera], rounds)
+            repeat(path(camera), files[camera], rounds, FRAMES)
     return files
 
 
@@ -45,7 +45,8 @@ def frames(videos: Mapping[str, Path]) -> int:
     return sum(FRAMES * int(video.stem.rpartition("-")[2]) for video in videos.values())
 
 
-def _repeat(source: Path, target: Path, rounds: int) -> None:
+def repeat(source: Path, target: Path, rounds: int, frames: int) -> None:
+    """Write the packets of `source`, which has that many frames, `rounds` times into one file."""
     with av.open(str(source)) as clip, av.open(str(target), "w", options={"movflags": "faststart"}) as output:
         stream = clip.streams.video[0]
         copy = output.add_stream_from_template(stream)
@@ -54,7 +55,7 @@ def _repeat(source: Path, target: Path, rounds: int) -> None:
             for packet in clip.demux(stream):
                 if packet.pts is None or packet.dts is None or packet.duration is None:
                     continue  # the empty packet at the end
-                shift = again * FRAMES * packet.duration
+                shift = again * frames * packet.duration
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                 packet.stream = copy
                 output.mux(packet)

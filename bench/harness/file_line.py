@@ -1,12 +1,16 @@
 """Andon's whole line over video files, as fast as it can: how long the frames take and what each process costs."""
 
+import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from andon.errors import FatalError
-from bench.harness import clips
+from andon.events import silent
+from andon.settings import KafkaSettings
+from andon.stream.reading import read_topic
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
 from bench.harness.roles import Roles, Samples, line_document
@@ -19,25 +23,62 @@ LONGEST_POLL_S = 1.0
 """The longest interval between two polls. The estimate from the remaining frames is poor while few are done."""
 
 
-def run_files(context: Context, videos: Mapping[str, Path]) -> Throughput:
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """The input of a line, and how it runs."""
+
+    videos: Mapping[str, Path]
+    """By camera."""
+    frames: int
+    """In all files."""
+    encoding: str = "passthrough"
+    imgsz: int | None = None
+    pace: str = "fast"
+
+
+def document_of(context: Context, line: FileLine) -> dict[str, Any]:
+    """Its line.yaml."""
+    folder = context.new_folder("line")
+    document = line_document(folder, context.servers.fresh_kafka(), context.servers.fresh_redis())
+    document["cameras"] = [
+        {"id": name, "url": str(video), "pace": line.pace, "encoding": line.encoding}
+        for name, video in line.videos.items()
+    ]
+    if line.imgsz is not None:
+        document["pools"]["default"]["model"]["imgsz"] = line.imgsz
+    return document
+
+
+def run_files(context: Context, files: FileLine) -> Throughput:
     """Measure from ingest's readiness until the last frame is in the ledger.
 
     The time in which the line fills and empties counts; start-up does not.
     """
-    folder = context.new_folder("line")
-    line = line_document(folder, context.servers.fresh_kafka(), context.servers.fresh_redis())
-    line["cameras"] = [{"id": name, "url": str(video), "pace": "fast"} for name, video in videos.items()]
+    line = document_of(context, files)
+    folder = context.new_folder("roles")
     with Roles(folder, line) as roles:
         roles.create_topics()
         roles.start("sinks", "sink")
         roles.start("worker", "work")
         roles.start("ingest", "ingest")
         first = _snapshot(roles, context)
-        wait_until_accounted(roles, clips.frames(videos))
+        wait_until_accounted(roles, files.frames)
         last = _snapshot(roles, context)
+        bytes_a_frame = asyncio.run(_topic_bytes(roles.settings.kafka)) / files.frames
         for name in ("ingest", "worker", "sinks"):
             roles.stop(name)
-    return _throughput(first, last)
+    done = _throughput(first, last)
+    return replace(done, more={**done.more, "bytes_a_frame": bytes_a_frame})
+
+
+async def _topic_bytes(kafka: KafkaSettings) -> int:
+    """Of all values in the frames topic."""
+    total = 0
+    async with read_topic(kafka, kafka.frames_topic, silent) as reader:
+        while not reader.at_end:
+            for records in (await reader.poll()).values():
+                total += sum(len(record.value or b"") for record in records)
+    return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,15 @@ class Aim:
 
 AIMS = (
     Aim("worker_vs_bare", "worker draining a topic ÷ bare loop, frames/s", "higher", 0.92),
-    Aim("line_cpu_vs_parts", "the line's CPU a frame (broker apart) ÷ the sum of its bare parts", "lower", 1.15),
-    Aim("line_vs_predict_pt", "line's frames per CPU second ÷ ultralytics predict's, .pt", "higher", 2.0),
-    Aim("line_vs_predict_same_model", "the same, predict with the same exported model", "higher", 0.9),
+    Aim("ingest_passthrough_vs_jpeg", "ingest's CPU a frame, 1080p: passed through ÷ as JPEG", "lower", 0.05),
+    Aim(
+        "line_vs_decode_plus_inference_plant", "line's CPU a frame ÷ (bare decoding + inference), plant", "lower", 1.10
+    ),
+    Aim("line_vs_decode_plus_inference_demo", "the same, demo", "lower", 1.25),
+    Aim("bytes_passthrough_vs_jpeg", "bytes on the wire, 1080p: passed through ÷ as JPEG", "lower", 0.25),
+    Aim("latency_passthrough_minus_jpeg", "p50 capture→inspection: passed through less as JPEG, ms", "lower", 0.0),
+    Aim("line_vs_predict_pt", "line's frames per CPU second ÷ ultralytics predict's, .pt", "higher", 1.7),
+    Aim("line_vs_predict_best", "the same, predict with its best export", "higher", 1.1),
     Aim("worker_vs_tutorial_pt", "worker's frames per CPU second ÷ tutorial consumer's, .pt", "higher", 2.5),
     Aim("worker_vs_tutorial_same_model", "the same, tutorial with the same exported model", "higher", 1.3),
     Aim("scaling_8_workers", "8 simulated workers ÷ 8 times one", "higher", 0.95),

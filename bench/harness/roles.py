@@ -46,6 +46,7 @@ def line_document(folder: Path, kafka: KafkaSettings, redis: RedisSettings) -> d
         "kafka": kafka.model_dump(mode="json", exclude_defaults=True),
         "redis": {"url": redis.url.get_secret_value(), "prefix": redis.prefix},
         "pools": {"default": {"model": {"weights": str(MODEL), "confidence": CONFIDENCE}}},
+        "worker": {"tune_timeout_s": 0},  # `harness.tuned` has measured before
         "defects": {"ignore": ["part"]},
         "sinks": {"store": f"sqlite:///{folder / 'andon.db'}", "evidence": {"url": str(folder / "evidence")}},
         "spool": {"folder": str(folder / "spool")},

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+MOST_SPREAD = 0.1
 
 
 def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
@@ -17,6 +18,27 @@ def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[s
         for name, run in contenders.items():
             results[name].append(run())
     return results
+
+
+def steady(
+    contenders: Mapping[str, Callable[[], T]], rounds: int, value: Callable[[T], float], say: Callable[[str], None]
+) -> dict[str, list[T]]:
+    """`interleave`; where a contender's values scatter by more than MOST_SPREAD, all run once more, and that is said.
+
+    The first rounds count, too: a median needs no selection.
+    """
+    results = interleave(contenders, rounds)
+    scattered = {name: spread for name, spread in _spreads(results, value).items() if spread > MOST_SPREAD}
+    if not scattered:
+        return results
+    shown = ", ".join(f"{name} {spread:.0%}" for name, spread in scattered.items())
+    say(f"the rounds scatter by more than {MOST_SPREAD:.0%} ({shown}): all contenders run again")
+    again = interleave(contenders, rounds)
+    return {name: [*done, *again[name]] for name, done in results.items()}
+
+
+def _spreads(results: Mapping[str, Sequence[T]], value: Callable[[T], float]) -> dict[str, float]:
+    return {name: relative_spread([value(one) for one in done]) for name, done in results.items() if len(done) > 1}
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ from bench.harness.plots import Curves
 from bench.harness.realtime_line import RealtimeLine, realtime_line
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Samples
+from bench.harness.tuned import ensure_tuned
 from bench.measurements.line_capacity import capacity_per_s
 from sample_streams.observer import percentile
 
@@ -65,6 +66,7 @@ class LoadLatency:
 
 def measure(context: Context) -> Findings:
     """Measure the line's capacity, then the latencies at fractions of it."""
+    ensure_tuned(None, context.say)
     with realtime_line(context) as line:
         capacity = asyncio.run(capacity_per_s(line, context))
         loads = [_measure_load(line, context, load, capacity) for load in LOADS]

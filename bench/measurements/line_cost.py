@@ -9,25 +9,31 @@ from andon.errors import FatalError
 from bench.harness import clips, contender
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
-from bench.harness.file_line import ROLES, run_files
+from bench.harness.file_line import ROLES, FileLine, run_files
 from bench.harness.plots import Bars, StackedBars
 from bench.harness.report import Findings, Ratio
-from bench.harness.rounds import interleave, median_ratio, relative_spread
+from bench.harness.rounds import median_ratio, relative_spread, steady
+from bench.harness.tuned import ensure_tuned
 from bench.measurements.worker_throughput import SPARE, TRY_S, throughput_rows
+from bench.peers.model import EXPORTS, has_model
 
-KEYS = ("line_cpu_vs_parts", "line_vs_predict_pt", "line_vs_predict_same_model")
+KEYS = ("line_vs_decode_plus_inference_demo", "line_vs_predict_pt", "line_vs_predict_best")
 DROPPED_ROUNDS = 8
 BATCH = "8"
 """For the bare inference: the worker's default. On a CPU the runtime takes four at a time whatever this says."""
 
 
 def measure(context: Context) -> Findings:
+    tuned = ensure_tuned(None, context.say)
     videos = clips.longer(context.folder / "videos", _rounds_of_clips(context))
     trials, threads = _try_predict(context, videos)
+    best = _best_export(context, videos)
+    trials |= {"tuned": tuned, "predict_best_export": best}
     context.say(
         f"line: {clips.frames(videos)} frames of four files; line, parts and predict in turn, {context.rounds} rounds"
     )
-    results = interleave(_contenders(context, videos, threads), context.rounds)
+    contenders = _contenders(context, videos, threads, best)
+    results = steady(contenders, context.rounds, lambda each: each.cpu_ms_a_frame, context.say)
     return _findings(results, trials)
 
 
@@ -69,14 +75,27 @@ def _predict(context: Context, videos: Mapping[str, Path], model: str, *options:
     return contender.run("peers.predict", "--model", model, *options, *warm, *files, span_s=span_s)
 
 
-def _contenders(context: Context, videos: Mapping[str, Path], threads: int) -> dict[str, Callable[[], Throughput]]:
+def _best_export(context: Context, videos: Mapping[str, Path]) -> str:
+    """The export with which predict takes the least CPU: its own of the .pt, or the very one that Andon serves."""
+    tried = {kind: _predict(context, videos, kind, span_s=TRY_S) for kind in EXPORTS if has_model(kind)}
+    return max(tried, key=lambda kind: tried[kind].frames_per_cpu_s)
+
+
+def _contenders(
+    context: Context, videos: Mapping[str, Path], threads: int, export: str
+) -> dict[str, Callable[[], Throughput]]:
     span_s = context.span_s
     return {
-        "line": lambda: run_files(context, videos),
+        "line": lambda: run_files(context, FileLine(videos, clips.frames(videos))),
         "parts": lambda: contender.run("peers.bare_loop", "parts", "--batch", BATCH, span_s=span_s),
         "predict_pt": lambda: _predict(context, videos, "pt", "--threads", str(threads), span_s=span_s),
-        "predict_same_model": lambda: _predict(context, videos, "same", span_s=span_s),
+        "predict_best": lambda: _predict(context, videos, export, span_s=span_s),
     }
+
+
+def _without_jpeg(parts: Sequence[Throughput]) -> list[float]:
+    """Of bare decoding and inference: a line that passes video through has no JPEG in between."""
+    return [part.more["camera_decode_cpu_ms"] + part.more["inference_cpu_ms"] for part in parts]
 
 
 def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, Any]) -> Findings:
@@ -86,10 +105,10 @@ def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, 
     }
     costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in medians.items()}
     ratios = [
-        Ratio("line_cpu_vs_parts", median_ratio(cost["line"], cost["parts"]), costs),
+        Ratio("line_vs_decode_plus_inference_demo", median_ratio(cost["line"], _without_jpeg(results["parts"])), costs),
         # frames per CPU second: the inverse of CPU a frame
         Ratio("line_vs_predict_pt", median_ratio(cost["predict_pt"], cost["line"]), costs),
-        Ratio("line_vs_predict_same_model", median_ratio(cost["predict_same_model"], cost["line"]), costs),
+        Ratio("line_vs_predict_best", median_ratio(cost["predict_best"], cost["line"]), costs),
     ]
     line, parts = medians["line"], medians["parts"].more
     shown = {name: result for name, result in medians.items() if name != "parts"}
@@ -120,7 +139,7 @@ def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, 
                 {
                     "line": {name: own[name] for name in ROLES},
                     "bare parts": bare,
-                    **{name: {name: shown[name].cpu_ms_a_frame} for name in ("predict_pt", "predict_same_model")},
+                    **{name: {name: shown[name].cpu_ms_a_frame} for name in ("predict_pt", "predict_best")},
                 },
             ),
         ],

@@ -15,6 +15,7 @@ from bench.harness.plots import Bars
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Roles, line_document
 from bench.harness.rounds import interleave, median_ratio, relative_spread
+from bench.harness.tuned import ensure_tuned
 from deploy.local import cpu
 
 KEYS = ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")
@@ -39,6 +40,7 @@ class Setups:
 
 
 def measure(context: Context) -> Findings:
+    ensure_tuned(None, context.say)
     topic = context.servers.fresh_kafka()
     bare = contender.run("peers.bare_loop", "best", span_s=0.4 if context.quick else 0.8)
     best_with = f"{bare.more['at_once']} x {bare.more['batch']} a batch, {bare.more['decoders']} decoders"

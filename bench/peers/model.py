@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from andon.errors import FatalError
 from andon.settings import ModelSettings
 from bench.harness import clips
 from sample_streams import model_card
-from workers.runtimes.cache import cached_export
+from workers.runtimes.cache import ExportKind, cached_export
+from workers.runtimes.tuned import tuned_setup
 from workers.runtimes.ultralytics_model import import_ultralytics
 
+EXPORTS = ("same", "openvino", "onnx")
 PREDICT_OPTIONS = {"imgsz": clips.IMGSZ, "conf": clips.CONFIDENCE, "nms": False, "verbose": False}
 """The same options as Andon's: the NMS-free head, the same size and threshold."""
 
@@ -21,11 +24,30 @@ def cache() -> Path:
 
 
 def model_path(kind: str) -> Path:
-    """`pt`: the weights. `same`: the exported model that Andon's worker serves."""
+    """`pt`: the weights. `same`: the form that Andon's worker serves. `openvino` and `onnx`: an export in floats.
+
+    Raises FatalError for `same` where Andon serves the .pt itself.
+    """
     if kind == "pt":
         return clips.MODEL
     digest = model_card.digest(clips.MODEL).removeprefix("sha256:")
-    return cached_export(clips.MODEL, digest, cache(), str(clips.MODEL))
+    setup = tuned_setup(ModelSettings(weights=str(clips.MODEL), confidence=clips.CONFIDENCE), digest)
+    if kind == "same" and setup is not None and setup.artifact is not None:
+        return setup.artifact
+    served = kind if setup is None or kind != "same" else setup.runtime
+    if served == "torch":
+        raise FatalError("Andon serves the .pt itself")
+    made = ExportKind("onnx") if served == "onnx" else ExportKind()
+    return cached_export(clips.MODEL, digest, cache(), str(clips.MODEL), made)
+
+
+def has_model(kind: str) -> bool:
+    """Whether there is such a form on this machine."""
+    try:
+        model_path(kind)
+    except FatalError:
+        return False
+    return True
 
 
 @contextmanager

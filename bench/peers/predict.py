@@ -16,7 +16,7 @@ import click
 
 from bench.harness import contender
 from bench.harness.contender import Meter, Throughput
-from bench.peers.model import PREDICT_OPTIONS, use_threads, yolo
+from bench.peers.model import EXPORTS, PREDICT_OPTIONS, use_threads, yolo
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def predict(model: str, videos: Sequence[Path], options: Options, meter: Meter) 
 
 
 @click.command()
-@click.option("--model", type=click.Choice(["pt", "same"]), required=True)
+@click.option("--model", type=click.Choice(["pt", *EXPORTS]), required=True)
 @click.option("--threads", type=int, default=0, help="0: ultralytics' own number.")
 @click.option("--batch", type=int, default=1, help="Passed to the runtime; a batch has one frame of each stream.")
 @click.option("--keep-all/--drop", default=True)

@@ -7,6 +7,8 @@ from workers.runtimes.tuned import Candidate
 
 LEAST_BOXES = 30
 """Confident detections that must have been compared before INT8 is trusted: 0.99 of fewer says nothing."""
+FLOAT_AGREEMENT = 0.95
+"""Of a float format. It is what a runtime serves by itself, and its export was compared with its source."""
 LEAST_GAIN = 0.05
 """INT8 has to be faster by this part than the fastest float format: less is within the scatter of the timing."""
 
@@ -53,6 +55,8 @@ def complaint(candidate: Candidate, min_agreement: float) -> str:
         return "not compared"
     if candidate.precision == "int8" and candidate.boxes < LEAST_BOXES:
         return f"only {candidate.boxes} confident detections to compare, {LEAST_BOXES} are needed"
+    if candidate.precision != "int8":
+        min_agreement = min(min_agreement, FLOAT_AGREEMENT)
     if candidate.agreement < min_agreement:
         return (
             f"{candidate.agreement:.3f} of {candidate.boxes} confident detections agree, {min_agreement:g} are needed"

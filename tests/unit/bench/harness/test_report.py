@@ -12,9 +12,13 @@ from bench.harness.report import AIMS, Findings, Ratio, Report
 
 KEYS = {
     "worker_vs_bare",
-    "line_cpu_vs_parts",
+    "ingest_passthrough_vs_jpeg",
+    "line_vs_decode_plus_inference_plant",
+    "line_vs_decode_plus_inference_demo",
+    "bytes_passthrough_vs_jpeg",
+    "latency_passthrough_minus_jpeg",
     "line_vs_predict_pt",
-    "line_vs_predict_same_model",
+    "line_vs_predict_best",
     "worker_vs_tutorial_pt",
     "worker_vs_tutorial_same_model",
     "scaling_8_workers",
@@ -44,9 +48,9 @@ def test_every_aim_has_a_key_also_if_not_measured() -> None:
 
 def test_a_missing_ratio_has_a_reason() -> None:
     made = report()
-    made.fail("line", ["line_cpu_vs_parts"], "FatalError: no broker", 3.0)
+    made.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", 3.0)
     document = made.as_json()
-    assert document["failed"]["line_cpu_vs_parts"] == "FatalError: no broker"
+    assert document["failed"]["line_vs_predict_pt"] == "FatalError: no broker"
     assert document["failed"]["spike_drain_vs_ideal"] == "not measured in this run"
     assert "worker_vs_bare" not in document["failed"]
 
@@ -61,8 +65,8 @@ def test_an_aim_is_met_on_its_own_side_and_at_its_limit() -> None:
     by_key = {aim.key: aim for aim in AIMS}
     assert by_key["worker_vs_bare"].met(0.92)
     assert not by_key["worker_vs_bare"].met(0.919)
-    assert by_key["line_cpu_vs_parts"].met(1.15)
-    assert not by_key["line_cpu_vs_parts"].met(1.151)
+    assert by_key["line_vs_decode_plus_inference_plant"].met(1.1)
+    assert not by_key["line_vs_decode_plus_inference_plant"].met(1.101)
 
 
 def test_only_measured_ratios_are_met_or_missed() -> None:
@@ -89,14 +93,14 @@ def test_the_file_is_the_report(tmp_path: Path) -> None:
 
 def test_the_tables_and_the_failures_are_printed() -> None:
     made = report()
-    made.fail("line", ["line_cpu_vs_parts"], "FatalError: [no] broker", 3.0)
+    made.fail("line", ["line_vs_predict_pt"], "FatalError: [no] broker", 3.0)
     console = Console(record=True, width=160, file=StringIO())
     made.show(console)
     shown = console.export_text()
     assert "worker_vs_bare" in shown
     assert "met" in shown
     assert "95" in shown
-    assert "FAILED line_cpu_vs_parts: FatalError: [no] broker" in shown
+    assert "FAILED line_vs_predict_pt: FatalError: [no] broker" in shown
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,10 @@ def test_what_was_left_out_or_not_timed_is_never_taken() -> None:
     assert choice.index is None
     assert choice.reason == "no candidate can serve; onnx int8: no time was left for it"
     assert choose([], 0.99, on_cpu=True).reason == "nothing was measured"
+
+
+def test_bf16_that_a_runtime_serves_by_itself_is_not_held_to_int8s_measure() -> None:
+    assert chosen(candidate("fp32", 49.5), candidate("bf16", 28.4, 0.987), candidate("int8", 22.9, 0.987)) == (
+        "openvino bf16"
+    )
+    assert chosen(candidate("fp32", 49.5), candidate("bf16", 28.4, 0.94)) == "openvino fp32"
