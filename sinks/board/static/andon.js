@@ -91,7 +91,16 @@
   }
 
   // ---- a picture that isn't there leaves no broken sign
-  const hide = (image) => { if ("mayFail" in image.dataset) image.hidden = true; };
+  // (it is stored within moments of its event, so it is asked for again)
+  const RETRIES = 10;
+  function hide(image) {
+    if (!("mayFail" in image.dataset)) return;
+    image.hidden = true;
+    image.retries = (image.retries || 0) + 1;
+    if (image.retries > RETRIES) return;
+    const again = image.src.replace(/[?]again=.*/, "") + `?again=${image.retries}`;
+    setTimeout(() => { if (image.isConnected) { image.onload = () => { image.hidden = false; }; image.src = again; } }, AGAIN_MS);
+  }
   document.addEventListener("error", (event) => { if (event.target instanceof HTMLImageElement) hide(event.target); }, true);
   for (const image of document.querySelectorAll("[data-may-fail]")) if (image.complete && !image.naturalWidth) hide(image);
 
