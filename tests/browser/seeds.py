@@ -1,6 +1,5 @@
 """What the tests of pages put into Redis, Kafka and the store, as ingesters, workers and sinks would."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -54,9 +53,8 @@ def a_picture(seq: int) -> bytes:
     return drawn.getvalue()
 
 
-async def put_frame(board: TestBoard, camera: str, seq: int) -> Inspection:
-    """A frame in Kafka, and its inspection where the sinks leave the newest one."""
-    frame = Frame(
+def a_frame(camera: str, seq: int) -> Frame:
+    return Frame(
         camera_id=camera,
         session=SESSION,
         seq=seq,
@@ -66,20 +64,29 @@ async def put_frame(board: TestBoard, camera: str, seq: int) -> Inspection:
         height=HEIGHT,
         payload=a_picture(seq),
     )
-    sent, ref = encode(frame), RecordRef(topic=FRAMES, partition=0, offset=seq)
-    board.records.records[ref] = Record(FRAMES, 0, seq, 0, sent.key, sent.value, sent.headers)
-    inspection = Inspection(
-        camera_id=camera,
+
+
+def an_inspection(frame: Frame, ref: RecordRef) -> Inspection:
+    """The model has found the part."""
+    return Inspection(
+        camera_id=frame.camera_id,
         session=SESSION,
-        seq=seq,
+        seq=frame.seq,
         captured_at=frame.captured_at,
         outcome="inspected",
-        detections=(Detection(label="scratch", confidence=0.9, box=a_box(seq)),),
+        detections=(Detection(label="scratch", confidence=0.9, box=a_box(frame.seq)),),
         width=WIDTH,
         height=HEIGHT,
         frame=ref,
         inspected_at=now(),
     )
+
+
+async def put_frame(board: TestBoard, camera: str, seq: int) -> Inspection:
+    """A frame in Kafka, and its inspection where the sinks leave the newest one."""
+    frame, ref = a_frame(camera, seq), RecordRef(topic=FRAMES, partition=0, offset=seq)
+    sent, inspection = encode(frame), an_inspection(frame, ref)
+    board.records.records[ref] = Record(FRAMES, 0, seq, 0, sent.key, sent.value, sent.headers)
     prefix = board.board.settings.redis.prefix
     await board.board.redis.set(f"{prefix}:inspection:{camera}", inspection.model_dump_json())
     return inspection
@@ -104,7 +111,3 @@ def a_defect(number: int, camera: str = "press-1", label: str = "scratch") -> De
         opened_at=at,
         at=at,
     )
-
-
-def pretty(found: object) -> str:
-    return json.dumps(found, indent=1)
