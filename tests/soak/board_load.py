@@ -19,6 +19,7 @@ import httpx
 import psutil
 import yaml
 from redis.asyncio import Redis
+from redis.typing import EncodableT, FieldT
 
 from andon import redis
 from andon.cameras.live import COUNTS
@@ -83,13 +84,18 @@ async def a_board(folder: Path, at_redis: RedisSettings, kafka: KafkaSettings) -
         await process.wait()
 
 
+def fields(name: str) -> dict[FieldT, EncodableT]:
+    """A camera's hash, as redis-py takes it."""
+    return {key: value for key, value in (live(name) | dict.fromkeys(COUNTS, "1")).items()}  # noqa: C416  # for its types
+
+
 async def write_cameras(client: Redis, prefix: str) -> None:
     names = [f"press-{number}" for number in range(CAMERAS)]
     while True:
         begun_s = time.monotonic()
         async with client.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hset(f"{prefix}:camera:{name}", mapping={**live(name), **dict.fromkeys(COUNTS, "1")})
+                pipe.hset(f"{prefix}:camera:{name}", mapping=fields(name))
             pipe.sadd(f"{prefix}:cameras", *names)
             await pipe.execute()
         await asyncio.sleep(max(0.0, WRITE_S - (time.monotonic() - begun_s)))
@@ -181,7 +187,7 @@ async def live_view(url: str, pid: int, client: Redis, prefix: str, kafka: Kafka
                 ref: RecordRef = await (await publisher.send(kafka.frames_topic, encode(frame)))
                 found = an_inspection(frame, ref).model_dump_json()
                 await client.set(f"{prefix}:inspection:press-0", found)
-                await client.hset(f"{prefix}:camera:press-0", mapping={**live("press-0")})
+                await client.hset(f"{prefix}:camera:press-0", mapping=fields("press-0"))
                 await asyncio.sleep(1 / LIVE_FPS)
 
         async def look() -> int:
