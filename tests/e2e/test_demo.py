@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import pytest
 
@@ -84,6 +85,19 @@ def test_each_found_defect_has_its_picture(result: dict[str, Any]) -> None:
     pictures = [Path(path) for path in result["evidence"]]
     assert len(pictures) >= result["defects"]["found"]
     assert all(path.read_bytes()[:2] == b"\xff\xd8" for path in pictures)
+
+
+def test_defects_have_clips_that_can_be_played(result: dict[str, Any]) -> None:
+    """Not all of them: a clip is stored 3 s after its defect, and the line has stopped."""
+    evidence = Path(result["evidence"][0]).parents[2]
+    clips = [clip for clip in evidence.rglob("*.mp4") if not clip.name.endswith(".part.mp4")]
+    assert len(clips) >= result["defects"]["found"] / 2
+    for clip in clips[:4]:
+        assert clip.with_suffix(".jpg").is_file()
+        with av.open(str(clip), "r") as container:
+            shown = [picture.time or 0 for picture in container.decode(video=0)]
+        assert 1 < max(shown) < 10, "seconds"
+        assert len(shown) > 20, "15 a second"
 
 
 def test_latencies_are_ordered_percentiles_of_what_was_measured(result: dict[str, Any]) -> None:
