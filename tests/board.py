@@ -172,7 +172,7 @@ async def a_board(
     line = line.model_copy(update={"redis": redis_at})
     clock, events = clock or SystemClock(), list[Event]()
     await _made(folder / "board.db")
-    store = await BoardStore.open(store_url)
+    store = await BoardStore.open(line.sinks.store.get_secret_value())
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
     guard = Guard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
     hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()

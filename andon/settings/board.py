@@ -115,5 +115,8 @@ class BoardSettings(Section):
     shifts: Annotated[dict[ShiftName, ShiftSettings], Field(min_length=1)] = DEFAULT_SHIFTS
     """By name, such as early: {start: '06:00', end: '14:00', days: [mon, tue, wed, thu, fri]}. By default one, `day`,
     from midnight to midnight."""
+    processes: tuple[Annotated[str, Field(pattern=r"^https?://[^/@\s]+$")], ...] = ()
+    """Addresses of the line's processes (`http.host` and `http.port`), such as http://worker-1:9100: the page `/system`
+    reads their /metrics for spool, work in flight and versions. Empty: it goes without."""
     target: BoardTarget = BoardTarget()
     oidc: OidcSettings | None = None

@@ -1,7 +1,7 @@
 """What every page and every answer of the API gets from the process: store, news, settings, clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -19,6 +19,7 @@ from sinks.board.pictures import Frames
 from sinks.board.security.guard import Guard
 from sinks.board.security.roles import user_of
 from sinks.board.store import BoardStore
+from sinks.board.system_news import SystemNews
 from sinks.store.actions import Action, add_action
 from sinks.store.reading import StoreReader
 
@@ -46,6 +47,8 @@ class Board:
     emit: Emit
     requests: Requests
     """Where people's requests for alarms go."""
+    system: SystemNews = field(default_factory=SystemNews)
+    """What `/system` shows; pages/system.py fills it."""
 
     @property
     def reads(self) -> StoreReader:

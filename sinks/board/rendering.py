@@ -25,6 +25,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/cameras", text("Cameras")),
     ("/shift", text("Shift")),
     ("/evidence", text("Evidence")),
+    ("/system", text("System")),
 )
 """Addresses of pages and their names, in order."""
 ADMIN_PAGES: tuple[tuple[str, str], ...] = (("/actions", text("Actions")),)

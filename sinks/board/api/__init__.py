@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sinks.board.api import actions, alarms, andon, cameras, evidence, line, shift
+from sinks.board.api import actions, alarms, andon, cameras, evidence, line, shift, system
 from sinks.board.api.openapi import document
 from sinks.board.api.operation import PREFIX, Operation
 from sinks.board.security.roles import marked, public
@@ -21,6 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *shift.OPERATIONS,
     *actions.OPERATIONS,
     *evidence.OPERATIONS,
+    *system.OPERATIONS,
 )
 """One entry for each module."""
 

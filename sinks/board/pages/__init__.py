@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from sinks.board.board import Board
 from sinks.board.news import Look
-from sinks.board.pages import actions, alarms, andon, camera, cameras, evidence, pictures, shift
+from sinks.board.pages import actions, alarms, andon, camera, cameras, evidence, pictures, shift, system
 
 ROUTES = (
     andon.routes,
@@ -17,9 +17,14 @@ ROUTES = (
     shift.routes,
     actions.routes,
     evidence.routes,
+    system.routes,
 )
 """One line for each module with pages."""
-WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (lambda board: board.live.watches(), alarms.watch)
+WATCHES: tuple[Callable[[Board], Iterator[tuple[str, Look]]], ...] = (
+    lambda board: board.live.watches(),
+    alarms.watch,
+    system.watch,
+)
 """`watch(board)` of modules: an iterator of names, and of functions that `News.every` calls."""
 
 
