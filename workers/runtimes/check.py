@@ -36,6 +36,9 @@ def check(settings: Settings) -> Iterator[str]:
             continue
         yield from _task(Path(pool.model.weights).expanduser(), f"pools.{name}.model.weights")
         yield from _content(Path(pool.model.weights).expanduser(), f"pools.{name}.model.weights")
+        named = pool.model.calibration
+        if named and not Path(named).expanduser().exists():
+            yield f"pools.{name}.model.calibration: {named}: no such folder of pictures, and no dataset's YAML"
         if fault := unwritable(Path(pool.model.cache)):
             yield f"pools.{name}.model.cache: {fault}"
 

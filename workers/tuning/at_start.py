@@ -7,6 +7,7 @@ the model as the runtime chooses, which is checked against its source, too.
 from functools import partial
 from pathlib import Path
 
+from andon.errors import ConfigError
 from andon.events import CandidateMeasured, Emit, ModelTuned, TuningBegun, TuningSkipped
 from andon.settings import Settings
 from workers.runtimes.tuned import Tuning, read_record
@@ -45,7 +46,7 @@ def _tune(order: Order, find_frames: FindFrames, process: TuningProcess, emit: E
     emit(TuningBegun(order.model.weights, order.limit_s))
     try:
         tuning = tune(order, find_frames, process)
-    except SkippedError as error:
+    except (SkippedError, ConfigError) as error:
         emit(TuningSkipped(order.model.weights, str(error)))
     except OSError as error:
         reason = f"the measurement can't be kept in {order.cache}: {error.strerror or error}"

@@ -106,8 +106,9 @@ class Line:
     async def messages(self, at_least: int) -> list[Message]:
         return [read_record(record) for record in await self.published(self.kafka.inspections_topic, at_least)]
 
-    async def inspections(self, at_least: int) -> list[Inspection]:
-        return [message for message in await self.messages(at_least) if isinstance(message, Inspection)]
+    async def inspections(self, at_least: int, within_s: float = 60.0) -> list[Inspection]:
+        records = await self.published(self.kafka.inspections_topic, at_least, within_s)
+        return [message for message in map(read_record, records) if isinstance(message, Inspection)]
 
     async def committed(self) -> tuple[int, int]:
         """(committed, end) of the worker group, over all partitions."""
@@ -120,6 +121,10 @@ class Worker:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
         self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def said(self) -> str:

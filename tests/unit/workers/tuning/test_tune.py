@@ -240,6 +240,8 @@ def test_a_start_without_a_broker_or_with_few_pictures_goes_on_and_says_so(
 ) -> None:
     measures("raise AssertionError")
     assert skipped(started(settings)).startswith("the frames of the topic andon.frames can't be read: ")
+    gone = with_model(settings, calibration=str(tmp_path / "gone"))
+    assert "no such folder of pictures" in skipped(started(gone))
     few = with_model(settings, calibration=pictures(tmp_path / "few", 3))
     assert "has 3 usable frames, 40 are needed" in skipped(started(few))
 
