@@ -45,6 +45,8 @@ class Outlet:
     """Whether the broker has acknowledged each result sent since the last failure, in the order of the group."""
     settling: list[Slot] = field(default_factory=list)
     """The results that are not done yet, once the whole group is acknowledged."""
+    needed_from: int | None = None
+    """The simulation has no video: no frame needs the ones before it."""
     acknowledged: int = 0
     """Number of results at the front of the group that were acknowledged before the last failure."""
 
