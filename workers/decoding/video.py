@@ -142,7 +142,8 @@ class VideoPartition:
         if camera is None:
             stream = CameraStream(self._tools.limits.pictures, self._tools.clock)
             camera = self._cameras[key] = _Camera(stream, now, since_s=now)
-        camera.heard_s, camera.over = now, False
+        if item.is_video:
+            camera.heard_s, camera.over = now, False
         camera.queue.append(replace(item, delivery=self._counted(key, camera, item.delivery)))
         self._start(key, camera)
 
@@ -218,7 +219,7 @@ class VideoPartition:
             case CameraStatus():
                 if message.final and message.session == camera.stream.session:
                     await self._end(camera, "the session has ended")
-                    camera.over = not camera.queue
+                    camera.over = not any(waiting.is_video for waiting in camera.queue)
                 if not message.final:
                     camera.status = message
                 news = stated(message, camera.health)

@@ -280,6 +280,17 @@ async def test_cameras_beyond_the_limit_of_decoders_are_unproven_until_one_is_fr
     assert outcomes(at, "two") == [(number, "unproven" if number < GROUP else "inspected") for number in range(15)]
 
 
+async def test_heartbeats_after_a_sessions_end_keep_no_decoder_open() -> None:
+    async with running(max_decoders=1) as at:
+        frames = [(number, video(PLAIN_264, number, "one")) for number in range(3)]
+        ends = [(3, status(3, camera="one", final=True)), (4, status(3, "offline", camera="one", at_s=1))]
+        at.submit(*(record_of(message, offset) for offset, message in [*frames, *ends]))
+        await at.finish()
+        submit(at, [(10 + number, video(PLAIN_264, number, "two")) for number in range(3)])
+        await at.finish()
+    assert outcomes(at, "two") == [(number, "inspected") for number in range(3)]
+
+
 async def test_the_camera_states_what_the_worker_sees_in_its_pictures() -> None:
     rules = '{"dark_level": 255, "hold_s": 0.1}'
     async with running() as at:
