@@ -209,8 +209,11 @@ async def reading_news(board: Board) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        ended = reading.done()
         reading.cancel()
         await asyncio.wait({reading})
+        if ended:
+            reading.result()  # it never ends by itself: this raises why it did
 
 
 @asynccontextmanager

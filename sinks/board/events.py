@@ -28,8 +28,9 @@ class _Stream(EventSourceResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            pass  # the server closes the connection of an answer that is not whole
+        except SendTimeoutError:  # the server closes the connection of an answer that is not whole
+            request = Request(scope)
+            board_of(request).emit(ViewerCutOff(address_of(request)))
 
 
 @requires("viewer")

@@ -31,7 +31,6 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(app: ASGIApp, settings: BoardSettings) -> AsyncIterator[str]:
     """Serve within the block. Yields the board's address. Raises ConfigError where it can't listen or has no key."""
-    listener = _listener(settings)
     config = uvicorn.Config(
         app,
         http="h11",
@@ -50,6 +49,7 @@ async def served(app: ASGIApp, settings: BoardSettings) -> AsyncIterator[str]:
         ssl_keyfile=settings.tls.key if settings.tls else None,
     )
     _load(config, settings)
+    listener = _listener(settings)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the application's own errors are events
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="board.server")
@@ -82,21 +82,27 @@ def _load(config: uvicorn.Config, settings: BoardSettings) -> None:
 
 
 def _listener(settings: BoardSettings) -> socket.socket:
-    where = f"{settings.host}:{settings.port}"
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind)
+    except OSError as error:
+        raise _cannot_listen(settings, error) from None
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted connections inherit it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(
-            f"board: can't listen on {where}: {reason}; choose another board.host or board.port"
-        ) from None
+        listener.close()
+        raise _cannot_listen(settings, error) from None
     return listener
+
+
+def _cannot_listen(settings: BoardSettings, error: OSError) -> ConfigError:
+    reason = error.strerror or type(error).__name__
+    where = f"{settings.host}:{settings.port}"
+    return ConfigError(f"board: can't listen on {where}: {reason}; choose another board.host or board.port")
 
 
 def is_loopback(host: str) -> bool:
