@@ -68,18 +68,22 @@ async def test_a_stream_brings_cameras_and_defects_and_goes_on_where_it_ended(
 
 async def test_a_redis_that_dies_is_named_on_every_page_until_it_is_back(tmp_path: Path) -> None:
     with MortalRedis() as redis:
-        async with a_board(tmp_path, SETTINGS, redis.settings) as ours, at_an_address(ours) as url:
-            async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/events") as answer:
-                news = messages(answer)
-                await until(news, lambda topic, data: topic == "hello")
-                await ours.put_camera("press-3", {"camera": "press-3", "state": "online"})
-                await until(news, lambda topic, data: topic == "cameras")
-                redis.kill()
-                beat = await until(news, lambda topic, data: topic == "beat" and data["faults"])
-                assert list(beat["faults"]) == ["redis"]
-                assert "press-3" in ours.board.news.cameras  # the last that is known
-                redis.start()
-                await until(news, lambda topic, data: topic == "beat" and not data["faults"])
+        async with (
+            a_board(tmp_path, SETTINGS, redis.settings) as ours,
+            at_an_address(ours) as url,
+            httpx.AsyncClient() as client,
+            client.stream("GET", f"{url}/events") as answer,
+        ):
+            news = messages(answer)
+            await until(news, lambda topic, data: topic == "hello")
+            await ours.put_camera("press-3", {"camera": "press-3", "state": "online"})
+            await until(news, lambda topic, data: topic == "cameras")
+            redis.kill()
+            beat = await until(news, lambda topic, data: topic == "beat" and data["faults"])
+            assert list(beat["faults"]) == ["redis"]
+            assert "press-3" in ours.board.news.cameras  # the last that is known
+            redis.start()
+            await until(news, lambda topic, data: topic == "beat" and not data["faults"])
     kinds = [type(event) for event in ours.events if isinstance(event, NewsLost | NewsFound)]
     assert kinds[0] is NewsLost
     assert kinds[-1] is NewsFound
