@@ -19,7 +19,7 @@ async def test_a_page_whose_stream_of_news_stops_says_so(board: TestBoard, page:
 async def test_the_language_is_the_browsers_and_can_be_chosen(board: TestBoard, page: Page) -> None:
     await page.goto(board.url)
     await expect(page.get_by_text("open to this machine")).to_be_visible()
-    await page.get_by_role("link", name="DE").click()
+    await page.get_by_role("link", name="DE", exact=True).click()
     await expect(page.get_by_text("offen für diesen Rechner")).to_be_visible()
     await page.goto(f"{board.url}/")
     await expect(page.get_by_text("offen für diesen Rechner")).to_be_visible()
