@@ -56,4 +56,3 @@ def test_a_button_acknowledges_an_alarm_also_across_the_death_of_a_sink(line: Li
     *_, shelved = asyncio.run(alarms(broker, 3))
     assert (shelved.state, shelved.note) == ("shelved", "knife")
     assert "shelved" in line.run("alarms", "list")
-    assert line.stop("sink") == 0
