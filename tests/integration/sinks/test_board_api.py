@@ -29,7 +29,7 @@ async def test_every_operation_keeps_its_description(tmp_path: Path, valkey: Red
             *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
             # an id in a path may be nearly any text, and most of them are no path
             *("--suppress-health-check", "filter_too_much"),
-            *("--no-color", "--generation-database", "none", "--workers", "4"),
+            *("--no-color", "--generation-database", "none"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
