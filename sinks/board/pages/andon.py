@@ -19,7 +19,7 @@ from sinks.board.words import CLASSES, words_for
 
 @requires("viewer")
 async def andon(request: Request) -> Response:
-    return render(request, "andon.html", **_shown(request))
+    return render(request, "andon.html", **_shown(request), **_tiles(request))
 
 
 @requires("viewer")
@@ -29,7 +29,7 @@ async def state(request: Request) -> Response:
 
 @requires("viewer")
 async def tiles(request: Request) -> Response:
-    return render(request, "andon_tiles.html", **_shown(request))
+    return render(request, "andon_tiles.html", **_shown(request), **_tiles(request))
 
 
 @requires("viewer")
@@ -43,12 +43,14 @@ async def defect(request: Request) -> Response:
 
 
 def _shown(request: Request) -> dict[str, Any]:
-    """What the page and each of its fragments show: of the group that `group` names, or of a screen's next line."""
+    """What the page and each of its fragments show: of the group that `group` names, or of a screen's next line.
+
+    Without the tiles: all viewers ask for the newest defect at once, and a hundred tiles take longer than all else.
+    """
     board = board_of(request)
     live, settings = board.live, board.settings.board
     group = _group(request)
-    tiles_now = live.andon.cameras(group)
-    names = {tile.camera_id for tile in tiles_now}
+    names = {tile.camera_id for tile in live.andon.cameras(group)}
     screen = settings.screens.get(group.partition("/")[0])
     return {
         "group": group,
@@ -56,7 +58,6 @@ def _shown(request: Request) -> dict[str, Any]:
         "following": _following(group, len(screen.lines)) if screen else None,
         "every_s": screen.every_s if screen else None,
         "state": LineWord.of(live.andon.line(group)),
-        "tiles": [CameraTile.of(tile, live.andon.at) for tile in tiles_now],
         "fresh_s": settings.fresh_s,
         "defect": next((found for found in board.news.defects if found.camera_id in names), None),
         "store_fault": board.news.store_fault,
@@ -67,6 +68,11 @@ def _shown(request: Request) -> dict[str, Any]:
         "tile_symbols": SYMBOLS,
         **words_for(request),
     }
+
+
+def _tiles(request: Request) -> dict[str, Any]:
+    andon_now = board_of(request).live.andon
+    return {"tiles": [CameraTile.of(tile, andon_now.at) for tile in andon_now.cameras(_group(request))]}
 
 
 def _group(request: Request) -> str:
