@@ -117,6 +117,7 @@ class BoardSettings(Section):
     from midnight to midnight."""
     processes: tuple[Annotated[str, Field(pattern=r"^https?://[^/@\s]+$")], ...] = ()
     """Addresses of the line's processes (`http.host` and `http.port`), such as http://worker-1:9100: the page `/system`
-    reads their /metrics for spool, work in flight and versions. Empty: it goes without."""
+    reads their /metrics for spool, work in flight and versions. A name may stand for several processes: all its
+    addresses are asked. Empty: the page goes without. `andon up`, compose.yaml and the chart name their own."""
     target: BoardTarget = BoardTarget()
     oidc: OidcSettings | None = None

@@ -1,6 +1,7 @@
 """A whole line on one machine: its processes, and the order in which they start and stop."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -154,17 +155,24 @@ def role_groups(plan: Plan, at: Places, board: BoardAddress | None = None) -> Ro
     workers_lag = _lag(kafka, pools) if own_log else None
     sinks_lag = _lag(kafka, {settings.sink_group: kafka.inspections_topic}) if own_log else None
     workers = [_worker(plan, at, pool, number) for pool in settings.pools for number in range(1, plan.workers + 1)]
+    ingest = _role(plan, at, "ingest", "ingest", *(["--alone"] if at.own_broker else []))
+    sinks = _role(plan, at, "sinks", "sink")
+    seen = (ingest, *workers, sinks)
     return RoleGroups(
-        ingest=RoleGroup("ingest", (_role(plan, at, "ingest", "ingest", *(["--alone"] if at.own_broker else [])),)),
+        ingest=RoleGroup("ingest", (ingest,)),
         workers=RoleGroup("workers", tuple(workers), workers_lag),
-        sinks=RoleGroup("sinks", (_role(plan, at, "sinks", "sink"),), sinks_lag),
-        board=RoleGroup("board", () if board is None else (_board(plan, at, board),)),
+        sinks=RoleGroup("sinks", (sinks,), sinks_lag),
+        board=RoleGroup("board", () if board is None else (_board(plan, at, board, seen),)),
     )
 
 
-def _board(plan: Plan, at: Places, address: BoardAddress) -> Role:
+def _board(plan: Plan, at: Places, address: BoardAddress, seen: Iterable[Role]) -> Role:
+    """It reads the /metrics of these roles, and of the processes that line.yaml names. Workers that come and go with
+    the lag are not among them: their ports are known once they start."""
     role = _role(plan, at, "board", "board")
-    return replace(role, env={**role.env, "ANDON_BOARD__PORT": str(address.port)})
+    processes = [*at.settings.board.processes, *(other.url for other in seen)]
+    own = {"ANDON_BOARD__PORT": str(address.port), "ANDON_BOARD__PROCESSES": json.dumps(processes)}
+    return replace(role, env={**role.env, **own})
 
 
 def scaled_pools(plan: Plan, at: Places) -> list[ScaledPool]:

@@ -1,7 +1,7 @@
 """What `/system` shows: the latency always, by a sample of the stream of inspections; all else while somebody looks.
 
 Lag comes from the broker, the outbox and the ledger from the store, disks from this host, and what only the processes
-themselves know (spool, work in flight, versions) from the `/metrics` that `board.processes` names.
+themselves know from their `/metrics` (running_processes.py).
 """
 
 import asyncio
@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, column, func, select, table
 
 from andon import __version__
@@ -28,7 +26,6 @@ from sinks.board.models.system import (
     LatencyView,
     LedgerBalance,
     ModelInService,
-    ProcessView,
     SystemView,
 )
 from sinks.board.queries.standing import CameraStanding, standings
@@ -38,10 +35,8 @@ from sinks.store.database import sqlite_file
 SAMPLE = 200
 """Inspections of one look at most, the newest: with more a large line's board would do nothing but read them."""
 BROKER_S = 3.0
-ANSWER_S = 2.0
 DEEP = 100_000
 """Rows of the outbox that are counted at most for each channel."""
-MOST_METRICS = 4_000_000
 
 
 @dataclass(slots=True)
@@ -130,42 +125,6 @@ def rooms(settings: Settings, news: SystemNews, now_s: float) -> list[DiskRoom]:
         full_in_s = usage.free * elapsed_s / taken if taken > 0 and elapsed_s > 60 else None
         found.append(DiskRoom(what=what, free_bytes=usage.free, total_bytes=usage.total, full_in_s=full_in_s))
     return found
-
-
-async def processes(settings: Settings) -> list[ProcessView]:
-    addresses = settings.board.processes
-    if not addresses:
-        return []
-    async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False) as client:
-        return list(await asyncio.gather(*(_process(client, address) for address in addresses)))
-
-
-async def _process(client: httpx.AsyncClient, address: str) -> ProcessView:
-    def seen(fault: str | None, **values: object) -> ProcessView:
-        nothing = dict.fromkeys(("role", "version", "in_flight", "spool_bytes"))
-        return ProcessView.model_validate({"address": address, "fault": fault, **nothing, **values})
-
-    try:
-        answer = await client.get(f"{address.rstrip('/')}/metrics")
-        answer.raise_for_status()
-        if len(answer.content) > MOST_METRICS:
-            return seen("its metrics are too large")
-        families = {family.name: family for family in text_string_to_metric_families(answer.text)}
-    except (httpx.HTTPError, ValueError) as error:
-        return seen(f"no answer: {type(error).__name__}")
-    info = families.get("andon_process_info")
-    labels = info.samples[0].labels if info and info.samples else {}
-
-    def total(name: str) -> int | None:
-        return int(sum(sample.value for sample in families[name].samples)) if name in families else None
-
-    return seen(
-        None,
-        role=labels.get("role"),
-        version=labels.get("version"),
-        in_flight=total("andon_stage_in_flight_records"),
-        spool_bytes=total("andon_ingest_spool_size_bytes"),
-    )
 
 
 def shown(latency: MinuteLatency) -> LatencyView:

@@ -6,6 +6,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+from andon.settings import BoardSettings
+
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -56,6 +58,13 @@ def test_links_between_the_pages_lead_to_pages() -> None:
     for page in (ROOT / "docs").glob("*.md"):
         targets = re.findall(r"\]\(([a-z-]+\.md)\)", page.read_text("utf-8"))
         assert [target for target in targets if not (page.parent / target).is_file()] == [], page.name
+
+
+def test_the_table_of_the_boards_settings_has_each_of_them() -> None:
+    table = "\n".join(
+        re.findall(r"^\| (`board\..*?) \|", (ROOT / "docs" / "board.md").read_text("utf-8"), re.MULTILINE)
+    )
+    assert [name for name in BoardSettings.model_fields if not re.search(rf"`board\.{name}\b", table)] == []
 
 
 def test_the_glossary_explains_each_term_once() -> None:

@@ -15,13 +15,13 @@ from sinks.board.board import Board, board_of
 from sinks.board.models.system import SystemView
 from sinks.board.news import Look
 from sinks.board.rendering import render
+from sinks.board.running_processes import processes
 from sinks.board.security.roles import requires
 from sinks.board.system_news import (
     NOT_YET,
     SAMPLE,
     lags,
     ledger_of,
-    processes,
     rooms,
     samples,
     store_facts,

@@ -1,5 +1,6 @@
 """The images and the compose file, as far as a test can check them without an engine."""
 
+import json
 import re
 import subprocess
 import sys
@@ -112,6 +113,11 @@ def test_every_andon_variable_is_a_key_of_the_settings() -> None:
         for part in name.lower().split("__"):
             assert part in section.model_fields, name
             section = section.model_fields[part].annotation
+
+
+def test_the_board_reads_the_metrics_of_every_role() -> None:
+    named = json.loads(compose()["services"]["board"]["environment"]["ANDON_BOARD__PROCESSES"])
+    assert named == [f"http://{role}:8080" for role in ROLES]
 
 
 def test_a_roles_grace_is_longer_than_its_drain() -> None:

@@ -1,5 +1,6 @@
 """The processes of a line, and the servers that it uses."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_the_board_listens_where_line_yaml_says_unless_that_port_is_taken(tmp_pa
     (role,) = found.board.roles
     assert role.env["ANDON_BOARD__PORT"] == str(port)
     assert role.url != stays.url
+
+
+def test_the_board_reads_the_metrics_of_every_role_and_of_what_line_yaml_names(tmp_path: Path) -> None:
+    settings = NAMED.model_copy(update={"board": BoardSettings(processes=("http://hall-2:9100",))})
+    plan = Plan(Path("line.yaml"), settings, tmp_path, workers=2)
+    found = role_groups(plan, at(settings), BoardAddress("http://127.0.0.1:8080", 8080))
+    (board,) = found.board.roles
+    roles = (*found.ingest.roles, *found.workers.roles, *found.sinks.roles)
+    named = json.loads(board.env["ANDON_BOARD__PROCESSES"])
+    assert named == ["http://hall-2:9100", *(role.url for role in roles)]
+    assert BoardSettings(processes=named).processes == tuple(named)
 
 
 def test_a_line_without_a_board_has_no_process_for_it(tmp_path: Path) -> None:

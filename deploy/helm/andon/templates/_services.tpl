@@ -1,4 +1,4 @@
-{{/* The names of a StatefulSet's pods. */}}
+{{/* A name with the addresses of its pods; of a StatefulSet, a name for each of them, too. */}}
 {{- define "andon.headless" -}}
 apiVersion: v1
 kind: Service

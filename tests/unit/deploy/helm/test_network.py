@@ -171,3 +171,13 @@ def test_the_board_is_open_to_the_ingress_controller_alone() -> None:
     assert not allowed(chart, Peer(namespace="ingress-nginx"), board, 9100)
     assert not allowed(chart, Peer(namespace="elsewhere"), board, 8081)
     assert not allowed(chart, peer(chart, "workers"), board, 8081)
+
+
+def test_the_board_may_read_the_metrics_of_every_role_and_nobody_elses() -> None:
+    chart = rendered("everything")
+    board = peer(chart, "board")
+    for role in ("ingest", "workers", "sinks"):
+        assert allowed(chart, board, peer(chart, role), 9100), role
+        assert not allowed(chart, board, peer(chart, role), 8081)
+    assert not allowed(chart, peer(chart, "workers"), peer(chart, "sinks"), 9100)
+    assert not allowed(chart, peer(chart, "sinks"), board, 9100)

@@ -1,5 +1,6 @@
 """How the pods run: without rights, without secrets in the open, watched, and apart from each other."""
 
+import json
 import re
 from typing import Any
 
@@ -214,6 +215,21 @@ def test_the_board_shares_what_the_sinks_have_and_listens_behind_tls() -> None:
     assert ports == {"http": 9100, "pages": 8081}
     env = {one["name"]: one.get("value") for one in container(farm.named("Deployment", "board"))["env"]}
     assert (env["ANDON_BOARD__PORT"], env["ANDON_BOARD__BEHIND_PROXY"]) == ("8081", "true")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_board_asks_a_headless_service_of_each_workload_for_its_metrics(example: str) -> None:
+    chart = rendered(example, "board.enabled=true")
+    env = {one["name"]: one.get("value") for one in container(chart.named("Deployment", "board"))["env"]}
+    services = {one["metadata"]["name"]: one["spec"] for one in chart.kind("Service")}
+    asked: list[str] = []
+    for address in json.loads(env["ANDON_BOARD__PROCESSES"]):
+        name, port = address.removeprefix("http://").split(":")
+        (own,) = services[name]["ports"]
+        assert (services[name]["clusterIP"], own["port"]) == ("None", int(port))
+        behind = {"matchLabels": services[name]["selector"]}
+        asked += [one["metadata"]["name"] for one in chart.roles() if selected(behind, pod(one)["metadata"]["labels"])]
+    assert sorted(asked) == sorted(one["metadata"]["name"] for one in chart.roles())
 
 
 def test_a_board_that_cannot_have_its_port_or_its_volume_is_refused() -> None:

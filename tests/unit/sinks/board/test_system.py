@@ -1,6 +1,8 @@
 """What `/system` shows, and from where."""
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,11 +12,12 @@ import pytest
 import pytest_asyncio
 
 from andon.settings import Settings
-from sinks.board import system_news
+from sinks.board import running_processes
 from sinks.board.latencies import MINUTES, InspectionSample, Latencies
 from sinks.board.models.system import GroupLag
 from sinks.board.pages import system
 from sinks.board.queries.standing import CameraStanding
+from sinks.board.running_processes import Place, places
 from sinks.board.system_news import SystemNews, ledger_of, rooms, samples
 from sinks.judgement.spans import LastDelivery
 from sinks.judgement.state import Totals
@@ -112,7 +115,8 @@ async def test_a_process_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     transport = httpx.MockTransport(lambda request: httpx.Response(200, text=text))
     async with httpx.AsyncClient(transport=transport) as client:
-        seen = await system_news._process(client, "http://ingest-1:9100")
+        place = Place("http://ingest-1:9100", "http://10.0.0.5:9100/metrics", "ingest-1:9100")
+        seen = await running_processes._process(client, place)
     assert (seen.role, seen.version, seen.spool_bytes, seen.in_flight, seen.fault) == (
         "ingest",
         "0.1.0",
@@ -120,6 +124,31 @@ async def test_a_process_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
         None,
         None,
     )
+
+
+async def test_a_name_stands_for_all_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        assert host == "workers"
+        ips = [("10.0.0.6", port), ("10.0.0.5", port), ("10.0.0.5", port)]
+        six = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fd00::5", port, 0, 0))
+        return [six, *((socket.AF_INET, socket.SOCK_STREAM, 6, "", to) for to in ips)]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+    assert await places("http://workers:8080") == [
+        Place(f"http://workers:8080 ({ip})", f"http://{ip}:8080/metrics", "workers:8080")
+        for ip in ("10.0.0.5", "10.0.0.6")
+    ]
+
+
+async def test_a_name_without_processes_is_one_fault() -> None:
+    async def none(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "getaddrinfo", none)
+        settings = Settings.model_validate({"board": {"processes": ["http://workers:8080"]}})
+        (found,) = await running_processes.processes(settings)
+    assert (found.address, found.fault) == ("http://workers:8080", "no process has this name")
 
 
 def test_a_disk_is_full_when_it_goes_on_filling_at_its_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
