@@ -19,7 +19,7 @@ from ingest.bridge import Bridge
 from ingest.carried import Carried
 from ingest.dating import Redated, dated, not_redated
 from ingest.encode import FpsLimit, cropped, jpeg
-from ingest.frame_fields import picture_fields
+from ingest.frame_fields import part_size, picture_fields
 from ingest.sources.source import (
     DamagedPictureError,
     Encoded,
@@ -214,6 +214,8 @@ class Capture:
         """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the line takes:
         such a frame is numbered like any other, and quarantined."""
         if picture.unit is not None:
+            if self._monitor is not None:
+                self._monitor.sized(part_size(picture.unit, self._camera))
             return self._within_limits(self._carried.before(picture))
         if picture.bgr is None:
             return Encoded(b"", max(1, info.width), max(1, info.height), damage=picture.damage)

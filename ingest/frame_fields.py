@@ -4,7 +4,7 @@ from typing import Any
 
 from andon.errors import PoisonError
 from andon.settings import CameraSettings
-from andon.video.geometry import plan
+from andon.video.geometry import UPRIGHT, Plan, plan
 from ingest.sources.source import Encoded, SourceError
 
 
@@ -17,10 +17,7 @@ def picture_fields(encoded: Encoded, camera: CameraSettings, health_rules: str |
     video = encoded.video
     if video is None:
         return {"width": encoded.width, "height": encoded.height}
-    try:
-        published = plan(encoded.width, encoded.height, camera.roi, camera.longest_side, video.turn)
-    except PoisonError as error:
-        raise SourceError(str(error)) from None
+    published = _plan(encoded, camera)
     return {
         "width": published.width,
         "height": published.height,
@@ -33,3 +30,20 @@ def picture_fields(encoded: Encoded, camera: CameraSettings, health_rules: str |
         "turn": video.turn,
         "health_rules": health_rules,
     }
+
+
+def part_size(encoded: Encoded, camera: CameraSettings) -> tuple[int, int]:
+    """Width and height of what is inspected of an access unit's picture, before it is shrunk.
+
+    Raises SourceError: the camera's roi lies outside its picture.
+    """
+    _, _, width, height = _plan(encoded, camera).crop
+    return width, height
+
+
+def _plan(encoded: Encoded, camera: CameraSettings) -> Plan:
+    turn = UPRIGHT if encoded.video is None else encoded.video.turn
+    try:
+        return plan(encoded.width, encoded.height, camera.roi, camera.longest_side, turn)
+    except PoisonError as error:
+        raise SourceError(str(error)) from None

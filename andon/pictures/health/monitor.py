@@ -63,12 +63,16 @@ class HealthMonitor:
         measurement = self._meter.measure(bgr, sharpness=measured)
         before = self._health.camera
         self._picture = self._health.saw(measurement, at_s)
-        if self._size is not None and measurement.size != self._size:
-            self._resized(self._size, measurement.size)
-        self._size = measurement.size
+        self.sized(measurement.size)
         if self._health.camera != before:
             self._changed(self._health.camera)
         return self._picture
+
+    def sized(self, size: Size) -> None:
+        """The next picture's size, of one whose pixels somebody else judges."""
+        if self._size is not None and size != self._size:
+            self._resized(self._size, size)
+        self._size = size
 
     def _due(self, at_s: float, coded_bytes: int | None) -> bool:
         if self._measured_s is None:
