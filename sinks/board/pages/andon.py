@@ -61,6 +61,7 @@ def _shown(request: Request) -> dict[str, Any]:
         "fresh_s": settings.fresh_s,
         "defect": next((found for found in board.news.defects if found.camera_id in names), None),
         "store_fault": board.news.store_fault,
+        "redis_fault": board.news.redis_fault,
         "shift": ShiftNow.of(live.production.now),
         "registry_read": live.registry.cameras is not None,
         "classes": dict(CLASSES),

@@ -9,7 +9,8 @@ from starlette.routing import Route
 
 from andon.cameras.live import state_of
 from andon.cameras.sections import Section
-from andon.messages import CameraConfig
+from andon.errors import RetryableError
+from andon.messages import CameraConfig, Inspection
 from sinks.board.board import Board, board_of
 from sinks.board.live_views import TOPIC, frame_json
 from sinks.board.models.andon import CameraTile
@@ -29,7 +30,7 @@ async def camera(request: Request) -> Response:
     board = board_of(request)
     tile, config = known(board, request.path_params["camera_id"])
     shown = _facts(request, board, tile) | await _history(board, tile)
-    newest = await board.live.views.newest(tile.camera_id)
+    newest, frame_read = await _newest(board, tile.camera_id)
     return render(
         request,
         "camera.html",
@@ -37,6 +38,7 @@ async def camera(request: Request) -> Response:
         settings=_settings(config),
         topic=TOPIC + tile.camera_id,
         frame=None if newest is None else frame_json(newest),
+        frame_read=frame_read,
         **shown,
     )
 
@@ -50,8 +52,10 @@ async def facts(request: Request) -> Response:
 
 
 def known(board: Board, camera_id: str) -> tuple[Tile, CameraConfig | None]:
-    """The camera's tile and its config. Raises ProblemError: the line has no such camera."""
+    """The camera's tile and its config. Raises ProblemError: the line has no such camera, or nobody can say it now."""
     tile = board.live.andon.tiles.get(camera_id)
+    if tile is None and board.live.registry.cameras is None and board.news.redis_fault:
+        raise ProblemError(503, "not available now", "neither Redis nor the registry of cameras has answered yet")
     if tile is None:
         raise ProblemError(404, "no such camera", f"the line has no camera {camera_id[:63]!r}")
     return tile, (board.live.registry.cameras or {}).get(camera_id)
@@ -69,13 +73,24 @@ def _facts(request: Request, board: Board, tile: Tile) -> dict[str, Any]:
     }
 
 
+async def _newest(board: Board, camera_id: str) -> tuple[Inspection | None, bool]:
+    """The newest inspected frame, and whether Redis could be asked for it."""
+    try:
+        return await board.live.views.newest(camera_id), True
+    except RetryableError:
+        return None, False
+
+
 async def _history(board: Board, tile: Tile) -> dict[str, Any]:
-    """Sessions and spans without frames; the page says so where the store does not answer."""
+    """Sessions and spans without frames. No timeline: the store does not answer, and the page says so."""
     now = board.clock.now()
     name, start = tile.camera_id, now - timedelta(hours=HOURS)
-    found, quiet = await board.reads.run(
-        lambda connection: (sessions(connection, name), silences(connection, name, start))
-    )
+    try:
+        found, quiet = await board.reads.run(
+            lambda connection: (sessions(connection, name), silences(connection, name, start))
+        )
+    except RetryableError:
+        return {"sessions": [], "timeline": None}
     if tile.kind in ("blind", "fault") and tile.heard_s is not None:
         began = now - timedelta(seconds=max(tile.heard_s, tile.frame_age_s or 0.0))
         quiet = [*quiet, Span(name, began, None, tile.detail or tile.state, watched=True)]

@@ -12,7 +12,6 @@ from starlette.routing import Route
 from andon import __version__
 from andon.errors import RetryableError
 from sinks.board.board import Board, board_of
-from sinks.board.models.system import SystemView
 from sinks.board.news import Look
 from sinks.board.rendering import render
 from sinks.board.running_processes import processes
@@ -29,26 +28,28 @@ from sinks.board.system_news import (
 )
 
 TOPIC = "system:now"
+INSPECTIONS = "inspections"
+"""The look at the stream of inspections, among the faults of the news; the template knows the name."""
 EVERY_S = 10.0
 
 
 @requires("viewer")
 async def system(request: Request) -> Response:
-    return render(request, "system.html", view=_view(request))
+    return render(request, "system.html", **_shown(request))
 
 
 @requires("viewer")
 async def now(request: Request) -> Response:
-    return render(request, "system_now.html", view=_view(request))
+    return render(request, "system_now.html", **_shown(request))
 
 
-def _view(request: Request) -> SystemView:
+def _shown(request: Request) -> dict[str, Any]:
     board = board_of(request)
-    return system_view(board.system, board.clock.now())
+    return {"view": system_view(board.system, board.clock.now()), "faults": board.news.faults()}
 
 
 def watch(board: Board) -> Iterator[tuple[str, Look]]:
-    yield "inspections", lambda: look_at_inspections(board)
+    yield INSPECTIONS, lambda: look_at_inspections(board)
     yield "system", lambda: look_at_system(board)
 
 
