@@ -1,4 +1,4 @@
-"""What `/system` shows: the latency always, by a sample of the stream of inspections; all else while somebody looks.
+"""What `/system` shows: latency, lag and outbox of the last hours always; all else while somebody looks.
 
 Lag comes from the broker, the outbox and the ledger from the store, disks from this host, and what only the processes
 themselves know from their `/metrics` (running_processes.py).
@@ -16,8 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, column, func, select, table
 
 from andon import __version__
+from andon.errors import ConfigError
 from andon.settings import Settings
 from andon.stream.lag import group_lag
+from sinks.board.backlogs import Backlogs
 from sinks.board.latencies import InspectionSample, Latencies, MinuteLatency
 from sinks.board.models.system import (
     ChannelDepth,
@@ -44,8 +46,12 @@ class SystemNews:
     """Filled by the looks below; pages only read it. Event loop only."""
 
     latencies: Latencies = field(default_factory=Latencies)
+    backlogs: Backlogs = field(default_factory=Backlogs)
     last_id: str = "-"
-    looked_s: float = float("-inf")
+    looked_s: float | None = None
+    """The last look at lag and outbox, on the monotonic clock."""
+    watched: bool = False
+    """Whether somebody saw that look."""
     view: SystemView | None = None
     """As it was measured last, without latencies."""
     disks: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -92,10 +98,13 @@ def ledger_of(cameras: list[CameraStanding]) -> LedgerBalance:
 
 
 async def lags(settings: Settings) -> list[GroupLag] | None:
-    """Of each pool's workers and of the sinks. None: the broker does not answer."""
+    """Of each pool's workers and of the sinks. None: the broker does not answer, or refuses the log-in."""
     groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
     groups.append((settings.sink_group, settings.kafka.inspections_topic))
-    found = await asyncio.gather(*(group_lag(settings.kafka, *group, timeout_s=BROKER_S) for group in groups))
+    try:
+        found = await asyncio.gather(*(group_lag(settings.kafka, *group, timeout_s=BROKER_S) for group in groups))
+    except ConfigError:
+        return None
     if any(lag is None for lag in found):
         return None
     return [
@@ -147,6 +156,7 @@ def system_view(news: SystemNews, now: datetime) -> SystemView:
         "last_5_minutes": None if five is None else shown(five),
         "last_hour": None if hour is None else shown(hour),
         "minutes": [shown(item) for item in news.latencies.minutes()],
+        "backlogs": news.backlogs.minutes(),
         "models": [ModelInService(digest=key[0], runtime=key[1], last_at=at) for key, at in models],
     }
     return (news.view or NOT_YET).model_copy(update=newest)
@@ -167,4 +177,5 @@ NOT_YET = SystemView(
     last_5_minutes=None,
     last_hour=None,
     minutes=[],
+    backlogs=[],
 )

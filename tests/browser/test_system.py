@@ -30,5 +30,7 @@ async def test_the_system_is_measured_for_who_looks_and_says_what_it_does_not_kn
     await expect(page.get_by_text("Every captured frame is accounted for.")).to_be_visible()
     await expect(page.get_by_text("ab" * 32)).to_be_visible()
     await expect(page.locator("#trend canvas")).to_be_visible()
+    for name in ("records", "seconds", "outbox"):
+        await expect(page.locator(f"#trend-{name} canvas")).to_be_visible()
     await expect(page.locator("#system-now")).to_contain_text("0.2")
     assert await axe(page) == []

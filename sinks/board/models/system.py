@@ -17,6 +17,18 @@ class LatencyView(Shown):
     """Mean frames in a batch."""
 
 
+class BacklogView(Shown):
+    """The worst of one minute."""
+
+    at: datetime
+    records: int | None
+    """The lag of all groups together. None: the broker did not answer."""
+    seconds: float | None
+    """The lag of the group that is furthest behind."""
+    outbox: int
+    """Events that wait for their channels."""
+
+
 class GroupLag(Shown):
     group: str
     topic: str
@@ -83,3 +95,4 @@ class SystemView(Shown):
     last_5_minutes: LatencyView | None
     last_hour: LatencyView | None
     minutes: list[LatencyView]
+    backlogs: list[BacklogView]

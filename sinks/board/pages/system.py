@@ -69,14 +69,21 @@ async def look_at_inspections(board: Board) -> None:
 
 
 async def look_at_system(board: Board) -> None:
-    """Only while somebody looks, and at most every EVERY_S."""
+    """Lag and outbox every EVERY_S, for their trends; all of it while somebody looks, at once for who comes."""
     news, clock = board.system, board.clock
-    if not board.hub.watched(TOPIC) or clock.monotonic() - news.looked_s < EVERY_S:
+    watched, now_s = board.hub.watched(TOPIC), clock.monotonic()
+    if news.looked_s is None:
+        news.looked_s = now_s  # a board that starts has better things to do
+    if now_s - news.looked_s < EVERY_S and not (watched and not news.watched):
         return
-    news.looked_s = clock.monotonic()
-    settings = board.settings
+    news.looked_s, news.watched = now_s, watched
     depths, cameras, revision = await board.store.read(store_facts)
+    if not watched:
+        news.backlogs.add(clock.now(), await lags(board.settings), depths)
+        return
+    settings = board.settings
     behind, running = await asyncio.gather(lags(settings), processes(settings))
+    news.backlogs.add(clock.now(), behind, depths)
     disks = await asyncio.to_thread(rooms, settings, news, clock.monotonic())
     news.view = NOT_YET.model_copy(
         update={

@@ -11,10 +11,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from andon.errors import ConfigError
 from andon.settings import Settings
-from sinks.board import running_processes
+from sinks.board import running_processes, system_news
+from sinks.board.backlogs import Backlogs
 from sinks.board.latencies import MINUTES, InspectionSample, Latencies
-from sinks.board.models.system import GroupLag
+from sinks.board.models.system import ChannelDepth, GroupLag
 from sinks.board.pages import system
 from sinks.board.queries.standing import CameraStanding
 from sinks.board.running_processes import Place, places
@@ -87,7 +89,9 @@ async def board(tmp_path: Path) -> AsyncIterator[TestBoard]:
         yield ours
 
 
-async def test_it_is_measured_only_while_somebody_looks(board: TestBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lag_is_measured_always_and_all_else_only_while_somebody_looks(
+    board: TestBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def behind(settings: object) -> list[GroupLag]:
         return [GroupLag(group="andon.sinks", topic="andon.inspections", records=7, seconds=1.5)]
 
@@ -96,6 +100,11 @@ async def test_it_is_measured_only_while_somebody_looks(board: TestBoard, monkey
         await system.look_at_system(board.board)
         assert (await client.get("/api/v1/system")).json()["measured_at"] is None
         assert "Loading" in (await client.get("/system")).text
+        assert isinstance(board.board.clock, FakeClock)
+        board.board.clock.advance(system.EVERY_S)
+        await system.look_at_system(board.board)
+        unseen = (await client.get("/api/v1/system")).json()
+        assert (unseen["measured_at"], unseen["backlogs"][0]["records"]) == (None, 7)
         monkeypatch.setattr(type(board.board.hub), "watched", lambda self, topic: topic == system.TOPIC)
         await system.look_at_system(board.board)
         answer = (await client.get("/api/v1/system")).json()
@@ -149,6 +158,35 @@ async def test_a_name_without_processes_is_one_fault() -> None:
         settings = Settings.model_validate({"board": {"processes": ["http://workers:8080"]}})
         (found,) = await running_processes.processes(settings)
     assert (found.address, found.fault) == ("http://workers:8080", "no process has this name")
+
+
+def test_a_minute_keeps_its_worst_and_memory_is_bounded() -> None:
+    def lag(records: int, seconds: float) -> GroupLag:
+        return GroupLag(group="g", topic="t", records=records, seconds=seconds)
+
+    backlogs, waiting = Backlogs(), [ChannelDepth(channel="redis", waiting=3, since=START)]
+    for at_s, lags, outbox in (
+        (0, [lag(5, 1.0), lag(2, 4.0)], waiting),
+        (10, [lag(6, 2.0), lag(0, 0.0)], []),
+        (20, None, []),
+        (60, None, []),
+    ):
+        backlogs.add(START + timedelta(seconds=at_s), lags, outbox)
+    first, second = backlogs.minutes()
+    assert (first.records, first.seconds, first.outbox) == (7, 4.0, 3)
+    assert (second.records, second.seconds, second.outbox) == (None, None, 0)
+    for minute in range(MINUTES + 60):
+        backlogs.add(START + timedelta(minutes=minute), [], [])
+    assert len(backlogs.minutes()) == MINUTES
+    assert backlogs.minutes()[0].at == START + timedelta(minutes=60)
+
+
+async def test_a_broker_that_refuses_the_log_in_does_not_end_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise ConfigError("kafka.sasl_password: the broker refuses it")
+
+    monkeypatch.setattr(system_news, "group_lag", refused)
+    assert await system_news.lags(Settings()) is None
 
 
 def test_a_disk_is_full_when_it_goes_on_filling_at_its_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
