@@ -71,6 +71,7 @@ def steps(context: Context) -> list[Step]:
     return [
         Step("capability", work.capability, 5),
         Step("pixels_equal_to_software", lambda: work.pixels_equal(context), 20),
+        Step("canvases_on_card", lambda: work.canvases_on_card(context), 20),
         Step("decode_alone", lambda: work.decode_alone(context), 30),
         Step("inference_alone", work.inference_alone, 60),
         Step("worker_drained", lambda: work.worker_drained(context), 60),

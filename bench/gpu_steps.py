@@ -15,6 +15,7 @@ from av.codec.hwaccel import HWAccel
 
 from andon.settings import ModelSettings
 from andon.video.decoder import DecodedUnit, GroupDecoder
+from andon.video.pixels import BgrConverter
 from bench.harness import clips
 from bench.harness.consumer_log import ConsumerLog
 from bench.harness.context import Context
@@ -24,8 +25,11 @@ from bench.harness.roles import Roles
 from bench.harness.topic_reader import read_messages
 from bench.measurements.plant_line import within
 from sample_streams.observer import percentile
+from workers.decoding.card import open_on_card
+from workers.letterbox import drawn, fit
 from workers.runtimes.choice import open_model
 from workers.runtimes.installed import installed
+from workers.runtimes.nv12 import canvas, nv12
 from workers.runtimes.setup import Setup
 
 SPAN_S = 5.0
@@ -46,18 +50,13 @@ def hardware(*, stays: bool) -> HWAccel:
 
 def capability() -> dict[str, Any]:
     properties = torch.cuda.get_device_properties(0)
-    decodes: str | bool = True
-    try:
-        GroupDecoder("video/h264", hardware(stays=True))
-    except Exception as error:  # PyAV raises PermissionError where there is no decoder
-        decodes = f"{type(error).__name__}: {error}"
     return {
         "name": properties.name,
         "compute": f"{properties.major}.{properties.minor}",
         "memory_gb": round(properties.total_memory / 1e9, 1),
         "torch": torch.__version__,
         "tensorrt_installed": installed("tensorrt"),
-        "decodes_h264": decodes,
+        "decodes_h264": open_on_card("video/h264", "0").refused or True,
     }
 
 
@@ -87,6 +86,33 @@ def decoded(decoder: GroupDecoder, given: Sequence[bytes]) -> list[DecodedUnit]:
 def planes(unit: DecodedUnit) -> list[np.ndarray]:
     """Luma and both chromas, whether they lie in planes of their own (software) or interleaved (the card's NV12)."""
     return [np.asarray(plane) for plane in np.split(unit.frame.reformat(format="yuv420p").to_ndarray(), [HEIGHT_PX])]
+
+
+def canvases_on_card(context: Context) -> dict[str, Any]:
+    """From the access unit to the model's canvas without the host, against the path over the host."""
+    opened, given = open_on_card("video/h264", "0"), units(context)
+    if opened.refused:
+        raise RuntimeError(opened.refused)
+    ours = [on_card(unit) for unit in decoded(opened.decoder, given)]
+    theirs = [over_host(unit) for unit in decoded(GroupDecoder("video/h264"), given)]
+    return {"frames": len(theirs), "largest_difference": largest_difference(ours, theirs)}
+
+
+def on_card(unit: DecodedUnit) -> torch.Tensor:
+    width, height = unit.frame.width, unit.frame.height
+    return canvas(nv12(unit.frame), (0, 0, width, height), fit(height, width, IMGSZ))
+
+
+def over_host(unit: DecodedUnit) -> np.ndarray:
+    pixels, placed = BgrConverter().convert(unit.frame), fit(unit.frame.height, unit.frame.width, IMGSZ)
+    canvases = drawn([pixels], [placed], np.empty(placed.canvas[0] * placed.canvas[1] * 3, np.uint8))
+    return np.asarray(canvases[0])
+
+
+def largest_difference(ours: Sequence[torch.Tensor], theirs: Sequence[np.ndarray]) -> int:
+    """In grey levels, over all pictures."""
+    pairs = zip(ours, theirs, strict=True)
+    return max(int(np.abs(one.cpu().numpy().astype(int) - other.astype(int)).max()) for one, other in pairs)
 
 
 def decode_alone(context: Context) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from andon.video.decoder import DecodedUnit, GroupDecoder
 from bench import gpu, gpu_steps
 from bench.gpu import Step, run_steps
 from bench.gpu_load import summed_up
+from tests.video_units import PLAIN_264, stream
 
 
 def test_without_a_gpu_it_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +59,11 @@ def test_a_failure_on_a_measuring_thread_is_raised(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(RuntimeError, match="the driver has gone"):
         gpu_steps.rate_per_s(2, broken)
+
+
+def test_canvases_made_as_on_a_card_are_compared_with_those_over_the_host() -> None:
+    (picture,) = GroupDecoder("video/h264").feed(stream(PLAIN_264).units[0], 0)
+    interleaved = DecodedUnit(0, picture.frame.reformat(format="nv12"), damaged=False)
+    ours, theirs = gpu_steps.on_card(interleaved), gpu_steps.over_host(picture)
+    assert gpu_steps.largest_difference([ours], [theirs]) <= 4
+    assert gpu_steps.largest_difference([torch.zeros_like(ours)], [theirs]) > 4
