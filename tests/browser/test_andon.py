@@ -7,10 +7,9 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from andon.messages import CameraConfig
 from tests.board import TestBoard, a_board, at_an_address
 from tests.browser.axe import axe
-from tests.browser.seeds import a_defect, live, now, put_frame
+from tests.browser.seeds import a_defect, live, put_frame
 from tests.redis_server import MortalRedis
 
 
@@ -76,22 +75,6 @@ async def test_without_redis_every_tile_says_since_when_it_is_blind(tmp_path: Pa
             for camera in ("press-1", "press-2"):
                 await expect(page.locator(f"#tile-{camera} [data-fresh-text]")).to_contain_text("no data for")
             await expect(page.locator("#faults")).to_contain_text("redis")
-
-
-async def test_states_stay_apart_for_who_sees_no_red_and_green(board: TestBoard, page: Page) -> None:
-    """By their shapes; colours and brightness help besides."""
-    await board.put_camera("press-4", live("press-4", ago_s=100))
-    off = CameraConfig(camera_id="press-5", settings={"url": "clip.mp4", "enabled": False}, at=now())
-    known = {
-        name: off.model_copy(update={"camera_id": name, "settings": {}})
-        for name in ("press-1", "press-2", "press-3", "press-4")
-    }
-    board.board.live.registry.cameras = known | {"press-5": off}
-    async with delivering(board, "press-1", "press-2", "press-3", press_2="dark", press_3="offline"):
-        await page.goto(board.url)
-        await expect(page.locator(".tile [data-part=symbol]")).to_have_text(["●", "▲", "■", "◌", "⊘"])
-        words = page.locator(".tile [data-part=state]")
-        await expect(words).to_have_text(["delivers", "dark picture", "offline", "no data", "switched off"])
 
 
 async def test_a_wall_screen_has_no_controls_and_goes_on_to_its_next_line(board: TestBoard, page: Page) -> None:
