@@ -60,6 +60,18 @@ def test_links_between_the_pages_lead_to_pages() -> None:
         assert [target for target in targets if not (page.parent / target).is_file()] == [], page.name
 
 
+def test_every_picture_is_there_shown_and_small() -> None:
+    pages = {page: page.read_text("utf-8") for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+    shown = {
+        page.parent / target
+        for page, text in pages.items()
+        for target in re.findall(r"\]\(((?:docs/)?images/[^)]+)\)", text)
+    }
+    there = set((ROOT / "docs" / "images").iterdir())
+    assert (shown - there, there - shown) == (set(), set())
+    assert [picture.name for picture in there if picture.stat().st_size > 150_000] == []
+
+
 def test_the_table_of_the_boards_settings_has_each_of_them() -> None:
     table = "\n".join(
         re.findall(r"^\| (`board\..*?) \|", (ROOT / "docs" / "board.md").read_text("utf-8"), re.MULTILINE)
