@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from andon.clock import SystemClock
 from andon.settings import CameraSettings
+from andon.video.decoder import GroupDecoder
 from ingest.sources.choice import open_source
 from ingest.sources.genicam import GenicamSource
 from ingest.sources.source import FrameSource, Picture, SourceInfo
@@ -27,7 +28,7 @@ from tests.unit.ingest.test_genicam import ScriptedDevice, delivery
 from tests.videos import SIZE, RtspServer, grey, make_video, number_of
 
 FRAMES = 30
-ENDLESS = ("_looped", "_industrial", "_gige")
+ENDLESS = ("_looped", "_passed_on_and_looped", "_industrial", "_gige")
 """They go on after the last picture of the others."""
 STAMPED_LIVE = ("_gige",)
 """Their timestamps are those of a real clock, at which pictures are as punctual as this machine is."""
@@ -41,7 +42,11 @@ def _script(folder: Path) -> Iterator[FrameSource]:
 
 
 def _file(folder: Path) -> Iterator[FrameSource]:
-    yield _opened(str(make_video(folder / "clip.mp4", FRAMES)))
+    yield _opened(str(make_video(folder / "clip.mp4", FRAMES)), encoding="jpeg")
+
+
+def _passed_on(folder: Path) -> Iterator[FrameSource]:
+    yield Decoded(_opened(str(make_video(folder / "clip.mp4", FRAMES)), encoding="passthrough"))
 
 
 def _images(folder: Path) -> Iterator[FrameSource]:
@@ -61,13 +66,23 @@ def _jpegs(folder: Path) -> Iterator[FrameSource]:
 
 
 def _looped(folder: Path) -> Iterator[FrameSource]:
-    yield _opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True)
+    yield _opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True, encoding="jpeg")
+
+
+def _passed_on_and_looped(folder: Path) -> Iterator[FrameSource]:
+    yield Decoded(_opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True, encoding="passthrough"))
 
 
 def _rtsp(folder: Path) -> Iterator[FrameSource]:
     make_video(folder / "clip.mp4", FRAMES)
     with RtspServer(folder) as server:
-        yield _opened(server.url("clip.mp4", loop=False))
+        yield _opened(server.url("clip.mp4", loop=False), encoding="jpeg")
+
+
+def _passed_on_by_rtsp(folder: Path) -> Iterator[FrameSource]:
+    make_video(folder / "clip.mp4", FRAMES)
+    with RtspServer(folder) as server:
+        yield Decoded(_opened(server.url("clip.mp4", loop=False), encoding="passthrough"))
 
 
 def _http(folder: Path) -> Iterator[FrameSource]:
@@ -83,6 +98,32 @@ def _industrial(folder: Path) -> Iterator[FrameSource]:
     )
     device = ScriptedDevice(deliveries, FakeClock())
     yield GenicamSource(parse("gige:7"), camera_settings(url="gige:7"), FakeClock(), device)
+
+
+class Decoded:
+    """Access units that a stream passes on, as pictures: a worker's decoder makes them."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._decoder = GroupDecoder("video/h264")
+        self._read = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._source.info
+
+    def read(self) -> Picture | None:
+        picture = self._source.read()
+        if picture is None:
+            return None
+        assert picture.unit is not None
+        self._read += 1
+        (decoded,) = self._decoder.feed(picture.unit.payload, self._read)
+        bgr = decoded.frame.to_ndarray(format="bgr24").astype(np.uint8)
+        return replace(picture, bgr=lambda: bgr)
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class Numbered:
@@ -135,9 +176,12 @@ def _opened(url: str, **values: object) -> FrameSource:
         _motion_jpeg,
         _jpegs,
         _looped,
+        _passed_on,
+        _passed_on_and_looped,
         _http,
         _industrial,
         pytest.param(_rtsp, marks=pytest.mark.integration),
+        pytest.param(_passed_on_by_rtsp, marks=pytest.mark.integration),
         pytest.param(_gige, marks=pytest.mark.integration),
     ]
 )
