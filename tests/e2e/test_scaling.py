@@ -43,7 +43,8 @@ def test_workers_go_from_one_to_three_to_two_with_one_killed_and_every_frame_is_
 
 
 def test_a_worker_drains_and_commits_at_sigterm(line: Line) -> None:
-    line.write([{"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "pace": "fast"}])
+    """Of JPEGs all is committed. Of video that is passed on, all before the keyframe of the group under way."""
+    line.write([{"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "pace": "fast", "encoding": "jpeg"}])
     line.start("worker-1", "work")
     line.start("ingest", "ingest", "--once")
     line.wait_for(lambda: "andon_workers_frames_inspected_total{" in line.metrics("worker-1"), 30, "inspections")
