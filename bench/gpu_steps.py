@@ -147,7 +147,7 @@ def inference_alone() -> dict[str, Any]:
 
 
 def rate_per_s(threads: int, work: Callable[[], Iterator[int]]) -> float:
-    """Frames a second of so many threads, each of which runs `work`. A failure on a thread is raised here."""
+    """Frames a second of this number of threads, each of which runs `work`. A failure on a thread is raised here."""
     counts, failures, stop = [0] * threads, list[BaseException](), threading.Event()
 
     def busy(index: int) -> None:

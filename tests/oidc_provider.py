@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider: it lets in whoever it is told to, and checks what a provider checks of a client."""
+"""A small OpenID Connect provider: it lets in the people that the test names, and checks what a provider checks of a client."""
 
 import base64
 import hashlib

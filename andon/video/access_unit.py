@@ -48,7 +48,7 @@ class AccessUnit:
     random_access: RandomAccess = "none"
     """Whether a decoder can start here. `recovery`: it can, and its pictures are right after `recovery` more."""
     recovery: int = 0
-    """For `recovery`: after so many more pictures all are right. 0: from this one on."""
+    """For `recovery`: this many pictures later all are right. 0: from this one on."""
     exact: bool = False
     """For `recovery`: the pictures are then exactly those of a decoder that began earlier, and not only alike."""
     leading: Leading = "none"

@@ -16,7 +16,7 @@ ANALYSED_S = 1.0
 """FFmpeg reads half a second of a stream before it is open (`analyzeduration`), and keeps that for its reader."""
 
 ANALYSED_UNITS = 60
-"""At most so many pictures come in that time; for streams without timestamps."""
+"""At most this many pictures come in that time; for streams without timestamps."""
 
 
 class Relay:

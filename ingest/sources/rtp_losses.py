@@ -32,7 +32,7 @@ class RtpLosses:
         self._missed += sum(_count(text) for _, _, text in lines)
 
     def taken(self) -> int:
-        """Packets that are missing since the last call; at least so many."""
+        """The packets that are missing since the last call, at least."""
         missed, self._missed = self._missed, 0
         return missed
 

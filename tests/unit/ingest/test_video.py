@@ -34,7 +34,7 @@ FRAMES = 24
 
 
 def video(path: Path, codec: Codec = "h264", options: str = "", **fields: Any) -> Path:
-    """A file of noisy pictures, so that each one is told from every other."""
+    """A file of noisy pictures, so that no two are alike."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(ENCODERS[codec], rate=25)
         assert isinstance(stream, av.VideoStream)
