@@ -26,7 +26,11 @@ LONGEST = (
     "tests/security/",
     "tests/conformance/",
     "tests/fuzz/",
+    "tests/cases/test_streams.py",
+    "tests/browser/",
     "tests/integration/",
+    "tests/unit/andon/video/",
+    "tests/unit/workers/test_video.py",
 )
 """They start first, in this order, so that no process is left with a long file while the others have nothing to do."""
 

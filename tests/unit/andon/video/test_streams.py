@@ -139,7 +139,7 @@ def test_a_picture_whose_first_slice_is_missing_says_so() -> None:
 def test_damaged_units_are_read_or_malformed_and_nothing_else(name: str) -> None:
     footage = filmed(name)
     whole, read = [join(parts) for parts in footage.units[:6]], 0
-    for seed in range(1_500):
+    for seed in range(500):
         rng = Random(seed)
         stream, gaps = reader(footage), Gaps()
         for _ in range(3):
