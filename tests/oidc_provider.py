@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider: it lets in the people that the test names, and checks what a provider checks of a client."""
+"""A small OpenID Connect provider: it lets in whom the test names, and checks what a provider checks of a client."""
 
 import base64
 import hashlib
