@@ -38,7 +38,7 @@ class _Range:
 
     first: int
     last: int
-    key: bytes
+    key: bytes = field(repr=False)
     enough: Enough
     limits: RangeLimits
     kept: list[Record] = field(default_factory=list)

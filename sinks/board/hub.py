@@ -25,7 +25,7 @@ WAITING = 256
 @dataclass(frozen=True, slots=True)
 class Message:
     topic: str
-    encoded: bytes
+    encoded: bytes = field(repr=False)
 
 
 class CutOffError(Exception):

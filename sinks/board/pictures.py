@@ -7,7 +7,7 @@ in bytes, the last used ones.
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from andon.errors import PoisonError, RetryableError
@@ -32,7 +32,7 @@ class Picture:
     """An encoded picture, as browsers show it."""
 
     content_type: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     frame_id: str
 
 

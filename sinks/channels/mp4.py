@@ -6,7 +6,7 @@ milliseconds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from io import BytesIO
@@ -31,7 +31,7 @@ INDEX_BYTES, INDEX_BYTES_EACH = 8_192, 48
 class Sample:
     """One encoded picture, in the order of decoding."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     at: datetime
     """When it is shown."""
     keyframe: bool

@@ -50,7 +50,12 @@ def alarms() -> None:
 @click.option("--camera", help="Only this camera.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each alarm.")
 def list_(path: Path, camera: str | None, *, as_json: bool) -> None:
-    """The alarms that are not normal."""
+    """List the alarms that are not normal.
+
+    \b
+    Example:
+      andon alarms list --camera press-3
+    """
     found = asyncio.run(_standing(load(path)))
     found = [alarm for alarm in found if camera in (None, alarm.camera_id)]
     if as_json:
@@ -74,7 +79,8 @@ def _acting(action: AlarmAction, words: str) -> Callable[..., None]:
         act = click.option("--minutes", type=click.FloatRange(min=0.1, max=10_080), default=60.0, help="Default: 60.")(
             act
         )
-    act.__doc__ = f"{words} Without ALARM: all alarms of CAMERA that stand."
+    example = f"\b\nExample:\n  andon alarms {action.replace('_', '-')} press-3"
+    act.__doc__ = f"{words} Without ALARM: all alarms of CAMERA that stand.\n\n{example}"
     return act
 
 

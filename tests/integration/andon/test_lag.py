@@ -54,7 +54,7 @@ async def test_a_missing_topic_and_an_absent_broker_have_no_lag(broker: KafkaSet
 
 async def test_topics_are_created_once(broker: KafkaSettings) -> None:
     settings = Settings(kafka=broker)
-    assert len(await ensure_topics(settings, silent)) == 5
+    assert len(await ensure_topics(settings, silent)) == 6
     assert await ensure_topics(settings, silent) == []
 
 
