@@ -73,6 +73,7 @@ def write(folder: Path, address: str, port: int) -> None:
             {"id": name, "url": f"rtsp://{address}:{port}/{name}.mp4?play_count=0", "fps": FPS} for name in CAMERAS
         ],
         "pools": {"default": {"model": {"weights": "model.pt"}}},
+        "worker": {"tune_timeout_s": 0},  # nothing here depends on how fast the model runs
         "defects": {"ignore": ["part"], "confirm_frames": 2, "confirm_window": 4},
     }
     (folder / "line.yaml").write_text(yaml.safe_dump(document), "utf-8")

@@ -15,7 +15,7 @@ from tests.images.conftest import Report
 from tests.images.engine import REPOSITORY, attempt, call
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(1200)]
-MOST_MB = {"ingest": 500, "workers": 2300, "sinks": 500}
+MOST_MB = {"ingest": 500, "workers": 2300, "sinks": 750}
 """Upper limit of what an image adds to its base."""
 ROOM = (
     "--read-only",
