@@ -128,8 +128,13 @@ def test_the_board_starts_once_it_has_a_user_and_shows_every_camera(line: Compos
     line.wait_for(lambda: line.healthy(["board"]), START_S, "the board to be healthy")
     address = call("podman", "port", line.containers("board")[0], "8081/tcp").split()[0]
     assert httpx.get(f"http://{address}/").status_code in (302, 303), "without a log-in it shows nothing"
-    answer = httpx.get(f"http://{address}/api/v1/cameras", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    assert [name for name in CAMERAS if name not in answer.text] == []
+
+    def shows_all() -> bool:  # it reads the registry first
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.get(f"http://{address}/api/v1/cameras", headers=headers, timeout=30).raise_for_status()
+        return all(name in answer.text for name in CAMERAS)
+
+    line.wait_for(shows_all, START_S, "the board to show every camera")
     line.stop("board")
 
 
