@@ -6,6 +6,7 @@ Broker and Redis come as binaries inside Python packages, so that nobody has to 
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from deploy.local.rotating_log import LIMITS, LogLimits
 HOST = "127.0.0.1"
 START_S = 10.0
 STOP_S = 5.0
+_given: deque[int] = deque(maxlen=64)
+"""The ports that `free_port` named last."""
 ATTEMPTS = 3
 """Starts, each at another port: another process can take a free port before the server listens on it."""
 
@@ -120,15 +123,22 @@ class Server:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A TCP port on loopback that was free a moment ago: `preferred` if possible."""
-    with socket.socket() as probe:
-        # connections that linger from a server that has ended don't matter
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, preferred))
-        except OSError:
-            probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that was free a moment ago: `preferred` if possible, else none of those given lately.
+
+    What asks for it listens somewhat later, and meanwhile the kernel may name the same port once more.
+    """
+    while True:
+        with socket.socket() as probe:
+            # connections that linger from a server that has ended don't matter
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, preferred))
+            except OSError:
+                probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port == preferred or port not in _given:
+            _given.append(port)
+            return port
 
 
 def free_ports(count: int) -> list[int]:

@@ -8,6 +8,7 @@ from andon.settings import BoardSettings, PoolSettings, Settings
 from deploy.local.board import BoardAddress, board_address
 from deploy.local.line import Plan, role_groups
 from deploy.local.places import ANY, Places, places
+from deploy.local.server import free_port
 
 NAMED = Settings.model_validate(
     {"kafka": {"bootstrap_servers": "kafka:9092"}, "redis": {"url": "redis://:secret@redis:6379/0"}}
@@ -70,3 +71,9 @@ def test_the_board_reads_the_metrics_of_every_role_and_of_what_line_yaml_names(t
 
 def test_a_line_without_a_board_has_no_process_for_it(tmp_path: Path) -> None:
     assert role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED)).board.roles == ()
+
+
+def test_no_port_is_named_twice_in_a_row_of_roles() -> None:
+    for _ in range(40):
+        named = [free_port() for _ in range(60)]
+        assert len(set(named)) == len(named)
