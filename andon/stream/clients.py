@@ -27,6 +27,12 @@ HEARTBEAT_S = 0.5
 that one leaves. 0.5: two small requests a second for each member."""
 MOST_OF_A_SESSION = 0.3
 """Of a session, between two heartbeats: two may be lost."""
+METADATA_AGE_S = 15.0
+"""Seconds after which a consumer asks the broker for its topics again, at the latest. A group's leader shares out the
+partitions that it knew when it joined: a topic that its broker had not heard of yet, or partitions that were added, are
+nobody's until it looks again. The client's own five minutes are too long for a line; four small requests a minute are
+nothing. A producer asks whenever it meets an unknown topic.
+"""
 FETCH_BYTES = 2_000_000
 """Bytes of each partition in one fetch. A consumer holds this many ahead for each partition. A larger record comes
 whole, by itself (KIP-74)."""
@@ -81,6 +87,7 @@ def consumer(
         group_id=group,
         group_instance_id=(settings.member or None) if group else None,
         partition_assignment_strategy=tuple(assignors),
+        metadata_max_age_ms=int(METADATA_AGE_S * 1000),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_min_bytes=fetch_min_bytes,

@@ -12,7 +12,7 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
 
     The client (0.14) gives a look-up as long as the single request in it. Where a broker is cut off without a word, the
     look-up ends first, so the client never learns that its request has failed. It would ask the same broker again until
-    `metadata_max_age_ms` is over: five minutes, in which a member of a group can't open the partitions it was given.
+    `metadata_max_age_ms` is over, and a member of a group can't open the partitions it was given meanwhile.
     """
 
     async def offsets_for_times(self, timestamps: Any) -> Any:

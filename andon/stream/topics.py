@@ -1,8 +1,8 @@
 """The line's topics: created with every setting that the line relies on, and waited for."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,10 +15,13 @@ from andon.stream.clients import admin, started
 from andon.stream.topic_settings import ROOM_BYTES
 
 TOPIC_POLL_S = 1.0
+KNOWN_POLL_S = 0.05
+KNOWN_WITHIN_S = 10.0
+"""Seconds for which new topics are looked for. Who may create topics, and may not see them, goes on after that."""
 
 
 async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
-    """Create the topics of the line that are missing. Returns the names of those that it created.
+    """Create the topics of the line that are missing, and wait until the broker lists them. Returns their names.
 
     Raises FatalError, in one line, when the broker refuses it or goes away meanwhile.
     """
@@ -30,6 +33,7 @@ async def ensure_topics(settings: Settings, emit: Emit) -> list[str]:
             missing = {name: count for name, count in partitions.items() if name not in existing}
             if missing:
                 await _create(client, missing, kafka)
+                await _listed(client, missing.keys())
     return sorted(missing)
 
 
@@ -128,6 +132,18 @@ async def _create(client: AIOKafkaAdminClient, topics: dict[str, int], kafka: Ka
         if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been faster
             reason = next((detail for detail in details if detail), for_code(code).__name__)
             raise FatalError(f"topic {name!r} can't be created at {kafka.bootstrap_servers}: {reason}")
+
+
+async def _listed(client: AIOKafkaAdminClient, topics: Set[str]) -> None:
+    """Wait for new topics: the controller answers before the brokers have heard of them.
+
+    A member of a group that subscribes in between is assigned nothing. Of several brokers one is asked; a member that
+    meets another one looks again after `clients.METADATA_AGE_S`.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KNOWN_WITHIN_S):
+            while topics - set(await client.list_topics()):  # noqa: ASYNC110 - another process's state can only be polled
+                await asyncio.sleep(KNOWN_POLL_S)
 
 
 def new_topics(topics: dict[str, int], kafka: KafkaSettings) -> list[NewTopic]:

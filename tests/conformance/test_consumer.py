@@ -11,10 +11,12 @@ from andon.settings import KafkaSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.consumer import Consumer, KafkaConsumer
 from andon.stream.offsets import Partition
-from andon.stream.topics import ensure_topics
+from andon.stream.topics import ensure_topics, topic_there
 from andon.wire import Record
 from tests.conftest import kafka_settings
 from tests.fakes import MemoryConsumer, MemoryLog
+
+JOINED_S = READ_S = 60.0
 
 
 @dataclass
@@ -76,6 +78,7 @@ async def kafka_rig(kafka: KafkaSettings) -> AsyncIterator[Rig]:
         started(lambda: consumer(kafka, kafka.group_prefix), kafka, silent) as real,
     ):
         member = KafkaConsumer(real)
+        await topic_there(real, topic, kafka, silent)
 
         async def append(partition: int, value: bytes) -> None:
             await sender.client.send_and_wait(topic, value, partition=partition)
@@ -89,7 +92,7 @@ async def kafka_rig(kafka: KafkaSettings) -> AsyncIterator[Rig]:
 async def joined(rig: Rig, *, holds: bool = False) -> Reader:
     reader = Reader(rig.consumer, holds=holds)
     rig.consumer.subscribe([rig.topic], reader)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(JOINED_S):
         while not reader.assigned:  # at first perhaps none: the topic is new
             await rig.consumer.poll([], timeout_ms=50)
     return reader
@@ -97,7 +100,7 @@ async def joined(rig: Rig, *, holds: bool = False) -> Reader:
 
 async def polled(rig: Rig, count: int, partition: int, at_once: int | None = None) -> list[Record]:
     taken: list[Record] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(READ_S):
         while len(taken) < count:
             batches = await rig.consumer.poll([Partition(rig.topic, partition)], timeout_ms=50, max_records=at_once)
             taken += [record for records in batches.values() for record in records]

@@ -8,6 +8,7 @@ import pytest
 
 from andon.events import silent
 from andon.settings import KafkaSettings, Settings
+from andon.stream import clients
 from andon.stream.clients import consumer, started
 from andon.stream.consumer import KafkaConsumer
 from andon.stream.offsets import Partition
@@ -21,9 +22,11 @@ class Owner:
     def __init__(self) -> None:
         self.assigned: frozenset[Partition] = frozenset()
         self.revocations = 0
+        self.decided = asyncio.Event()
 
     async def take_over(self, partitions: frozenset[Partition]) -> None:
         self.assigned = partitions
+        self.decided.set()
 
     async def give_up(self, partitions: frozenset[Partition]) -> None:
         self.revocations += bool(partitions)
@@ -51,9 +54,22 @@ async def _poll(reading: KafkaConsumer) -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_a_member_that_came_before_its_topic_gets_its_partitions_when_it_is_made(
+    apache_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "METADATA_AGE_S", 0.5)
+    kafka = kafka_settings(apache_kafka, embedded=False)
+    async with member(kafka, "early") as early, asyncio.timeout(60):
+        await early.decided.wait()
+        assert not early.assigned
+        await ensure_topics(Settings(kafka=kafka), silent)
+        while len(early.assigned) < 4:
+            await asyncio.sleep(0.05)
+
+
 async def shared_out(*owners: Owner) -> None:
     """Until each partition has one owner, and each owner some."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while sorted(len(owner.assigned) for owner in owners) != [2, 2]:
             await asyncio.sleep(0.05)
 

@@ -63,3 +63,10 @@ def test_a_member_hears_of_a_change_within_half_a_second_and_of_its_session_s_en
     monkeypatch.setattr(clients, "ConsumerClient", lambda **settings: built.append(settings))
     consumer(KafkaSettings(session_timeout_s=session_s), "a group")
     assert built[0]["heartbeat_interval_ms"] == heartbeat_ms
+
+
+def test_no_member_stands_without_a_new_topics_partitions_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[dict[str, Any]] = []
+    monkeypatch.setattr(clients, "ConsumerClient", lambda **settings: built.append(settings))
+    consumer(KafkaSettings(), "a group")
+    assert built[0]["metadata_max_age_ms"] == 15_000

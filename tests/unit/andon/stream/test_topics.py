@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError
 
 from andon.errors import FatalError
@@ -40,6 +42,22 @@ class Refusing:
         raise KafkaError("not authorized")
 
 
+class SlowToHear:
+    """An admin client whose broker lists a topic only at the second look after its creation."""
+
+    def __init__(self) -> None:
+        self.created: set[str] = set()
+        self.looks = 0
+
+    async def list_topics(self) -> set[str]:
+        self.looks += bool(self.created)
+        return self.created if self.looks > 1 else set()
+
+    async def create_topics(self, new: list[NewTopic]) -> Any:
+        self.created = {topic.name for topic in new}
+        return SimpleNamespace(topic_errors=[(name, 0, None) for name in self.created])
+
+
 @asynccontextmanager
 async def refusing(*_: object) -> AsyncIterator[Refusing]:
     yield Refusing()
@@ -51,6 +69,29 @@ async def test_a_refused_look_at_the_topics_is_one_line(monkeypatch: pytest.Monk
         await partition_counts(["frames"], KafkaSettings(), silent)
     with pytest.raises(FatalError, match=r"^Kafka at 127.* does not create the topics: .*not authorized$"):
         await ensure_topics(Settings(), silent)
+
+
+async def test_topics_are_created_when_the_broker_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = use(SlowToHear(), monkeypatch)
+    assert set(await ensure_topics(Settings(), silent)) == client.created
+    assert client.looks == 2
+
+
+async def test_who_may_create_topics_and_not_see_them_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "KNOWN_WITHIN_S", 0.01)
+    client = use(SlowToHear(), monkeypatch)
+    client.looks = -(10**9)
+    assert set(await ensure_topics(Settings(), silent)) == client.created
+
+
+def use(client: SlowToHear, monkeypatch: pytest.MonkeyPatch) -> SlowToHear:
+    @asynccontextmanager
+    async def started(*_: object) -> AsyncIterator[SlowToHear]:
+        yield client
+
+    monkeypatch.setattr(topics, "started", started)
+    monkeypatch.setattr(topics, "KNOWN_POLL_S", 0.0)
+    return client
 
 
 @pytest.fixture(autouse=True)
