@@ -43,11 +43,13 @@ simulate: setup
 fuzz: setup
 	$(BIN)/python -m tests.fuzz
 
-# A quarter of an hour on a machine that does nothing else; tables, bench/out/report.json and pictures.
+# A quarter of an hour on a machine that does nothing else; tables, bench/out/report.json and pictures. `python -m bench --resume` goes on
+# where it failed, `python -m bench.docs` puts the figures into docs/performance.md.
 bench: setup
 	$(BIN)/python -m bench
 
-# Lines that nobody has seen, at 30 to 240 parts a minute, beside their truth; tables and bench/out/accuracy.json.
+# Lines that nobody has seen, at 30 to 240 parts a minute, beside their truth; tables and bench/out/accuracy.json. Run it before `make bench`,
+# which shows its result beside the ratios.
 bench-accuracy: setup
 	$(BIN)/python -m bench.accuracy
 

@@ -15,10 +15,12 @@ from bench.__main__ import WIDTH, machine
 from bench.accuracy import box_precision, event_score, line_clips, verdict_matching
 from bench.accuracy.line_clips import LineClip
 from bench.accuracy.line_run import LineOutput, run
+from bench.accuracy.published import FILE, compared_figures, differences
 from bench.accuracy.report import AIMS, Accuracy, Speed
 from bench.harness.context import Context
-from bench.harness.report import rows_table
+from bench.harness.report_tables import rows_table
 from bench.harness.servers import servers
+from bench.harness.tuned import ensure_tuned
 from sample_streams import model_card
 
 PARTS = 80
@@ -46,14 +48,20 @@ def main(parts: int, out: Path, *, quick: bool, embedded: bool) -> None:
         with servers(root / "servers", embedded=embedded or None) as running:
             about = machine(running, quick=quick)
             context = Context(root, running, quick, partial(console.print, highlight=False, markup=False))
+            tuned = ensure_tuned(None, context.say)
             clips = draw_clips(context, QUICK_PARTS if quick else parts)
             context.say(f"{sum(item.truth.n_frames for item in clips)} frames through the line ...")
-            accuracy = evaluate(clips, run(context, clips), root)
+            output = run(context, clips)
+            accuracy = evaluate(clips, output, root)
     show(accuracy, console)
+    compared = compared_figures(accuracy)
+    console.print(rows_table("beside the published figures", [each.row() for each in differences(compared)]))
+    console.print(f"served: {output.served}; precision: auto chose {tuned['choice']}", highlight=False)
     digest = model_card.digest(model_card.MODEL)
     seconds = round(time.monotonic() - began, 1)
-    document = {**accuracy.as_json(), "model": digest, "machine": about, "seconds": seconds}
-    path = out / "accuracy.json"
+    ran = {"model": digest, "served": output.served, "tuned": tuned, "machine": about, "seconds": seconds}
+    document = {**accuracy.as_json(), "compared": compared, **ran}
+    path = out / FILE
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console.print(f"{path} ({seconds:.0f} s)", highlight=False, soft_wrap=True)
 

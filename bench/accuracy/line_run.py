@@ -1,6 +1,7 @@
 """Runs the whole line over the clips, as fast as it can, and reads its inspections, defects and verdicts."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from sinks.store import tables
 SLOWEST_FPS = 20.0
 """A line that inspects fewer frames a second hangs."""
 READ_S = 300.0
+FIELD = re.compile(r"(runtime|precision)=(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class LineOutput:
     defects: tuple[Defect, ...]
     """Each in its last state."""
     verdicts: tuple[PartVerdict, ...]
+    served: str
+    """The runtime and the precision in which the worker served the model, as its log says."""
 
 
 def run(context: Context, clips: Sequence[LineClip]) -> LineOutput:
@@ -47,17 +51,29 @@ def run(context: Context, clips: Sequence[LineClip]) -> LineOutput:
         roles.start("ingest", "ingest")
         wait_until_accounted(roles, total, total / SLOWEST_FPS)
         inspections = asyncio.run(_inspections(roles.settings, total))
+        served = served_by((folder / "worker.log").read_text("utf-8"))
         for name in ("ingest", "worker", "sinks"):
             roles.stop(name)
-    return LineOutput(inspections, *_stored(folder / "andon.db"))
+    return LineOutput(inspections, *_stored(folder / "andon.db"), served)
+
+
+def served_by(log: str) -> str:
+    """Runtime and precision in a worker's log. Raises ValueError if it loaded no model."""
+    loaded = next((line for line in log.splitlines() if "model.loaded" in line), "")
+    fields = dict(FIELD.findall(loaded))
+    if "runtime" not in fields:
+        raise ValueError("the worker's log doesn't say which model it serves")
+    return f"{fields['runtime']} {fields.get('precision') or 'in its own precision'}"
 
 
 def line(folder: Path, context: Context, clips: Sequence[LineClip]) -> dict[str, Any]:
-    """The line.yaml of `andon demo`, with the clips as cameras."""
+    """The line.yaml of `andon demo`, with the clips as cameras whose video is passed through."""
     kafka: KafkaSettings = context.servers.fresh_kafka()
     document = line_document(folder, kafka, context.servers.fresh_redis())
     document["parts"] = {"class": "part"}
-    document["cameras"] = [{"id": item.camera_id, "url": str(item.clip), "pace": "fast"} for item in clips]
+    document["cameras"] = [
+        {"id": item.camera_id, "url": str(item.clip), "pace": "fast", "encoding": "passthrough"} for item in clips
+    ]
     return document
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from andon.messages import PartOutcome
 from bench.accuracy.event_score import Events
 from bench.accuracy.verdict_matching import DECISIONS, Confusion, ScoredPart, confusion
-from bench.harness.report import Aim
+from bench.harness.aims import Aim
 from sample_streams.spec import DEFECTS
 from workers.runtimes.manifest import Metrics
 

@@ -6,7 +6,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from bench.harness.rounds import Patience, Turns
 from bench.harness.servers import Servers
+
+REPEATS_S = 120.0
+"""For rounds that scatter, in a whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,17 @@ class Context:
     """Print one line of progress."""
     figures: dict[str, Any] = field(default_factory=dict)
     """Of the measurements that this run has finished, by name: `figures["line"]["frames_per_s"]`."""
+    patience: Patience = field(default_factory=lambda: Patience(REPEATS_S))
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
     def rounds(self) -> int:
         return 1 if self.quick else 3
+
+    def turns(self, most: int | None = None) -> Turns:
+        """For contenders that are compared: `rounds`, or `most` where a round takes long."""
+        rounds = self.rounds if most is None else min(most, self.rounds)
+        return Turns(rounds, self.say, self.patience)
 
     @property
     def span_s(self) -> float:

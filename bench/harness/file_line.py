@@ -18,6 +18,7 @@ from bench.harness.stage_costs import RoleSpan, stage_rows
 from deploy.local import cpu
 
 ROLES = ("ingest", "worker", "sinks")
+PROCESSES = (*ROLES, "broker", "redis")
 LONGEST_S = 180.0
 LONGEST_POLL_S = 1.0
 """The longest interval between two polls. The estimate from the remaining frames is poor while few are done."""
@@ -138,6 +139,6 @@ def _throughput(first: _Snapshot, last: _Snapshot) -> Throughput:
         )
         for name in ROLES
     }
-    processes = {f"{name}_cpu_ms_a_frame": 1000 * span.cpu_s[name] / frames for name in (*ROLES, "broker", "redis")}
+    processes = {f"{name}_cpu_ms_a_frame": 1000 * span.cpu_s[name] / frames for name in PROCESSES}
     rows = stage_rows(spans["ingest"], spans["worker"], spans["sinks"])
     return Throughput(frames, span.wall_s, sum(span.cpu_s[name] for name in ROLES), {**processes, "stages": rows})

@@ -91,7 +91,8 @@ class RealtimeLine:
             drift = DRIFT * (2 * number / (CAMERAS - 1) - 1)
             clip = clips.path(clips.CAMERAS[number % len(clips.CAMERAS)])
             file = at_rate(clip, folder / f"{number}.mp4", frames_per_s / CAMERAS * (1 + drift))
-            cameras.append({"id": f"{name}-{number}", "url": str(file), "pace": "realtime", "loop": True})
+            one = {"url": str(file), "pace": "realtime", "loop": True, "encoding": "passthrough"}
+            cameras.append({"id": f"{name}-{number}", **one})
         config = self.roles.folder / "cameras.yaml"
         config.write_text(yaml.safe_dump({**self.document, "cameras": cameras}), encoding="utf-8")
         return config

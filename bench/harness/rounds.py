@@ -1,44 +1,130 @@
 """Contenders in turn, A B A B, so that other load on the machine meets all of them; medians of pairs (pure)."""
 
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from bench.harness.other_load import busy_cores
 
 T = TypeVar("T")
 MOST_SPREAD = 0.1
 
 
-def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run each contender once a round, in the mapping's order. Returns each contender's results by round.
+@dataclass(frozen=True, slots=True)
+class Rounds(Generic[T]):
+    """Each contender's results by round, and the cores that were busy just before each of them."""
 
-    An error of a contender propagates.
-    """
-    results: dict[str, list[T]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            results[name].append(run())
-    return results
+    results: Mapping[str, Sequence[T]]
+    busy_before: Mapping[str, Sequence[float]]
+    value: Callable[[T], float]
+    """The figure that the ratios are made of."""
+    unit: str
+    """Of that figure."""
+    note: str = ""
+    """What became of rounds that scattered. Empty: they did not."""
+
+    def values(self, name: str) -> list[float]:
+        return [self.value(each) for each in self.results[name]]
+
+    @property
+    def spreads(self) -> dict[str, float]:
+        """`relative_spread` of each contender."""
+        return {name: relative_spread(self.values(name)) for name in self.results}
+
+    def spread(self, *names: str) -> float:
+        """The greatest of these contenders: it says how far to trust a ratio of them."""
+        return max(self.spreads[name] for name in names)
+
+    def median(self, name: str) -> T:
+        """The round with the median value. All its figures are of one round, so they fit together."""
+        return sorted(self.results[name], key=self.value)[len(self.results[name]) // 2]
+
+    def ratio(self, ours: str, theirs: str) -> float:
+        return median_ratio(self.values(ours), self.values(theirs))
+
+    def figures(self) -> dict[str, object]:
+        """For report.json."""
+        return {
+            "rounds": {name: self.values(name) for name in self.results},
+            "rounds_unit": self.unit,
+            "spread_of_rounds": self.spreads,
+            "cores_busy_before": {name: list(busy) for name, busy in self.busy_before.items()},
+            "rounds_note": self.note,
+        }
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row for each contender."""
+        return [
+            {
+                "contender": name,
+                f"{self.unit}, by round": "  ".join(f"{value:.4g}" for value in self.values(name)),
+                "spread": f"{spread:.0%}",
+                "cores busy before": "  ".join(f"{busy:.1f}" for busy in self.busy_before[name]),
+                "": self.note if spread > MOST_SPREAD else "",
+            }
+            for name, spread in self.spreads.items()
+        ]
 
 
-def steady(
-    contenders: Mapping[str, Callable[[], T]], rounds: int, value: Callable[[T], float], say: Callable[[str], None]
-) -> dict[str, list[T]]:
-    """`interleave`; where a contender's values scatter by more than MOST_SPREAD, all run once more, and that is said.
+@dataclass(slots=True)
+class Patience:
+    """The seconds that a run may spend on rounds that scattered, all measurements together."""
 
-    The first rounds count, too: a median needs no selection.
-    """
-    results = interleave(contenders, rounds)
-    scattered = {name: spread for name, spread in _spreads(results, value).items() if spread > MOST_SPREAD}
-    if not scattered:
-        return results
-    shown = ", ".join(f"{name} {spread:.0%}" for name, spread in scattered.items())
-    say(f"the rounds scatter by more than {MOST_SPREAD:.0%} ({shown}): all contenders run again")
-    again = interleave(contenders, rounds)
-    return {name: [*done, *again[name]] for name, done in results.items()}
+    left_s: float
+
+    def grant(self, seconds: float) -> bool:
+        """Whether there is as much left. Then it is spent."""
+        if seconds > self.left_s:
+            return False
+        self.left_s -= seconds
+        return True
 
 
-def _spreads(results: Mapping[str, Sequence[T]], value: Callable[[T], float]) -> dict[str, float]:
-    return {name: relative_spread([value(one) for one in done]) for name, done in results.items() if len(done) > 1}
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How the contenders of a measurement take turns."""
+
+    rounds: int
+    say: Callable[[str], None]
+    patience: Patience = field(default_factory=lambda: Patience(float("inf")))
+    busy: Callable[[], float] = busy_cores
+
+    def run(self, contenders: Mapping[str, Callable[[], T]], value: Callable[[T], float], unit: str) -> Rounds[T]:
+        """Run each contender once a round, in the mapping's order. An error of a contender propagates.
+
+        Where a contender's values scatter by more than MOST_SPREAD, all run once more if there is time for it, and that
+        is said. The first rounds count, too: a median needs no selection.
+        """
+        began = time.monotonic()
+        first = Rounds(*self._once(contenders), value, unit)
+        scattered = {name: spread for name, spread in first.spreads.items() if spread > MOST_SPREAD}
+        if not scattered:
+            return first
+        shown = ", ".join(f"{name} {spread:.0%}" for name, spread in scattered.items())
+        may_repeat = self.patience.grant(time.monotonic() - began)
+        what_now = "all contenders run again" if may_repeat else "no time is left to run again"
+        self.say(f"the rounds scatter by more than {MOST_SPREAD:.0%} ({shown}): {what_now}")
+        if not may_repeat:
+            return Rounds(first.results, first.busy_before, value, unit, "scatters; no time to run again")
+        results, busy = self._once(contenders)
+        return Rounds(
+            {name: [*done, *results[name]] for name, done in first.results.items()},
+            {name: [*done, *busy[name]] for name, done in first.busy_before.items()},
+            value,
+            unit,
+            "scatters; ran again, all rounds count",
+        )
+
+    def _once(self, contenders: Mapping[str, Callable[[], T]]) -> tuple[dict[str, list[T]], dict[str, list[float]]]:
+        results: dict[str, list[T]] = {name: [] for name in contenders}
+        busy: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(self.rounds):
+            for name, run in contenders.items():
+                busy[name].append(self.busy())
+                results[name].append(run())
+        return results, busy
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

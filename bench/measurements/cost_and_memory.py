@@ -16,7 +16,7 @@ from scipy.stats import theilslopes
 from bench.harness.context import Context
 from bench.harness.plots import Curves, StackedBars
 from bench.harness.report import Findings, Ratio
-from bench.harness.rounds import interleave, median_ratio
+from bench.harness.rounds import Rounds
 from bench.harness.synthetic_line import ROLES, SyntheticLine, synthetic_line
 from deploy.local import cpu
 
@@ -52,13 +52,13 @@ class MemorySample:
 def measure(context: Context) -> Findings:
     """Measure the cost at 1, 4, 16 and 64 cameras, then memory, as fast as the machine can without falling behind."""
     with synthetic_line(context) as line:
-        spans = _costs(line, context)
+        compared, once = _costs(line, context)
         per_s = _rate(line, context)
         context.say(f"growth: memory at {per_s:.0f} frames/s")
         samples = _sample_memory(line, context, per_s)
-    costs = {count: [_ms_a_frame(span) for span in each] for count, each in spans.items()}
-    low, high = COMPARED
-    came_from = {f"cameras_{count}_cpu_ms_a_frame": statistics.median(costs[count]) for count in COMPARED}
+    spans = {int(name): each for name, each in compared.results.items()} | once
+    low, high = map(str, COMPARED)
+    came_from = {f"cameras_{name}_cpu_ms_a_frame": statistics.median(compared.values(name)) for name in (low, high)}
     grown = {name: mb_per_100k(samples, (name,)) for name in (*ROLES, "broker")}
     frames = samples[-1].frames - samples[0].frames
     figures = {
@@ -69,16 +69,22 @@ def measure(context: Context) -> Findings:
     }
     return Findings(
         [
-            Ratio("cost_64_vs_4_cameras", median_ratio(costs[high], costs[low]), came_from),
+            Ratio("cost_64_vs_4_cameras", compared.ratio(high, low), came_from, compared.spread(high, low)),
             Ratio("memory_mb_per_100k_frames", mb_per_100k(samples, ROLES), {"frames": frames, **_named(grown)}),
         ],
-        figures | _named(grown),
-        {"cost by cameras: CPU ms a frame": [_row(count, spans[count]) for count in sorted(spans)]},
+        figures | _named(grown) | compared.figures(),
+        {
+            "cost by cameras: CPU ms a frame": [_row(count, spans[count]) for count in sorted(spans)],
+            "cost by cameras: rounds": compared.rows(),
+            "memory: growth": [{"process": name, "MB for 100,000 frames": value} for name, value in grown.items()],
+        },
         [_cost_plot(spans), _memory_plot(samples)],
     )
 
 
-def _costs(line: SyntheticLine, context: Context) -> dict[int, list[cpu.Span]]:
+def _costs(line: SyntheticLine, context: Context) -> tuple[Rounds[cpu.Span], dict[int, list[cpu.Span]]]:
+    """With the numbers of cameras that are compared, in turn, and with those that are measured once."""
+
     def at(count: int) -> cpu.Span:
         with line.cameras(count, FRAMES_PER_S):
             time.sleep(context.warm_s)
@@ -86,9 +92,9 @@ def _costs(line: SyntheticLine, context: Context) -> dict[int, list[cpu.Span]]:
         context.say(f"growth: {count} cameras: {_ms_a_frame(span):.2f} CPU ms a frame")
         return span
 
-    compared = interleave({str(count): partial(at, count) for count in COMPARED}, 1 if context.quick else ROUNDS)
-    once = {} if context.quick else {count: [at(count)] for count in ONCE}
-    return {int(count): each for count, each in compared.items()} | once
+    contenders = {str(count): partial(at, count) for count in COMPARED}
+    compared = context.turns(most=ROUNDS).run(contenders, _ms_a_frame, "CPU ms a frame")
+    return compared, {} if context.quick else {count: [at(count)] for count in ONCE}
 
 
 def _rate(line: SyntheticLine, context: Context) -> float:

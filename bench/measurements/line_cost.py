@@ -1,24 +1,22 @@
-"""Andon's whole line on files, as fast as it can, beside its bare parts and ultralytics' predict."""
+"""Andon's whole line on the demo's files, as fast as it can, beside bare decoding and inference, and predict."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from andon.errors import FatalError
 from bench.harness import clips, contender
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
-from bench.harness.file_line import ROLES, FileLine, run_files
+from bench.harness.file_line import PROCESSES, ROLES, FileLine, run_files
 from bench.harness.plots import Bars, StackedBars
 from bench.harness.report import Findings, Ratio
-from bench.harness.rounds import median_ratio, relative_spread, steady
+from bench.harness.rounds import Rounds
 from bench.harness.tuned import ensure_tuned
 from bench.measurements.worker_throughput import SPARE, TRY_S, throughput_rows
 from bench.peers.model import EXPORTS, has_model
 
 KEYS = ("line_vs_decode_plus_inference_demo", "line_vs_predict_pt", "line_vs_predict_best")
-DROPPED_ROUNDS = 8
 BATCH = "8"
 """For the bare inference: the worker's default. On a CPU the runtime takes four at a time whatever this says."""
 
@@ -30,11 +28,10 @@ def measure(context: Context) -> Findings:
     best = _best_export(context, videos)
     trials |= {"tuned": tuned, "predict_best_export": best}
     context.say(
-        f"line: {clips.frames(videos)} frames of four files; line, parts and predict in turn, {context.rounds} rounds"
+        f"line: {clips.frames(videos)} frames of four files; line, bare and predict in turn, {context.rounds} rounds"
     )
     contenders = _contenders(context, videos, threads, best)
-    results = steady(contenders, context.rounds, lambda each: each.cpu_ms_a_frame, context.say)
-    return _findings(results, trials)
+    return _findings(context.turns().run(contenders, lambda each: each.cpu_ms_a_frame, "CPU ms a frame"), trials)
 
 
 def _rounds_of_clips(context: Context) -> int:
@@ -45,7 +42,7 @@ def _rounds_of_clips(context: Context) -> int:
 
 
 def _try_predict(context: Context, videos: Mapping[str, Path]) -> tuple[dict[str, Any], int]:
-    """Try predict on the `.pt` with ultralytics' own number of threads, with two threads, and dropping frames.
+    """Try predict on the `.pt` with ultralytics' own number of threads and with two; it keeps every frame.
 
     Returns the figures, and the better number of threads.
     """
@@ -55,18 +52,8 @@ def _try_predict(context: Context, videos: Mapping[str, Path]) -> tuple[dict[str
         for name, threads in setups.items()
     }
     best = max(trials, key=lambda name: trials[name].frames_per_cpu_s)
-    figures: dict[str, Any] = {name: result.figures() for name, result in trials.items()}
-    figures["dropping frames, its default"] = _dropping(context)
+    figures = {name: result.figures() for name, result in trials.items()}
     return {"predict_pt_tried": figures, "predict_pt_setup": best}, setups[best]
-
-
-def _dropping(context: Context) -> dict[str, Any]:
-    """By default predict decodes a file at once and drops most frames: it needs long files and may end early."""
-    videos = clips.longer(context.folder / "videos", DROPPED_ROUNDS)
-    try:
-        return _predict(context, videos, "pt", "--drop", span_s=TRY_S).figures()
-    except FatalError as error:
-        return {"failed": str(error)}
 
 
 def _predict(context: Context, videos: Mapping[str, Path], model: str, *options: str, span_s: float) -> Throughput:
@@ -85,50 +72,45 @@ def _contenders(
     context: Context, videos: Mapping[str, Path], threads: int, export: str
 ) -> dict[str, Callable[[], Throughput]]:
     span_s = context.span_s
+    bare = ("video", "--batch", BATCH, *map(str, videos.values()))
     return {
         "line": lambda: run_files(context, FileLine(videos, clips.frames(videos))),
-        "parts": lambda: contender.run("peers.bare_loop", "parts", "--batch", BATCH, span_s=span_s),
+        "bare": lambda: contender.run("peers.bare_loop", *bare, span_s=span_s),
         "predict_pt": lambda: _predict(context, videos, "pt", "--threads", str(threads), span_s=span_s),
         "predict_best": lambda: _predict(context, videos, export, span_s=span_s),
     }
 
 
-def _without_jpeg(parts: Sequence[Throughput]) -> list[float]:
-    """Of bare decoding and inference: a line that passes video through has no JPEG in between."""
-    return [part.more["camera_decode_cpu_ms"] + part.more["inference_cpu_ms"] for part in parts]
-
-
-def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, Any]) -> Findings:
-    cost = {name: [result.cpu_ms_a_frame for result in rounds] for name, rounds in results.items()}
-    medians = {
-        name: sorted(rounds, key=lambda each: each.cpu_ms_a_frame)[len(rounds) // 2] for name, rounds in results.items()
-    }
+def _findings(rounds: Rounds[Throughput], trials: Mapping[str, Any]) -> Findings:
+    medians = {name: rounds.median(name) for name in rounds.results}
     costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in medians.items()}
-    ratios = [
-        Ratio("line_vs_decode_plus_inference_demo", median_ratio(cost["line"], _without_jpeg(results["parts"])), costs),
-        # frames per CPU second: the inverse of CPU a frame
-        Ratio("line_vs_predict_pt", median_ratio(cost["predict_pt"], cost["line"]), costs),
-        Ratio("line_vs_predict_best", median_ratio(cost["predict_best"], cost["line"]), costs),
-    ]
-    line, parts = medians["line"], medians["parts"].more
-    shown = {name: result for name, result in medians.items() if name != "parts"}
-    own = {name.removesuffix("_cpu_ms_a_frame"): line.more[name] for name in line.more if name != "stages"}
-    bare = {name.removesuffix("_cpu_ms"): value for name, value in parts.items()}
+
+    def ratio(key: str, ours: str, theirs: str) -> Ratio:
+        return Ratio(key, rounds.ratio(ours, theirs), costs, rounds.spread(ours, theirs))
+
+    line, bare = medians["line"], {name.removesuffix("_cpu_ms"): cost for name, cost in medians["bare"].more.items()}
+    shown = {name: result for name, result in medians.items() if name != "bare"}
+    own = {name: line.more[f"{name}_cpu_ms_a_frame"] for name in PROCESSES}
     return Findings(
-        ratios,
+        [
+            ratio("line_vs_decode_plus_inference_demo", "line", "bare"),
+            # frames per CPU second: the inverse of CPU a frame
+            ratio("line_vs_predict_pt", "predict_pt", "line"),
+            ratio("line_vs_predict_best", "predict_best", "line"),
+        ],
         {
             **{name: {k: v for k, v in result.figures().items() if k != "stages"} for name, result in shown.items()},
             "frames_per_s": line.frames_per_s,
-            "parts_cpu_ms_a_frame": {**bare, "sum": medians["parts"].cpu_ms_a_frame},
-            "rounds_cpu_ms_a_frame": cost,
-            "spread_of_rounds": {name: relative_spread(values) for name, values in cost.items()},
+            "bare_cpu_ms_a_frame": bare,
+            **rounds.figures(),
             **trials,
         },
         {
             "line, beside ultralytics' predict": throughput_rows(shown),
             "line: CPU ms a frame": [{"process": name, "CPU ms a frame": value} for name, value in own.items()],
-            "bare parts: CPU ms a frame": [{"part": name, "CPU ms a frame": value} for name, value in bare.items()],
+            "bare: CPU ms a frame": [{"part": name, "CPU ms a frame": value} for name, value in bare.items()],
             "line, by stage": line.more["stages"],
+            "line: rounds": rounds.rows(),
         },
         [
             Bars("line_frames_per_s", "Four video files", "frames/s", {n: r.frames_per_s for n, r in shown.items()}),
@@ -138,7 +120,7 @@ def _findings(results: Mapping[str, Sequence[Throughput]], trials: Mapping[str, 
                 "CPU ms a frame",
                 {
                     "line": {name: own[name] for name in ROLES},
-                    "bare parts": bare,
+                    "bare": bare,
                     **{name: {name: shown[name].cpu_ms_a_frame} for name in ("predict_pt", "predict_best")},
                 },
             ),

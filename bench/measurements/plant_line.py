@@ -5,7 +5,7 @@ Both run in turn on the same files; bare decoding and inference of the same file
 
 import asyncio
 import statistics
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from bench.harness import contender
 from bench.harness.consumer_log import ConsumerLog
 from bench.harness.contender import Throughput
 from bench.harness.context import Context
-from bench.harness.file_line import FileLine, document_of, run_files, wait_until_accounted
+from bench.harness.file_line import PROCESSES, FileLine, document_of, run_files, wait_until_accounted
 from bench.harness.plant_clips import DRAWN, IMGSZ, plant_clips
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Roles
-from bench.harness.rounds import median_ratio, relative_spread, steady
+from bench.harness.rounds import Rounds, median_ratio
 from bench.harness.topic_reader import read_messages
 from bench.harness.tuned import ensure_tuned
 
@@ -40,7 +40,7 @@ def measure(context: Context) -> Findings:
     videos = plant_clips(context.folder / "plant", CAMERAS, rounds)
     context.say(f"plant: {CAMERAS * DRAWN * rounds} frames of two 1080p files; passed through, as JPEG, bare, in turn")
     contenders = _contenders(context, videos, rounds)
-    results = steady(contenders, min(2, context.rounds), lambda each: each.cpu_ms_a_frame, context.say)
+    results = context.turns(most=2).run(contenders, lambda each: each.cpu_ms_a_frame, "CPU ms a frame")
     live = plant_clips(context.folder / "plant", 1, 2 * rounds)
     p50_ms = {encoding: _live_p50_ms(context, live, 2 * rounds, encoding) for encoding in ENCODINGS}
     return findings(results, p50_ms, tuned)
@@ -60,44 +60,52 @@ def _contenders(context: Context, videos: Mapping[str, Path], rounds: int) -> di
     }
 
 
-def findings(
-    results: Mapping[str, Sequence[Throughput]], p50_ms: Mapping[str, float], tuned: Mapping[str, object]
-) -> Findings:
+def findings(rounds: Rounds[Throughput], p50_ms: Mapping[str, float], tuned: Mapping[str, object]) -> Findings:
     """The tables and the ratios: medians of the rounds' ratios."""
-    cost = {name: [result.cpu_ms_a_frame for result in rounds] for name, rounds in results.items()}
-    ingest = {name: [result.more["ingest_cpu_ms_a_frame"] for result in results[name]] for name in ENCODINGS}
-    size = {name: [result.more["bytes_a_frame"] for result in results[name]] for name in ENCODINGS}
-    costs = {f"{name}_cpu_ms_a_frame": statistics.median(values) for name, values in cost.items()}
+    medians = {name: rounds.median(name) for name in rounds.results}
+    costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in medians.items()}
+    bare = {name.removesuffix("_cpu_ms"): cost for name, cost in medians["bare"].more.items()}
     difference_ms = p50_ms["passthrough"] - p50_ms["jpeg"]
     ratios = [
-        Ratio("ingest_passthrough_vs_jpeg", median_ratio(ingest["passthrough"], ingest["jpeg"])),
-        Ratio("line_vs_decode_plus_inference_plant", median_ratio(cost["passthrough"], cost["bare"]), costs),
-        Ratio("bytes_passthrough_vs_jpeg", median_ratio(size["passthrough"], size["jpeg"])),
+        _between_encodings("ingest_passthrough_vs_jpeg", "ingest_cpu_ms_a_frame", rounds),
+        Ratio(
+            "line_vs_decode_plus_inference_plant",
+            rounds.ratio("passthrough", "bare"),
+            costs,
+            rounds.spread("passthrough", "bare"),
+        ),
+        _between_encodings("bytes_passthrough_vs_jpeg", "bytes_a_frame", rounds),
         Ratio("latency_passthrough_minus_jpeg", difference_ms, {f"{name}_p50_ms": p50_ms[name] for name in ENCODINGS}),
-    ]
-    rows = [
-        {
-            "encoding": name,
-            **{
-                key.removesuffix("_cpu_ms_a_frame"): value
-                for key, value in results[name][-1].more.items()
-                if key != "stages"
-            },
-            "CPU ms a frame": statistics.median(cost[name]),
-            "p50 capture to inspection, ms": p50_ms[name],
-        }
-        for name in ENCODINGS
     ]
     return Findings(
         ratios,
+        {"tuned": dict(tuned), **rounds.figures(), "bare_cpu_ms_a_frame": bare},
         {
-            "tuned": dict(tuned),
-            "rounds_cpu_ms_a_frame": cost,
-            "spread_of_rounds": {name: relative_spread(values) for name, values in cost.items()},
-            "bare": dict(results["bare"][-1].more),
+            "plant: 1080p25, 8 Mbit/s, model at 640": [_row(name, medians[name], p50_ms[name]) for name in ENCODINGS],
+            "plant, bare: CPU ms a frame": [{"part": name, "CPU ms a frame": cost} for name, cost in bare.items()],
+            "plant, passed through, by stage": medians["passthrough"].more["stages"],
+            "plant: rounds": rounds.rows(),
         },
-        {"plant: 1080p25, 8 Mbit/s, model at 640": rows},
     )
+
+
+def _between_encodings(key: str, figure: str, rounds: Rounds[Throughput]) -> Ratio:
+    """The ratio of a figure of the lines between passed through and as JPEG."""
+    values = {name: [float(each.more[figure]) for each in rounds.results[name]] for name in ENCODINGS}
+    came_from = {f"{name}_{figure}": statistics.median(values[name]) for name in ENCODINGS}
+    return Ratio(key, median_ratio(values["passthrough"], values["jpeg"]), came_from, rounds.spread(*ENCODINGS))
+
+
+def _row(encoding: str, line: Throughput, p50_ms: float) -> dict[str, object]:
+    processes = {name: line.more[f"{name}_cpu_ms_a_frame"] for name in PROCESSES}
+    return {
+        "encoding": encoding,
+        "frames/s": line.frames_per_s,
+        **processes,
+        "line, CPU ms a frame": line.cpu_ms_a_frame,
+        "bytes a frame": line.more["bytes_a_frame"],
+        "p50 capture to inspection, ms": p50_ms,
+    }
 
 
 def _live_p50_ms(context: Context, videos: Mapping[str, Path], rounds: int, encoding: str) -> float:

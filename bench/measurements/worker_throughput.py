@@ -1,9 +1,8 @@
-"""Andon's worker draining a full topic, beside the bare loop and a tutorial's consumer."""
+"""Andon's worker draining a full topic, beside the bare loop."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from andon.errors import FatalError
 from andon.settings import BatchSettings, KafkaSettings
@@ -14,11 +13,10 @@ from bench.harness.context import Context
 from bench.harness.plots import Bars
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Roles, line_document
-from bench.harness.rounds import interleave, median_ratio, relative_spread
+from bench.harness.rounds import Rounds
 from bench.harness.tuned import ensure_tuned
 from deploy.local import cpu
 
-KEYS = ("worker_vs_bare", "worker_vs_tutorial_pt", "worker_vs_tutorial_same_model")
 TRY_S = 2.5
 SPARE = 1.5
 """How much more the topic holds than the bare loop could take: it must not run dry."""
@@ -28,79 +26,51 @@ START_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Setups:
-    """The fastest setup of each contender, and the figures that it was chosen by."""
+class FullTopic:
+    """A frames topic with the clips' JPEGs."""
 
-    bare: tuple[str, ...]
-    """Arguments of `bench.peers.bare_loop loop`."""
-    batch: int
-    """Of the worker: its default, or the bare loop's best batch if that is larger."""
-    tutorial_pt: tuple[str, ...]
-    figures: Mapping[str, Any]
+    kafka: KafkaSettings
+    frames: int
 
 
 def measure(context: Context) -> Findings:
     ensure_tuned(None, context.say)
-    topic = context.servers.fresh_kafka()
-    bare = contender.run("peers.bare_loop", "best", span_s=0.4 if context.quick else 0.8)
-    best_with = f"{bare.more['at_once']} x {bare.more['batch']} a batch, {bare.more['decoders']} decoders"
-    context.say(f"worker: the bare loop is best with {best_with}")
-    per_s = max(SPARE * bare.frames_per_s, LEAST_PER_S)
-    count = int(per_s * (context.warm_s + context.span_s + 2.0))
-    _fill_topic(context, topic, count)
-    setups = _choose_setups(context, topic, bare)
-    context.say(f"worker: {count} frames; bare loop, worker and tutorials in turn, {context.rounds} rounds")
-    results = interleave(_contenders(context, topic, setups, count), context.rounds)
-    return _findings(results, setups)
+    best = contender.run("peers.bare_loop", "best", span_s=0.4 if context.quick else 0.8)
+    setup = {key: str(best.more[key]) for key in ("batch", "decoders", "at_once")}
+    context.say("worker: the bare loop is best with {at_once} x {batch} a batch, {decoders} decoders".format(**setup))
+    topic = full_topic(context, best.frames_per_s)
+    # the worker's default, or the bare loop's best batch if that is larger
+    batch = max(int(setup["batch"]), BatchSettings().size)
+    arguments = [f"--{key.replace('_', '-')}={value}" for key, value in setup.items()]
+    arguments += ["--warm", f"{context.warm_s:g}"]
+    context.say(f"worker: {topic.frames} frames; bare loop and worker in turn, {context.rounds} rounds")
+    rounds = context.turns().run(
+        {
+            "bare": lambda: contender.run("peers.bare_loop", "loop", *arguments, span_s=context.span_s),
+            "worker": lambda: drain(context, topic, batch),
+        },
+        lambda each: each.frames_per_s,
+        "frames/s",
+    )
+    return _findings(rounds, best)
 
 
-def _fill_topic(context: Context, topic: KafkaSettings, count: int) -> None:
-    with Roles(context.new_folder("filling"), line_document(context.folder, topic, context.servers.redis)) as roles:
+def full_topic(context: Context, bare_per_s: float) -> FullTopic:
+    """Fill a new topic, so that no contender empties it."""
+    kafka = context.servers.fresh_kafka()
+    count = int(max(SPARE * bare_per_s, LEAST_PER_S) * (context.warm_s + context.span_s + 2.0))
+    with Roles(context.new_folder("filling"), line_document(context.folder, kafka, context.servers.redis)) as roles:
         roles.create_topics()
-    publish_clips(topic, clips.all_jpegs(), count)
+    publish_clips(kafka, clips.all_jpegs(), count)
+    return FullTopic(kafka, count)
 
 
-def _choose_setups(context: Context, topic: KafkaSettings, bare: Throughput) -> Setups:
-    """Try the tutorial on the `.pt` with ultralytics' own number of threads and with two."""
-    trials = {
-        threads: contender.run("peers.tutorial", *_tutorial("pt", topic, threads), span_s=TRY_S) for threads in (0, 2)
-    }
-    threads = max(trials, key=lambda each: trials[each].frames_per_cpu_s)
-    names = {0: "ultralytics' own", 2: "two"}
-    figures = {
-        "bare_tried_frames_per_s": bare.more["tried_frames_per_s"],
-        "tutorial_pt_tried_threads": {names[each]: result.figures() for each, result in trials.items()},
-        "tutorial_pt_threads": names[threads],
-    }
-    loop = ("loop", *(f"--{key.replace('_', '-')}={bare.more[key]}" for key in ("batch", "decoders", "at_once")))
-    batch = max(int(bare.more["batch"]), BatchSettings().size)
-    return Setups(loop, batch, _tutorial("pt", topic, threads), figures)
-
-
-def _tutorial(model: str, topic: KafkaSettings, threads: int = 0) -> tuple[str, ...]:
-    where = ("--bootstrap", topic.bootstrap_servers, "--topic", topic.frames_topic)
-    return ("--model", model, "--threads", str(threads), *where)
-
-
-def _contenders(
-    context: Context, topic: KafkaSettings, setups: Setups, count: int
-) -> dict[str, Callable[[], Throughput]]:
-    span_s, warm = context.span_s, ("--warm", f"{context.warm_s:g}")
-    same = _tutorial("same", topic)
-    return {
-        "bare": lambda: contender.run("peers.bare_loop", *setups.bare, *warm, span_s=span_s),
-        "worker": lambda: drain(context, topic, count, setups.batch),
-        "tutorial_pt": lambda: contender.run("peers.tutorial", *setups.tutorial_pt, *warm, span_s=span_s),
-        "tutorial_same_model": lambda: contender.run("peers.tutorial", *same, *warm, span_s=span_s),
-    }
-
-
-def drain(context: Context, topic: KafkaSettings, count: int, batch: int) -> Throughput:
+def drain(context: Context, topic: FullTopic, batch: int) -> Throughput:
     """Run `andon work` in a new group from the topic's first record, and measure between two scrapes of its /metrics.
 
     Raises FatalError if the topic ran dry meanwhile.
     """
-    kafka = context.servers.fresh_kafka().model_copy(update={"frames_topic": topic.frames_topic})
+    kafka = context.servers.fresh_kafka().model_copy(update={"frames_topic": topic.kafka.frames_topic})
     folder = context.new_folder("worker")
     line = line_document(folder, kafka, context.servers.fresh_redis())
     line["pools"]["default"]["batch"] = {"size": batch}
@@ -114,8 +84,8 @@ def drain(context: Context, topic: KafkaSettings, count: int, batch: int) -> Thr
         last = _mark(roles, context)
         roles.stop("worker")
     span = cpu.between(first, last)
-    if last.frames["worker"] > 0.98 * count:
-        raise FatalError(f"the topic of {count} frames ran dry, so the span measures nothing")
+    if last.frames["worker"] > 0.98 * topic.frames:
+        raise FatalError(f"the topic of {topic.frames} frames ran dry, so the span measures nothing")
     more = {"batch": batch, "broker_cpu_ms_a_frame": 1000 * span.cpu_s["broker"] / span.frames["worker"]}
     return Throughput(span.frames["worker"], span.wall_s, span.cpu_s["worker"], more)
 
@@ -129,31 +99,27 @@ def _mark(roles: Roles, context: Context) -> cpu.Mark:
     return cpu.mark(roles.pids() | {"broker": context.servers.pids["broker"]}, {"worker": inspected})
 
 
-def _findings(results: Mapping[str, Sequence[Throughput]], setups: Setups) -> Findings:
-    per_s = {name: [result.frames_per_s for result in rounds] for name, rounds in results.items()}
-    per_cpu_s = {name: [result.frames_per_cpu_s for result in rounds] for name, rounds in results.items()}
-    medians = {name: _median(rounds) for name, rounds in results.items()}
+def _findings(rounds: Rounds[Throughput], best: Throughput) -> Findings:
+    medians = {name: rounds.median(name) for name in rounds.results}
     rates = {f"{name}_frames_per_s": result.frames_per_s for name, result in medians.items()}
-    costs = {f"{name}_frames_per_cpu_s": result.frames_per_cpu_s for name, result in medians.items()}
-    ratios = [Ratio("worker_vs_bare", median_ratio(per_s["worker"], per_s["bare"]), rates)]
-    for peer in ("tutorial_pt", "tutorial_same_model"):
-        ratios.append(Ratio(f"worker_vs_{peer}", median_ratio(per_cpu_s["worker"], per_cpu_s[peer]), costs))
+    ratio = Ratio("worker_vs_bare", rounds.ratio("worker", "bare"), rates, rounds.spread("worker", "bare"))
     figures = {name: result.figures() for name, result in medians.items()}
-    noise = {name: relative_spread(values) for name, values in per_s.items()}
     return Findings(
-        ratios,
-        {**figures, "rounds_frames_per_s": per_s, "spread_of_rounds": noise, **setups.figures},
-        {"worker, beside the bare loop and a tutorial's consumer": throughput_rows(medians)},
-        [
-            Bars("worker_frames_per_s", "Draining JPEGs", "frames/s", {n: r.frames_per_s for n, r in medians.items()}),
-            Bars("worker_cpu", "Draining JPEGs", "CPU ms a frame", {n: r.cpu_ms_a_frame for n, r in medians.items()}),
-        ],
+        [ratio],
+        {**figures, **rounds.figures(), "bare_tried_frames_per_s": best.more["tried_frames_per_s"]},
+        {"worker, beside the bare loop": throughput_rows(medians), "worker: rounds": rounds.rows()},
+        throughput_bars("worker", medians),
     )
 
 
-def _median(rounds: Sequence[Throughput]) -> Throughput:
-    """The round with the median frames a second. All its figures are of one round, so they fit together."""
-    return sorted(rounds, key=lambda result: result.frames_per_s)[len(rounds) // 2]
+def throughput_bars(name: str, results: Mapping[str, Throughput]) -> list[Bars]:
+    """Frames a second, and CPU of a frame."""
+    rates = {each: result.frames_per_s for each, result in results.items()}
+    costs = {each: result.cpu_ms_a_frame for each, result in results.items()}
+    return [
+        Bars(f"{name}_frames_per_s", "Draining JPEGs", "frames/s", rates),
+        Bars(f"{name}_cpu", "Draining JPEGs", "CPU ms a frame", costs),
+    ]
 
 
 def throughput_rows(results: Mapping[str, Throughput]) -> list[dict[str, object]]:

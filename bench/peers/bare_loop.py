@@ -1,10 +1,10 @@
-"""Upper limits: JPEGs from memory through Andon's decoder and model with nothing around them, and each part alone.
+"""Upper limits: pictures through Andon's decoder and model with nothing around them.
 
-`python -m bench.peers.bare_loop best|loop|parts` prints one JSON line.
+`python -m bench.peers.bare_loop best|loop|video` prints one JSON line.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, cycle, islice
@@ -12,13 +12,12 @@ from pathlib import Path
 
 import av
 import click
-import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from andon.pictures.picture import PictureLimits
 from andon.pictures.reader import decode
-from andon.settings import BatchSettings, CameraSettings, ModelSettings, PoolSettings, WorkerSettings
+from andon.settings import BatchSettings, ModelSettings, PoolSettings, WorkerSettings
 from bench.harness import clips, contender
 from bench.harness.contender import Meter, Throughput
 from bench.harness.core_load import on_all_cores
@@ -92,39 +91,6 @@ def interleaved(count: int = clips.FRAMES) -> list[bytes]:
     return list(chain.from_iterable(zip(*clips.all_jpegs(count).values(), strict=True)))
 
 
-def parts(span_s: float, batch: int) -> dict[str, float]:
-    """CPU ms a frame of each part while every core is busy with it. Cores that share a cache slow each other down."""
-    camera = CameraSettings.model_validate({"id": clips.CAMERAS[0], "url": "-"})
-    jpegs = interleaved(60)
-    pictures = [decode_for_model(jpeg) for jpeg in jpegs]
-    whole = [decode(jpeg, "image/jpeg", LIMITS).pixels for jpeg in jpegs]
-    encode = [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality]
-    model = detector(batch)
-
-    def infer() -> Iterator[int]:
-        for start in cycle(range(0, len(pictures) - batch, batch)):
-            model.detect(pictures[start : start + batch])
-            yield batch
-
-    def each(work: Callable[[int], object]) -> Iterator[int]:
-        for index in cycle(range(len(pictures))):
-            work(index)
-            yield 1
-
-    return {
-        "camera_decode_cpu_ms": on_all_cores(_captured, span_s),
-        "jpeg_encode_cpu_ms": on_all_cores(lambda: each(lambda i: cv2.imencode(".jpg", whole[i], encode)), span_s),
-        "jpeg_decode_cpu_ms": on_all_cores(lambda: each(lambda i: decode_for_model(jpegs[i])), span_s),
-        "inference_cpu_ms": on_all_cores(infer, span_s, threads=1),  # it uses all cores by itself
-    }
-
-
-def _captured() -> Iterator[int]:
-    for name in cycle(clips.CAMERAS):
-        for _ in clips.pictures(name):
-            yield 1
-
-
 @click.group()
 def main() -> None:
     """Measure the limits."""
@@ -168,17 +134,12 @@ def _setup_name(result: Throughput) -> str:
     return f"{result.more['at_once']} x batch {result.more['batch']}, decoders {result.more['decoders']}"
 
 
-@main.command("parts")
-@click.option("--batch", type=int, required=True)
-@click.option("--span", type=float, required=True, help="Of all parts together.")
-def _parts(batch: int, span: float) -> None:
-    costs = parts(span / 4, batch)
-    contender.emit(Throughput(1, span, sum(costs.values()) / 1000, costs))
+def video_parts(videos: Sequence[Path], imgsz: int | None, batch: int, span_s: float) -> dict[str, float]:
+    """CPU ms a frame of what no line can do without: decoding the cameras' H.264 to BGR, and inference.
 
-
-def video_parts(video: Path, imgsz: int, batch: int, span_s: float) -> dict[str, float]:
-    """CPU ms a frame of what no line can do without: decoding the camera's H.264 to BGR, and inference."""
-    pictures = list(islice(_decoded(video), 3 * batch))
+    Every core is busy with the part. Cores that share a cache slow each other down.
+    """
+    pictures = [picture for video in videos for picture in islice(_decoded(video), 3 * batch)]
     model = detector(batch, imgsz)
 
     def infer() -> Iterator[int]:
@@ -187,7 +148,7 @@ def video_parts(video: Path, imgsz: int, batch: int, span_s: float) -> dict[str,
             yield batch
 
     def decode_all() -> Iterator[int]:
-        while True:
+        for video in cycle(videos):
             for _ in _decoded(video):
                 yield 1
 
@@ -198,7 +159,8 @@ def video_parts(video: Path, imgsz: int, batch: int, span_s: float) -> dict[str,
 
 
 def _decoded(video: Path) -> Iterator[Picture]:
-    converter = VideoReformatter()
+    """On one thread, as cheaply as PyAV can."""
+    converter = VideoReformatter()  # one for all pictures: a new one computes its tables first
     with av.open(str(video)) as clip:
         clip.streams.video[0].codec_context.thread_type = "NONE"
         for frame in clip.decode(video=0):
@@ -206,12 +168,12 @@ def _decoded(video: Path) -> Iterator[Picture]:
 
 
 @main.command("video")
-@click.option("--imgsz", type=int, required=True)
+@click.option("--imgsz", type=int, help="Default: what the model was trained at.")
 @click.option("--batch", type=int, required=True)
 @click.option("--span", type=float, required=True, help="Of both parts together.")
-@click.argument("video", type=click.Path(path_type=Path, exists=True))
-def _video(video: Path, imgsz: int, batch: int, span: float) -> None:
-    costs = video_parts(video, imgsz, batch, span)
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path, exists=True), required=True)
+def _video(videos: tuple[Path, ...], imgsz: int | None, batch: int, span: float) -> None:
+    costs = video_parts(videos, imgsz, batch, span)
     contender.emit(Throughput(1, span, sum(costs.values()) / 1000, costs))
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench.harness.aims import aims
 from bench.harness.plots import Bars, Curves, Plot, StackedBars, draw
-from bench.harness.report import AIMS, Findings, Ratio, Report
+from bench.harness.report import Course, Findings, Ratio, Report
+from bench.harness.report_tables import show, write_markdown
 
 KEYS = {
     "worker_vs_bare",
@@ -28,14 +30,16 @@ KEYS = {
     "p99_vs_window_plus_inference",
     "cost_64_vs_4_cameras",
     "memory_mb_per_100k_frames",
+    "accuracy_points_lost",
 }
+MACHINE = {"broker": "Apache Kafka", "commit": "abc", "cpu": "EPYC", "vector_units": ["avx2", "avx512_vnni"]}
 
 
 def report() -> Report:
-    made = Report({"broker": "Apache Kafka"})
-    ratio = Ratio("worker_vs_bare", 0.95, {"worker_frames_per_s": 95.0, "bare_frames_per_s": 100.0})
+    made = Report(MACHINE)
+    ratio = Ratio("worker_vs_bare", 0.95, {"worker_frames_per_s": 95.0, "bare_frames_per_s": 100.0}, spread=0.14)
     rows = [{"contender": "worker", "frames/s": 95.0, "note": None}, {"contender": "bare", "frames/s": 100.0}]
-    made.add("worker", Findings([ratio], {"rounds": 3}, {"contenders": rows}), 12.34)
+    made.add("worker", Findings([ratio], {"rounds": 3}, {"contenders": rows}), Course(12.3, 0.4))
     return made
 
 
@@ -48,7 +52,7 @@ def test_every_aim_has_a_key_also_if_not_measured() -> None:
 
 def test_a_missing_ratio_has_a_reason() -> None:
     made = report()
-    made.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", 3.0)
+    made.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", Course(3.0))
     document = made.as_json()
     assert document["failed"]["line_vs_predict_pt"] == "FatalError: no broker"
     assert document["failed"]["spike_drain_vs_ideal"] == "not measured in this run"
@@ -57,16 +61,39 @@ def test_a_missing_ratio_has_a_reason() -> None:
 
 def test_a_failed_measurement_without_ratios_is_reported_by_its_name() -> None:
     made = report()
-    made.fail("peers.roboflow", (), "OSError: no space", 3.0)
+    made.fail("peers.roboflow", (), "OSError: no space", Course(3.0))
     assert made.as_json()["failed"]["peers.roboflow"] == "OSError: no space"
 
 
 def test_an_aim_is_met_on_its_own_side_and_at_its_limit() -> None:
-    by_key = {aim.key: aim for aim in AIMS}
+    by_key = {aim.key: aim for aim in aims()}
     assert by_key["worker_vs_bare"].met(0.92)
     assert not by_key["worker_vs_bare"].met(0.919)
     assert by_key["line_vs_decode_plus_inference_plant"].met(1.1)
     assert not by_key["line_vs_decode_plus_inference_plant"].met(1.101)
+
+
+@pytest.mark.parametrize(
+    ("units", "limit"),
+    [
+        ((), 1.7),
+        (("avx2",), 1.7),
+        (("avx2", "avx512f"), 1.7),
+        (("avx2", "avx_vnni"), 2.5),
+        (("avx2", "avx512f", "avx512_vnni"), 2.5),
+        (("avx2", "avx512f", "amx_bf16", "amx_int8"), 2.5),
+    ],
+)
+def test_more_is_asked_of_a_processor_that_multiplies_faster(units: tuple[str, ...], limit: float) -> None:
+    assert next(aim for aim in aims(units) if aim.key == "line_vs_predict_pt").limit == limit
+
+
+def test_a_missed_aim_says_by_how_much() -> None:
+    by_key = {aim.key: aim for aim in aims()}
+    assert by_key["worker_vs_bare"].verdict(0.95) == "met"
+    assert by_key["line_vs_decode_plus_inference_demo"].verdict(1.488) == "missed by 0.24 (19 %)"
+    assert by_key["worker_vs_bare"].verdict(0.874) == "missed by 0.046 (5 %)"
+    assert by_key["latency_passthrough_minus_jpeg"].verdict(3.2) == "missed by 3.2"
 
 
 def test_only_measured_ratios_are_met_or_missed() -> None:
@@ -78,11 +105,12 @@ def test_figures_stand_under_their_measurement_with_their_sources() -> None:
     assert document["figures"]["worker"]["rounds"] == 3
     assert document["came_from"]["worker_vs_bare"]["bare_frames_per_s"] == 100.0
     assert document["seconds"] == {"worker": 12.3}
+    assert document["cores_busy_before"] == {"worker": 0.4}
 
 
 def test_a_ratio_without_an_aim_is_an_error() -> None:
     with pytest.raises(ValueError, match="worker_vs_nothing"):
-        report().add("worker", Findings([Ratio("worker_vs_nothing", 1.0)]), 1.0)
+        report().add("worker", Findings([Ratio("worker_vs_nothing", 1.0)]), Course(1.0))
 
 
 def test_the_file_is_the_report(tmp_path: Path) -> None:
@@ -93,14 +121,45 @@ def test_the_file_is_the_report(tmp_path: Path) -> None:
 
 def test_the_tables_and_the_failures_are_printed() -> None:
     made = report()
-    made.fail("line", ["line_vs_predict_pt"], "FatalError: [no] broker", 3.0)
+    made.fail("line", ["line_vs_predict_pt"], "FatalError: [no] broker", Course(3.0))
     console = Console(record=True, width=160, file=StringIO())
-    made.show(console)
+    show(made, console)
     shown = console.export_text()
+    assert "ratios on EPYC with avx2, avx512_vnni" in shown
+    assert "scatter by 14%" in shown
     assert "worker_vs_bare" in shown
     assert "met" in shown
     assert "95" in shown
     assert "FAILED line_vs_predict_pt: FatalError: [no] broker" in shown
+
+
+def test_the_tables_are_written_as_markdown_too(tmp_path: Path) -> None:
+    text = write_markdown(report(), tmp_path).read_text()
+    assert "## contenders\n\n| contender | frames/s | note |\n| --- | --- | --- |\n| worker | 95 | - |" in text
+    assert (
+        "| worker_vs_bare | worker draining a topic ÷ bare loop, frames/s | ≥ 0.92 | 0.950 | met | scatter by 14% |"
+        in text
+    )
+
+
+MEASURED = {"worker": ("worker_vs_bare",), "line": ("line_vs_predict_pt",)}
+
+
+def test_a_run_goes_on_where_an_earlier_one_failed() -> None:
+    earlier = report()
+    earlier.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", Course(3.0))
+    written = json.loads(json.dumps(earlier.as_json()))
+    later = Report(MACHINE | {"load_before": 2.0})
+    assert later.resume(written, MEASURED) == ["worker"]
+    expected = report().as_json()
+    assert {**later.as_json(), "machine": MACHINE} == expected
+
+
+@pytest.mark.parametrize("changed", ["commit", "broker", "vector_units"])
+def test_a_run_does_not_go_on_with_another_machines_or_commits(changed: str) -> None:
+    later = Report(MACHINE | {changed: "another"})
+    with pytest.raises(ValueError, match=changed):
+        later.resume(report().as_json(), MEASURED)
 
 
 @pytest.mark.parametrize(
