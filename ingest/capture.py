@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from andon.clock import Clock
-from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
+from andon.events import CameraNoted, Emit, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge, GapFound
 from andon.messages import Frame, ImageHealth
 from andon.pictures.health.monitor import HealthMonitor
 from andon.pictures.picture import Bgr
@@ -280,5 +280,7 @@ class Capture:
             emit(FrameTooLarge(frame.camera_id, frame.frame_id, frame.too_large))
         elif frame.corrupt:
             emit(FrameCorrupt(frame.camera_id, frame.frame_id, frame.damage or ""))
+        if frame.gap is not None:
+            emit(GapFound(frame.camera_id, frame.frame_id, frame.gap))
         if shed:
             emit(FramesShed(frame.camera_id, self._bridge.shed_reason, shed))

@@ -78,6 +78,17 @@ class FrameTooLarge(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class GapFound(Event):
+    """A camera's video lacks data in this frame or before it: nothing is inspected up to the next keyframe."""
+
+    name: ClassVar[str] = "frame.gap"
+    level: ClassVar[Level] = "warning"
+    camera: str
+    frame: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class FramesShed(Event):
     """Frames that ingest gave up, or a worker because they were `stale`."""
 

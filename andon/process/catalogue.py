@@ -34,6 +34,12 @@ METRICS: tuple[Metric, ...] = (
         "Frames that went on without their picture because their topic takes none of its size",
         ("camera",),
     ),
+    Metric(
+        "andon_ingest_frames_with_gap_total",
+        "counter",
+        "Frames of video that lack data in them or before them: lost packets, or pictures that the camera left out",
+        ("camera",),
+    ),
     Metric("andon_ingest_encode_seconds", "histogram", "Crop, resize and JPEG encoding of one frame"),
     Metric("andon_ingest_publish_seconds", "histogram", "From the mailbox to the broker's acknowledgement"),
     Metric(

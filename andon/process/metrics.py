@@ -82,6 +82,10 @@ class Metrics:
         self._count("andon_ingest_frames_too_large_total", camera=event.camera)
 
     @_on.register
+    def _(self, event: events.GapFound) -> None:
+        self._count("andon_ingest_frames_with_gap_total", camera=event.camera)
+
+    @_on.register
     def _(self, event: events.FramesShed) -> None:
         where = "workers" if event.by_worker else "ingest"
         self._count(f"andon_{where}_frames_shed_total", event.count, camera=event.camera, reason=event.reason)

@@ -37,6 +37,7 @@ BOARD = Board(
             "short",
             {
                 "corrupt": recent("andon_ingest_frames_corrupt_total", "camera", CHOSEN),
+                "with a gap": recent("andon_ingest_frames_with_gap_total", "camera", CHOSEN),
                 "too large": recent("andon_ingest_frames_too_large_total", "camera", CHOSEN),
                 "shed, {{reason}}": recent("andon_ingest_frames_shed_total", "reason", CHOSEN),
                 "quarantine, {{reason}}": recent("andon_stage_records_quarantined_total", "reason", CHOSEN),

@@ -32,6 +32,7 @@ RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 EMPTY_ON_A_SOUND_LINE = {
     "andon_ingest_capture_failures_total": "no capture failed",
     "andon_ingest_frames_corrupt_total": "no frame was corrupt",
+    "andon_ingest_frames_with_gap_total": "no packet was lost",
     "andon_ingest_frames_too_large_total": "no frame was too large",
     "andon_ingest_spool_failures_total": "no spool was full or failed",
     "andon_ingest_spool_damages_total": "no spool was damaged",

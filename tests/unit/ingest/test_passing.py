@@ -32,6 +32,7 @@ class Line:
 
     def __init__(self, path: Path, *, watched: bool = False, **settings: object) -> None:
         self.changes: list[ImageHealth | None] = []
+        self.events = RecordedEvents()
         camera = camera_settings(url=str(path), image_fps=25, **settings)
         monitor = (
             HealthMonitor(HealthSettings(), UsualSharpness(60), self.changes.append, lambda *_: None)
@@ -43,7 +44,7 @@ class Line:
     async def _captured(self, camera: CameraSettings, monitor: HealthMonitor | None) -> list[Frame]:
         clock = FakeClock()
         bridge = Bridge(Lossless(1000, 10_000_000, clock), clock)
-        tools = Tools(open_source, clock, RecordedEvents(), 1_000_000)
+        tools = Tools(open_source, clock, self.events, 1_000_000)
         Capture(camera, bridge, tools, lambda _: None, monitor).run()
         taken = iter(bridge.take, None)
         return [message for message in taken if isinstance(message, Frame)]

@@ -1,10 +1,11 @@
 """Cameras that send H.264 and H.265: their own access units go on, and decode to what the camera sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import av
 import numpy as np
 import pytest
 from av.packet import Packet
+from av.video.stream import VideoStream
+from prometheus_client import CollectorRegistry
 
 from andon.clock import SystemClock
+from andon.events import GapFound
 from andon.messages import Frame
 from andon.pictures.picture import Bgr
+from andon.process.metrics import Metrics
 from andon.video import h264
 from andon.video.decoder import GroupDecoder
 from andon.video.units import join, split
@@ -98,6 +103,59 @@ def test_samples_of_any_kind_are_passed_on(tmp_path: Path, pixels: str) -> None:
     path = video(tmp_path / "clip.mp4", pixels=pixels)
     frames = Line(path, encoding="passthrough").frames
     assert np.array_equal(decoded(frames), plain(path))
+
+
+def remuxed(clip: Path, path: Path, change: Callable[["Packet[VideoStream]", int], None]) -> Path:
+    """The same packets, changed one by one."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as container:
+        made = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for number, packet in enumerate(packets):
+            change(packet, number)
+            packet.stream = made
+            container.mux(packet)
+    return path
+
+
+def at(moment_s: float) -> Callable[["Packet[VideoStream]", int], None]:
+    """Lets timestamps begin so many seconds later."""
+
+    def change(packet: "Packet[VideoStream]", _: int) -> None:
+        later = round(moment_s / packet.time_base)
+        packet.pts, packet.dts = (packet.pts or 0) + later, (packet.dts or 0) + later
+
+    return change
+
+
+def repeated(packet: "Packet[VideoStream]", number: int) -> None:
+    """Each second picture has the timestamp of the one before."""
+    interval = round(Fraction(1, 25) / packet.time_base)
+    packet.pts = packet.dts = (number - number % 2) * interval
+
+
+WRAP_S = 2**33 / 90_000
+"""After this time the timestamps of MPEG's transport streams begin again at 0."""
+
+
+@pytest.mark.parametrize("starts_s", [[WRAP_S - 0.5], [100.0, 10.0], [10.0, 3600.0]], ids=["wrap", "back", "ahead"])
+def test_timestamps_that_wrap_or_jump_cost_no_picture_and_go_forward(tmp_path: Path, starts_s: list[float]) -> None:
+    clip, path = video(tmp_path / "clip.mp4"), tmp_path / "joined.ts"
+    parts = [remuxed(clip, tmp_path / f"{number}.ts", at(start)) for number, start in enumerate(starts_s)]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = Line(path, encoding="auto").frames
+    assert [frame.seq for frame in frames] == list(range(FRAMES * len(parts)))
+    assert np.array_equal(decoded(frames), plain(clip) * len(parts))
+    times = [frame.media_time_s or 0.0 for frame in frames]
+    assert times == pytest.approx([number / 25 for number in range(len(times))], abs=0.05)
+    assert all(later > earlier for earlier, later in pairwise(times))
+
+
+def test_timestamps_that_repeat_cost_no_picture_and_go_forward(tmp_path: Path) -> None:
+    clip = video(tmp_path / "clip.mp4")
+    frames = Line(remuxed(clip, tmp_path / "clip.mkv", repeated), encoding="auto").frames
+    assert np.array_equal(decoded(frames), plain(clip))
+    times = [frame.media_time_s or 0.0 for frame in frames]
+    assert all(later > earlier for earlier, later in pairwise(times))
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -240,6 +298,25 @@ def test_units_behind_one_length_come_apart(tmp_path: Path) -> None:
     assert same_pictures(found)
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_units_behind_one_length_of_a_file_come_apart(tmp_path: Path, codec: Codec) -> None:
+    """Cameras record parameter sets and keyframe as one NAL unit, with start codes in it."""
+
+    def glue(packet: "Packet[VideoStream]", _: int) -> None:
+        data, units = bytes(packet), list[bytes]()
+        while data:
+            length = int.from_bytes(data[:4])
+            units, data = [*units, data[4 : 4 + length]], data[4 + length :]
+        body = b"\x00\x00\x00\x01".join(units)
+        packet.update(len(body).to_bytes(4) + body)
+
+    clip = video(tmp_path / "clip.mp4", codec, "repeat-headers=1:slices=2:aud=1")
+    frames = Line(remuxed(clip, tmp_path / "glued.mp4", glue), encoding="auto").frames
+    assert {frame.gap for frame in frames} == {None}
+    assert sum(frame.keyframe for frame in frames) == FRAMES // 8
+    assert np.array_equal(decoded(frames), plain(clip))
+
+
 def test_a_picture_without_its_first_slice_is_no_keyframe(tmp_path: Path) -> None:
     cut = [list(units) for units in footage("h264", "slices=2").units]
     first = next(unit for unit in cut[6] if h264.is_slice(unit))
@@ -255,6 +332,19 @@ def test_a_missing_reference_is_noticed_by_the_streams_own_numbers(tmp_path: Pat
         found = passed(passing, [*units[:3], *units[4:]])
     assert [item.gap is not None for item in found].index(True) == 3
     assert sum(item.gap is not None for item in found) == 1
+
+
+def test_each_frame_with_a_gap_is_counted_by_camera_and_said_with_what_is_missing(tmp_path: Path) -> None:
+    units, path, registry = footage().units, tmp_path / "clip.h264", CollectorRegistry()
+    path.write_bytes(join(part for parts in [*units[:3], *units[4:8], *units[9:]] for part in parts))
+    line, metrics = Line(path, encoding="auto"), Metrics(registry)
+    found = line.events.of(GapFound)
+    for event in found:
+        metrics(event)
+    assert [event.frame for event in found] == [line.frames[3].frame_id, line.frames[7].frame_id]
+    assert [event.missing for event in found] == [line.frames[3].gap, line.frames[7].gap]
+    camera = line.frames[0].camera_id
+    assert registry.get_sample_value("andon_ingest_frames_with_gap_total", {"camera": camera}) == 2
 
 
 def test_missing_packets_spoil_the_unit_in_which_they_were_noticed_and_the_next(tmp_path: Path) -> None:

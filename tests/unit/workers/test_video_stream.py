@@ -24,6 +24,7 @@ from tests.video_units import (
     OPEN_265,
     PLAIN_264,
     PLAIN_265,
+    QUIET,
     REFRESH_264,
     STREAMS,
     WIDTH,
@@ -212,28 +213,60 @@ def test_a_camera_that_hangs_on_its_side_is_turned(turn: int) -> None:
     assert outcome.picture.width == (HEIGHT if turn == 6 else WIDTH)
 
 
-def test_parameter_sets_that_change_begin_a_picture_of_another_size() -> None:
-    small = Encoder(X264, PLAIN_264.options, frames=20, size=(96, 80))
+OTHER_SETS = {
+    "size": Encoder(X264, PLAIN_264.options, frames=20, size=(96, 80)),
+    "entropy coding": Encoder(X264, f"{PLAIN_264.options}:cabac=0", frames=20),
+    "references": Encoder(X264, f"{PLAIN_264.options}:ref=1:weightp=0", frames=20),
+}
+"""What changes. The parameter sets have the same numbers as those before."""
+other_sets = pytest.mark.parametrize("other", OTHER_SETS.values(), ids=OTHER_SETS)
+
+
+def followed_by(other: Encoder) -> list[VideoRecord]:
+    """25 frames of one stream, and 20 of another one behind them."""
     moved = [
         VideoRecord(record.frame.model_copy(update={"seq": 25 + number}), 200 + number)
-        for number, record in enumerate(records(small, range(20)))
+        for number, record in enumerate(records(other, range(20)))
     ]
-    outcomes = decoded([*records(PLAIN_264, range(25)), *moved])
+    return [*records(PLAIN_264, range(25)), *moved]
+
+
+def parameter_sets(encoder: Encoder) -> list[bytes]:
+    return [part for part in split(stream(encoder).units[0]) if part[0] & 31 in (7, 8)]
+
+
+@other_sets
+def test_parameter_sets_may_change_with_a_keyframe(other: Encoder) -> None:
+    assert parameter_sets(other) != parameter_sets(PLAIN_264)
+    outcomes = decoded(followed_by(other))
     assert inspected(outcomes) == list(range(45))
     assert_whole(outcomes[:25], PLAIN_264)
     for number, outcome in enumerate(outcomes[25:]):
         assert outcome.picture is not None
-        np.testing.assert_array_equal(outcome.picture.pixels, stream(small).pictures[number])
+        np.testing.assert_array_equal(outcome.picture.pixels, stream(other).pictures[number])
 
 
-def test_a_change_of_parameter_sets_whose_keyframe_is_lost_is_not_decoded_by_the_old_ones() -> None:
-    small = Encoder(X264, PLAIN_264.options, frames=20, size=(96, 80))
-    moved = [
-        VideoRecord(record.frame.model_copy(update={"seq": 25 + number}), 200 + number)
-        for number, record in enumerate(records(small, range(20)))
-    ]
-    outcomes = decoded([*records(PLAIN_264, range(25)), *moved[1:]])
+@other_sets
+def test_a_change_of_parameter_sets_whose_keyframe_is_lost_is_not_decoded_by_the_old_ones(other: Encoder) -> None:
+    log = followed_by(other)
+    outcomes = decoded(log[:25] + log[26:])
     assert inspected(outcomes) == [*range(25), *range(35, 45)]
+
+
+RARE_264 = Encoder(X264, "keyint=250:min-keyint=250:bframes=0:scenecut=0", frames=260, size=(64, 48))
+RARE_265 = Encoder(X265, f"keyint=250:min-keyint=250:bframes=3:b-adapt=0:open-gop=0:{QUIET}", frames=260, size=(64, 48))
+
+
+@pytest.mark.parametrize("encoder", [RARE_264, RARE_265], ids=["h264", "h265-b"])
+def test_a_group_of_10_s_is_inspected_as_a_whole_and_lost_from_its_first_gap_on(encoder: Encoder) -> None:
+    whole = decoded(records(encoder, range(260)))
+    assert inspected(whole) == stream(encoder).shown
+    assert {outcome.start for outcome in whole} == {100, 350}
+    assert_whole(whole, encoder)
+    log = records(encoder, range(260))
+    outcomes = decoded(log[:40] + log[41:])
+    assert sorted(inspected(outcomes)) == [*range(40), *range(250, 260)]
+    assert_whole(outcomes, encoder)
 
 
 @pytest.mark.parametrize("pixels", ["yuv422p", "yuv444p", "yuv420p10le", "yuvj420p"])
