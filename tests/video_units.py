@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -12,6 +13,7 @@ import numpy as np
 from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 160, 128
@@ -82,14 +84,30 @@ def stream(encoder: Encoder) -> Stream:
     return Stream(content_type, units, order, _pictures(units, content_type))
 
 
-def _encoded(encoder: Encoder) -> "list[Packet[Any]]":
-    context = CodecContext.create(encoder.codec, "w")
-    assert isinstance(context, VideoCodecContext)
+def write_file(encoder: Encoder, path: Path) -> Path:
+    """The same pictures as a file, for example an MP4."""
+    with av.open(str(path), "w") as container:
+        made = container.add_stream(encoder.codec, rate=25)
+        assert isinstance(made, VideoStream)
+        _set_up(made.codec_context, encoder)
+        for number in range(encoder.frames):
+            container.mux(made.encode(_scene(encoder, number)))
+        container.mux(made.encode())
+    return path
+
+
+def _set_up(context: VideoCodecContext, encoder: Encoder) -> None:
     context.width, context.height = encoder.size
     context.pix_fmt, context.time_base, context.framerate = encoder.pixels, Fraction(1, 25), Fraction(25)
     context.thread_count = 1
     name = "x264-params" if encoder.codec == X264 else "x265-params"
     context.options = {"preset": "veryfast", name: encoder.options}
+
+
+def _encoded(encoder: Encoder) -> "list[Packet[Any]]":
+    context = CodecContext.create(encoder.codec, "w")
+    assert isinstance(context, VideoCodecContext)
+    _set_up(context, encoder)
     packets = [packet for number in range(encoder.frames) for packet in context.encode(_scene(encoder, number))]
     return packets + context.encode(None)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from click.testing import CliRunner
 from andon.cli import main
 from andon.clock import SystemClock
 from andon.events import CameraChanged, CameraNoted, FrameCorrupt
+from andon.messages import Frame
+from andon.pictures.picture import PictureLimits
 from andon.settings import CameraSettings
+from andon.wire import decode as read_record
 from ingest.camera import Camera
 from ingest.capture import Tools
 from ingest.publisher import Route
@@ -26,6 +30,7 @@ from tests.integration.ingest.line import until
 from tests.proven import proven
 from tests.rtsp_camera import Faults, Footage, RtspCamera, film
 from tests.videos import grey, number_of
+from workers.decoding.stream import CameraStream, VideoRecord
 
 pytestmark = pytest.mark.integration
 
@@ -91,6 +96,41 @@ def test_dates(given: Dating) -> None:
     assert stamp.clock == given.clock
     assert taken == sorted(taken)
     assert abs(clock.now() - taken[-1]) < timedelta(minutes=1)
+
+
+PASSED_ON = {
+    "a camera whose stamps jump ahead by an hour": Faults(fps=50, timestamps="jump_ahead"),
+    "a camera whose stamps jump back": Faults(fps=50, timestamps="jump_back"),
+    "a camera with an outlier among its stamps every second": Faults(fps=50, timestamps="outliers"),
+    "a camera whose stamps begin again at 0 after 32 bits": Faults(fps=50, timestamps="wrap"),
+    "a camera that stamps two pictures alike": Faults(fps=50, timestamps="repeat"),
+    "a camera that stamps nothing": Faults(fps=50, timestamps="zero"),
+}
+
+
+@rows([Case(f"{what} loses no picture that is passed on", "seen by hand", item) for what, item in PASSED_ON.items()])
+async def test_timestamps_of_a_stream_that_is_passed_on(given: Faults) -> None:
+    """Each picture has one record and one number, and dates go forward."""
+    memory, stop, film_of = MemoryPublisher(), asyncio.Event(), film(10)
+    with RtspCamera(film_of, given) as server:
+        tools = Tools(open_source, SystemClock(), RecordedEvents(), 8_000_000)
+        camera = Camera(settings(server.url, encoding="passthrough"), Route("c", "t", memory, 5.0), tools)
+        running = asyncio.ensure_future(camera.run(stop))
+        await until(lambda: camera.captured >= 80, 30)
+        stop.set()
+        await running
+    messages = [read_record(record) for record in memory.topics["t"]]
+    frames = [item for item in messages if isinstance(item, Frame)]
+    stream = CameraStream(PictureLimits(1_000_000, 1_000_000), SystemClock())
+    outcomes = [out for place, item in enumerate(frames) for out in stream.take(VideoRecord(item, place))]
+    assert [str(out.error) for out in outcomes if out.error is not None] == []
+    shown = [number_of(out.picture.pixels) for out in outcomes if out.picture is not None]
+    assert shown == [number % len(film_of.units) for number in range(len(frames))]
+    dates = [frame.captured_at for frame in frames]
+    assert dates == sorted(dates)
+    assert max(dates) - min(dates) < timedelta(minutes=1)
+    times = [frame.media_time_s or 0.0 for frame in frames]
+    assert all(later > earlier for earlier, later in pairwise(times))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,6 @@ on the way, and `login.py` the logins that it asks for.
 
 from tests.rtsp_camera.camera import RtspCamera
 from tests.rtsp_camera.faults import Faults
-from tests.rtsp_camera.footage import Footage, film
+from tests.rtsp_camera.footage import Footage, film, noise
 
-__all__ = ["Faults", "Footage", "RtspCamera", "film"]
+__all__ = ["Faults", "Footage", "RtspCamera", "film", "noise"]

@@ -185,7 +185,7 @@ class Client:
                         0x80,
                         96 | marker << 7,
                         packets & 0xFFFF,
-                        self._faults.timestamp(number) & 0xFFFFFFFF,
+                        self._faults.timestamp(self._camera.footage.shown(number)) & 0xFFFFFFFF,
                         1,
                     )
                     if not self._faults.loses(packets):

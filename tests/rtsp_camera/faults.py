@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Timestamps = Literal["steady", "zero", "jump_ahead", "jump_back", "outliers"]
+Timestamps = Literal["steady", "zero", "jump_ahead", "jump_back", "outliers", "wrap", "repeat"]
 CLOCK_HZ = 90_000
 """RTP's clock for video (RFC 6184, 5.1)."""
 FAULT_S = 1.0
@@ -19,7 +19,8 @@ class Faults:
     """The rate by which its timestamps advance. None: they are right. Cameras stamp by their nominal rate and deliver
     less in the dark."""
     timestamps: Timestamps = "steady"
-    """zero: it stamps nothing. jump_ahead, jump_back: once, by an hour. outliers: one picture a second."""
+    """zero: it stamps nothing. jump_ahead, jump_back: once, by an hour. outliers: one picture a second. wrap: the 32
+    bits begin again at 0. repeat: each second picture has the stamp of the one before."""
     joined_at: int = 0
     """The picture of the footage with which each client begins. Relays and many cameras send no keyframe to a client
     that joins."""
@@ -40,7 +41,7 @@ class Faults:
 
     def timestamp(self, number: int) -> int:
         """The RTP timestamp of picture `number` since the client has joined."""
-        seconds = number / (self.stamped_fps or self.fps)
+        seconds = (number - number % 2 * (self.timestamps == "repeat")) / (self.stamped_fps or self.fps)
         match self.timestamps:
             case "zero":
                 seconds = 0.0
@@ -50,6 +51,8 @@ class Faults:
                 seconds -= FAULT_S
             case "outliers" if number and number % round(FAULT_S * self.fps) == 0:
                 seconds += JUMP_S
+            case "wrap":
+                seconds -= FAULT_S
         return 1 + round(seconds * CLOCK_HZ)  # FFmpeg takes a first 0 for unknown
 
     def loses(self, packet: int) -> bool:

@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
+from tests.video_units import Encoder, stream
 from tests.videos import SIZE, grey
 
 Codec = Literal["h264", "hevc"]
@@ -27,6 +28,21 @@ class Footage:
     units: tuple[tuple[bytes, ...], ...]
     """The NAL units of each picture, without start codes."""
     parameter_sets: tuple[bytes, ...]
+    order: tuple[int, ...] = ()
+    """By picture: its place in the order in which they are shown. Empty: it is that in which they are sent."""
+
+    def shown(self, number: int) -> int:
+        """The place in the order of presentation of picture `number`, of the loop's rounds without an end."""
+        place = number % len(self.units)
+        return number - place + (self.order[place] if self.order else place)
+
+
+def noise(encoder: Encoder) -> Footage:
+    """One loop of a test stream whose pictures show it if a reference is wrong."""
+    of = stream(encoder)
+    codec: Codec = "h264" if of.content_type == "video/h264" else "hevc"
+    units = tuple(tuple(_nal_units(unit)) for unit in of.units)
+    return Footage(codec, units, tuple(unit for unit in units[0] if is_parameter_set(codec, unit)), of.order)
 
 
 def film(

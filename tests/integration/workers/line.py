@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +109,20 @@ class Line:
     async def inspections(self, at_least: int, within_s: float = 60.0) -> list[Inspection]:
         records = await self.published(self.kafka.inspections_topic, at_least, within_s)
         return [message for message in map(read_record, records) if isinstance(message, Inspection)]
+
+    async def inspections_until(
+        self, enough: Callable[[Sequence[Inspection]], bool], within_s: float = 60.0
+    ) -> list[Inspection]:
+        """All of them, once there are enough."""
+        found: list[Inspection] = []
+        async with started(lambda: consumer(self.kafka, None), self.kafka, silent) as client:
+            client.subscribe([self.kafka.inspections_topic])
+            async with asyncio.timeout(within_s):
+                while not enough(found):
+                    batches = await client.getmany(timeout_ms=200)
+                    messages = [read_record(_record(raw)) for records in batches.values() for raw in records]
+                    found += [message for message in messages if isinstance(message, Inspection)]
+        return found
 
     async def committed(self) -> tuple[int, int]:
         """(committed, end) of the worker group, over all partitions."""
