@@ -46,9 +46,7 @@ def run(context: Context, clips: Sequence[LineClip]) -> LineOutput:
     total = sum(item.truth.n_frames for item in clips)
     with Roles(folder, document) as roles:
         roles.create_topics()
-        roles.start("sinks", "sink")
-        roles.start("worker", "work")
-        roles.start("ingest", "ingest")
+        roles.start_line()
         wait_until_accounted(roles, total, total / SLOWEST_FPS)
         inspections = asyncio.run(_inspections(roles.settings, total))
         served = served_by((folder / "worker.log").read_text("utf-8"))

@@ -59,9 +59,7 @@ def run_files(context: Context, files: FileLine) -> Throughput:
     folder = context.new_folder("roles")
     with Roles(folder, line) as roles:
         roles.create_topics()
-        roles.start("sinks", "sink")
-        roles.start("worker", "work")
-        roles.start("ingest", "ingest")
+        roles.start_line()
         first = _snapshot(roles, context)
         wait_until_accounted(roles, files.frames)
         last = _snapshot(roles, context)

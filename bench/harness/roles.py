@@ -90,6 +90,13 @@ class Roles:
         if ready:
             self.until(lambda: self.is_ready(name), READY_S, f"{name} to be ready")
 
+    def start_line(self) -> None:
+        """Start sinks and worker, at the same time, and ingest once they are ready."""
+        self.start("sinks", "sink", ready=False)
+        self.start("worker", "work", ready=False)
+        self.until(lambda: self.is_ready("sinks") and self.is_ready("worker"), READY_S, "sinks and worker to be ready")
+        self.start("ingest", "ingest")
+
     def is_ready(self, name: str) -> bool:
         """Whether /readyz says that it has joined its group and loaded its model."""
         return self._status(name, "readyz") == 200

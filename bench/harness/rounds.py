@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from bench.harness.other_load import busy_cores
@@ -16,8 +16,8 @@ MOST_SPREAD = 0.1
 class Rounds(Generic[T]):
     """Each contender's results by round, and the cores that were busy just before each of them."""
 
-    results: Mapping[str, Sequence[T]]
-    busy_before: Mapping[str, Sequence[float]]
+    results: Mapping[str, list[T]]
+    busy_before: Mapping[str, list[float]]
     value: Callable[[T], float]
     """The figure that the ratios are made of."""
     unit: str
@@ -94,37 +94,29 @@ class Turns:
     def run(self, contenders: Mapping[str, Callable[[], T]], value: Callable[[T], float], unit: str) -> Rounds[T]:
         """Run each contender once a round, in the mapping's order. An error of a contender propagates.
 
-        Where a contender's values scatter by more than MOST_SPREAD, all run once more if there is time for it, and that
-        is said. The first rounds count, too: a median needs no selection.
+        Where a contender's values scatter by more than MOST_SPREAD, there is one more round if there is time for it,
+        and that is said. The first rounds count, too: a median needs no selection.
         """
         began = time.monotonic()
-        first = Rounds(*self._once(contenders), value, unit)
-        scattered = {name: spread for name, spread in first.spreads.items() if spread > MOST_SPREAD}
-        if not scattered:
-            return first
-        shown = ", ".join(f"{name} {spread:.0%}" for name, spread in scattered.items())
-        may_repeat = self.patience.grant(time.monotonic() - began)
-        what_now = "all contenders run again" if may_repeat else "no time is left to run again"
-        self.say(f"the rounds scatter by more than {MOST_SPREAD:.0%} ({shown}): {what_now}")
-        if not may_repeat:
-            return Rounds(first.results, first.busy_before, value, unit, "scatters; no time to run again")
-        results, busy = self._once(contenders)
-        return Rounds(
-            {name: [*done, *results[name]] for name, done in first.results.items()},
-            {name: [*done, *busy[name]] for name, done in first.busy_before.items()},
-            value,
-            unit,
-            "scatters; ran again, all rounds count",
-        )
-
-    def _once(self, contenders: Mapping[str, Callable[[], T]]) -> tuple[dict[str, list[T]], dict[str, list[float]]]:
-        results: dict[str, list[T]] = {name: [] for name in contenders}
-        busy: dict[str, list[float]] = {name: [] for name in contenders}
+        done: Rounds[T] = Rounds({name: [] for name in contenders}, {name: [] for name in contenders}, value, unit)
         for _ in range(self.rounds):
-            for name, run in contenders.items():
-                busy[name].append(self.busy())
-                results[name].append(run())
-        return results, busy
+            self._add_round(contenders, done)
+        scattered = {name: spread for name, spread in done.spreads.items() if spread > MOST_SPREAD}
+        if not scattered:
+            return done
+        shown = ", ".join(f"{name} {spread:.0%}" for name, spread in scattered.items())
+        may_repeat = self.patience.grant((time.monotonic() - began) / self.rounds)
+        what_now = "all contenders run once more" if may_repeat else "no time is left to run again"
+        self.say(f"the rounds scatter by more than {MOST_SPREAD:.0%} ({shown}): {what_now}")
+        if may_repeat:
+            self._add_round(contenders, done)
+        note = "scatters; ran once more, all rounds count" if may_repeat else "scatters; no time to run again"
+        return replace(done, note=note)
+
+    def _add_round(self, contenders: Mapping[str, Callable[[], T]], done: "Rounds[T]") -> None:
+        for name, run in contenders.items():
+            done.busy_before[name].append(self.busy())
+            done.results[name].append(run())
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -13,8 +13,8 @@ from bench.harness.plots import Bars, StackedBars
 from bench.harness.report import Findings, Ratio
 from bench.harness.rounds import Rounds
 from bench.harness.tuned import ensure_tuned
-from bench.measurements.worker_throughput import SPARE, TRY_S, throughput_rows
-from bench.peers.model import EXPORTS, has_model
+from bench.measurements.worker_throughput import TRY_S, throughput_rows
+from bench.peers.model import EXPORTS, has_model, model_path
 
 KEYS = ("line_vs_decode_plus_inference_demo", "line_vs_predict_pt", "line_vs_predict_best")
 BATCH = "8"
@@ -35,9 +35,9 @@ def measure(context: Context) -> Findings:
 
 
 def _rounds_of_clips(context: Context) -> int:
-    """Enough that the bare loop would have work for the whole span; the line takes longer."""
+    """Enough that the bare loop would have work for the whole span; predict and the line take longer."""
     bare_per_s = float(context.figures.get("worker", {}).get("bare", {}).get("frames_per_s", 200.0))
-    wanted = SPARE * bare_per_s * (context.warm_s + context.span_s)
+    wanted = bare_per_s * (context.warm_s + context.span_s)
     return max(1, min(20, math.ceil(wanted / (clips.FRAMES * len(clips.CAMERAS)))))
 
 
@@ -58,13 +58,14 @@ def _try_predict(context: Context, videos: Mapping[str, Path]) -> tuple[dict[str
 
 def _predict(context: Context, videos: Mapping[str, Path], model: str, *options: str, span_s: float) -> Throughput:
     files = [str(video) for video in videos.values()]
-    warm = ("--warm", f"{min(context.warm_s, span_s):g}")
+    warm = ("--warm", f"{context.warm_s:g}")
     return contender.run("peers.predict", "--model", model, *options, *warm, *files, span_s=span_s)
 
 
 def _best_export(context: Context, videos: Mapping[str, Path]) -> str:
     """The export with which predict takes the least CPU: its own of the .pt, or the very one that Andon serves."""
-    tried = {kind: _predict(context, videos, kind, span_s=TRY_S) for kind in EXPORTS if has_model(kind)}
+    kinds = {model_path(kind): kind for kind in EXPORTS if has_model(kind)}  # Andon may serve one of predict's own
+    tried = {kind: _predict(context, videos, kind, span_s=TRY_S) for kind in kinds.values()}
     return max(tried, key=lambda kind: tried[kind].frames_per_cpu_s)
 
 

@@ -30,6 +30,8 @@ KEYS = (
 CAMERAS = 2
 BATCH = "8"
 ENCODINGS = ("passthrough", "jpeg")
+LIVE = 5
+"""Groups of pictures of the camera in real time: ten seconds."""
 READ_S = 1.0
 """For reading the inspections back after the last frame."""
 
@@ -41,8 +43,8 @@ def measure(context: Context) -> Findings:
     context.say(f"plant: {CAMERAS * DRAWN * rounds} frames of two 1080p files; passed through, as JPEG, bare, in turn")
     contenders = _contenders(context, videos, rounds)
     results = context.turns(most=2).run(contenders, lambda each: each.cpu_ms_a_frame, "CPU ms a frame")
-    live = plant_clips(context.folder / "plant", 1, 2 * rounds)
-    p50_ms = {encoding: _live_p50_ms(context, live, 2 * rounds, encoding) for encoding in ENCODINGS}
+    live = plant_clips(context.folder / "plant", 1, LIVE)
+    p50_ms = {encoding: _live_p50_ms(context, live, encoding) for encoding in ENCODINGS}
     return findings(results, p50_ms, tuned)
 
 
@@ -108,15 +110,13 @@ def _row(encoding: str, line: Throughput, p50_ms: float) -> dict[str, object]:
     }
 
 
-def _live_p50_ms(context: Context, videos: Mapping[str, Path], rounds: int, encoding: str) -> float:
+def _live_p50_ms(context: Context, videos: Mapping[str, Path], encoding: str) -> float:
     """From capture to inspection, of one camera in real time."""
-    line = FileLine(videos, DRAWN * rounds, encoding, IMGSZ, pace="realtime")
+    line = FileLine(videos, DRAWN * LIVE, encoding, IMGSZ, pace="realtime")
     log = ConsumerLog("")
     with Roles(context.new_folder("roles"), document_of(context, line)) as roles:
         roles.create_topics()
-        roles.start("sinks", "sink")
-        roles.start("worker", "work")
-        roles.start("ingest", "ingest")
+        roles.start_line()
         wait_until_accounted(roles, line.frames)
         kafka = roles.settings.kafka
         asyncio.run(within(read_messages(kafka, kafka.inspections_topic, log.add_inspection)))

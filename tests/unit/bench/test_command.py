@@ -40,12 +40,12 @@ def test_each_aim_has_exactly_one_measurement() -> None:
 def test_only_the_selected_measurements_run() -> None:
     assert [each.name for each in command.select(("line",))] == ["line"]
     assert [each.name for each in command.select(("roboflow", "tutorial"))] == ["tutorial", "roboflow"]
-    whole = ["worker", "line", "plant", "latency", "scaling", "spike", "growth"]
+    whole = ["tune", "worker", "line", "plant", "latency", "scaling", "spike", "growth"]
     assert [each.name for each in command.select(())] == whole
 
 
 def test_an_unknown_measurement_is_refused_with_the_list_of_names() -> None:
-    with pytest.raises(click.UsageError, match=r"no measurement lien; there are: worker, line"):
+    with pytest.raises(click.UsageError, match=r"no measurement lien; there are: tune, worker, line"):
         command.select(("lien",))
 
 
