@@ -22,16 +22,17 @@ NOISE = 4.0
 
 
 def plant_clips(folder: Path, count: int, rounds: int) -> dict[str, Path]:
-    """`count` files of DRAWN x `rounds` frames, by camera."""
+    """`count` files of DRAWN x `rounds` frames, by camera. All show the same, since drawing takes seconds."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name, spec in list(CLIPS.items())[:count]:
-        once, files[name] = folder / f"{name}-once.mp4", folder / f"{name}-{rounds}.mp4"
-        if not once.exists():
-            wide = replace(spec, width_px=WIDTH_PX, height_px=HEIGHT_PX, fps=FPS, n_frames=DRAWN, margin_frames=0)
-            _encode(once, (image for image, _ in frames(wide)))
-        if not files[name].exists():
-            repeat(once, files[name], rounds, DRAWN)
+    once = folder / "once.mp4"
+    if not once.exists():
+        name = next(iter(CLIPS))
+        wide = replace(CLIPS[name], width_px=WIDTH_PX, height_px=HEIGHT_PX, fps=FPS, n_frames=DRAWN, margin_frames=0)
+        _encode(once, (image for image, _ in frames(wide)))
+    files = {name: folder / f"{name}-{rounds}.mp4" for name in list(CLIPS)[:count]}
+    for file in files.values():
+        if not file.exists():
+            repeat(once, file, rounds, DRAWN)
     return files
 
 

@@ -76,11 +76,12 @@ def course_rows(report: Report) -> list[dict[str, object]]:
 
 
 def rows_table(title: str, rows: Rows) -> Table:
-    """A table for people, with a column for each key of any row. The first column names the row."""
+    """A table for people, with a column for each key of any row."""
     columns = _columns(rows)
     table = Table(title=title)
     for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
+        numbers = any(isinstance(row.get(column), float | int) for row in rows)
+        table.add_column(column, justify="right" if numbers else "left")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table
