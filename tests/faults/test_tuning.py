@@ -47,6 +47,8 @@ async def test_a_first_start_measures_on_the_topics_frames_and_serves_the_choice
     assert shown[0]["used_here"]
     assert shown[0]["frames_from"] == f"the topic {line.kafka.frames_topic}"
     assert shown[0]["chosen"].startswith("openvino ")
+    int8 = [one["agreement"] or 0.0 for one in shown[0]["candidates"] if one["precision"] == "int8"]
+    assert max(int8) > 0.98, "scales that cut off rare activations lose one detection in twenty"
 
 
 def show(config: Path) -> list[dict[str, Any]]:
