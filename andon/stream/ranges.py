@@ -96,18 +96,21 @@ class RangeReader:
     async def _ends(self, partition: Partition, last: int | None) -> Ends:
         """Where the log begins, and an end that is right as far as `last`."""
         there = TopicPartition(*partition)
-        first = (await self._client.beginning_offsets([there]))[there]
-        end = (await self._client.end_offsets([there]))[there]
-        if last is None or last >= end:  # the embedded broker gives the last batch's first offset for its last
-            return (await ends_of(self._client, [partition]))[partition]
-        return Ends(first, end)
+        if last is not None:
+            first = (await self._client.beginning_offsets([there]))[there]
+            end = (await self._client.end_offsets([there]))[there]
+            if last < end:
+                return Ends(first, end)
+        # the embedded broker gives the last batch's first offset for its last
+        return (await ends_of(self._client, [partition]))[partition]
 
     async def _fetch(self, there: TopicPartition, wanted: _Range) -> None:
         self._client.assign([there])
         self._client.seek(there, wanted.first)
         try:
-            while await self._client.position(there) <= wanted.last:
-                for raw in (await self._client.getmany(there, timeout_ms=POLL_MS)).get(there, ()):
+            while (left := wanted.last + 1 - await self._client.position(there)) > 0:
+                batches = await self._client.getmany(there, timeout_ms=POLL_MS, max_records=left)
+                for raw in batches.get(there, ()):
                     if wanted.take(raw):
                         return
         finally:

@@ -12,8 +12,7 @@ from math import ceil
 
 from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
-from andon.wire import Record
-from sinks.channels.log import Logged, Ranges, logged_of
+from sinks.channels.log import Log, Logged
 
 STEPS = 12
 """Steps back at most."""
@@ -35,37 +34,37 @@ class Window:
         return cls(at - timedelta(seconds=before_s), at + timedelta(seconds=after_s))
 
 
-async def frames_of(ranges: Ranges, at: RecordRef, frame: Frame, window: Window) -> Sequence[Frame]:
+async def frames_of(log: Log, at: RecordRef, frame: Frame, window: Window) -> Sequence[Frame]:
     """The frames of one clip in the order of the log: all of one session, the first one decodable by itself.
 
-    `frame` was read at `at`. Empty: retention has taken the start of its group. Raises as `Ranges.read_range`.
+    `frame` was read at `at`. Empty: retention has taken the start of its group. Raises as `Log.frames`.
     """
-    before = await _back(ranges, at, frame, window.begin)
+    before = await _back(log, at, frame, window.begin)
     starts = [number for number, logged in enumerate(before) if logged.starts]
     if not starts:
         return ()
     early = [number for number in starts if before[number].frame.captured_at <= window.begin]
     first = early[-1] if early else starts[0]
-    after = await _forward(ranges, at, frame, window.end)
+    after = await _forward(log, at, frame, window.end)
     return [logged.frame for logged in [*before[first:], *after]]
 
 
-async def keyframe_of(ranges: Ranges, at: RecordRef, frame: Frame) -> RecordRef | None:
+async def keyframe_of(log: Log, at: RecordRef, frame: Frame) -> RecordRef | None:
     """The record with which decoding of `frame`, which was read at `at`, begins. None: retention has taken it."""
-    before = await _back(ranges, at, frame, frame.captured_at)
+    before = await _back(log, at, frame, frame.captured_at)
     starts = [logged.offset for logged in before if logged.starts]
     return at.model_copy(update={"offset": starts[-1]}) if starts else None
 
 
-async def _back(ranges: Ranges, at: RecordRef, frame: Frame, begin: datetime) -> list[Logged]:
+async def _back(log: Log, at: RecordRef, frame: Frame, begin: datetime) -> list[Logged]:
     """The frames up to `frame`, which is the last; from `begin` on, and as much before it as a decoder needs."""
     found, low = [Logged(at.offset, frame)], at.offset
     for _ in range(STEPS):
         if low <= 0 or any(logged.starts and logged.frame.captured_at <= begin for logged in found):
             break
         first = max(0, low - _step(found, begin, at.offset - low))
-        records = await ranges.read_range(Partition(at.topic, at.partition), first, low - 1, frame.camera_id.encode())
-        same, ended = _same_session(list(reversed(records)), frame.session)
+        there = await log.frames(Partition(at.topic, at.partition), first, low - 1, frame.camera_id)
+        same, ended = _same_session(list(reversed(there)), frame.session)
         found = [*reversed(same), *found]
         low = first
         if ended:
@@ -73,18 +72,16 @@ async def _back(ranges: Ranges, at: RecordRef, frame: Frame, begin: datetime) ->
     return found
 
 
-async def _forward(ranges: Ranges, at: RecordRef, frame: Frame, end: datetime) -> list[Logged]:
+async def _forward(log: Log, at: RecordRef, frame: Frame, end: datetime) -> list[Logged]:
     """The frames after `frame`, up to `end` or to the end that the log has now."""
 
-    def over(record: Record) -> bool:
-        logged = logged_of(record)
-        return logged is not None and (logged.frame.session != frame.session or logged.frame.captured_at > end)
+    def over(logged: Logged) -> bool:
+        return logged.frame.session != frame.session or logged.frame.captured_at > end
 
-    here = Partition(at.topic, at.partition)
-    records = await ranges.read_range(here, at.offset + 1, None, frame.camera_id.encode(), over)
-    if records and over(records[-1]):
-        records.pop()
-    return _same_session(records, frame.session)[0]
+    following = await log.frames(Partition(at.topic, at.partition), at.offset + 1, None, frame.camera_id, over)
+    if following and over(following[-1]):
+        following.pop()
+    return _same_session(following, frame.session)[0]
 
 
 def _step(found: Sequence[Logged], begin: datetime, walked: int) -> int:
@@ -97,12 +94,11 @@ def _step(found: Sequence[Logged], begin: datetime, walked: int) -> int:
     return min(MOST_STEP, max(FIRST_STEP, ceil(rate * missing_s * ROOM)))
 
 
-def _same_session(records: Sequence[Record], session: str) -> tuple[list[Logged], bool]:
+def _same_session(frames: Sequence[Logged], session: str) -> tuple[list[Logged], bool]:
     """The frames of this session, until a frame of another one; whether there was one."""
     same: list[Logged] = []
-    for record in records:
-        logged = logged_of(record)
-        if logged is None or not logged.frame.payload:
+    for logged in frames:
+        if not logged.frame.payload:
             continue
         if logged.frame.session != session:
             return same, True

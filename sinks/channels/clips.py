@@ -18,7 +18,7 @@ from sinks.channels.channel import SinkBusy
 from sinks.channels.clip_frames import Window, frames_of
 from sinks.channels.clip_making import clip
 from sinks.channels.files import Files, is_safe
-from sinks.channels.log import Log, logged_of
+from sinks.channels.log import Log
 from sinks.channels.storing import StoringThread
 from sinks.clip_order import ClipOrder
 from sinks.outbox_item import OutboxItem
@@ -57,12 +57,11 @@ class ClipChannel:
     async def _frames(self, order: ClipOrder) -> Sequence[Frame]:
         """Empty: retention has taken them."""
         try:
-            record = await self._log.records.read(order.frame)
-            logged = None if record is None else logged_of(record)
-            if logged is None or logged.frame.frame_id != order.frame_id or not logged.frame.payload:
+            logged = await self._log.frame(order.frame_id, order.frame)
+            if logged is None or not logged.frame.payload:
                 return ()
             window = Window.around(logged.frame.captured_at, self._settings.before_s, self._settings.after_s)
-            return await frames_of(self._log.ranges, order.frame, logged.frame, window)
+            return await frames_of(self._log, order.frame, logged.frame, window)
         except RetryableError as error:
             raise SinkBusy(f"the frames around {order.frame_id} can't be read: {error}", 0.0) from None
 

@@ -18,7 +18,7 @@ from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
 from sinks.channels.annotation import opened
 from sinks.channels.clip_frames import keyframe_of
-from sinks.channels.log import Log, Logged, logged_of
+from sinks.channels.log import Log, Logged, camera_of, logged_of
 from sinks.channels.open_group import OpenGroup
 from sinks.channels.storing import StoringThread
 
@@ -77,9 +77,8 @@ class FramePictures:
         if keyframe is not None:
             async with self._turn:
                 return await self._of_video(frame_id, ref, keyframe)
-        record = await self._log.records.read(ref)
-        logged = None if record is None else logged_of(record)
-        if logged is None or logged.frame.frame_id != frame_id:
+        logged = await self._log.frame(frame_id, ref)
+        if logged is None:
             return None
         if logged.frame.content_type not in PICTURES:
             raise PoisonError("undecodable", f"no picture can be drawn from {logged.frame.content_type[:40]!r} alone")
@@ -96,7 +95,7 @@ class FramePictures:
             return None
         if logged.frame.content_type in PICTURES:
             return FramePicture(logged.frame)
-        keyframe = await keyframe_of(self._log.ranges, ref, logged.frame)
+        keyframe = await keyframe_of(self._log, ref, logged.frame)
         return None if keyframe is None else await self.of(logged.frame.frame_id, ref, keyframe)
 
     async def _of_video(self, frame_id: str, ref: RecordRef, keyframe: RecordRef) -> FramePicture | None:
@@ -120,7 +119,5 @@ class FramePictures:
 
     async def _read(self, frame_id: str, ref: RecordRef, first: int) -> Sequence[Logged]:
         """The camera's frames from this offset to `ref`."""
-        camera, here = frame_id.split("/", 1)[0], Partition(ref.topic, ref.partition)
-        records = await self._log.ranges.read_range(here, first, ref.offset, camera.encode())
-        found = (logged_of(record) for record in records)
-        return [logged for logged in found if logged is not None and logged.frame.payload]
+        found = await self._log.frames(Partition(ref.topic, ref.partition), first, ref.offset, camera_of(frame_id))
+        return [logged for logged in found if logged.frame.payload]
