@@ -71,10 +71,10 @@ def steps(context: Context) -> list[Step]:
     return [
         Step("capability", work.capability, 5),
         Step("pixels_equal_to_software", lambda: work.pixels_equal(context), 20),
-        Step("canvases_on_card", lambda: work.canvases_on_card(context), 20),
+        Step("pictures_on_card", lambda: work.pictures_on_card(context), 20),
         Step("decode_alone", lambda: work.decode_alone(context), 30),
-        Step("inference_alone", work.inference_alone, 60),
-        Step("worker_drained", lambda: work.worker_drained(context), 60),
+        Step("inference_alone", work.inference_alone, 90),
+        Step("worker_drained", lambda: work.worker_drained(context), 90),
         Step("streams_at_30_fps", lambda: work.streams_that_hold(context), 60),
     ]
 

@@ -1,9 +1,12 @@
-"""The steps of `bench.gpu`. Written without a GPU at hand: the pure parts are tested, the rest runs where one is."""
+"""The steps of `bench.gpu`, over the worker's own code. Written without a GPU at hand: the pure parts are tested, and
+what a card does is tested with pictures in the host's memory; the rest runs where one is."""
 
 import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,11 @@ import numpy as np
 import torch
 from av.codec.hwaccel import HWAccel
 
+from andon.clock import SystemClock
+from andon.messages import Frame
+from andon.pictures.picture import PictureLimits, Pixels
 from andon.settings import ModelSettings
 from andon.video.decoder import DecodedUnit, GroupDecoder
-from andon.video.pixels import BgrConverter
 from bench.harness import clips
 from bench.harness.consumer_log import ConsumerLog
 from bench.harness.context import Context
@@ -25,11 +30,13 @@ from bench.harness.roles import Roles
 from bench.harness.topic_reader import read_messages
 from bench.measurements.plant_line import within
 from sample_streams.observer import percentile
-from workers.decoding.card import open_on_card
-from workers.letterbox import drawn, fit
+from workers.decoding.card import gpu
+from workers.decoding.card_check import why_not
+from workers.decoding.place import HOST, Place
+from workers.decoding.stream import CameraStream, VideoRecord
+from workers.detector import Detector
 from workers.runtimes.choice import open_model
 from workers.runtimes.installed import installed
-from workers.runtimes.nv12 import canvas, nv12
 from workers.runtimes.setup import Setup
 
 SPAN_S = 5.0
@@ -40,12 +47,9 @@ HOLDS_MS = 150.0
 FPS = 30.0
 STREAMS = (4, 8, 16, 24, 32, 48, 64)
 LIVE_S = 10.0
+LIMITS = PictureLimits(8_000_000, 40_000_000)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 ROUNDS = 2
-
-
-def hardware(*, stays: bool) -> HWAccel:
-    """`stays`: pictures stay on the card; else they are copied to the host."""
-    return HWAccel("cuda", device="0", allow_software_fallback=False, is_hw_owned=stays)
 
 
 def capability() -> dict[str, Any]:
@@ -56,7 +60,7 @@ def capability() -> dict[str, Any]:
         "memory_gb": round(properties.total_memory / 1e9, 1),
         "torch": torch.__version__,
         "tensorrt_installed": installed("tensorrt"),
-        "decodes_h264": open_on_card("video/h264", "0").refused or True,
+        "decodes_h264": why_not(gpu("0", lambda _: None)) or True,
     }
 
 
@@ -73,7 +77,9 @@ def units(context: Context) -> list[bytes]:
 
 
 def pixels_equal(context: Context) -> dict[str, Any]:
-    ours = [planes(unit) for unit in decoded(GroupDecoder("video/h264", hardware(stays=False)), units(context))]
+    """As they come out of the decoder, before any conversion."""
+    copied = HWAccel("cuda", device="0", allow_software_fallback=False)
+    ours = [planes(unit) for unit in decoded(GroupDecoder("video/h264", copied), units(context))]
     theirs = [planes(unit) for unit in decoded(GroupDecoder("video/h264"), units(context))]
     same = sum(all(map(np.array_equal, one, other)) for one, other in zip(ours, theirs, strict=True))
     return {"frames": len(theirs), "equal": same}
@@ -88,43 +94,57 @@ def planes(unit: DecodedUnit) -> list[np.ndarray]:
     return [np.asarray(plane) for plane in np.split(unit.frame.reformat(format="yuv420p").to_ndarray(), [HEIGHT_PX])]
 
 
-def canvases_on_card(context: Context) -> dict[str, Any]:
-    """From the access unit to the model's canvas without the host, against the path over the host."""
-    opened, given = open_on_card("video/h264", "0"), units(context)
-    if opened.refused:
-        raise RuntimeError(opened.refused)
-    ours = [on_card(unit) for unit in decoded(opened.decoder, given)]
-    theirs = [over_host(unit) for unit in decoded(GroupDecoder("video/h264"), given)]
-    return {"frames": len(theirs), "largest_difference": largest_difference(ours, theirs)}
+def pictures_on_card(context: Context) -> dict[str, Any]:
+    """From access units to what the model sees, as a worker makes it, against a worker without a card."""
+    given, said = units(context), list[str]()
+    return compared(gpu("0", said.append).place, given) | {"in_software": said}
 
 
-def on_card(unit: DecodedUnit) -> torch.Tensor:
-    width, height = unit.frame.width, unit.frame.height
-    return canvas(nv12(unit.frame), (0, 0, width, height), fit(height, width, IMGSZ))
-
-
-def over_host(unit: DecodedUnit) -> np.ndarray:
-    pixels, placed = BgrConverter().convert(unit.frame), fit(unit.frame.height, unit.frame.width, IMGSZ)
-    canvases = drawn([pixels], [placed], np.empty(placed.canvas[0] * placed.canvas[1] * 3, np.uint8))
-    return np.asarray(canvases[0])
-
-
-def largest_difference(ours: Sequence[torch.Tensor], theirs: Sequence[np.ndarray]) -> int:
-    """In grey levels, over all pictures."""
+def compared(place: Place, given: Sequence[bytes]) -> dict[str, Any]:
+    ours, theirs = made(place, given), made(HOST, given)
     pairs = zip(ours, theirs, strict=True)
-    return max(int(np.abs(one.cpu().numpy().astype(int) - other.astype(int)).max()) for one, other in pairs)
+    apart = max(int(np.abs(on_host(one).astype(int) - on_host(other)).max()) for one, other in pairs)
+    on_card = sum(not isinstance(one, np.ndarray) for one in ours)
+    return {"frames": len(theirs), "on_card": on_card, "largest_difference": apart}
+
+
+def made(place: Place, given: Sequence[bytes]) -> list[Pixels]:
+    """The pictures of a camera that sends these access units of H.264."""
+    camera = CameraStream(LIMITS, SystemClock(), place.open_decoder, place.pictures())
+    out = [outcome for number, unit in enumerate(given) for outcome in camera.take(_record(unit, number))]
+    return [one.picture.pixels for one in [*out, *camera.lose("it ends")] if one.picture is not None]
+
+
+def _record(unit: bytes, number: int) -> VideoRecord:
+    frame = Frame(
+        camera_id="plant",
+        session="bench",
+        seq=number,
+        captured_at=BEGIN,
+        clock="file",
+        width=WIDTH_PX,
+        height=HEIGHT_PX,
+        content_type="video/h264",
+        payload=unit,
+    )
+    return VideoRecord(frame, number)
+
+
+def on_host(pixels: Pixels) -> np.ndarray:
+    return pixels if isinstance(pixels, np.ndarray) else np.asarray(pixels.cpu())
 
 
 def decode_alone(context: Context) -> dict[str, Any]:
-    given = units(context)
-    rates = {f"{count}_streams": rate_per_s(count, lambda: _decoding(given, stays=True)) for count in DECODERS}
-    return {"frames_per_s": rates, "software_1_stream": rate_per_s(1, lambda: _decoding(given, stays=None))}
+    """From access units to pictures, on as many threads as streams."""
+    given, place = units(context), gpu("0", lambda _: None).place
+    rates = {f"{count}_streams": rate_per_s(count, lambda: _decoding(given, place)) for count in DECODERS}
+    return {"frames_per_s": rates, "software_1_stream": rate_per_s(1, lambda: _decoding(given, HOST))}
 
 
-def _decoding(given: Sequence[bytes], *, stays: bool | None) -> Iterator[int]:
-    decoder = GroupDecoder("video/h264", None if stays is None else hardware(stays=stays))
+def _decoding(given: Sequence[bytes], place: Place) -> Iterator[int]:
+    camera = CameraStream(LIMITS, SystemClock(), place.open_decoder, place.pictures())
     for number, unit in enumerate(cycle(given)):
-        yield len(decoder.feed(unit, number))
+        yield len(camera.take(_record(unit, number)))
 
 
 def inference_alone() -> dict[str, Any]:
@@ -136,14 +156,15 @@ def inference_alone() -> dict[str, Any]:
         for batch in BATCHES:
             detector = open_model(model, batch, "model", setup=setup)
             detector.warm_up()
-            pictures = [picture] * batch
-
-            def infer() -> Iterator[int]:
-                while True:
-                    yield len(detector.detect(pictures))  # noqa: B023 - it runs before the next detector is opened
-
-            rates[f"{setup.runtime} {setup.precision}, batches of {batch}"] = rate_per_s(1, infer)
+            for where, shown in (("the host", picture), ("the card", torch.from_numpy(picture).cuda())):
+                named = f"{setup.runtime} {setup.precision}, batches of {batch} from {where}"
+                rates[named] = rate_per_s(1, partial(_inferring, detector, [shown] * batch))
     return {"frames_per_s": rates}
+
+
+def _inferring(detector: Detector, pictures: Sequence[Pixels]) -> Iterator[int]:
+    while True:
+        yield len(detector.detect(pictures))
 
 
 def rate_per_s(threads: int, work: Callable[[], Iterator[int]]) -> float:
@@ -175,10 +196,16 @@ def rate_per_s(threads: int, work: Callable[[], Iterator[int]]) -> float:
 
 
 def worker_drained(context: Context) -> dict[str, Any]:
-    """Ingest fills the topic, then a worker empties it."""
+    """Ingest fills the topic, then a worker empties it: with its video decoded on the card, and in software."""
+    return {"frames_per_s": {decode: _drained(context, decode) for decode in ("auto", "software")}}
+
+
+def _drained(context: Context, decode: str) -> float:
     videos = plant_clips(context.folder / "plant", 4, 8)
     line = FileLine(videos, 4 * 8 * DRAWN, imgsz=IMGSZ)
-    with Roles(context.new_folder("roles"), document_of(context, line)) as roles:
+    document = document_of(context, line)
+    document.setdefault("worker", {})["decode"] = decode
+    with Roles(context.new_folder("roles"), document) as roles:
         roles.create_topics()
         roles.start("ingest", "ingest")
         roles.until(lambda: _metric(roles, "ingest", "andon_ingest_frames_captured_total") >= line.frames, 60, "frames")
@@ -186,7 +213,7 @@ def worker_drained(context: Context) -> dict[str, Any]:
         roles.start("worker", "work")
         first, since_s = _inspected(roles), time.perf_counter()
         roles.until(lambda: _inspected(roles) >= line.frames, 120, "all inspections")
-        return {"frames_per_s": round((line.frames - first) / (time.perf_counter() - since_s), 1)}
+        return round((line.frames - first) / (time.perf_counter() - since_s), 1)
 
 
 def _inspected(roles: Roles) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from andon.pictures.picture import Bgr
 from workers.detector import Detections, ModelInfo, Picture
 
 DEMO_WEIGHTS = Path(__file__).parents[1] / "sample_streams" / "models" / "andon-demo.pt"
@@ -44,9 +45,13 @@ def _found(picture: Picture) -> Detections:
     )
 
 
-def grey(level: int, size: tuple[int, int] = (48, 64)) -> Picture:
+def grey(level: int, size: tuple[int, int] = (48, 64)) -> Bgr:
     return np.full((*size, 3), level, np.uint8)
 
 
 def brightness(picture: Picture) -> int:
-    return round(float(picture.mean()))
+    return round(float(on_host(picture).mean()))
+
+
+def on_host(picture: Picture) -> Bgr:
+    return picture if isinstance(picture, np.ndarray) else np.asarray(picture.cpu())

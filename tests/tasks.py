@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import yaml
 
-from workers.detector import Picture
+from andon.pictures.picture import Bgr
 from workers.letterbox import on_grid
 from workers.runtimes.ultralytics_model import import_ultralytics
 from workers.task import STRIDE_PX
@@ -123,7 +123,7 @@ def _rescale(module: Any, said: torch.Tensor, mean: float, spread: float) -> Non
         module.bias.data -= torch.arange(4 * DISTANCES) % DISTANCES * 0.8
 
 
-def picture(seed: int, size: tuple[int, int]) -> Picture:
+def picture(seed: int, size: tuple[int, int]) -> Bgr:
     """Blots on noise, for something to differ from place to place."""
     random = np.random.default_rng(seed)
     height, width = size

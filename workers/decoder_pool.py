@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from andon.clock import Clock
-from andon.errors import PoisonError
-from andon.pictures.picture import DecodedPicture, PictureLimits
+from andon.errors import FatalError, PoisonError
+from andon.pictures.picture import Bgr, DecodedPicture, PictureLimits
 from andon.pictures.reader import decode
 from workers.threads import NO_LIMIT, TimeLimit
 
@@ -52,14 +52,14 @@ class DecoderPool:
         """Pictures that no thread has taken yet."""
         return len(self._waiting)
 
-    async def decode(self, payload: bytes, content_type: str) -> DecodedPicture:
+    async def decode(self, payload: bytes, content_type: str) -> DecodedPicture[Bgr]:
         """A cancelled call is dropped. Raises PoisonError: the picture can't be decoded."""
         return await self.run(lambda: self._picture(payload, content_type))
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns, which runs on a decoder's thread. A cancelled call is dropped.
 
-        Raises PoisonError: `work` did, or it failed otherwise.
+        Raises PoisonError: `work` did, or it failed otherwise; FatalError: `work` did.
         """
         if self._closed:
             raise asyncio.CancelledError
@@ -113,12 +113,12 @@ class DecoderPool:
         try:
             with self._options.time_limit():
                 return request.work()
-        except (PoisonError, MemoryError) as error:  # too little memory is not the picture's fault
+        except (PoisonError, FatalError, MemoryError) as error:  # too little memory is not the picture's fault
             return error
         except Exception as error:  # the record's boundary: a bug in a decoder costs this picture and no other
             return PoisonError("undecodable", f"the decoder failed: {type(error).__name__}: {str(error)[:200]}")
 
-    def _picture(self, payload: bytes, content_type: str) -> DecodedPicture:
+    def _picture(self, payload: bytes, content_type: str) -> DecodedPicture[Bgr]:
         """On a decoder's thread."""
         options, since_s = self._options, self._clock.monotonic()
         picture = decode(payload, content_type, options.limits, options.enough_px)

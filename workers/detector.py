@@ -12,12 +12,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from andon.pictures.picture import OnCard, Pixels
 from workers.letterbox import Fit, drawn, fit, on_grid, stretched
 from workers.outlines import outline
 from workers.task import PLAIN, Head
 
-Picture = NDArray[np.uint8]
-"""(H, W, 3), BGR."""
+Picture = Pixels
+"""(H, W, 3), BGR, on the host, or on the card of a model that reads it there."""
 BOX_COLUMNS = 6
 NOT_FINITE = "the model's output is not finite"
 WARM_UP_PX = ((480, 640), (1080, 1920))
@@ -73,6 +74,8 @@ class ModelInfo:
     """Batches that the model takes at the same time, each on its own thread."""
     built_in: BuiltIn | None = None
     """None: the model leaves the suppression to the runtime."""
+    card: str | None = None
+    """Number of the GPU on which it also takes pictures that lie there. None: it takes them from the host only."""
 
     @property
     def enough_px(self) -> int:
@@ -133,6 +136,14 @@ class Network(Protocol):
         ...
 
 
+class CardNetwork(Protocol):
+    """A model that reads pictures where they lie on its card."""
+
+    def forward_on_card(self, pictures: Sequence[OnCard], fits: Sequence[Fit]) -> Sequence[Output]:
+        """As Network's `forward`, with the pictures drawn on canvases of one shape, where `fits` says."""
+        ...
+
+
 class LetterboxDetector:
     """A Detector over a Network.
 
@@ -140,8 +151,17 @@ class LetterboxDetector:
     batches differ, would not give the same detections.
     """
 
-    def __init__(self, network: Network, info: ModelInfo, batch_size: int, confidence: float) -> None:
+    def __init__(
+        self,
+        network: Network,
+        info: ModelInfo,
+        batch_size: int,
+        confidence: float,
+        on_card: CardNetwork | None = None,
+    ) -> None:
+        """`on_card`: the same model, for pictures on its card."""
         self._network = network
+        self._on_card = on_card
         self._info = info
         self._batch_size = batch_size
         self._confidence = confidence
@@ -170,17 +190,26 @@ class LetterboxDetector:
 
     def _detect(self, pictures: Sequence[Picture], pixels: NDArray[np.uint8]) -> list[Detections]:
         fits = [self._fit(picture) for picture in pictures]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, placed in enumerate(fits):
-            groups.setdefault(placed.canvas, []).append(index)
+        groups: dict[tuple[bool, tuple[int, int]], list[int]] = {}
+        for index, (picture, placed) in enumerate(zip(pictures, fits, strict=True)):
+            groups.setdefault((isinstance(picture, np.ndarray), placed.canvas), []).append(index)
         found: dict[int, Detections] = {}
         for members in groups.values():
             for start in range(0, len(members), self._batch_size):
                 part = members[start : start + self._batch_size]
-                rows = self._network.forward(drawn([pictures[i] for i in part], [fits[i] for i in part], pixels))
+                rows = self._forward([pictures[i] for i in part], [fits[i] for i in part], pixels)
                 for index, row in zip(part, rows, strict=True):
                     found[index] = self._found(row, fits[index], pictures[index])
         return [found[index] for index in range(len(pictures))]
+
+    def _forward(self, pictures: Sequence[Picture], fits: Sequence[Fit], pixels: NDArray[np.uint8]) -> Sequence[Output]:
+        """All of the pictures are on the host, or all are on the card."""
+        on_host = [picture for picture in pictures if isinstance(picture, np.ndarray)]
+        if on_host:
+            return self._network.forward(drawn(on_host, fits, pixels))
+        if self._on_card is None:
+            raise TypeError(f"{self._info.runtime} takes pictures from the host only")
+        return self._on_card.forward_on_card([each for each in pictures if not isinstance(each, np.ndarray)], fits)
 
     def _fit(self, picture: Picture) -> Fit:
         place = stretched if self._info.head.queries else fit

@@ -9,7 +9,7 @@ from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError
 from andon.events import Emit
 from andon.messages import CameraStatus, Expired, Frame, Message, Shed
-from andon.pictures.picture import DecodedPicture
+from andon.pictures.picture import DecodedPicture, Pixels
 from andon.process.tracing import Trace, Tracing
 from andon.stream.broker_clock import BrokerClock
 from andon.stream.offsets import Partition
@@ -18,6 +18,7 @@ from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
+from workers.decoding.place import HOST, Place
 from workers.decoding.stream import Outcome
 from workers.decoding.video import Decoders, Handler, Item, VideoPartition, VideoTools, holds_video
 from workers.detector import ModelInfo
@@ -39,6 +40,8 @@ class Deps:
     limit: QuarantineLimit
     broker_clock: BrokerClock
     tracing: Tracing | None = None
+    place: Place = HOST
+    """Where video is decoded."""
 
 
 class Inspector:
@@ -89,7 +92,7 @@ class Inspector:
     def video(self, handler: Handler, name: str) -> VideoPartition:
         """What decodes one partition's video. `name`: of its tasks."""
         deps = self._deps
-        tools = VideoTools(deps.decoders, self._ahead, self._decoders, self._options.video, self._clock)
+        tools = VideoTools(deps.decoders, self._ahead, self._decoders, self._options.video, self._clock, deps.place)
         return VideoPartition(tools, handler, deps.outlet.spawn, name)
 
     def _behind(self, hole: Hole | None, delivery: Delivery, publication: Publication) -> Publication:
@@ -153,7 +156,7 @@ class Inspector:
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
         return self._publications.quarantined(delivery, frame, error, group)
 
-    async def _inferred(self, frame: Frame, picture: DecodedPicture, trace: Trace | None) -> Response:
+    async def _inferred(self, frame: Frame, picture: DecodedPicture[Pixels], trace: Trace | None) -> Response:
         """Raises PoisonError: the model fails on this picture."""
         response = await self._deps.inference.infer(
             frame.camera_id, picture.pixels, None if trace is None else trace.traceparent

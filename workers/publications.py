@@ -17,7 +17,7 @@ from andon.messages import (
     ShedReason,
     Timings,
 )
-from andon.pictures.picture import DecodedPicture
+from andon.pictures.picture import DecodedPicture, Pixels
 from andon.quarantine import quarantine_record
 from andon.stream.step import Delivery
 from andon.wire import Outgoing, Record
@@ -68,7 +68,12 @@ class Publications:
         self._emit = emit
 
     def inspected(
-        self, delivery: Delivery, frame: Frame, picture: DecodedPicture, response: Response, group: Group = ALONE
+        self,
+        delivery: Delivery,
+        frame: Frame,
+        picture: DecodedPicture[Pixels],
+        response: Response,
+        group: Group = ALONE,
     ) -> Publication:
         findings = _Findings(
             picture.width,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from andon.errors import ConfigError
@@ -24,6 +25,8 @@ from andon.stream.topic_settings import check_topics
 from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.choice import place_of
+from workers.decoding.place import Place
 from workers.decoding.video import VideoLimits
 from workers.detector import Detector
 from workers.gpu_energy import metered
@@ -64,10 +67,11 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector | None = 
         detector = await _loaded(life, pool_name, open_detector, thread)
         if detector is None:
             return
+        place = await _place(life, detector, thread)
         decoding = threads.enter_context(decoder_threads(life.settings.worker.decode_threads))
         at_once = detector.info.at_once
         detecting = thread if at_once == 1 else threads.enter_context(detector_threads(at_once))
-        await _inspect(life, pool_name, detector, detecting, decoding)
+        await _inspect(life, pool_name, _Hands(detector, detecting, decoding, place))
 
 
 async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector | None, thread: Executor) -> Detector | None:
@@ -143,8 +147,35 @@ async def _before_stop(life: Life, loading: asyncio.Future[Any], exporter: Expor
     return False
 
 
-async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Executor, decoding: Executor) -> None:
-    settings, kafka = life.settings, life.settings.kafka
+async def _place(life: Life, detector: Detector, thread: Executor) -> Place:
+    """Where video is decoded."""
+    loop, worker = asyncio.get_running_loop(), life.settings.worker
+
+    def emit(event: Event) -> None:
+        loop.call_soon_threadsafe(life.emit, event)
+
+    def choose() -> Place:
+        with life.watchdog.limit(
+            "the check of the GPU's video decoder", worker.load_timeout_s, "worker.load_timeout_s"
+        ):
+            return place_of(detector.info, worker.decode, emit)
+
+    return await loop.run_in_executor(thread, choose)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """What does the work, and on which threads."""
+
+    detector: Detector
+    detecting: Executor
+    decoding: Executor
+    place: Place
+    """Where video is decoded."""
+
+
+async def _inspect(life: Life, pool_name: str, hands: _Hands) -> None:
+    settings, kafka, detector = life.settings, life.settings.kafka, hands.detector
     topic, group = settings.pool_topic(pool_name), settings.worker_group(pool_name)
     async with (
         started(lambda: producer(kafka, life.emit), kafka, life.emit) as sending,
@@ -160,11 +191,10 @@ async def _inspect(life: Life, pool_name: str, detector: Detector, detecting: Ex
         batch = settings.pools[pool_name].batch
         clock, watch = watched_clock(life)
         publisher = KafkaPublisher(sending, kafka.request_timeout_s, clock, sizes)
-        inference = _inference(life, detector, detecting, batch.size, batch.max_wait_ms)
-        decoders = _decoder_pool(life, decoding, detector.info.enough_px)
-        deps = Deps(
-            decoders, inference, Outlet(publisher, spawn, life.emit), _quarantine_limit(life), clock, life.tracing
-        )
+        inference = _inference(life, detector, hands.detecting, batch.size, batch.max_wait_ms)
+        decoders = _decoder_pool(life, hands.decoding, detector.info.enough_px)
+        outlet, refusals = Outlet(publisher, spawn, life.emit), _quarantine_limit(life)
+        deps = Deps(decoders, inference, outlet, refusals, clock, life.tracing, hands.place)
         outcomes, options = Outcomes(life.progress, life.clock), _options(settings, pool_name)
         inspector = Inspector(detector.info, deps, options, clock, fan_out(life.emit, outcomes))
         limits = Limits(settings.worker.max_in_flight, settings.worker.max_in_flight_bytes)

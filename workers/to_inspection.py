@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from andon.messages import Box, Detection, Keypoint, Point
-from andon.pictures.picture import DecodedPicture
+from andon.pictures.picture import DecodedPicture, Pixels
 from workers.detector import Detections, ModelInfo
 from workers.task import Head
 
@@ -14,7 +14,7 @@ DECIMALS = 2
 """Of the pixels in shapes: a polygon has up to 64 points, and more digits would only make the record longer."""
 
 
-def to_detections(found: Detections, model: ModelInfo, picture: DecodedPicture) -> tuple[Detection, ...]:
+def to_detections(found: Detections, model: ModelInfo, picture: DecodedPicture[Pixels]) -> tuple[Detection, ...]:
     """In pixels of the frame as it was published, whatever the size at which it was decoded."""
     if not len(found.boxes):  # most frames of most lines
         return ()

@@ -98,6 +98,8 @@ from andon.events.workers import (
     SuppressionBuiltIn,
     TuningBegun,
     TuningSkipped,
+    VideoInSoftware,
+    VideoPlace,
 )
 
 __all__ = [
@@ -186,6 +188,8 @@ __all__ = [
     "TracesUnsent",
     "TuningBegun",
     "TuningSkipped",
+    "VideoInSoftware",
+    "VideoPlace",
     "ViewerCutOff",
     "WorkResumed",
     "WorkStalled",

@@ -1,7 +1,7 @@
 """Events of workers: the model, batches and frames."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from andon.errors import QuarantineReason
 from andon.events.event import Event, Level
@@ -19,6 +19,24 @@ class ModelLoaded(Event):
     warm_up_s: float
     precision: str = ""
     """fp32, fp16 or int8. Empty: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlace(Event):
+    """Where the worker decodes video, said at its start."""
+
+    name: ClassVar[str] = "video.place"
+    place: Literal["gpu", "software"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInSoftware(Event):
+    """A worker that decodes on its GPU decodes something in software. Said once for each reason."""
+
+    name: ClassVar[str] = "video.in_software"
+    level: ClassVar[Level] = "warning"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

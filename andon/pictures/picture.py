@@ -1,7 +1,7 @@
 """Decoded pictures, and the limits for encoded ones."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,23 @@ Bgr = NDArray[np.uint8]
 """uint8 (H, W, 3), blue green red."""
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W, 3), blue green red, in the depth of the file."""
+
+
+class OnCard(Protocol):
+    """A torch.Tensor as Bgr, for those who run without torch. It lies in a GPU's memory, or in tests in the host's."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+    def cpu(self) -> Any:
+        """The same on the host. Blocks until all work on it is done."""
+        ...
+
+
+Pixels = Bgr | OnCard
+PixelsT_co = TypeVar("PixelsT_co", bound=Pixels, covariant=True)
 
 
 def in_known_depth(decoded: NDArray[Any]) -> Samples:
@@ -40,10 +57,10 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedPicture:
+class DecodedPicture(Generic[PixelsT_co]):
     """An upright picture. The caller owns the pixels."""
 
-    pixels: Bgr = field(repr=False)
+    pixels: PixelsT_co = field(repr=False)
     """At the encoded size, or smaller by one factor in both directions, up to rounding."""
     width: int
     """Of the upright picture at its encoded size, in pixels."""

@@ -35,7 +35,9 @@ UNLIMITED = PictureLimits(1 << 40, 1 << 30)
 """For a user's own files. OpenCV, too, reads no more than 2^30 pixels."""
 
 
-def decode(payload: bytes, content_type: str, limits: PictureLimits, enough_px: int | None = None) -> DecodedPicture:
+def decode(
+    payload: bytes, content_type: str, limits: PictureLimits, enough_px: int | None = None
+) -> DecodedPicture[Bgr]:
     """A record's picture. Blocks for milliseconds. Safe on several threads at once.
 
     `enough_px`: the picture may come at a reduced size whose longer side is at least this. None: at its own size.
@@ -82,7 +84,7 @@ def samples_of(data: bytes) -> Samples:
     return upright(decoder.read(data, layout, layout.width, layout.height), layout.orientation)
 
 
-def _decoded(decoder: Decoder, payload: bytes, limits: PictureLimits, enough_px: int | None) -> DecodedPicture:
+def _decoded(decoder: Decoder, payload: bytes, limits: PictureLimits, enough_px: int | None) -> DecodedPicture[Bgr]:
     layout = _checked(decoder.layout(payload), limits)
     width, height = layout.width, layout.height
     factor = _reduction(max(width, height), enough_px)

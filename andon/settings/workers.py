@@ -94,6 +94,10 @@ class WorkerSettings(Section):
     decode_timeout_s: Positive = 120.0
     """Seconds after which a picture counts as hung in its decoder: the process ends. 120: a progressive JPEG of
     max_frame_pixels may take half a minute."""
+    decode: Literal["auto", "software"] = "auto"
+    """Where video is decoded. auto: on the GPU that serves the model (`torch` and `tensorrt` on CUDA), if its decoder
+    gives the right pixels at the start, else in software. software: for a GPU whose decoder is the bottleneck, or is
+    not trusted."""
     max_decoders: int = Field(default=64, ge=1)
     """Cameras whose video one worker decodes at once. An open decoder takes some 25 MB at 1080p and 100 MB at 4K. What
     comes from more cameras is quarantined as unproven, and the line says so: start more workers."""

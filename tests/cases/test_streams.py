@@ -25,6 +25,7 @@ from ingest.sources.choice import open_source
 from ingest.sources.source import SourceError, next_picture
 from ingest.sources.timeline import CameraTimeline
 from tests.cases.case import Case, rows
+from tests.detectors import on_host
 from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.integration.ingest.line import until
 from tests.proven import proven
@@ -124,7 +125,7 @@ async def test_timestamps_of_a_stream_that_is_passed_on(given: Faults) -> None:
     stream = CameraStream(PictureLimits(1_000_000, 1_000_000), SystemClock())
     outcomes = [out for place, item in enumerate(frames) for out in stream.take(VideoRecord(item, place))]
     assert [str(out.error) for out in outcomes if out.error is not None] == []
-    shown = [number_of(out.picture.pixels) for out in outcomes if out.picture is not None]
+    shown = [number_of(on_host(out.picture.pixels)) for out in outcomes if out.picture is not None]
     assert shown == [number % len(film_of.units) for number in range(len(frames))]
     dates = [frame.captured_at for frame in frames]
     assert dates == sorted(dates)

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from andon.errors import ConfigError, FatalError
+from andon.pictures.picture import Bgr
 from andon.settings import PoolSettings
 from sample_streams.dataset import sample
-from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey
+from tests.detectors import DEMO_WEIGHTS, FakeDetector, grey, on_host
 from workers.detector import Detections, Detector, Picture
 from workers.runtimes.cache import ENDINGS, Exporter, Format
 from workers.runtimes.choice import load
@@ -67,7 +68,7 @@ def detector(request: pytest.FixtureRequest, cache: Path) -> Detector:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Picture]:
+def pictures() -> list[Bgr]:
     """Of four sizes, in no order."""
     drawn = [sample(seed)[0] for seed in MARKED]
     drawn[1] = np.ascontiguousarray(np.rot90(drawn[1]))
@@ -89,11 +90,11 @@ def test_a_warm_up_comes_before_the_first_batch_and_the_model_describes_itself(d
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 9])
-def test_there_are_as_many_results_as_pictures(detector: Detector, pictures: list[Picture], count: int) -> None:
+def test_there_are_as_many_results_as_pictures(detector: Detector, pictures: list[Bgr], count: int) -> None:
     assert len(detector.detect(pictures[:count])) == count
 
 
-def test_results_come_in_the_order_of_the_pictures(detector: Detector, pictures: list[Picture]) -> None:
+def test_results_come_in_the_order_of_the_pictures(detector: Detector, pictures: list[Bgr]) -> None:
     together = detector.detect(pictures)
     backwards = detector.detect(pictures[::-1])[::-1]
     alone = [detector.detect([picture])[0] for picture in pictures]
@@ -102,7 +103,7 @@ def test_results_come_in_the_order_of_the_pictures(detector: Detector, pictures:
     assert len({tuple(np.round(found.boxes.ravel())) for found in together}) > 2, "they differ, so order can be seen"
 
 
-def test_batches_that_it_is_given_at_once_do_not_meet(detector: Detector, pictures: list[Picture]) -> None:
+def test_batches_that_it_is_given_at_once_do_not_meet(detector: Detector, pictures: list[Bgr]) -> None:
     alone = [detector.detect([picture])[0] for picture in pictures]
     with ThreadPoolExecutor(detector.info.at_once) as threads:
         turns = [pictures[shift:] + pictures[:shift] for shift in range(6)]
@@ -111,7 +112,7 @@ def test_batches_that_it_is_given_at_once_do_not_meet(detector: Detector, pictur
         assert all(same(one, other) for one, other in zip(batch, alone[shift:] + alone[:shift], strict=True))
 
 
-def test_boxes_lie_inside_their_picture_and_classes_have_names(detector: Detector, pictures: list[Picture]) -> None:
+def test_boxes_lie_inside_their_picture_and_classes_have_names(detector: Detector, pictures: list[Bgr]) -> None:
     for picture, found in zip(pictures, detector.detect(pictures), strict=True):
         height, width = picture.shape[:2]
         assert found.boxes.shape == (len(found.confidences), 4)
@@ -124,7 +125,7 @@ def test_boxes_lie_inside_their_picture_and_classes_have_names(detector: Detecto
         assert set(found.classes.tolist()) <= set(range(len(detector.info.classes)))
 
 
-def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: list[Picture]) -> None:
+def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: list[Bgr]) -> None:
     before = pictures[2].copy()
     first = detector.detect([pictures[2]])[0]
     assert (pictures[2] == before).all()
@@ -133,10 +134,26 @@ def test_pictures_are_neither_kept_nor_changed(detector: Detector, pictures: lis
     assert first.boxes.base is None or first.boxes.base.flags.owndata
 
 
+def test_pictures_on_its_card_are_as_those_on_the_host(detector: Detector, pictures: list[Bgr]) -> None:
+    """The card is the host's memory where there is none. Batches hold both, since a JPEG is decoded on the host."""
+    if detector.info.runtime in EXPORTED:
+        with pytest.raises(TypeError, match=f"{detector.info.runtime} takes pictures from the host only"):
+            detector.detect([torch.from_numpy(pictures[0])])
+        return
+    device = "cpu" if detector.info.card is None else f"cuda:{detector.info.card}"
+    mixed: list[Picture] = [
+        each if index % 3 == 0 else torch.from_numpy(each).to(device) for index, each in enumerate(pictures)
+    ]
+    before = [on_host(each).copy() for each in mixed]
+    seen = detector.detect(mixed)
+    assert [disagreement(one, other) for one, other in zip(detector.detect(pictures), seen, strict=True)] == [""] * 13
+    assert all((on_host(each) == kept).all() for each, kept in zip(mixed, before, strict=True))
+
+
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("runtime", EXPORTED)
 def test_an_export_gives_the_detections_of_torch(
-    request: pytest.FixtureRequest, cache: Path, pictures: list[Picture], runtime: str, older: bool
+    request: pytest.FixtureRequest, cache: Path, pictures: list[Bgr], runtime: str, older: bool
 ) -> None:
     weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
     ours = real("torch", weights, cache).detect(pictures)
@@ -161,7 +178,7 @@ def test_an_export_is_made_once_and_then_read_from_the_cache(cache: Path, runtim
 
 
 @pytest.mark.parametrize("runtime", EXPORTED)
-def test_an_export_is_served_as_it_is(cache: Path, pictures: list[Picture], runtime: str) -> None:
+def test_an_export_is_served_as_it_is(cache: Path, pictures: list[Bgr], runtime: str) -> None:
     made = export_of_demo(cache, runtime)
     served = real("auto", made, cache)
     assert served.info.runtime == runtime
@@ -172,9 +189,7 @@ def test_an_export_is_served_as_it_is(cache: Path, pictures: list[Picture], runt
 
 @pytest.mark.filterwarnings("ignore")  # ultralytics' exporter, elsewhere in a process of its own
 @pytest.mark.parametrize("runtime", EXPORTED)
-def test_an_export_for_one_shape_only_is_served_in_that_shape(
-    cache: Path, pictures: list[Picture], runtime: str
-) -> None:
+def test_an_export_for_one_shape_only_is_served_in_that_shape(cache: Path, pictures: list[Bgr], runtime: str) -> None:
     yolo = import_ultralytics(cache).YOLO(str(DEMO_WEIGHTS))
     yolo.save(str(cache / "fixed.pt"))
     import_openvino()

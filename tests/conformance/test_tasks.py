@@ -13,10 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from andon.messages import MAX_POLYGON
+from andon.pictures.picture import Bgr
 from andon.settings import PoolSettings
 from tests.detectors import grey
 from tests.tasks import IMGSZ, KEYPOINTS, MODELS, build, picture
-from workers.detector import Detections, Detector, Picture
+from workers.detector import Detections, Detector
 from workers.letterbox import GREY, fit
 from workers.runtimes import openvino_options
 from workers.runtimes.cache import ENDINGS
@@ -87,12 +88,12 @@ def exact() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Picture]:
+def pictures() -> list[Bgr]:
     return [picture(seed, size) for seed, size in enumerate(SIZES)]
 
 
 @pytest.fixture(scope="module")
-def expected(case: Case, pictures: list[Picture]) -> list[Any]:
+def expected(case: Case, pictures: list[Bgr]) -> list[Any]:
     """ultralytics' Results, on the CPU."""
     yolo = import_ultralytics(case.cache).YOLO(str(case.weights))
     nms = False if case.name.endswith("26") else None
@@ -102,7 +103,7 @@ def expected(case: Case, pictures: list[Picture]) -> list[Any]:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_detections_are_those_of_predict(
-    case: Case, expected: list[Any], pictures: list[Picture], runtime: Runtime
+    case: Case, expected: list[Any], pictures: list[Bgr], runtime: Runtime
 ) -> None:
     detector = case.served(runtime)
     assert detector.info.head.task == case.task
@@ -112,7 +113,7 @@ def test_the_detections_are_those_of_predict(
     assert compared >= ENOUGH.get(case.name, 30), "there is something to compare"
 
 
-def _compare(case: Case, ours: Detections, theirs: Any, shown: Picture) -> int:
+def _compare(case: Case, ours: Detections, theirs: Any, shown: Bgr) -> int:
     """How many were compared and found to be the same."""
     pairs = _pairs(ours, theirs, shown)
     overlaps = [_same_shape(case, ours, index, theirs, other) for index, other in pairs]
@@ -120,7 +121,7 @@ def _compare(case: Case, ours: Detections, theirs: Any, shown: Picture) -> int:
     return len(pairs)
 
 
-def _pairs(ours: Detections, theirs: Any, shown: Picture) -> list[tuple[int, int]]:
+def _pairs(ours: Detections, theirs: Any, shown: Bgr) -> list[tuple[int, int]]:
     """Each of predict's detections that lies in the picture is among ours, at the same place; ours may have more.
 
     More: boxes whose mask is empty, which predict leaves out, and detections within a thousandth of the limit.
@@ -203,7 +204,7 @@ def _same_polygon(ours: Detections, index: int, theirs: Any, other: int) -> floa
     return overlap
 
 
-def test_the_comparison_can_fail(case: Case, expected: list[Any], pictures: list[Picture]) -> None:
+def test_the_comparison_can_fail(case: Case, expected: list[Any], pictures: list[Bgr]) -> None:
     """By what reading a head wrongly does: everything lies a little beside where it should."""
     found = case.served("torch").detect(pictures)
     fullest = max(range(len(found)), key=lambda index: len(found[index].boxes))

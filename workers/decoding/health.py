@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from andon.messages import Frame, ImageHealth
 from andon.pictures.health.judgement import UsualSharpness
 from andon.pictures.health.monitor import HealthMonitor
-from andon.pictures.picture import Bgr
+from andon.pictures.picture import Pixels
 from andon.settings import HealthSettings
 
 
@@ -21,7 +21,7 @@ class VideoHealth:
         self._session: str | None = None
         self._at_s = 0.0
 
-    def saw(self, frame: Frame, pixels: Bgr) -> ImageHealth | None:
+    def saw(self, frame: Frame, pixels: Pixels) -> ImageHealth | None:
         """The next picture in the order of presentation. Returns what is wrong with it; None: nothing."""
         if (frame.health_rules, frame.session) != (self._rules, self._session):
             self._begin(frame)

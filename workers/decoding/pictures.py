@@ -8,21 +8,21 @@ from av.video.frame import VideoFrame
 
 from andon.messages import Frame
 from andon.pictures.orientation import upright
-from andon.pictures.picture import Bgr, DecodedPicture
+from andon.pictures.picture import Bgr, DecodedPicture, Pixels
 from andon.video.geometry import plan
 from andon.video.pixels import BgrConverter
 
-Look = Callable[[Bgr], None]
+Look = Callable[[Pixels], None]
 """Sees the part that is inspected before it is shrunk."""
 
 
 class Pictures:
-    """One camera's, on one thread at a time."""
+    """One camera's, on one thread at a time. The picture may still lie on a card."""
 
     def __init__(self) -> None:
         self._converter = BgrConverter()
 
-    def of(self, decoded: VideoFrame, frame: Frame, look: Look) -> DecodedPicture:
+    def of(self, decoded: VideoFrame, frame: Frame, look: Look) -> DecodedPicture[Bgr]:
         """Raises PoisonError: the camera's roi lies outside its picture."""
         asked = plan(decoded.width, decoded.height, frame.roi, frame.longest_side, frame.turn)
         bgr = np.asarray(upright(self._converter.convert(decoded), asked.turn), np.uint8)

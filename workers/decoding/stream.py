@@ -5,9 +5,9 @@ calls a picture damaged only when it hands it out, after B-frames that refer to 
 that stand before it in the stream.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from av.video.frame import VideoFrame
@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from andon.clock import Clock
 from andon.errors import PoisonError
 from andon.messages import Frame, ImageHealth
-from andon.pictures.picture import Bgr, DecodedPicture, PictureLimits
+from andon.pictures.picture import DecodedPicture, PictureLimits, Pixels
 from andon.video.access_unit import AccessUnit
 from andon.video.decoder import DecodedUnit, GroupDecoder, UnitDecoder
 from andon.video.h264 import H264
@@ -24,13 +24,13 @@ from andon.video.proof import ProofOfReferences
 from andon.video.units import MalformedError
 from workers.decoding.health import VideoHealth
 from workers.decoding.pictures import Pictures
+from workers.decoding.place import OpenDecoder, PictureMaker
 
 UNITS = 1 << 14
 """Numbers of access units in one record: more than a record may hold."""
 MOST_HELD = 40
 """Frames that a decoder may hold back: more than twice what a stream may reorder."""
 DAMAGED = "the decoder made a part of it up"
-OpenDecoder = Callable[[str], UnitDecoder]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class Outcome:
     """What became of a frame: it has a picture, or an error, or neither if it is stale."""
 
     record: VideoRecord
-    picture: DecodedPicture | None = field(default=None, repr=False)
+    picture: DecodedPicture[Pixels] | None = field(default=None, repr=False)
     error: PoisonError | None = None
     start: int | None = None
     """Offset of the record with which decoding must begin to get its picture. None: there is no picture."""
@@ -74,12 +74,19 @@ class _Awaited:
 class CameraStream:
     """On one thread at a time; each call blocks for as long as the decoding takes."""
 
-    def __init__(self, limits: PictureLimits, clock: Clock, open_decoder: OpenDecoder = GroupDecoder) -> None:
+    def __init__(
+        self,
+        limits: PictureLimits,
+        clock: Clock,
+        open_decoder: OpenDecoder = GroupDecoder,
+        pictures: PictureMaker | None = None,
+    ) -> None:
+        """`pictures`: None makes them on the host."""
         self.health = VideoHealth()
         self._limits = limits
         self._clock = clock
         self._open = open_decoder
-        self._pictures = Pictures()
+        self._pictures: PictureMaker = pictures or Pictures()
         self._content_type = ""
         self._decoder: UnitDecoder | None = None
         self._reader: H264 | H265 = H264()
@@ -262,7 +269,7 @@ class CameraStream:
             return Outcome(record, start=item.start, later=later)
         seen: list[ImageHealth | None] = [None]
 
-        def look(pixels: Bgr) -> None:
+        def look(pixels: Pixels) -> None:
             seen[0] = self.health.saw(record.frame, pixels)
 
         try:
@@ -270,8 +277,8 @@ class CameraStream:
         except PoisonError as error:
             return Outcome(record, error=error, later=later)
         took_s = item.decode_s + max(0.0, self._clock.monotonic() - began_s)
-        picture = DecodedPicture(picture.pixels, picture.width, picture.height, took_s)
-        return Outcome(record, picture, None, item.start, seen[0], self.health.camera, later)
+        timed = replace(picture, decode_s=took_s)
+        return Outcome(record, timed, None, item.start, seen[0], self.health.camera, later)
 
     def _later(self, record: VideoRecord) -> tuple[int, ...]:
         waiting = [*(item for _, item in self._ready), *self._awaited.values()]

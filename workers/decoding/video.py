@@ -20,6 +20,7 @@ from andon.stream.step import Delivery
 from andon.video.decoder import CODECS
 from andon.wire import Record
 from workers.decoder_pool import TOGETHER, DecoderPool
+from workers.decoding.place import HOST, Place
 from workers.decoding.stream import CameraStream, Outcome, VideoRecord
 from workers.gaps import Hole
 
@@ -61,6 +62,7 @@ class VideoTools:
     decoders: Decoders
     limits: VideoLimits
     clock: Clock
+    place: Place = HOST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +142,8 @@ class VideoPartition:
         key, now = item.delivery.record.key or b"", self._tools.clock.monotonic()
         camera = self._cameras.get(key)
         if camera is None:
-            stream = CameraStream(self._tools.limits.pictures, self._tools.clock)
+            place, limits = self._tools.place, self._tools.limits.pictures
+            stream = CameraStream(limits, self._tools.clock, place.open_decoder, place.pictures())
             camera = self._cameras[key] = _Camera(stream, now, since_s=now)
         if item.is_video:
             camera.heard_s, camera.over = now, False

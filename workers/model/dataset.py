@@ -13,8 +13,8 @@ import yaml
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError, PoisonError
+from andon.pictures.picture import Bgr
 from andon.pictures.reader import read_file
-from workers.detector import Picture
 from workers.model.layout import SPLITS, find_yaml, labels_of, pictures, roots
 
 BOX_COLUMNS = 4
@@ -107,7 +107,7 @@ def samples(dataset: Dataset, split: str, most: int | None = None) -> list[Sampl
     return [_sample(path, len(dataset.classes), keypoints) for path in chosen]
 
 
-def picture(path: Path) -> Picture:
+def picture(path: Path) -> Bgr:
     """(H, W, 3) BGR, as a line reads it. Raises ConfigError if it can't be read."""
     try:
         return read_file(path)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from andon.errors import FatalError
 from workers.detector import OutOfMemoryError
 
 
@@ -16,3 +17,19 @@ def torch_memory() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
         raise OutOfMemoryError(str(error).splitlines()[0]) from error
+
+
+@contextmanager
+def card_works(named: str) -> Iterator[None]:
+    """Raises FatalError for what CUDA reports besides a lack of memory: no later call in this process will work."""
+    try:
+        yield
+    except torch.AcceleratorError as error:
+        reason = str(error).splitlines()[0]
+        raise FatalError(f"{named} fails: {reason}: look for Xid in the kernel's log of its machine") from error
+
+
+def free_share(number: int) -> float:
+    """The part of a GPU's memory that nobody has taken."""
+    free, total = torch.cuda.mem_get_info(number)
+    return free / total

@@ -1,7 +1,6 @@
-"""A picture as video decoders on GPUs leave it (NV12) -> a model's canvas, by torch, on the device where it lies.
+"""A picture as video decoders on GPUs leave it (NV12) -> BGR pixels, by torch, on the device where it lies.
 
-It gives the pixels of the path over the host: FFmpeg's conversion, which takes the nearest chroma sample, and OpenCV's
-linear scaling, but for rounding.
+It gives the pixels of FFmpeg's conversion on the host, which takes the nearest chroma sample, but for rounding.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
-from workers.letterbox import GREY, Fit
+from andon.video.geometry import UPRIGHT, Plan
+from workers.runtimes.tensors import upright
 
 FORMAT = "nv12"
 BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)
@@ -19,8 +19,8 @@ BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)
 MATRICES = {1: BT709, 2: BT601, 5: BT601, 6: BT601}
 """By AVColorSpace. 2: not specified, which FFmpeg takes so, too."""
 LIMITED_BLACK, LIMITED_LUMA, LIMITED_CHROMA = 16, 219, 224
-CPU = 1
-"""DLPack's number of the device type."""
+STRIP_PX = 1 << 21
+"""Pixels that are converted at once, a picture of 1080p: each takes some 50 bytes meanwhile."""
 
 
 class NotNv12Error(Exception):
@@ -54,10 +54,10 @@ def nv12(frame: VideoFrame) -> Nv12:
 
 
 def _tensor(plane: VideoPlane) -> torch.Tensor:
-    """By a capsule: `torch.from_dlpack(plane)` would name its CUDA stream, which PyAV refuses."""
-    kind, index = plane.__dlpack_device__()
-    if kind != CPU:
-        torch.cuda.synchronize(index)
+    """By a capsule: `torch.from_dlpack(plane)` would name its CUDA stream, which PyAV refuses.
+
+    Nothing waits for the decoder: FFmpeg copies its picture on the device's default stream, on which torch reads it.
+    """
     tensor: torch.Tensor = torch.utils.dlpack.from_dlpack(plane.__dlpack__())
     return tensor
 
@@ -80,11 +80,22 @@ def bgr(picture: Nv12, crop: tuple[int, int, int, int]) -> torch.Tensor:
     return torch.stack((blue, green, red)).clamp_(0, 255).round_()
 
 
-def canvas(picture: Nv12, crop: tuple[int, int, int, int], placed: Fit) -> torch.Tensor:
-    """uint8 (H, W, 3) BGR as a Network takes it, on the picture's device. `placed`: where the crop lies on it."""
-    part, (height, width) = bgr(picture, crop), placed.size
-    if part.shape[1:] != placed.size:
-        part = torch.nn.functional.interpolate(part[None], size=placed.size, mode="bilinear")[0].round_()
-    drawn = torch.full((*placed.canvas, 3), GREY, dtype=torch.uint8, device=part.device)
-    drawn[placed.top : placed.top + height, placed.left : placed.left + width] = part.permute(1, 2, 0).to(torch.uint8)
-    return drawn
+def pixels(picture: Nv12, crop: tuple[int, int, int, int]) -> torch.Tensor:
+    """uint8 (height, width, 3) BGR on the picture's device, the caller's own. `crop`: as `bgr`'s."""
+    x, y, width, height = crop
+    result = torch.empty((height, width, 3), dtype=torch.uint8, device=picture.luma.device)
+    rows = max(1, STRIP_PX // width)
+    for top in range(0, height, rows):
+        strip = result[top : top + rows]
+        strip.copy_(bgr(picture, (x, y + top, width, len(strip))).permute(1, 2, 0))
+    return result
+
+
+def part_of(picture: Nv12, asked: Plan) -> torch.Tensor:
+    """uint8 (H, W, 3) BGR: the upright part that is inspected, before it is shrunk."""
+    if asked.turn == UPRIGHT:
+        return pixels(picture, asked.crop)
+    height, width = picture.luma.shape
+    left, top, w, h = asked.crop
+    turned = upright(pixels(picture, (0, 0, width, height)), asked.turn)
+    return turned[top : top + h, left : left + w].contiguous()

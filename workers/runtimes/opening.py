@@ -59,7 +59,7 @@ def opened(file: ModelFile, setup: Setup) -> Detector:
 
 
 def _torch(file: ModelFile, setup: Setup) -> Detector:
-    from workers.runtimes.pytorch import TorchNetwork, device_named  # noqa: PLC0415 - a worker loads only its runtime
+    from workers.runtimes.pytorch import TorchNetwork, card_of, device_named  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.ultralytics_model import open_weights  # noqa: PLC0415 - a worker loads only its runtime
 
     opened = open_weights(file.path, file.cache, file.named)
@@ -69,8 +69,17 @@ def _torch(file: ModelFile, setup: Setup) -> Detector:
     network = TorchNetwork(opened, device, file.model.confidence, setup.precision)
     imgsz = on_grid(file.model.imgsz or opened.imgsz, opened.head.stride)
     precision = setup.precision or ("fp16" if device.type == "cuda" else "fp32")
-    info = ModelInfo(file.digest, "torch", str(device), imgsz, opened.classes, precision=precision, head=opened.head)
-    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
+    info = ModelInfo(
+        file.digest,
+        "torch",
+        str(device),
+        imgsz,
+        opened.classes,
+        precision=precision,
+        head=opened.head,
+        card=card_of(device),
+    )
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence, network)
 
 
 def _openvino(file: ModelFile, setup: Setup) -> Detector:
@@ -124,6 +133,7 @@ def _onnx(file: ModelFile, setup: Setup) -> Detector:
 
 def _tensorrt(file: ModelFile, setup: Setup) -> Detector:
     need("tensorrt", file.named)
+    from workers.runtimes.pytorch import card_of  # noqa: PLC0415 - a worker loads only its runtime
     from workers.runtimes.tensorrt import TensorRtNetwork, open_engine  # noqa: PLC0415 - a worker loads only its runtime
 
     engine = open_engine(lambda: _export(file, "tensorrt", setup), file.model.device, file.named)
@@ -139,9 +149,10 @@ def _tensorrt(file: ModelFile, setup: Setup) -> Detector:
         precision,
         engine.head,
         built_in=engine.built_in,
+        card=card_of(engine.place),
     )
     network = TensorRtNetwork(engine, file.model.confidence)
-    return LetterboxDetector(network, info, file.batch_size, file.model.confidence)
+    return LetterboxDetector(network, info, file.batch_size, file.model.confidence, network)
 
 
 def _export(file: ModelFile, form: ExportRuntime, setup: Setup) -> Path:

@@ -1,6 +1,7 @@
 """Serves a .pt with torch: on CUDA in fp16, on a CPU in fp32, if nothing else is set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from andon.pictures.picture import OnCard
 from andon.process.machine import cores
 from workers.detector import NOT_FINITE, Output
+from workers.letterbox import Fit
+from workers.runtimes.cuda_stream import OwnStream
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
 from workers.runtimes.setup import Computed
 from workers.runtimes.suppression import MAX_DETECTIONS, MAX_ROTATED, NMS_IOU
+from workers.runtimes.tensors import drawn
 from workers.runtimes.ultralytics_model import YoloModel
 
 MAX_BOXES = 30_000
@@ -44,6 +49,11 @@ def device_named(name: str, where: str) -> torch.device:
     return device
 
 
+def card_of(device: torch.device) -> str | None:
+    """The number of a GPU, as CUDA counts. None: it is no NVIDIA GPU."""
+    return str(device.index or 0) if device.type == "cuda" else None
+
+
 class TorchNetwork:
     """A Network over a DetectionModel."""
 
@@ -63,16 +73,26 @@ class TorchNetwork:
         self._model: Any = model.half() if self._half else model
         if device.type == "cpu":
             torch.set_num_threads(cores())  # ultralytics leaves one thread on a small machine
+        self._stream = OwnStream(device)
 
     def forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
-        bf16 = torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
-        with torch_memory(), torch.inference_mode(), bf16:
-            return self._forward(canvases)
+        with self._computing():
+            return self._forward(torch.from_numpy(canvases).to(self._device))
 
-    def _forward(self, canvases: NDArray[np.uint8]) -> Sequence[Output]:
-        pixels = torch.from_numpy(canvases).to(self._device)
+    def forward_on_card(self, pictures: Sequence[OnCard], fits: Sequence[Fit]) -> Sequence[Output]:
+        with self._computing():
+            return self._forward(drawn(pictures, fits))
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        bf16 = torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
+        with torch_memory(), torch.inference_mode(), self._stream.current(), bf16:
+            yield
+
+    def _forward(self, canvases: torch.Tensor) -> Sequence[Output]:
+        """`canvases`: uint8 (n, H, W, 3) on the device."""
         # (n, H, W, BGR) viewed as (n, BGR, H, W) is channels_last already; flip makes it RGB in the same layout
-        pixels = pixels.permute(0, 3, 1, 2).flip(1)
+        pixels = canvases.permute(0, 3, 1, 2).flip(1)
         inputs = (pixels.half() if self._half else pixels.float()).mul_(1 / 255)
         output = self._model(inputs.contiguous(memory_format=torch.channels_last))
         predicted = output[0] if isinstance(output, (tuple, list)) else output

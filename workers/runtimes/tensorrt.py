@@ -6,7 +6,8 @@ and from ultralytics' engine files, on a machine without a GPU; the conformance 
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from andon.errors import ConfigError
+from andon.pictures.picture import OnCard
 from workers.detector import BuiltIn, Output
+from workers.letterbox import Fit
 from workers.runtimes.built_in import suppresses
+from workers.runtimes.cuda_stream import OwnStream
 from workers.runtimes.memory import torch_memory
 from workers.runtimes.outputs import OutputReader
+from workers.runtimes.tensors import drawn
 from workers.task import Head, read_head
 
 HEADER_BYTES = 4
@@ -129,23 +134,34 @@ class TensorRtNetwork:
     def __init__(self, engine: Engine, confidence: float) -> None:
         self._engine = engine
         self._reader = OutputReader(engine.head, len(engine.classes), confidence)
-        self._stream = torch.cuda.Stream(engine.place)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._stream = OwnStream(engine.place)
 
     def forward(self, canvases: NDArray[np.uint8]) -> list[Output]:
+        with self._computing():
+            return self._forward(torch.from_numpy(canvases))
+
+    def forward_on_card(self, pictures: Sequence[OnCard], fits: Sequence[Fit]) -> list[Output]:
+        with self._computing():
+            return self._forward(drawn(pictures, fits))
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        with torch_memory(), torch.inference_mode(), self._stream.current():
+            yield
+
+    def _forward(self, canvases: torch.Tensor) -> list[Output]:
         answers: list[Output] = []
         for start in range(0, len(canvases), self._engine.most):
             answers += self._run(canvases[start : start + self._engine.most])
         return answers
 
-    def _run(self, part: NDArray[np.uint8]) -> Sequence[Output]:
-        place = torch.cuda.device(self._engine.place)
-        with torch_memory(), torch.inference_mode(), place, torch.cuda.stream(self._stream):
-            outputs = [output[: len(part)].float().cpu().numpy() for output in self._execute(self._pixels(part))]
+    def _run(self, part: torch.Tensor) -> Sequence[Output]:
+        outputs = [output[: len(part)].float().cpu().numpy() for output in self._execute(self._pixels(part))]
         return self._reader.read(outputs, (part.shape[1], part.shape[2]))
 
-    def _pixels(self, part: NDArray[np.uint8]) -> torch.Tensor:
+    def _pixels(self, part: torch.Tensor) -> torch.Tensor:
         """(n, 3, H, W) RGB, 0 to 1, filled up if a run takes a fixed number."""
-        pixels = torch.from_numpy(part).to(self._engine.place).permute(0, 3, 1, 2).flip(1)
+        pixels = part.to(self._engine.place).permute(0, 3, 1, 2).flip(1)
         pixels = pixels.to(self._kind(self._engine.input)).mul_(1 / 255)
         if self._engine.fixed and len(part) < self._engine.most:
             missing = self._engine.most - len(part)
@@ -162,9 +178,9 @@ class TensorRtNetwork:
             shape = tuple(context.get_tensor_shape(name))
             answers.append(torch.empty(shape, dtype=self._kind(name), device=self._engine.place))
             context.set_tensor_address(name, answers[-1].data_ptr())
-        if not context.execute_async_v3(self._stream.cuda_stream):
+        if not context.execute_async_v3(self._stream.handle):
             raise RuntimeError("TensorRT did not run the batch")
-        self._stream.synchronize()
+        self._stream.finish()
         return answers
 
     def _kind(self, name: str) -> torch.dtype:

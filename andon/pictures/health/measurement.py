@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from andon.pictures.picture import Bgr
+from andon.pictures.picture import Pixels
 
 Plane = NDArray[np.uint8]
 """One channel: uint8 (H, W)."""
@@ -41,8 +41,8 @@ class PictureMeter:
     def __init__(self) -> None:
         self._before: Plane | None = None
 
-    def measure(self, bgr: Bgr, *, sharpness: bool) -> Measurement:
-        """`bgr`: uint8 (H, W, 3), not kept and not changed."""
+    def measure(self, bgr: Pixels, *, sharpness: bool) -> Measurement:
+        """`bgr`: uint8 (H, W, 3), not kept and not changed. Of one on a card only a thinned part comes to the host."""
         glance = _thinned(bgr, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
@@ -59,9 +59,11 @@ class PictureMeter:
         )
 
 
-def _thinned(bgr: Bgr, longest_px: int) -> Plane:
+def _thinned(bgr: Pixels, longest_px: int) -> Plane:
     """Green of every n-th pixel of every n-th row. Not averaged: that would hide the noise."""
     step = max(1, max(bgr.shape[:2]) // longest_px)
+    if not isinstance(bgr, np.ndarray):
+        return np.ascontiguousarray(bgr[::step, ::step, 1].cpu())
     if step == 1:
         return np.asarray(cv2.extractChannel(bgr, 1), np.uint8)  # in half of numpy's time
     return np.ascontiguousarray(bgr[::step, ::step, 1])

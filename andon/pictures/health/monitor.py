@@ -8,7 +8,7 @@ from collections.abc import Callable
 from andon.messages import ImageHealth
 from andon.pictures.health.judgement import HealthJudgement, UsualSharpness
 from andon.pictures.health.measurement import PictureMeter
-from andon.pictures.picture import Bgr
+from andon.pictures.picture import Pixels
 from andon.settings import HealthSettings
 
 MEASURE_S = 0.03
@@ -48,7 +48,7 @@ class HealthMonitor:
         self._sharpness_s: float | None = None
         self._coded_bytes: int | None = None
 
-    def saw(self, pixels: Callable[[], Bgr], at_s: float, coded_bytes: int | None = None) -> ImageHealth | None:
+    def saw(self, pixels: Callable[[], Pixels], at_s: float, coded_bytes: int | None = None) -> ImageHealth | None:
         """The next picture. Returns what is wrong with it; None: nothing. `at_s` never goes back.
 
         `pixels` gives uint8 (H, W, 3), not kept, and is called only for a measurement; its exceptions are passed on.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from andon.config import load
 from andon.pictures import reader
-from andon.pictures.picture import Layout
+from andon.pictures.picture import Bgr, Layout
 from andon.process import lifecycle
 from andon.settings import PoolSettings
 from tests.detectors import FakeDetector
-from workers.detector import Detector, Picture
+from workers.detector import Detector
 from workers.role import work
 from workers.runtimes import cache
 from workers.runtimes.cache import Exporter
@@ -27,7 +27,7 @@ def block(*_: object) -> None:
     threading.Event().wait()
 
 
-def blocked_read(_payload: bytes, _layout: Layout, _width: int, _height: int) -> Picture:
+def blocked_read(_payload: bytes, _layout: Layout, _width: int, _height: int) -> Bgr:
     block()
     raise AssertionError
 

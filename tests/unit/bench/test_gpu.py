@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
-from andon.video.decoder import DecodedUnit, GroupDecoder
 from bench import gpu, gpu_steps
 from bench.gpu import Step, run_steps
 from bench.gpu_load import summed_up
+from tests.cards import NEAR, card_in_memory
 from tests.video_units import PLAIN_264, stream
 
 
@@ -61,9 +60,9 @@ def test_a_failure_on_a_measuring_thread_is_raised(monkeypatch: pytest.MonkeyPat
         gpu_steps.rate_per_s(2, broken)
 
 
-def test_canvases_made_as_on_a_card_are_compared_with_those_over_the_host() -> None:
-    (picture,) = GroupDecoder("video/h264").feed(stream(PLAIN_264).units[0], 0)
-    interleaved = DecodedUnit(0, picture.frame.reformat(format="nv12"), damaged=False)
-    ours, theirs = gpu_steps.on_card(interleaved), gpu_steps.over_host(picture)
-    assert gpu_steps.largest_difference([ours], [theirs]) <= 4
-    assert gpu_steps.largest_difference([torch.zeros_like(ours)], [theirs]) > 4
+def test_pictures_made_as_on_a_card_are_compared_with_those_of_the_host() -> None:
+    given = stream(PLAIN_264).units[:5]
+    found = gpu_steps.compared(card_in_memory().place, given)
+    assert found["frames"] == found["on_card"] == 5
+    assert found["largest_difference"] <= NEAR
+    assert gpu_steps.compared(card_in_memory(spoil=9).place, given)["largest_difference"] > NEAR

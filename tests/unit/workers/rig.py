@@ -24,6 +24,7 @@ from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 from tests.spans import Traces
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
+from workers.decoding.place import HOST, Place
 from workers.decoding.video import VideoLimits
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, PartitionInspection
@@ -109,6 +110,7 @@ async def worker(
     traced: bool = False,
     ahead: int = 16,
     max_decoders: int = 10,
+    place: Place = HOST,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()
@@ -125,7 +127,7 @@ async def worker(
             outlet, broker_clock = Outlet(memory, spawn, events, NO_WAIT), BrokerClock(clock)
             traces = Traces(clock) if traced else None
             tracing = None if traces is None else traces.tracing
-            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock, tracing)
+            deps = Deps(decoders, inference, outlet, QuarantineLimit(limit, 60.0, events), broker_clock, tracing, place)
             options = InspectorOptions(
                 "andon.inspections", "andon.quarantine", 1_000_000, ahead, VideoLimits(limits, max_decoders, 60.0)
             )

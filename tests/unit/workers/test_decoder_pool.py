@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from andon.errors import PoisonError
-from andon.pictures.picture import DecodedPicture, PictureLimits
+from andon.pictures.picture import Bgr, DecodedPicture, PictureLimits
 from andon.pictures.reader import decode
 from tests.fakes import FakeClock
 from tests.unit.workers.rig import jpeg
@@ -24,7 +24,7 @@ async def pool(count: int) -> AsyncIterator[DecoderPool]:
         yield DecoderPool(threads, DecoderOptions(count, LIMITS, 100), FakeClock())
 
 
-def ask(at: DecoderPool, *payloads: bytes) -> list[asyncio.Task[DecodedPicture]]:
+def ask(at: DecoderPool, *payloads: bytes) -> list[asyncio.Task[DecodedPicture[Bgr]]]:
     return [asyncio.create_task(at.decode(payload, "image/jpeg"), name="ask") for payload in payloads]
 
 
@@ -46,7 +46,7 @@ async def test_the_waiting_pictures_are_shared_between_the_threads_a_few_at_a_ti
 ) -> None:
     begun, go = threading.Semaphore(0), threading.Event()
 
-    def slow(payload: bytes, content_type: str, limits: PictureLimits, enough_px: int | None) -> DecodedPicture:
+    def slow(payload: bytes, content_type: str, limits: PictureLimits, enough_px: int | None) -> DecodedPicture[Bgr]:
         begun.release()
         assert go.wait(20)
         return decode(payload, content_type, limits, enough_px)
@@ -69,7 +69,7 @@ async def test_the_waiting_pictures_are_shared_between_the_threads_a_few_at_a_ti
 async def test_a_bug_in_a_decoder_is_poison_for_its_picture_and_the_others_are_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def faulty(payload: bytes, *rest: Any) -> DecodedPicture:
+    def faulty(payload: bytes, *rest: Any) -> DecodedPicture[Bgr]:
         if payload == b"odd":
             raise IndexError("list index out of range")
         return decode(payload, *rest)
@@ -84,7 +84,7 @@ async def test_a_bug_in_a_decoder_is_poison_for_its_picture_and_the_others_are_d
 
 
 async def test_too_little_memory_for_a_picture_is_not_its_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def starved(*_: object) -> DecodedPicture:
+    def starved(*_: object) -> DecodedPicture[Bgr]:
         raise MemoryError
 
     monkeypatch.setattr(decoder_pool, "decode", starved)
@@ -111,7 +111,7 @@ async def test_each_picture_is_decoded_under_a_time_limit_of_its_own() -> None:
 async def test_a_closed_pool_hands_nothing_to_threads_that_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = threading.Semaphore(0), threading.Event()
 
-    def slow(*request: Any) -> DecodedPicture:
+    def slow(*request: Any) -> DecodedPicture[Bgr]:
         begun.release()
         assert go.wait(20)
         return decode(*request)

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from andon.errors import QuarantineReason
+from andon.errors import FatalError, QuarantineReason
 from andon.events import CameraRefused, RecordQuarantined
 from andon.messages import CameraState, CameraStatus, Expired, Frame, Inspection, Message, Shed
 from andon.pictures.picture import PictureLimits
 from andon.stream.step import Cut
 from andon.wire import Record
-from tests.detectors import FakeDetector
-from tests.fakes import START
+from tests.cards import NEAR, card_in_memory
+from tests.detectors import FakeDetector, on_host
+from tests.fakes import START, MemoryPublisher
 from tests.unit.workers.rig import FRAMES, LANE, Worker, frame, record_of, worker
 from tests.video_units import B_FRAMES_264, GROUP, HEIGHT, OPEN_264, PLAIN_264, STREAMS, WIDTH, Encoder, stream
 from tests.video_units import FRAMES as COUNT
+from workers.decoding.place import Place
+from workers.detector import Picture
 
 LIMITS = PictureLimits(1_000_000, 1_000_000)
 
@@ -30,10 +33,12 @@ class Watching(FakeDetector):
 
     def __init__(self) -> None:
         super().__init__()
+        self.given: list[Picture] = []
         self.shown: list[NDArray[np.uint8]] = []
 
-    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
-        self.shown += [picture.copy() for picture in pictures]
+    def detect(self, pictures: Sequence[Picture]) -> Any:
+        self.given += pictures
+        self.shown += [on_host(picture).copy() for picture in pictures]
         return super().detect(pictures)
 
 
@@ -87,6 +92,38 @@ async def test_the_model_sees_each_frame_as_a_plain_decode_gives_it(encoder: Enc
     np.testing.assert_array_equal(np.stack(detector.shown), np.stack(expected))
     assert sorted(at.done) == [*range(100, 100 + COUNT), 300]
     assert isinstance(at.published[-1], CameraStatus), "the end of the session comes after all of its frames"
+
+
+@pytest.mark.parametrize("encoder", [B_FRAMES_264, STREAMS["h265"]], ids=["h264", "h265"])
+async def test_pictures_go_from_a_card_to_the_model_and_no_pixel_to_the_host(encoder: Encoder) -> None:
+    detector = Watching()
+    async with running(detector, place=card_in_memory().place) as at:
+        submit(at, [(100 + number, video(encoder, number)) for number in range(COUNT)])
+        submit(at, [(300, status(COUNT, final=True))])
+        await at.finish()
+    assert [item.seq for item in at.inspections] == stream(encoder).shown
+    assert {(item.outcome, item.width, item.height) for item in at.inspections} == {("inspected", WIDTH, HEIGHT)}
+    assert not any(isinstance(picture, np.ndarray) for picture in detector.given)
+    for ours, number in zip(detector.shown, stream(encoder).shown, strict=True):
+        assert np.abs(ours.astype(int) - stream(encoder).pictures[number]).max() <= NEAR
+
+
+async def test_a_card_that_fails_ends_the_worker_and_quarantines_nothing() -> None:
+    class Broken:
+        def of(self, *_: object) -> Any:
+            raise FatalError("GPU 0 fails: an illegal memory access")
+
+    memory = MemoryPublisher()
+
+    async def inspected() -> None:
+        async with running(place=Place(pictures=Broken), publisher=memory) as at:
+            submit(at, [(number, video(PLAIN_264, number)) for number in range(3)])
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await inspected()
+    assert caught.group_contains(FatalError, match="GPU 0 fails")
+    assert memory.topics == {}
 
 
 async def test_an_inspection_names_its_keyframes_record() -> None:

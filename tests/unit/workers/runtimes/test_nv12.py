@@ -3,22 +3,26 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from andon.video.decoder import GroupDecoder
+from andon.video.geometry import shrunk as shrunk_size
 from andon.video.pixels import BgrConverter
+from tests.cards import NEAR, interleaved
 from tests.video_units import PLAIN_264, PLAIN_265, Encoder, stream
 from workers.letterbox import drawn, fit
 
 torch = pytest.importorskip("torch")
 
-from workers.runtimes.nv12 import NotNv12Error, bgr, canvas, nv12  # noqa: E402 - it loads torch
+from workers.runtimes import nv12 as conversion  # noqa: E402 - it loads torch
+from workers.runtimes.nv12 import NotNv12Error, nv12, pixels  # noqa: E402 - as above
+from workers.runtimes.tensors import drawn as drawn_on_card  # noqa: E402 - as above
+from workers.runtimes.tensors import shrunk  # noqa: E402 - as above
 
-NEAR = 3
-"""Grey levels: FFmpeg computes with tables, OpenCV with fixed-point numbers."""
 WIDTH, HEIGHT = 130, 94
 CROPS = [(0, 0, WIDTH, HEIGHT), (3, 5, 63, 41), (4, 6, 64, 40), (129, 93, 1, 1), (0, 1, 130, 93)]
 
@@ -32,11 +36,8 @@ def planar(matrix: int, color_range: int, layout: str = "yuv420p", size: tuple[i
     return frame
 
 
-def interleaved(frame: VideoFrame) -> VideoFrame:
-    """The same samples, laid out as a card lays them out."""
-    result = frame.reformat(format="nv12")
-    result.colorspace, result.color_range = frame.colorspace, frame.color_range
-    return result
+def noise(size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
 
 
 def differs(one: NDArray[Any], other: NDArray[Any]) -> int:
@@ -52,19 +53,36 @@ def test_it_gives_the_pixels_of_the_path_over_the_host(
 ) -> None:
     frame, (x, y, width, height) = planar(matrix, color_range), crop
     wanted = BgrConverter().convert(frame)[y : y + height, x : x + width]
-    assert differs(bgr(nv12(interleaved(frame)), crop).permute(1, 2, 0).numpy(), wanted) <= NEAR
+    found = pixels(nv12(interleaved(frame)), crop)
+    assert found.dtype == torch.uint8
+    assert differs(found.numpy(), wanted) <= NEAR
 
 
-@pytest.mark.parametrize("crop", CROPS, ids=str)
+def test_a_large_picture_is_converted_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, crop = nv12(interleaved(planar(1, 1))), (3, 5, 63, 41)
+    at_once = pixels(picture, crop)
+    monkeypatch.setattr(conversion, "STRIP_PX", 3 * 63 + 1)
+    assert torch.equal(pixels(picture, crop), at_once)
+
+
+@pytest.mark.parametrize("size", [(94, 130), (40, 63), (1, 1), (700, 33)], ids=str)
 @pytest.mark.parametrize("imgsz", [64, 160])
-def test_the_canvas_is_the_letterbox_of_the_host(imgsz: int, crop: tuple[int, int, int, int]) -> None:
-    frame, (x, y, width, height) = planar(1, 1), crop
-    placed = fit(height, width, imgsz)
-    part = np.ascontiguousarray(BgrConverter().convert(frame)[y : y + height, x : x + width])
-    (wanted,) = drawn([part], [placed], np.empty(placed.canvas[0] * placed.canvas[1] * 3, np.uint8))
-    result = canvas(nv12(interleaved(frame)), crop, placed)
+def test_the_canvas_is_the_letterbox_of_the_host(imgsz: int, size: tuple[int, int]) -> None:
+    picture, placed = noise(size), fit(*size, imgsz)
+    pictures, fits = [picture, 255 - picture], [placed, placed]
+    wanted = drawn(pictures, fits, np.empty(2 * placed.canvas[0] * placed.canvas[1] * 3, np.uint8))
+    result = drawn_on_card([torch.from_numpy(each) for each in pictures], fits)
     assert result.dtype == torch.uint8
-    assert differs(result.numpy(), wanted) <= NEAR + 1
+    assert differs(result.numpy(), wanted) <= 1
+
+
+@pytest.mark.parametrize("size", [(94, 130), (200, 300), (33, 1000)], ids=str)
+@pytest.mark.parametrize("longest_side", [20, 65, 99, 129])
+def test_a_picture_is_shrunk_as_on_the_host(longest_side: int, size: tuple[int, int]) -> None:
+    picture = noise(size)
+    width, height = shrunk_size(size[1], size[0], longest_side)
+    wanted = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    assert differs(shrunk(torch.from_numpy(picture), width, height).numpy(), wanted) <= 1
 
 
 @pytest.mark.parametrize("encoder", [PLAIN_264, PLAIN_265], ids=["h264", "h265"])
@@ -73,8 +91,8 @@ def test_it_converts_what_a_decoder_gives(encoder: Encoder) -> None:
     for number, unit in enumerate(camera.units[:5]):
         (picture,) = decoder.feed(unit, number)
         frame = picture.frame
-        result = bgr(nv12(interleaved(frame)), (0, 0, frame.width, frame.height))
-        assert differs(result.permute(1, 2, 0).numpy(), camera.pictures[number]) <= NEAR
+        result = pixels(nv12(interleaved(frame)), (0, 0, frame.width, frame.height))
+        assert differs(result.numpy(), camera.pictures[number]) <= NEAR
 
 
 def test_the_decoders_memory_is_not_copied_and_outlives_its_frame() -> None:
