@@ -31,7 +31,12 @@ def of_streams(*encoders: Encoder) -> Expected:
     clean = dict[tuple[bytes, ...], str]()
     for encoder in encoders:
         clean |= pictures_of(encoder)
-    return lambda frame: clean.get(slices(frame.payload, frame.content_type))
+    return lambda frame: clean.get(slices(own_unit(frame), frame.content_type))
+
+
+def own_unit(frame: Frame) -> bytes:
+    """The access unit that holds the frame's picture, without those that travel with it."""
+    return frame.payload if frame.units is None else frame.payload[-frame.units[-1] :]
 
 
 def assert_none_smeared(frames: Iterable[Frame], inspections: Iterable[Inspection], expected: Expected) -> Counter[str]:

@@ -303,7 +303,7 @@ def test_camera_test_counts_the_jumps_of_timestamps() -> None:
         done = CliRunner().invoke(main, ["camera", "test", camera.url, "--seconds", "1.5", "--json"])
     facts = json.loads(done.stdout)
     assert facts["timestamps_jumps"] == 1
-    assert facts["notes"] == ["its timestamps jump (1 times)"]
+    assert "its timestamps jump (1 times)" in facts["notes"]  # a busy machine may find their pace wrong, too
 
 
 LOST = [

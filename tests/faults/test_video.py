@@ -21,7 +21,7 @@ def account(cameras: dict[str, Encoder]) -> list[Message]:
     """Everything that ingest says of these cameras, in the order of their numbers."""
     began = datetime.now(UTC)
     frames = [
-        _frame(camera, encoder, number, began)
+        frame_of(camera, encoder, number, began)
         for number in range(ROUNDS * UNITS)
         for camera, encoder in cameras.items()
     ]
@@ -39,7 +39,7 @@ def account(cameras: dict[str, Encoder]) -> list[Message]:
     return [*frames, *ends]
 
 
-def _frame(camera: str, encoder: Encoder, number: int, began: datetime) -> Frame:
+def frame_of(camera: str, encoder: Encoder, number: int, began: datetime) -> Frame:
     of, unit = stream(encoder), number % UNITS
     at_s = (number - unit + of.order[unit]) / 25
     return Frame(
