@@ -157,7 +157,8 @@ class Ingester:
 
     def _capture(self) -> None:
         camera = self.camera
-        picture = frame(camera.camera_id, self._session, camera.captured, self.world.plan.max_age_s)
+        plan = self.world.plan
+        picture = frame(camera.camera_id, self._session, camera.captured, plan.max_age_s, video=plan.video)
         if self.world.plan.max_age_s is not None:  # its age counts: it is as old as the simulation says
             picture = picture.model_copy(update={"captured_at": self.world.clock.now()})
         self.queue.put(picture)

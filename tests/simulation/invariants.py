@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from andon.alarms import alarm_id
 from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
 from ingest.queue import Message
+from sinks.batch import ALARMS as CHANNEL
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.sessions import expire, lose_log
 from sinks.judgement.state import CameraAccount, from_bytes
@@ -17,6 +19,7 @@ from tests.simulation.plan import (
     PARTITIONS,
     SCRIPTS,
     RaisedEvent,
+    due,
     numbers_of,
     partition_of,
     raised_by,
@@ -49,7 +52,12 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
         for session, captured in camera.truth.items():
             _accounted(world, camera, session, captured, outcomes.get(session, {}), store, ledgers)
         _totals(store, camera, outcomes)
-        _events(world, store, camera, shed=any("shed" in item for each in outcomes.values() for item in each.values()))
+        shed = any("shed" in item for each in outcomes.values() for item in each.values())
+        disturbed = bool(camera.killed or camera.split or world.plan.reorders)
+        if not disturbed:
+            _endings(world, camera, outcomes)
+        _events(world, store, camera, disturbed=disturbed or shed)
+        _alarms(store, camera)
     for number in range(PARTITIONS):
         _left(world, store, number)
 
@@ -177,19 +185,68 @@ def _is(status: CameraStatus, camera: Camera, session: str) -> bool:
     return status.camera_id == camera.camera_id and status.session == session
 
 
-def _events(world: World, store: ModelStore, camera: Camera, *, shed: bool) -> None:
+def _endings(world: World, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
+    """Each frame that was not shed ends as in a run without faults.
+
+    Above all, no worker lacks what it needs to decode the frame, and ingest has shed what needs another shed frame.
+    """
+    for session, ended in outcomes.items():
+        for seq, ending in ended.items():
+            expected = "/".join(filter(None, due(camera.camera_id, session, seq, video=world.plan.video)))
+            right = ending == expected or ending.startswith("shed/")
+            require(right, f"{camera.camera_id}/{session}: frame {seq} ended as {ending}, not {expected}")
+
+
+def _events(world: World, store: ModelStore, camera: Camera, *, disturbed: bool) -> None:
     """The events match a run without faults. Where frames were shed, lost or late, they match the log instead."""
     number = partition_of(camera.camera_id)
     raised = [event for event in store.durable.events.get(number, []) if event.camera_id == camera.camera_id]
-    if camera.killed or camera.split or shed or world.plan.reorders:
+    if disturbed:
         expected = _folded(store.durable.journal[number], camera.camera_id)
     else:
         script = SCRIPTS[world.plan.script][int(camera.camera_id.removeprefix("cam-"))]
-        expected = list(undisturbed(camera.camera_id, script))
+        expected = list(undisturbed(camera.camera_id, script, video=world.plan.video))
     if world.plan.max_age_s is not None:
         raised, expected = _timeless(raised), _timeless(expected)
     ids, due = [event.event_id for event in raised], [event.event_id for event in expected]
     require(raised == expected, f"{camera.camera_id}: raised {ids}, not {due}")
+
+
+def _alarms(store: ModelStore, camera: Camera) -> None:
+    """Each event of an alarm was stored once and waits to leave. Its causes are the events of the account, all of them.
+
+    Nobody acknowledges an alarm here. So it is never normal again, and counts its causes from the beginning.
+    """
+    number, name = partition_of(camera.camera_id), camera.camera_id
+    alarms = [alarm for alarm in store.durable.alarms if alarm.camera_id == name]
+    ids = [alarm.event_id for alarm in alarms]
+    require(len(ids) == len(set(ids)), f"{name}: {ids}: an alarm's event was raised twice")
+    waits = [item.event_id for item in store.durable.outbox if item.channel == CHANNEL]
+    require([item for item in waits if item.startswith(f"{name}/")] == ids, f"{name}: alarms {ids}, {waits} wait")
+    causes, active = Counter[str](), dict[str, bool]()
+    for event in store.durable.events.get(number, []):
+        if event.camera_id == name and (state := _alarm_of(event)) is not None:
+            alarm, active[alarm] = state
+            causes[alarm] += _raises(event)
+    last = {alarm.alarm_id: alarm for alarm in alarms if alarm.kind != "blind"}
+    stand = {item: (alarm.count, alarm.active) for item, alarm in last.items()}
+    expected = {item: (count, active[item]) for item, count in causes.items() if count}
+    require(stand == expected, f"{name}: alarms (count, active) stand as {stand}, not {expected}")
+
+
+def _alarm_of(event: RaisedEvent) -> tuple[str, bool] | None:
+    """The alarm whose cause comes or goes with this event, and whether it is there afterwards.
+
+    No camera here has two defects of one class at a time.
+    """
+    if isinstance(event, PartVerdict):
+        known = event.verdict != "unknown"
+        return (alarm_id(event.camera_id, "reject"), event.verdict == "reject") if known else None
+    return alarm_id(event.camera_id, "defect", event.label), event.transition != "closed"
+
+
+def _raises(event: RaisedEvent) -> bool:
+    return event.verdict == "reject" if isinstance(event, PartVerdict) else event.transition == "opened"
 
 
 def _knows_expiry(world: World, store: ModelStore, camera: Camera) -> bool:

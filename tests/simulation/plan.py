@@ -29,6 +29,8 @@ from sinks.judgement.step import step
 from tests.fakes import START
 
 FPS = 15.0
+GROUP = 3
+"""Frames from one keyframe to the next, of cameras that send video."""
 ALERTS = "alerts"
 """The name of the channel."""
 PARTITIONS = 2
@@ -38,6 +40,10 @@ JUDGEMENT_RULES = JudgementRules(
     DefectRules(DEFECTS, "evidence", "part"), silence_s=3.0, parts=PartRules(PARTS, DEFECTS, {})
 )
 RaisedEvent = Defect | PartVerdict
+Ending = tuple[Outcome, str | None]
+"""How a frame ends: its outcome, with the reason."""
+INSPECTED: Ending = ("inspected", None)
+QUARANTINED: Ending = ("quarantined", "unproven")
 FAULTS = (
     "ack_lost",  # the broker has appended a record, and its answer does not arrive
     "broker_away",
@@ -83,11 +89,13 @@ class Plan:
     reorders: bool
     spool_bytes: int
     """0: there is no spool."""
+    video: bool
+    """The cameras send video: a frame is inspected only if all before it, from its keyframe on, have come."""
     steps: int
     """Number of steps with faults. Then everything is mended, and the line must come to rest."""
 
 
-def drawn(rng: Random) -> Plan:
+def drawn(rng: Random, *, video: bool = False) -> Plan:
     faults = frozenset(rng.sample(FAULTS, rng.choice((0, 1, 2, 3, 5, 8))))
     spools = "spool" in faults and "freshest" not in faults
     if spools:  # what a spool is for
@@ -99,6 +107,7 @@ def drawn(rng: Random) -> Plan:
         max_age_s=1.0 if "freshest" in faults else None,
         reorders="client_reorders" in faults,
         spool_bytes=rng.choice((40, 80, 1000)) if spools else 0,
+        video=video,
         fault_rate=rng.choice((0.02, 0.05, 0.15)),
         steps=rng.choice((40, 80, 160)),
     )
@@ -121,7 +130,7 @@ def numbers_of(message: Frame | Inspection | Shed) -> range:
 
 
 @lru_cache(4096)
-def frame(camera_id: str, session: str, seq: int, max_age_s: float | None) -> Frame:
+def frame(camera_id: str, session: str, seq: int, max_age_s: float | None, *, video: bool) -> Frame:
     """The frame with this name, the same in every schedule. One in ten is corrupt."""
     number = int(session.removeprefix("s"))
     return Frame(
@@ -133,10 +142,24 @@ def frame(camera_id: str, session: str, seq: int, max_age_s: float | None) -> Fr
         media_time_s=seq / FPS,
         width=640,
         height=480,
+        content_type="video/h264" if video else "image/jpeg",
+        keyframe=video and seq % GROUP == 0,
         payload=b"\xff" * 10,
         max_age_s=max_age_s,
-        corrupt=(partition_of(camera_id) * 3 + number + seq) % 10 == 4,
+        corrupt=_corrupt(camera_id, session, seq),
     )
+
+
+def _corrupt(camera_id: str, session: str, seq: int) -> bool:
+    return (partition_of(camera_id) * 3 + int(session.removeprefix("s")) + seq) % 10 == 4
+
+
+def due(camera_id: str, session: str, seq: int, *, video: bool) -> Ending:
+    """What becomes of the frame if nothing goes wrong."""
+    if _corrupt(camera_id, session, seq):
+        return "quarantined", "undecodable"
+    before = range(seq - seq % GROUP, seq) if video else ()
+    return QUARANTINED if any(_corrupt(camera_id, session, each) for each in before) else INSPECTED
 
 
 def seen(picture: Frame) -> tuple[Detection, ...]:
@@ -159,7 +182,8 @@ def _box(x: float, y: float) -> Box:
 
 
 @lru_cache(16384)
-def inspection(picture: Frame, offset: int, outcome: Outcome) -> Inspection:
+def inspection(picture: Frame, offset: int, ending: Ending) -> Inspection:
+    outcome, reason = ending
     return Inspection(
         camera_id=picture.camera_id,
         session=picture.session,
@@ -167,7 +191,7 @@ def inspection(picture: Frame, offset: int, outcome: Outcome) -> Inspection:
         captured_at=picture.captured_at,
         media_time_s=picture.media_time_s,
         outcome=outcome,
-        reason=None if outcome == "inspected" else "stale" if outcome == "shed" else "undecodable",
+        reason=reason,
         detections=seen(picture) if outcome == "inspected" else (),
         width=640,
         height=480,
@@ -177,20 +201,20 @@ def inspection(picture: Frame, offset: int, outcome: Outcome) -> Inspection:
 
 
 @lru_cache(16384)
-def encoded(picture: Frame, offset: int, outcome: Outcome) -> Outgoing:
-    return encode(inspection(picture, offset, outcome))
+def encoded(picture: Frame, offset: int, ending: Ending) -> Outgoing:
+    return encode(inspection(picture, offset, ending))
 
 
 @lru_cache(64)
-def undisturbed(camera_id: str, sessions: tuple[int, ...]) -> tuple[RaisedEvent, ...]:
+def undisturbed(camera_id: str, sessions: tuple[int, ...], *, video: bool) -> tuple[RaisedEvent, ...]:
     """The events of a run in which nothing goes wrong."""
     state = CameraAccount(camera_id)
     events: list[RaisedEvent] = []
     for number, count in enumerate(sessions, start=1):
         session = f"s{number}"
         for seq in range(count):
-            picture = frame(camera_id, session, seq, None)
-            result = inspection(picture, seq, "quarantined" if picture.corrupt else "inspected")
+            picture = frame(camera_id, session, seq, None, video=video)
+            result = inspection(picture, seq, due(camera_id, session, seq, video=video))
             events += raised_by(step(state, result, JUDGEMENT_RULES))
         at = START + timedelta(seconds=100 * number + 99)
         last = CameraStatus(camera_id=camera_id, session=session, state="offline", captured=count, final=True, at=at)

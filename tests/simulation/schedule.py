@@ -59,7 +59,7 @@ def simulate(seed: int, trace: list[str] | None = None) -> Report:
 class _Schedule:
     def __init__(self, seed: int, trace: list[str] | None) -> None:
         self._rng = Random(seed)
-        plan = drawn(self._rng)
+        plan = drawn(self._rng, video=seed % 3 == 2)
         self._world = World(self._rng, plan, trace)
         self._world.trace(plan)
         self._store = ModelStore(self._world)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from andon.alarms import Alarm
 from andon.errors import RetryableError
 from andon.stream.offsets import Partition
 from sinks.judgement.ledger import SessionLedger
@@ -31,6 +32,8 @@ class DurableState:
     """Defects and verdicts by partition, in the order in which they leave."""
     event_ids: set[str]
     outbox: list[OutboxItem]
+    alarms: list[Alarm]
+    """Events of alarms, in the order in which they were stored."""
     journal: dict[int, list[Result | Gap]]
     """Results that are in the account, in order, by partition. A gap stands where records before the next were lost."""
     items: int = 0
@@ -47,7 +50,7 @@ class ModelStore:
         self.world = world
         self.locked = False
         """Another process holds the lock of the store: no call gets through."""
-        self.durable = DurableState({}, {}, {}, {}, set(), [], {number: [] for number in range(PARTITIONS)})
+        self.durable = DurableState({}, {}, {}, {}, set(), [], [], {number: [] for number in range(PARTITIONS)})
 
     async def positions(self, partitions: Collection[Partition]) -> dict[Partition, Position]:
         await self._interruptible()
@@ -142,6 +145,7 @@ class ModelStore:
             require(event.event_id not in durable.event_ids, f"{event.event_id} was raised twice")
             durable.event_ids.add(event.event_id)
             durable.events.setdefault(number, []).append(event)
+        durable.alarms += batch.alarms
         for leaving in batch.leaving:
             durable.items += 1
             durable.outbox.append(

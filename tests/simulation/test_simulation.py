@@ -18,6 +18,7 @@ from ingest.queue import Freshest, Message
 from ingest.spooled import Row, Spooled
 from sinks.account import Account
 from sinks.epoch import Epoch, another_log
+from sinks.judgement.alarms import CameraAlarms
 from sinks.judgement.consequences import Judgement
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.part_scene import PartScene
@@ -35,6 +36,7 @@ from tests.simulation.schedule import FailedError, simulate
 from tests.simulation.sink import Dispatch
 from tests.simulation.spool import Spooling
 from tests.simulation.store import ModelStore
+from tests.simulation.video import Video
 from tests.simulation.worker import Worker
 from workers.batcher import Batcher, InferenceBatch
 from workers.gaps import Gaps
@@ -350,6 +352,22 @@ def stores_no_parts(patch: Patch) -> None:
     patch.setattr(model, "to_bytes", lambda memory: to_bytes(replace(memory, parts=None)))
 
 
+def commits_behind_a_keyframe_that_is_needed(patch: Patch) -> None:
+    patch.setattr(Video, "needed_from", None)
+
+
+def sheds_no_frames_that_refer_to_one_that_was_shed(patch: Patch) -> None:
+    patch.setattr(queue, "depends", lambda frame: False)
+
+
+def raises_no_alarm_of_a_rejected_part(patch: Patch) -> None:
+    patch.setattr("sinks.judgement.alarm_step._Scene.follow_part", lambda self, verdict: None)
+
+
+def stores_no_alarms(patch: Patch) -> None:
+    patch.setattr(model, "to_bytes", lambda memory: to_bytes(replace(memory, alarms=CameraAlarms())))
+
+
 BROKEN: Mapping[str, Callable[[Patch], None]] = {
     broken.__name__: broken
     for broken in (
@@ -380,6 +398,10 @@ BROKEN: Mapping[str, Callable[[Patch], None]] = {
         takes_another_log_for_the_one_it_knows,
         judges_a_part_twice,
         stores_no_parts,
+        commits_behind_a_keyframe_that_is_needed,
+        sheds_no_frames_that_refer_to_one_that_was_shed,
+        raises_no_alarm_of_a_rejected_part,
+        stores_no_alarms,
     )
 }
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from andon.messages import Expired, Frame, Outcome
+from andon.messages import Expired, Frame
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery, PartitionStep
 from andon.wire import Outgoing, Record, encode
 from ingest.queue import Message
 from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
-from tests.simulation.plan import encoded, inspection
+from tests.simulation.plan import INSPECTED, Ending, encoded, inspection
+from tests.simulation.video import Video
 from workers.batcher import Batcher
 from workers.gaps import Gaps
 
@@ -38,6 +39,7 @@ class Slot:
 class Outlet:
     """One assignment of a partition: its results in order, and the group of them that is being sent."""
 
+    video: Video
     gaps: Gaps = field(default_factory=Gaps)
     waiting: deque[Slot] = field(default_factory=deque)
     group: list[Slot] = field(default_factory=list)
@@ -45,10 +47,12 @@ class Outlet:
     """Whether the broker has acknowledged each result sent since the last failure, in the order of the group."""
     settling: list[Slot] = field(default_factory=list)
     """The results that are not done yet, once the whole group is acknowledged."""
-    needed_from: int | None = None
-    """The simulation has no video: no frame needs the ones before it."""
     acknowledged: int = 0
     """Number of results at the front of the group that were acknowledged before the last failure."""
+
+    @property
+    def needed_from(self) -> int | None:
+        return self.video.needed_from
 
 
 class Worker:
@@ -126,7 +130,7 @@ class Worker:
     def take_over(self, partitions: frozenset[int]) -> None:
         for number in sorted(partitions) if not self.ending else ():
             partition = Partition(FRAMES, number)
-            outlet = self.outlets[partition] = Outlet()
+            outlet = self.outlets[partition] = Outlet(Video(self.world.clock))
             self.lanes.open(partition, cast(PartitionStep, outlet), self.world.workers.committed[number])
 
     # ---- the stage and the step
@@ -169,26 +173,37 @@ class Worker:
                 last_offset=gap.offsets.stop - 1,
                 at=self.world.clock.now(),
             )
+            outlet.video.lose(notice.camera_id, "records before it are gone from the log")
             outlet.waiting.append(Slot(record, None, lane, notice, encode(notice)))
 
     def _begin(self, slot: Slot) -> None:
-        message, now = slot.message, self.world.clock.now()
+        message, outlet = slot.message, self.outlets[slot.lane.partition]
         assert message is not None
-        self.outlets[slot.lane.partition].waiting.append(slot)
+        outlet.waiting.append(slot)
         if not isinstance(message, Frame):
+            outlet.video.passes(message)
             slot.result, slot.outgoing = message, encode(message)
-        elif message.corrupt:
-            _decided(slot, message, "quarantined")
-        elif message.max_age_s is not None and (now - message.captured_at).total_seconds() > message.max_age_s:
-            _decided(slot, message, "shed")
+        elif ending := self._refused(outlet, message, slot.record.offset):
+            _decided(slot, message, ending)
         else:
             self.batcher.add(message.camera_id, slot, self.world.clock.monotonic())
+
+    def _refused(self, outlet: Outlet, frame: Frame, offset: int) -> Ending | None:
+        """How a frame ends that is not inspected; None: it is inspected."""
+        age_s = (self.world.clock.now() - frame.captured_at).total_seconds()
+        stale = frame.max_age_s is not None and age_s > frame.max_age_s
+        error = outlet.video.take(frame, offset, stale=stale).error if self.world.plan.video else None
+        if error is not None:
+            return "quarantined", error.reason
+        if frame.corrupt:
+            return "quarantined", "undecodable"
+        return ("shed", "stale") if stale else None
 
     def _detect(self) -> None:
         batch = self.batcher.take(self.world.clock.monotonic()) if len(self.batcher) else None
         for slot in batch.items if batch else ():
             assert isinstance(slot.message, Frame)
-            _decided(slot, slot.message, "inspected")
+            _decided(slot, slot.message, INSPECTED)
 
     def _publish(self) -> None:
         """One record of one partition, or what follows from its group's acknowledgement."""
@@ -231,6 +246,7 @@ class Worker:
 
     def _done(self, slot: Slot) -> None:
         if not slot.lane.revoked and slot.message is not None:
+            self.outlets[slot.lane.partition].video.settled(slot.message.camera_id, slot.record.offset)
             self.lanes.done(slot.lane, slot.record)
 
     def _commit(self) -> None:
@@ -243,6 +259,6 @@ def _not_done_here() -> None:
     """The slot reports the end, not the delivery."""
 
 
-def _decided(slot: Slot, picture: Frame, outcome: Outcome) -> None:
-    slot.result = inspection(picture, slot.record.offset, outcome)
-    slot.outgoing = encoded(picture, slot.record.offset, outcome)
+def _decided(slot: Slot, picture: Frame, ending: Ending) -> None:
+    slot.result = inspection(picture, slot.record.offset, ending)
+    slot.outgoing = encoded(picture, slot.record.offset, ending)
