@@ -12,6 +12,7 @@ test: setup $(BIN)/helm
 	$(BIN)/pytest -n 3 -m "not faults and not images"
 
 # Needs a Kafka distribution (ANDON_KAFKA_HOME) and Java 17; prints how long the line took to get over each fault.
+# Each line meets its fault twice: its cameras' pictures travel as JPEG (-k jpeg), or as the cameras' own video (-k auto).
 test-faults: setup
 	$(BIN)/pytest tests/faults -m faults
 
@@ -22,10 +23,12 @@ test-images: setup
 	$(BIN)/pytest tests/images -m images
 
 # Break the demo's line for MINUTES on the schedule of SEED; ANDON_KAFKA_HOME selects Apache Kafka, else the embedded broker runs.
+# ENCODING: auto, or jpeg.
 SEED ?= 1
 MINUTES ?= 5
+ENCODING ?= auto
 soak: setup
-	$(BIN)/python -m tests.soak --seed $(SEED) --minutes $(MINUTES)
+	$(BIN)/python -m tests.soak --seed $(SEED) --minutes $(MINUTES) --encoding $(ENCODING)
 
 check: lint $(BIN)/helm
 	$(BIN)/pytest -n 3 tests/unit

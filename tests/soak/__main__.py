@@ -40,6 +40,7 @@ class Options:
     seed: int
     minutes: float
     workers: int
+    encoding: str
     only: tuple[Kind, ...]
     kafka_home: Path | None
     json_file: Path | None
@@ -52,6 +53,13 @@ class Options:
     "--minutes", type=click.FloatRange(0.1), default=5.0, show_default=True, help="How long to inject faults."
 )
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes.")
+@click.option(
+    "--encoding",
+    type=click.Choice(["auto", "jpeg"]),
+    default="auto",
+    show_default=True,
+    help="auto: workers decode the cameras' own video; jpeg: ingest does.",
+)
 @click.option("--only", type=click.Choice(get_args(Kind)), multiple=True, help="Only faults of this kind; repeatable.")
 @click.option(
     "--kafka-home",
@@ -99,12 +107,13 @@ def _prepared(chosen: Options) -> Iterator[Soak]:
     clocks = Clocks(folder / "clocks")
     with CameraServer(logs) as cameras, OddCamera() as odd_camera:
         config = folder / "line.yaml"
-        line_yaml.write(document(folder, cameras, odd_camera), config)
+        line_yaml.write(document(folder, cameras, odd_camera, chosen.encoding), config)
         settings = load(config)
         plan = Plan(config, settings, folder, chosen.workers, backlog_s=RECOVERY_S)
         observer = Observer([camera.id for camera in settings.cameras])
         soak = Soak(
             plan,
+            chosen.encoding,
             chosen.minutes,
             schedule,
             cameras,

@@ -37,6 +37,8 @@ FPS = 5.0
 @dataclass(frozen=True, slots=True)
 class Soak:
     plan: Plan
+    encoding: str
+    """`auto` or `jpeg`: how the demo's cameras' pictures travel. The odd camera sends JPEGs in every case."""
     minutes: float
     schedule: list[Fault]
     cameras: CameraServer
@@ -49,11 +51,11 @@ class Soak:
     console: Console
 
 
-def document(folder: Path, cameras: CameraServer, odd_camera: OddCamera) -> dict[str, Any]:
+def document(folder: Path, cameras: CameraServer, odd_camera: OddCamera, encoding: str) -> dict[str, Any]:
     """The soak's line.yaml: the demo's, at a lower frame rate, and a camera of the soak's own."""
     content = line_yaml.document(folder, cameras.port)
     for camera in content["cameras"]:
-        camera["fps"] = FPS
+        camera["fps"], camera["encoding"] = FPS, encoding
     content["cameras"].append({"id": CAMERA_ID, "url": odd_camera.url, "health": {"enabled": False}})
     return content
 
@@ -62,7 +64,8 @@ async def perform(soak: Soak, report: SoakReport) -> bool:
     """Run the soak, print each step and fill `report`. Returns False if a second signal stopped it during the start."""
     with Interrupt(lambda: soak.console.print("draining; Ctrl-C again stops at once")) as interrupt:
         async with line(soak.plan, silent, soak.clock) as running:
-            content = line_yaml.with_addresses(document(soak.plan.folder, soak.cameras, soak.odd_camera), running.at)
+            content = document(soak.plan.folder, soak.cameras, soak.odd_camera, soak.encoding)
+            content = line_yaml.with_addresses(content, running.at)
             line_yaml.write(content, soak.plan.config)
             title = f"seed {report.seed}, on {report.broker}, in {soak.plan.folder}"
             soak.console.print(title, highlight=False, soft_wrap=True)

@@ -18,13 +18,15 @@ QUIET: frozenset[Kind] = frozenset({"large_record", "step_clock", "stuffed_jpegs
 """Faults that hold up no camera: nothing is shed for them, and no camera is silent."""
 QUARANTINED: Mapping[Kind, str] = {"large_record": "too_large"}
 """Faults that put frames into quarantine, with this reason."""
-MAY_BE_QUARANTINED: Mapping[Kind, str] = {
-    **QUARANTINED,
-    "kill_cameras": "undecodable",
-    "freeze_cameras": "undecodable",
+TORN = frozenset({"undecodable", "unproven"})
+MAY_BE_QUARANTINED: Mapping[Kind, frozenset[str]] = {
+    "large_record": frozenset({"too_large"}),
+    "kill_cameras": TORN,
+    "freeze_cameras": TORN,
+    "roll_back": frozenset({"unproven"}),
 }
-"""Faults that may: a camera that is killed or freezes while it sends tears its last picture now and then. No other
-fault may."""
+"""Faults that may: a camera that is killed or freezes while it sends tears its last picture now and then, and frames of
+video that follow on the lost end of a log can't be inspected before the next keyframe. No other fault may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class SoakReport:
         if before is None:
             return []
         quarantined = Counter(account.quarantined) - Counter(before.quarantined)
-        reason, may_be = QUARANTINED.get(kind), MAY_BE_QUARANTINED.get(kind, "")
-        allowed = Counter({may_be: quarantined[may_be]})
+        reason = QUARANTINED.get(kind)
+        allowed = Counter({may_be: quarantined[may_be] for may_be in MAY_BE_QUARANTINED.get(kind, ())})
         checks = {
             f"quarantined: {dict(quarantined - allowed)}": not quarantined - allowed,
             f"nothing is quarantined as {reason}": reason is None or bool(quarantined[reason]),
