@@ -55,6 +55,11 @@ def measure(context: Context) -> Findings:
         per_s = _rate(line, context)
         context.say(f"growth: memory at {per_s:.0f} frames/s")
         samples = _sample_memory(line, context, per_s)
+    return findings(compared, samples, per_s)
+
+
+def findings(compared: Rounds[cpu.Span], samples: Sequence[MemorySample], per_s: float) -> Findings:
+    """The ratios and the tables. `per_s`: the rate at which memory was sampled."""
     spans = {int(name): each for name, each in compared.results.items()}
     low, high = map(str, COMPARED)
     came_from = {f"cameras_{name}_cpu_ms_a_frame": statistics.median(compared.values(name)) for name in (low, high)}
@@ -88,11 +93,11 @@ def _costs(line: SyntheticLine, context: Context) -> Rounds[cpu.Span]:
         with line.cameras(count, FRAMES_PER_S):
             time.sleep(context.warm_s)
             span = line.span(context.span_s)
-        context.say(f"growth: {count} cameras: {_ms_a_frame(span):.2f} CPU ms a frame")
+        context.say(f"growth: {count} cameras: {ms_a_frame(span):.2f} CPU ms a frame")
         return span
 
     contenders = {str(count): partial(at, count) for count in COMPARED}
-    return context.turns(most=ROUNDS).run(contenders, _ms_a_frame, "CPU ms a frame")
+    return context.turns(most=ROUNDS).run(contenders, ms_a_frame, "CPU ms a frame")
 
 
 def _rate(line: SyntheticLine, context: Context) -> float:
@@ -104,7 +109,7 @@ def _rate(line: SyntheticLine, context: Context) -> float:
     return min(wanted_per_s, possible_per_s(span, os.cpu_count() or 1))
 
 
-def _ms_a_frame(span: cpu.Span) -> float:
+def ms_a_frame(span: cpu.Span) -> float:
     """Of the line, without broker and Redis."""
     return sum(span.cpu_ms_a_frame(name) for name in ROLES)
 
@@ -145,7 +150,7 @@ def _row(count: int, spans: Sequence[cpu.Span]) -> dict[str, object]:
     def middle(name: str) -> float:
         return statistics.median(span.cpu_ms_a_frame(name) for span in spans)
 
-    whole = statistics.median(_ms_a_frame(span) for span in spans)
+    whole = statistics.median(ms_a_frame(span) for span in spans)
     rate = statistics.median(span.per_s("sinks") for span in spans)
     parts = {name: middle(name) for name in (*ROLES, "broker", "redis")}
     return {"cameras": count, "frames_per_s": rate, "line": whole, **parts}

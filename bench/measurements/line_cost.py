@@ -31,7 +31,7 @@ def measure(context: Context) -> Findings:
         f"line: {clips.frames(videos)} frames of four files; line, bare and predict in turn, {context.rounds} rounds"
     )
     contenders = _contenders(context, videos, threads, best)
-    return _findings(context.turns().run(contenders, lambda each: each.cpu_ms_a_frame, "CPU ms a frame"), trials)
+    return findings(context.turns().run(contenders, lambda each: each.cpu_ms_a_frame, "CPU ms a frame"), trials)
 
 
 def _rounds_of_clips(context: Context) -> int:
@@ -82,7 +82,7 @@ def _contenders(
     }
 
 
-def _findings(rounds: Rounds[Throughput], trials: Mapping[str, Any]) -> Findings:
+def findings(rounds: Rounds[Throughput], trials: Mapping[str, Any]) -> Findings:
     medians = {name: rounds.median(name) for name in rounds.results}
     costs = {f"{name}_cpu_ms_a_frame": result.cpu_ms_a_frame for name, result in medians.items()}
 

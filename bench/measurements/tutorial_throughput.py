@@ -44,7 +44,7 @@ def measure(context: Context) -> Findings:
         "CPU ms a frame",
     )
     tried = {THREADS[each]: result.figures() for each, result in trials.items()}
-    return _findings(rounds, {"tutorial_pt_tried_threads": tried, "tutorial_pt_threads": THREADS[threads]})
+    return findings(rounds, {"tutorial_pt_tried_threads": tried, "tutorial_pt_threads": THREADS[threads]})
 
 
 def _arguments(model: str, topic: FullTopic, threads: int) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def _arguments(model: str, topic: FullTopic, threads: int) -> tuple[str, ...]:
     return ("--model", model, "--threads", str(threads), *where)
 
 
-def _findings(rounds: Rounds[Throughput], trials: dict[str, object]) -> Findings:
+def findings(rounds: Rounds[Throughput], trials: dict[str, object]) -> Findings:
     medians = {name: rounds.median(name) for name in rounds.results}
     costs = {f"{name}_frames_per_cpu_s": result.frames_per_cpu_s for name, result in medians.items()}
     ratios = [

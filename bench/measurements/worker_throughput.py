@@ -52,7 +52,7 @@ def measure(context: Context) -> Findings:
         lambda each: each.frames_per_s,
         "frames/s",
     )
-    return _findings(rounds, best)
+    return findings(rounds, best)
 
 
 def full_topic(context: Context, bare_per_s: float) -> FullTopic:
@@ -99,7 +99,7 @@ def _mark(roles: Roles, context: Context) -> cpu.Mark:
     return cpu.mark(roles.pids() | {"broker": context.servers.pids["broker"]}, {"worker": inspected})
 
 
-def _findings(rounds: Rounds[Throughput], best: Throughput) -> Findings:
+def findings(rounds: Rounds[Throughput], best: Throughput) -> Findings:
     medians = {name: rounds.median(name) for name in rounds.results}
     rates = {f"{name}_frames_per_s": result.frames_per_s for name, result in medians.items()}
     ratio = Ratio("worker_vs_bare", rounds.ratio("worker", "bare"), rates, rounds.spread("worker", "bare"))
