@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -24,6 +25,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Workers of tests serve a .pt as its runtime chooses: a measurement would take a minute, and choose by the load.
 os.environ.setdefault("ANDON_WORKER__TUNE_TIMEOUT_S", "0")
+
+# On a busy machine an example may take any time, and so may the drawing of it: neither says anything of the code.
+hypothesis.settings.register_profile("andon", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("andon")
 
 _OPEN_IMAGE = Image.open
 
