@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,6 +31,8 @@ from ingest.sources.choice import open_source
 from tests.fakes import RecordedEvents
 
 READ_S = 60.0
+WAIT_S = 60.0
+"""For what must come at some time, on a machine that does much else."""
 
 
 def settings(camera_id: str, url: str | Path, **values: object) -> CameraSettings:
@@ -63,7 +67,7 @@ async def line_on(kafka: KafkaSettings) -> AsyncIterator[Line]:
         yield Line(KafkaPublisher(client), kafka)
 
 
-async def until(met: Callable[[], bool], timeout_s: float) -> None:
+async def until(met: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
     """Wait for what a real server does; fails after so long."""
     async with asyncio.timeout(timeout_s):
         while not met():
@@ -167,7 +171,15 @@ class Ingester:
     def said(self) -> str:
         return self._log.read_text()
 
-    async def ended(self, timeout_s: float = 30.0) -> int:
+    def metric(self, name: str) -> float:
+        """Its value now, of the only camera."""
+        address = re.search(r"http=(\S+)", self.said)
+        assert address is not None
+        with urllib.request.urlopen(f"http://{address[1]}/metrics", timeout=WAIT_S) as answer:
+            values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", answer.read().decode(), re.MULTILINE)
+        return float(values[0]) if values else 0.0
+
+    async def ended(self, timeout_s: float = WAIT_S) -> int:
         await until(lambda: self.process.poll() is not None, timeout_s)
         return int(self.process.returncode)
 
