@@ -123,7 +123,7 @@ async def test_an_interlaced_camera_is_deinterlaced_in_the_line_and_its_note_is_
         tools = Tools(open_source, SystemClock(), events, 8_000_000)
         camera = Camera(settings(server.url, encoding="auto"), Route("c", "t", memory, 5.0), tools)
         running = asyncio.ensure_future(camera.run(stop))
-        await until(lambda: camera.captured >= 10, 20)
+        await until(lambda: camera.captured >= 10)
         stop.set()
         await running
     noted = [event.what.partition(":")[0] for event in events.of(CameraNoted)]

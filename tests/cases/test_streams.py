@@ -230,7 +230,7 @@ async def test_a_camera_that_waits_for_its_keyframe_is_connecting_and_loses_noth
         tools = Tools(open_source, SystemClock(), events, 8_000_000)
         camera = Camera(settings(server.url, read_timeout_s=1.0), Route("c", "t", memory, 5.0), tools)
         running = asyncio.ensure_future(camera.run(stop))
-        await until(lambda: camera.captured >= 10, 20)
+        await until(lambda: camera.captured >= 10)
         stop.set()
         await running
     changes = [(event.state, event.detail.partition(":")[0]) for event in events.of(CameraChanged)]

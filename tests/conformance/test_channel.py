@@ -230,7 +230,7 @@ async def test_a_payload_that_is_no_event_is_refused_as_poison(rig: Rig) -> None
 async def test_a_target_that_is_away_keeps_the_item_for_later_within_bounded_time(mortal_rig: Rig) -> None:
     await mortal_rig.channel.send(an_item(1))
     mortal_rig.go_away()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(SinkBusy) as busy:
             await mortal_rig.channel.send(an_item(2))
     assert "\n" not in str(busy.value)

@@ -153,14 +153,14 @@ class Line:
 
     def metrics(self, name: str) -> str:
         url = f"http://127.0.0.1:{self._ports[name]}/metrics"
-        with self.host(name).inside(), urllib.request.urlopen(url, timeout=5) as answer:
+        with self.host(name).inside(), urllib.request.urlopen(url, timeout=60) as answer:
             return str(answer.read().decode())
 
     def probe(self, name: str, path: str = "readyz") -> tuple[int, str]:
         """The status and text of /readyz or /livez; 0 if the process does not answer."""
         url = f"http://127.0.0.1:{self._ports[name]}/{path}"
         try:
-            with self.host(name).inside(), urllib.request.urlopen(url, timeout=5) as answer:
+            with self.host(name).inside(), urllib.request.urlopen(url, timeout=60) as answer:
                 return int(answer.status), answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -57,7 +57,7 @@ def test_each_part_has_one_verdict_although_the_sink_is_killed_while_parts_are_i
     line.start("sink", "sink")
     inspections = list(BELT.inspections())
     asyncio.run(publish(broker, [*inspections[:13]]))
-    line.wait_for(lambda: line.inspected() >= 13, 30, "two parts to be in view")
+    line.wait_for(lambda: line.inspected() >= 13, 60, "two parts to be in view")
     line.kill("sink")
     asyncio.run(publish(broker, [*inspections[10:], final()]))
     line.start("sink", "sink")

@@ -47,7 +47,7 @@ def test_a_worker_drains_and_commits_at_sigterm(line: Line) -> None:
     line.write([{"id": "press-1", "url": str(CLIPS / "press-1.mp4"), "pace": "fast", "encoding": "jpeg"}])
     line.start("worker-1", "work")
     line.start("ingest", "ingest", "--once")
-    line.wait_for(lambda: "andon_workers_frames_inspected_total{" in line.metrics("worker-1"), 30, "inspections")
+    line.wait_for(lambda: "andon_workers_frames_inspected_total{" in line.metrics("worker-1"), 60, "inspections")
     line.signal("worker-1", signal.SIGTERM)
     assert line.finish("worker-1") == 0
     assert line.finish("ingest") == 0

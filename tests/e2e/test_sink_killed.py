@@ -82,7 +82,7 @@ def test_a_sink_killed_in_the_middle_of_a_track_raises_the_same_events_with_the_
     line.write()
     line.start("sink", "sink")
     asyncio.run(publish(broker, [inspection(seq) for seq in range(30)]))
-    line.wait_for(lambda: line.inspected() >= 20, 30, "the track to be open")
+    line.wait_for(lambda: line.inspected() >= 20, 60, "the track to be open")
     line.kill("sink")
     asyncio.run(publish(broker, [*(inspection(seq) for seq in range(30, FRAMES)), final()]))
     line.start("sink", "sink")

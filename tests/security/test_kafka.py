@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -27,8 +26,8 @@ from tests.unit.sinks.judgement.frames import inspected
 
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-s3cret"
-QUICK_S = 10.0
-"""Far below the minute of attempts that an absent broker gets, with room for a busy machine."""
+START_S = 600
+"""The attempts that an absent broker gets: far longer than a test may take, so what ends before is no absent broker."""
 
 
 async def test_admin_producer_and_consumer_work_with_the_right_password(guarded_kafka: KafkaSettings) -> None:
@@ -44,7 +43,7 @@ async def test_admin_producer_and_consumer_work_with_the_right_password(guarded_
     assert record is not None
     assert record.value == sent.value
     lags = None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while lags is None:  # a new broker creates its offsets topic at the first request
             lags = await group_lag(guarded_kafka, settings.sink_group, guarded_kafka.inspections_topic)
     assert sum(lag.records for lag in lags) == 1
@@ -75,14 +74,12 @@ def start(request: pytest.FixtureRequest) -> Start:
 
 
 def changed(kafka: KafkaSettings, **values: object) -> KafkaSettings:
-    return KafkaSettings.model_validate(kafka.model_dump() | {"start_timeout_s": 60} | values)
+    return KafkaSettings.model_validate(kafka.model_dump() | {"start_timeout_s": START_S} | values)
 
 
 async def refusal(start: Start, kafka: KafkaSettings) -> str:
-    began = time.monotonic()
     with pytest.raises(ConfigError) as caught:
         await start(kafka)
-    assert time.monotonic() - began < QUICK_S
     await asyncio.sleep(0.1)  # asyncio closes the refused connection in later turns of the loop
     line = str(caught.value)
     assert "\n" not in line
@@ -144,12 +141,11 @@ async def test_a_missing_or_broken_authority_file_is_one_line(guarded_kafka: Kaf
 def test_every_process_ends_with_one_line_and_exit_code_2(
     command: tuple[str, ...], guarded_kafka: KafkaSettings, line_yaml: Path
 ) -> None:
-    kafka = guarded_kafka.model_dump(mode="json") | {"sasl_password": WRONG}
+    kafka = guarded_kafka.model_dump(mode="json") | {"sasl_password": WRONG, "start_timeout_s": START_S}
     store = f"sqlite:///{line_yaml.parent}/andon.db"
     document = {"kafka": kafka, "sinks": {"store": store}, "cameras": [{"id": "c", "url": "nowhere.mp4"}]}
     line_yaml.write_text(json.dumps(document))
     (line_yaml.parent / "andon.db").touch()
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "andon", *command, "-c", str(line_yaml)],
         check=False,
@@ -158,7 +154,6 @@ def test_every_process_ends_with_one_line_and_exit_code_2(
         timeout=60,
         env=os.environ | {"ANDON_HTTP__PORT": str(free_port())},
     )
-    assert time.monotonic() - began < 3 * QUICK_S  # with the interpreter's start
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
     assert "refused the login of user 'andon'" in done.stderr.splitlines()[-1]
@@ -175,5 +170,5 @@ async def test_a_password_that_is_refused_while_running_does_not_end_the_line(gu
         with pytest.raises(ConfigError):
             await start_producer(changed(guarded_kafka, sasl_password=WRONG))
         await ensure_topics(Settings(kafka=guarded_kafka), silent)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await (await KafkaPublisher(sending).send(guarded_kafka.inspections_topic, encode(inspected(0))))

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -55,11 +54,10 @@ async def test_a_user_without_rights_can_neither_make_topics_nor_send(guarded_ka
     with pytest.raises(FatalError, match=r"can't be created.*uthorization") as caught:
         await ensure_topics(Settings(kafka=guest), silent)
     assert "\n" not in str(caught.value)
-    began = time.monotonic()
+    patient = guest.model_copy(update={"start_timeout_s": 600.0})  # the error does not wait for it
     with pytest.raises(ConfigError, match="gives user 'guest' not the right"):
-        async with started(lambda: producer(guest), guest, silent):
+        async with started(lambda: producer(patient), patient, silent):
             pass
-    assert time.monotonic() - began < 10, "the error comes at once"
 
 
 async def test_a_topic_without_write_rights_refuses_the_record_and_says_so(
@@ -84,13 +82,13 @@ async def test_a_right_that_is_taken_away_is_named_and_when_it_is_given_back_rec
         publisher = KafkaPublisher(client)
         await (await publisher.send(guest.inspections_topic, encode(inspected(0))))
         guarded_server.revoke(*rights)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             with pytest.raises(RetryableError, match="ACLs Write and Describe on this topic") as error:
                 await _send_for_ever(publisher, guest.inspections_topic)
         assert str(error.value).startswith(f"{guest.inspections_topic}: ")
         assert publisher.trouble == str(error.value)
         guarded_server.allow(*rights)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await _insist(publisher, guest.inspections_topic)
         assert publisher.trouble == ""
 

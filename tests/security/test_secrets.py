@@ -87,9 +87,9 @@ async def test_a_running_line_and_its_crash_show_no_secret(
             line.start(role, command)
         await publish_poison(guarded_kafka)
         line.wait_for(lambda: stored_evidence(tmp_path), 120, "evidence of a defect")
-        line.wait_for(lambda: "record.quarantined" in (tmp_path / "worker.log").read_text(), 30, "a quarantined record")
-        line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 30, "the camera that is away")
-        line.wait_for(lambda: "login (401)" in (tmp_path / "ingest.log").read_text(), 30, "the camera that refuses")
+        line.wait_for(lambda: "record.quarantined" in (tmp_path / "worker.log").read_text(), 60, "a quarantined record")
+        line.wait_for(lambda: "offline" in (tmp_path / "ingest.log").read_text(), 60, "the camera that is away")
+        line.wait_for(lambda: "login (401)" in (tmp_path / "ingest.log").read_text(), 60, "the camera that refuses")
         for role in ("sink", "worker", "ingest"):
             output[f"{role} metrics"] = line.metrics(role)
         for words in (["audit"], ["audit", "--json"], ["lag"], ["lag", "--json"], ["config", "check"]):

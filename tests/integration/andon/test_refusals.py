@@ -94,7 +94,7 @@ async def test_a_topic_that_is_deleted_is_reported_and_takes_records_when_it_is_
             await administrator.delete_topics([kafka.frames_topic])
         waiting = asyncio.ensure_future(await publisher.send(kafka.frames_topic, record(1)))
         watching = asyncio.create_task(publisher.watch())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not any("the broker has no such topic" in event.error for event in events.of(Retrying)):
                 await asyncio.sleep(0.05)
         with pytest.raises(RetryableError, match="the broker has no such topic"):
@@ -102,7 +102,7 @@ async def test_a_topic_that_is_deleted_is_reported_and_takes_records_when_it_is_
         assert "the broker has no such topic" in publisher.trouble
         assert not waiting.done(), "the client itself never gives up"
         await make_topic(kafka)
-        await asyncio.wait_for(waiting, 30)
+        await asyncio.wait_for(waiting, 60)
         assert publisher.trouble == ""
         assert not watching.done()
         watching.cancel()

@@ -24,7 +24,7 @@ from tests.conftest import kafka_settings
 from tests.fakes import START, RecordedEvents
 
 pytestmark = pytest.mark.integration
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def config(camera_id: str, **settings: int | str) -> CameraConfig:

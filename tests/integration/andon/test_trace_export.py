@@ -17,7 +17,7 @@ from tests.collector import Collector
 from tests.fakes import RecordedEvents
 from tests.kafka_server import free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 AT_NS = 1_772_344_800_000_000_000
 
 
@@ -52,7 +52,7 @@ class Events(RecordedEvents):
 
     def until(self, reached: Callable[[], bool]) -> None:
         with self._came:
-            assert self._came.wait_for(reached, 30)
+            assert self._came.wait_for(reached, 60)
 
     def dropped(self) -> int:
         return sum(event.count for event in self.of(TraceSpansDropped))

@@ -131,13 +131,13 @@ def prometheus(folder: Path, targets: list[str]) -> Iterator[str]:
             yield f"http://{address}"
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
 
 
 def ask(url: str, expression: str) -> list[Any]:
     """The result of a query; empty also while the server starts."""
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/query?query={urllib.parse.quote(expression)}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/api/v1/query?query={urllib.parse.quote(expression)}", timeout=60) as answer:
             result: list[Any] = json.load(answer)["data"]["result"]
     except OSError:
         return []

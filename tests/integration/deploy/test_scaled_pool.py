@@ -52,7 +52,7 @@ def changes(emit: RecordedEvents) -> list[tuple[int, int]]:
 
 
 async def until(emit: RecordedEvents, count: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(emit.of(PoolScaled)) < count:
             await asyncio.sleep(0.02)
 
@@ -63,7 +63,7 @@ async def test_workers_come_with_the_lag_and_the_newest_go_with_it(tmp_path: Pat
     readings: list[list[int] | None] = [[10, 10, 10], None, [200, 200, 200], [0, 0, 0]]
     async with supervisor(emit) as running, scaled(pool(tmp_path, rule, readings), running, emit):
         await until(emit, 2)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(running.processes) > 1:
                 await asyncio.sleep(0.02)
         assert changes(emit) == [(1, 3), (3, 1)]

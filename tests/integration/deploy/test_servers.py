@@ -140,7 +140,7 @@ def test_killing_the_parent_leaves_no_orphan() -> None:
         assert len(children) == 2
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    gone, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
     assert len(gone) == 2
 

@@ -218,5 +218,5 @@ def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
         child = psutil.Process(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    _, alive = psutil.wait_procs([child], timeout=10)
+    _, alive = psutil.wait_procs([child], timeout=60)
     assert not alive

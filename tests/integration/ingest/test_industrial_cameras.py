@@ -258,12 +258,12 @@ async def test_frames_flow_again_after_it_was_without_power_with_the_reason_and_
     async with line_on(broker) as line:
         one = line.camera(settings("a", camera.url, open_timeout_s=10.0, read_timeout_s=2.0, genicam=patient))
         running = asyncio.ensure_future(one.run(line.stop))
-        await until(lambda: one.captured >= 5, 60)
+        await until(lambda: one.captured >= 5)
         camera.kill()
         camera.start()
-        await until(lambda: one.state == "offline", 60)
+        await until(lambda: one.state == "offline")
         before = one.captured
-        await until(lambda: one.captured >= before + 5, 60)
+        await until(lambda: one.captured >= before + 5)
         line.stop.set()
         await running
     opened(camera.url).close()  # it is free again at once, for whoever captures it next

@@ -21,7 +21,6 @@ from tests.integration.ingest.line import Ingester, until
 from tests.videos import make_video
 
 pytestmark = pytest.mark.integration
-WAIT_S = 40.0
 
 
 class Log:
@@ -96,22 +95,22 @@ async def test_a_camera_is_added_changed_disabled_and_removed_by_itself(
     line = {"id": "a", "url": str(clip), "loop": True}
     async with following(kafka) as log:
         with Ingester(tmp_path, kafka, line, alone=True) as ingester:
-            await until(lambda: bool(log.of("a")), WAIT_S)
+            await until(lambda: bool(log.of("a")))
             async with writing(kafka) as writer:
                 await writer.change("b", camera("b", clip))
-                await until(lambda: bool(log.of("b")), WAIT_S)
+                await until(lambda: bool(log.of("b")))
                 await writer.change("b", camera("b", clip, longest_side=64))
-                await until(lambda: any(frame.width == 64 for frame in log.of("b")), WAIT_S)
-                await until(lambda: len(log.finals("b")) == 1, WAIT_S)
+                await until(lambda: any(frame.width == 64 for frame in log.of("b")))
+                await until(lambda: len(log.finals("b")) == 1)
                 await writer.change("b", camera("b", clip, enabled=False))
-                await until(lambda: len(log.finals("b")) == 2, WAIT_S)
+                await until(lambda: len(log.finals("b")) == 2)
                 await writer.change("b", camera("b", clip))
-                await until(lambda: len(log.sessions("b")) == 3, WAIT_S)
+                await until(lambda: len(log.sessions("b")) == 3)
                 await writer.change("b", removed)
-                await until(lambda: len(log.finals("b")) == 3, WAIT_S)
+                await until(lambda: len(log.finals("b")) == 3)
             ingester.process.send_signal(signal.SIGTERM)
             assert await ingester.ended() == 0
-            await until(lambda: len(log.finals("a")) == 1, WAIT_S)
+            await until(lambda: len(log.finals("a")) == 1)
     assert [final.session for final in log.finals("b")] == log.sessions("b")
     assert all(final.state == "stopped" and final.captured > 0 for final in log.finals("b"))
     assert len(log.sessions("a")) == 1, "the other camera has noticed nothing"
@@ -124,15 +123,15 @@ async def test_each_start_publishes_what_line_yaml_has_changed(
 ) -> None:
     video = {"url": str(clip), "loop": True}
     with Ingester(tmp_path, kafka, {"id": "a", **video}, {"id": "b", **video}, alone=True) as ingester:
-        await until(lambda: "added=a,b changed=- removed=-" in ingester.said, WAIT_S)
-        await until(lambda: "event=process.ready" in ingester.said, WAIT_S)
+        await until(lambda: "added=a,b changed=- removed=-" in ingester.said)
+        await until(lambda: "event=process.ready" in ingester.said)
     async with writing(kafka) as writer:
         await writer.change("d", camera("d", clip))
     with Ingester(tmp_path, kafka, {"id": "a", **video, "fps": 5}, {"id": "c", **video}, alone=True) as ingester:
-        await until(lambda: "added=c changed=a removed=b" in ingester.said, WAIT_S)
-        await until(lambda: ingester.said.count("state=online") == 3, WAIT_S)  # a, c and d
+        await until(lambda: "added=c changed=a removed=b" in ingester.said)
+        await until(lambda: ingester.said.count("state=online") == 3)  # a, c and d
     with Ingester(tmp_path, kafka, {"id": "a", **video, "fps": 5}, {"id": "c", **video}, alone=True) as ingester:
-        await until(lambda: ingester.said.count("state=online") == 3, WAIT_S)
+        await until(lambda: ingester.said.count("state=online") == 3)
     assert "cameras.seeded" not in ingester.said, "nothing has changed"
     async with open_registry(kafka, silent) as registry:
         assert sorted(registry.cameras) == ["a", "c", "d"]
@@ -144,7 +143,7 @@ async def test_a_line_that_leaves_the_registry_alone_captures_what_it_names(
     async with following(kafka) as log, writing(kafka) as writer:
         await writer.change("a", camera("a", clip))
         with Ingester(tmp_path, kafka, alone=True, registry=True) as ingester:
-            await until(lambda: bool(log.of("a")), WAIT_S)
+            await until(lambda: bool(log.of("a")))
     assert "cameras.seeded" not in ingester.said
 
 
@@ -161,10 +160,10 @@ async def test_a_camera_whose_secret_is_not_here_is_offline_and_says_why(
         await writer.change("a", camera("a", clip, url="rtsp://user:${ANDON_TEST_NOWHERE}@127.0.0.1/x"))
         await writer.change("b", camera("b", clip, pool="nowhere"))
         with Ingester(tmp_path, kafka, {"id": "c", "url": str(clip), "loop": True}, alone=True) as ingester:
-            await until(lambda: offline(log) and bool(log.of("c")), WAIT_S)
-            await until(lambda: "frames.nowhere of its pool is missing" in ingester.said, WAIT_S)
+            await until(lambda: offline(log) and bool(log.of("c")))
+            await until(lambda: "frames.nowhere of its pool is missing" in ingester.said)
             await writer.change("a", camera("a", clip))
-            await until(lambda: bool(log.of("a")), WAIT_S)
+            await until(lambda: bool(log.of("a")))
 
 
 async def test_a_password_in_line_yaml_is_used_and_not_published(
@@ -172,7 +171,7 @@ async def test_a_password_in_line_yaml_is_used_and_not_published(
 ) -> None:
     url = "rtsp://user:hunter2@127.0.0.1:1/x"
     with Ingester(tmp_path, kafka, {"id": "a", "url": url}, alone=True) as ingester:
-        await until(lambda: "state=offline" in ingester.said, WAIT_S)
+        await until(lambda: "state=offline" in ingester.said)
     assert "event=camera.password_kept_out" in ingester.said
     assert "hunter2" not in ingester.said
     async with open_registry(kafka, silent) as registry:
@@ -196,19 +195,19 @@ async def test_ingesters_share_the_cameras_and_take_over_from_one_that_stops(
     (tmp_path / "two").mkdir()
     async with following(kafka) as log:
         with Ingester(tmp_path / "one", kafka, *line) as one:
-            await until(lambda: all(log.of(name) for name in names), WAIT_S)
+            await until(lambda: all(log.of(name) for name in names))
             first = {name: log.sessions(name)[0] for name in names}
             with Ingester(tmp_path / "two", kafka, *line) as two:
-                await until(lambda: sum(len(log.sessions(name)) == 2 for name in names) == 2, WAIT_S)
-                await until(lambda: len(set(owners(log).values())) == 2, WAIT_S)
+                await until(lambda: sum(len(log.sessions(name)) == 2 for name in names) == 2)
+                await until(lambda: len(set(owners(log).values())) == 2)
                 stayed = [name for name in names if log.sessions(name) == [first[name]]]
                 assert len(stayed) == 2, "what need not move went on undisturbed"
                 one.process.send_signal(signal.SIGTERM)
                 assert await one.ended() == 0
-                await until(lambda: all(len(log.sessions(name)) == 2 for name in names), WAIT_S)
+                await until(lambda: all(len(log.sessions(name)) == 2 for name in names))
                 two.process.send_signal(signal.SIGTERM)
                 assert await two.ended() == 0
-            await until(lambda: all(len(log.finals(name)) == 2 for name in names), WAIT_S)
+            await until(lambda: all(len(log.finals(name)) == 2 for name in names))
     for name in names:
         old, new = log.sessions(name)
         assert tenure_of(old) < tenure_of(new)

@@ -27,7 +27,7 @@ async def test_the_newest_heartbeat_of_each_camera_goes_to_the_topic_of_the_insp
     for status in (heartbeat(1), heartbeat(2), heartbeat(7, "press-4")):
         second_way.send(status)
     running = asyncio.create_task(second_way.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(records := await read_all(broker, broker.inspections_topic)) < 2:
             await asyncio.sleep(0.1)
     running.cancel()

@@ -91,7 +91,7 @@ class MemoryLog:
             self._settled.set()
 
     async def settled(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._settled.wait()
 
 
@@ -448,7 +448,7 @@ async def test_a_partition_that_is_taken_away_is_stored_first_and_no_longer_ours
     sink = Sink(store, log)
     async with sink.running():
         log.deliver(sink, 0, len(LOG))
-        await asyncio.wait_for(sink.opened.drain(), 20)
+        await asyncio.wait_for(sink.opened.drain(), 60)
         assert len(log.done) == len(LOG)
         assert sink.outlets.owned == {0}, "what is in the outbox of a process that stops still leaves"
         sink.opened.discard()
@@ -481,7 +481,7 @@ async def test_what_a_cut_off_drain_leaves_is_stored_by_the_next_owner_with_ever
     async with sink.running():
         monkeypatch.setattr(store, "write", lock.write)
         log.deliver(sink, 0, len(LOG))
-        await asyncio.wait_for(lock.asked.wait(), 20)
+        await asyncio.wait_for(lock.asked.wait(), 60)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(sink.opened.drain(), 0)
         sink.opened.discard()
@@ -490,7 +490,7 @@ async def test_what_a_cut_off_drain_leaves_is_stored_by_the_next_owner_with_ever
         assert (again.resume_at, log.done) == (0, [])
         lock.free.set()  # the first owner's write comes through after all, or is refused
         log.deliver(sink, 0, len(LOG))
-        await asyncio.wait_for(again.drain(), 20)
+        await asyncio.wait_for(again.drain(), 60)
     assert await outbox(store) == IDS
     whole = await tally(store)
     assert (whole.inspected, whole.redelivered) == (60, 0)
@@ -504,7 +504,7 @@ async def test_a_flush_that_is_cut_off_takes_its_accounts_with_it(
     sink = Sink(store, log)
     async with sink.running():
         log.deliver(sink, 0, 10)
-        await asyncio.wait_for(lock.asked.wait(), 20)
+        await asyncio.wait_for(lock.asked.wait(), 60)
     assert sink.opened.discarded
     assert (sink.outlets.owned, log.done) == (frozenset(), [])
 
@@ -525,7 +525,7 @@ async def test_a_batch_of_a_partition_that_is_gone_is_not_tried_again(
     sink = Sink(store, log)
     async with sink.running():
         log.deliver(sink, 0, 10)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(tried) < 2:
                 await asyncio.sleep(0)
     assert tried == [1, 0]

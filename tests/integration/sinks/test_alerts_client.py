@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
 import pytest
+from redis.asyncio import Redis
 
 from andon import redis as andon_redis
 from andon.alerts import DEFECTS, PARTS, DefectAlerts, DefectFilter, Delivery, PartFilter, PartVerdicts, Start, tail
@@ -17,6 +18,7 @@ from tests.outbox import a_defect, a_part, a_part_item, an_item
 from tests.redis_server import MortalRedis, ask
 
 pytestmark = pytest.mark.integration
+WAIT_S = 60.0
 
 
 class Line:
@@ -81,7 +83,7 @@ async def mortal_line(mortal: MortalRedis) -> AsyncIterator[Line]:
 
 async def take(alerts: DefectAlerts, count: int, *, ack: bool = True) -> list[Delivery[Defect]]:
     taken: list[Delivery[Defect]] = []
-    async with asyncio.timeout(30), aclosing(alerts.only(DefectFilter())) as handed_out:
+    async with asyncio.timeout(WAIT_S), aclosing(alerts.only(DefectFilter())) as handed_out:
         async for alert in handed_out:
             taken.append(alert)
             if ack:
@@ -89,6 +91,13 @@ async def take(alerts: DefectAlerts, count: int, *, ack: bool = True) -> list[De
             if len(taken) == count:
                 break
     return taken
+
+
+async def somebody_waits(redis: Redis) -> None:
+    """Until a client blocks on Redis: it knows from which entry it reads on."""
+    async with asyncio.timeout(WAIT_S):
+        while not (await ask(redis, "INFO", "clients"))["blocked_clients"]:
+            await asyncio.sleep(0.02)
 
 
 def defects(alerts: list[Delivery[Defect]]) -> list[Defect]:
@@ -130,7 +139,7 @@ async def test_a_new_group_begins_with_new_events_by_default(line: Line) -> None
 async def test_an_alert_that_comes_while_a_consumer_waits_wakes_it(line: Line) -> None:
     async with line.consumer(start="new") as alerts:
         waiting = asyncio.create_task(take(alerts, 1))
-        await asyncio.wait({waiting}, timeout=0.2)
+        await somebody_waits(line.redis)
         raised = await line.raise_alert(1)
         assert defects(await waiting) == [raised]
 
@@ -222,7 +231,7 @@ async def test_a_filter_hands_out_its_events_and_acknowledges_the_rest(line: Lin
     await line.raise_alert(4, label="dent")
     wanted_one = await line.raise_alert(5, severity="critical")
     wanted = DefectFilter(cameras={"press-3"}, labels={"scratch"}, transitions={"opened"}, min_severity="major")
-    async with line.consumer() as alerts, asyncio.timeout(10), aclosing(alerts.only(wanted)) as handed_out:
+    async with line.consumer() as alerts, asyncio.timeout(WAIT_S), aclosing(alerts.only(wanted)) as handed_out:
         alert = await anext(handed_out)
         assert alert.defect == wanted_one
         assert await line.pending() == 1
@@ -231,7 +240,7 @@ async def test_a_filter_hands_out_its_events_and_acknowledges_the_rest(line: Lin
 async def test_cancelling_a_waiting_consumer_is_clean_and_loses_nothing(line: Line) -> None:
     async with line.consumer(start="new") as alerts:
         waiting = asyncio.create_task(take(alerts, 1))
-        await asyncio.wait({waiting}, timeout=0.2)
+        await somebody_waits(line.redis)
         waiting.cancel()
         await asyncio.wait({waiting})
         assert waiting.cancelled()
@@ -249,9 +258,11 @@ async def test_a_consumer_survives_a_redis_that_restarts_empty(
     async with mortal_line.consumer() as alerts:
         await take(alerts, 1)
         waiting = asyncio.create_task(take(alerts, 1))
-        await asyncio.wait({waiting}, timeout=0.2)
+        await somebody_waits(mortal_line.redis)
         mortal.kill()
-        await asyncio.wait({waiting}, timeout=0.5)
+        async with asyncio.timeout(WAIT_S):
+            while not any("is away" in message for message in caplog.messages):
+                await asyncio.sleep(0.02)
         mortal.start()
         raised = await mortal_line.raise_alert(2)
         assert defects(await waiting) == [raised]
@@ -262,7 +273,7 @@ async def test_a_consumer_survives_a_redis_that_restarts_empty(
 async def test_a_waiting_consumer_survives_a_flush_of_redis(mortal: MortalRedis, mortal_line: Line) -> None:
     async with mortal_line.consumer(start="new") as alerts:
         waiting = asyncio.create_task(take(alerts, 1))
-        await asyncio.wait({waiting}, timeout=0.2)
+        await somebody_waits(mortal_line.redis)
         await ask(mortal_line.redis, "FLUSHALL")
         raised = await mortal_line.raise_alert(1)
         assert defects(await waiting) == [raised]
@@ -291,7 +302,7 @@ async def test_acknowledging_waits_until_redis_is_back(mortal: MortalRedis, mort
         await asyncio.wait({acknowledging}, timeout=0.3)
         assert not acknowledging.done()
         mortal.thaw()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             await acknowledging
     assert await mortal_line.pending() == 0
 
@@ -322,15 +333,16 @@ async def test_tailing_passes_over_an_entry_that_is_no_event(line: Line) -> None
     raised = [await line.raise_alert(1)]
     await ask(line.redis, "XADD", line.key, "*", "event", "{}")
     raised.append(await line.raise_alert(2))
-    async with asyncio.timeout(10), aclosing(tail(DEFECTS, line.url, start="beginning", prefix=line.prefix)) as events:
+    from_the_first = tail(DEFECTS, line.url, start="beginning", prefix=line.prefix)
+    async with asyncio.timeout(WAIT_S), aclosing(from_the_first) as events:
         assert [await anext(events), await anext(events)] == raised
 
 
 async def test_tailing_shows_only_new_events_and_leaves_no_group(line: Line) -> None:
     await line.raise_alert(1)
-    async with asyncio.timeout(10), aclosing(tail(DEFECTS, line.url, prefix=line.prefix)) as events:
+    async with asyncio.timeout(WAIT_S), aclosing(tail(DEFECTS, line.url, prefix=line.prefix)) as events:
         coming = asyncio.ensure_future(anext(events))
-        await asyncio.wait({coming}, timeout=0.2)
+        await somebody_waits(line.redis)
         second = await line.raise_alert(2)
         assert await coming == second
     assert await ask(line.redis, "XINFO", "GROUPS", line.key) == []
@@ -338,9 +350,9 @@ async def test_tailing_shows_only_new_events_and_leaves_no_group(line: Line) -> 
 
 async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_line: Line) -> None:
     await mortal_line.raise_alert(1)
-    async with asyncio.timeout(20), aclosing(tail(DEFECTS, mortal_line.url, prefix=mortal_line.prefix)) as events:
+    async with asyncio.timeout(WAIT_S), aclosing(tail(DEFECTS, mortal_line.url, prefix=mortal_line.prefix)) as events:
         coming = asyncio.ensure_future(anext(events))
-        await asyncio.wait({coming}, timeout=0.2)
+        await somebody_waits(mortal_line.redis)
         mortal.kill()
         mortal.start()
         second = await mortal_line.raise_alert(2)
@@ -349,9 +361,9 @@ async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_li
 
 async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line: Line) -> None:
     judged = [await line.judge(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
-    async with asyncio.timeout(20), line.parts() as parts, aclosing(parts.only(PartFilter())) as handed_out:
+    async with asyncio.timeout(WAIT_S), line.parts() as parts, aclosing(parts.only(PartFilter())) as handed_out:
         assert [(await anext(handed_out)).part for _ in judged] == judged
-    async with asyncio.timeout(20), line.parts() as parts:
+    async with asyncio.timeout(WAIT_S), line.parts() as parts:
         wanted = PartFilter(verdicts={"reject", "unknown"}, cameras={"press-3"})
         async with aclosing(parts.only(wanted)) as handed_out:
             for due in judged[1:]:
@@ -360,7 +372,7 @@ async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line
                 await again.ack()
         async with aclosing(parts.only(PartFilter(cameras={"press-9"}))) as handed_out:
             late = asyncio.ensure_future(anext(handed_out))
-            await asyncio.wait({late}, timeout=0.2)
+            await somebody_waits(line.redis)
             assert not late.done()
             late.cancel()
             await asyncio.gather(late, return_exceptions=True)
@@ -379,5 +391,6 @@ async def test_a_consumer_of_defects_never_gets_a_part(line: Line) -> None:
 
 async def test_verdicts_can_be_tailed_without_a_group(line: Line) -> None:
     judged = await line.judge(1, "unknown")
-    async with asyncio.timeout(10), aclosing(tail(PARTS, line.url, start="beginning", prefix=line.prefix)) as events:
+    from_the_first = tail(PARTS, line.url, start="beginning", prefix=line.prefix)
+    async with asyncio.timeout(WAIT_S), aclosing(from_the_first) as events:
         assert await anext(events) == judged

@@ -89,13 +89,13 @@ async def running(
         yield Line(live, looking, settings.prefix, events)
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
         await writing.aclose()
         await looking.aclose()
 
 
 async def until(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not await check():
             await asyncio.sleep(0.02)
 

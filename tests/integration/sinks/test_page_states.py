@@ -56,7 +56,7 @@ async def said(client: httpx.AsyncClient, path: str, status: int = 200) -> str:
 
 
 async def becomes(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.02)
 

@@ -95,7 +95,7 @@ def test_the_tail_of_a_huge_log_reads_its_end_alone(tmp_path: Path) -> None:
 def test_a_childs_log_is_rotated_and_whole_once_it_has_ended(tmp_path: Path) -> None:
     script = "for number in $(seq -w 0 999); do echo line $number; done"
     child = Child("role", ["/bin/sh", "-c", script], tmp_path / "role.log", limits=LogLimits(4_000, 4))
-    child.wait(10.0)
+    child.wait(60.0)
     assert child.last_words() == "line 999"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["role.log", "role.log.1", "role.log.2"]
     assert text_of(tmp_path).split("\n")[:2] == ["line 000", "line 001"]

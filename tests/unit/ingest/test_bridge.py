@@ -119,7 +119,7 @@ async def test_the_spools_thread_is_woken_only_for_work() -> None:
     assert not waiting.done()
     work.append("something")
     crossing.take()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
 
 
 async def test_the_newest_frame_counts_as_sent_unless_another_one_waits_behind_it() -> None:

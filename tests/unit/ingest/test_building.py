@@ -46,7 +46,7 @@ async def test_a_camera_that_waits_stops_when_it_is_asked_to() -> None:
     running = asyncio.create_task(shop.attempt(WANTED).run(stop))
     await asyncio.sleep(0)
     stop.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await running
     events = cast(RecordedEvents, shop.life.emit)
     assert len(events.all) <= 1

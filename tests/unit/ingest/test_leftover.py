@@ -35,7 +35,7 @@ def leftover(folder: Path, publisher: MemoryPublisher) -> Leftover:
 async def test_everything_in_it_is_sent_in_order_and_then_gone(tmp_path: Path) -> None:
     filled(tmp_path, 10)
     publisher = MemoryPublisher()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await leftover(tmp_path, publisher).run(asyncio.Event())
     sent = [decode(record) for record in publisher.topics["frames"]]
     assert [item.seq for item in sent if isinstance(item, Frame)] == list(range(10))
@@ -49,7 +49,7 @@ async def test_what_is_not_sent_when_the_process_ends_stays_for_the_next_one(tmp
     publisher.away = True
     running = asyncio.create_task(leftover(tmp_path, publisher).run(stop))
     stop.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await running
     assert left_behind(tmp_path, frozenset()) == ["c"]
 

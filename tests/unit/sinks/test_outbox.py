@@ -56,8 +56,17 @@ def a_dispatcher(
 async def drained(dispatcher: Dispatcher) -> None:
     stop = asyncio.Event()
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await dispatcher.run(stop)
+
+
+async def cut_off(dispatcher: Dispatcher) -> None:
+    """End it as the drain deadline does, when it has done what it can."""
+    draining = asyncio.create_task(drained(dispatcher))
+    await until_idle()
+    assert not draining.done()
+    draining.cancel()
+    await asyncio.wait({draining})
 
 
 class ScriptedChannel(MemoryChannel):
@@ -150,9 +159,7 @@ async def test_one_channel_that_is_down_delays_no_other() -> None:
     down.away = True
     items = [an_item(1, "down"), an_item(2, "up"), an_item(3, "up")]
     store = MemoryOutbox(*items)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await drained(a_dispatcher(store, NamedChannel("down", down), NamedChannel("up", up)))
+    await cut_off(a_dispatcher(store, NamedChannel("down", down), NamedChannel("up", up)))
     assert up.received == [items[1].event_id, items[2].event_id]
     assert [item.id for item in store.items] == [1]
 
@@ -237,7 +244,7 @@ async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
     await asyncio.sleep(0)  # let it find nothing
     store.items.append(an_item(1))
     dispatcher.wake()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await arrived.wait()
         stop.set()
         await running
@@ -255,9 +262,7 @@ async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> 
 async def test_an_item_cut_off_by_the_drain_deadline_stays_and_sent_items_are_deleted() -> None:
     store = MemoryOutbox(an_item(1), an_item(2), an_item(3))
     channel = ScriptedChannel(fine, raises(SinkBusy("away", 0.0)))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await drained(a_dispatcher(store, channel))  # its pause lasts for ever
+    await cut_off(a_dispatcher(store, channel))  # its pause lasts for ever
     assert [item.id for item in store.items] == [2, 3]
 
 
@@ -297,7 +302,7 @@ async def test_a_slow_partition_of_a_channel_holds_no_other_partition() -> None:
     channel, stop = Slow(), asyncio.Event()
     store = MemoryOutbox(an_item(1), *[an_item(number, partition=1) for number in range(2, 12)])
     running = asyncio.create_task(a_dispatcher(store, channel).run(stop))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(store.items) > 1:
             await asyncio.sleep(0)
     assert [item.id for item in store.items] == [1]
@@ -551,7 +556,7 @@ async def test_a_process_that_stops_while_an_item_waits_does_not_wait_with_it() 
     await until_idle()
     assert not task.done()
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await task
     assert len(store.items) == 1
 

@@ -78,7 +78,7 @@ class Worker:
         self.lanes[Partition(FRAMES, partition)].submit(deliveries)
 
     async def finish(self, *partitions: Partition) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for partition in partitions or (LANE,):
                 await self.lanes[partition].drain()
 

@@ -48,14 +48,14 @@ async def test_the_waiting_pictures_are_shared_between_the_threads_a_few_at_a_ti
 
     def slow(payload: bytes, content_type: str, limits: PictureLimits, enough_px: int | None) -> DecodedPicture[Bgr]:
         begun.release()
-        assert go.wait(20)
+        assert go.wait(60)
         return decode(payload, content_type, limits, enough_px)
 
     monkeypatch.setattr(decoder_pool, "decode", slow)
     async with pool(2) as at:
         asked = ask(at, *[jpeg()] * (2 * TOGETHER + 1))
         for _ in range(2):
-            assert await asyncio.to_thread(begun.acquire, timeout=20)
+            assert await asyncio.to_thread(begun.acquire, timeout=60)
         assert len(at) == 1, "the ninth is not with a thread yet"
         for task in asked[1:]:
             task.cancel()
@@ -113,7 +113,7 @@ async def test_a_closed_pool_hands_nothing_to_threads_that_have_ended(monkeypatc
 
     def slow(*request: Any) -> DecodedPicture[Bgr]:
         begun.release()
-        assert go.wait(20)
+        assert go.wait(60)
         return decode(*request)
 
     failures: list[dict[str, Any]] = []
@@ -121,7 +121,7 @@ async def test_a_closed_pool_hands_nothing_to_threads_that_have_ended(monkeypatc
     monkeypatch.setattr(decoder_pool, "decode", slow)
     async with pool(1) as at:
         asked = ask(at, *[jpeg()] * (2 * TOGETHER))
-        assert await asyncio.to_thread(begun.acquire, timeout=20)
+        assert await asyncio.to_thread(begun.acquire, timeout=60)
         at.close()
     go.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)

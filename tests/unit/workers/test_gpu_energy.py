@@ -135,5 +135,5 @@ def test_a_worker_reports_it_from_a_thread_of_its_own(nvml: FakeNvml, monkeypatc
         came.set()
 
     with metered("cuda:0", emit):
-        assert came.wait(30)
+        assert came.wait(60)
     assert reported[0] == GpuEnergyUsed("index 0", 0.0)

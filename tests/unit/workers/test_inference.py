@@ -24,10 +24,10 @@ class Gate:
 
     def __call__(self, pictures: Sequence[Picture]) -> None:
         self.reached.release()
-        assert self.open.acquire(timeout=20)
+        assert self.open.acquire(timeout=60)
 
     async def arrival(self) -> None:
-        assert await asyncio.to_thread(self.reached.acquire, timeout=20)
+        assert await asyncio.to_thread(self.reached.acquire, timeout=60)
 
 
 @asynccontextmanager
@@ -140,7 +140,7 @@ async def failure(detector: FakeDetector, *levels: int) -> Exception:
         calls = ask(inference, *levels)
         await asyncio.sleep(0)  # all of them wait for the detector
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await inference.serve()
         assert not any(call.done() for call in calls)
         for call in calls:

@@ -118,7 +118,7 @@ async def test_a_record_that_needs_no_detector_does_not_overtake_one_that_does()
 
 
 def wait(event: threading.Event) -> None:
-    assert event.wait(20)
+    assert event.wait(60)
 
 
 async def test_a_frame_that_cannot_be_decoded_is_quarantined_and_the_others_are_inspected() -> None:

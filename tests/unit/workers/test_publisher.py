@@ -53,7 +53,7 @@ async def published(publisher: MemoryPublisher, events: RecordedEvents, numbers:
 
     for number in range(numbers):
         publishing.add(spawn(ready(number), f"publication {number}"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await publishing.drain()
     return [int(record.value or b"-1") for record in publisher.topics["out"]], settled
 
@@ -131,7 +131,7 @@ async def test_a_record_that_is_too_large_is_replaced_by_a_smaller_one_in_its_pl
     expired = Outgoing(b"cam", b"gap", (), 0)
     for value in (large(1), large(50, 20, 5).after("out", expired), large(2)):
         publishing.add(spawn(ready(value), "publication"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await publishing.drain()
     sizes = [len(record.value or b"") for record in publisher.topics["out"]]
     assert sizes == [1, 3, 3, 3, 5, 2], "what stands before it is repeated, and nothing passes it"

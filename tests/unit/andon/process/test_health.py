@@ -42,7 +42,7 @@ def address(health: Health) -> Iterator[str]:
 
 def answer(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as got:
+        with urllib.request.urlopen(url, timeout=60) as got:
             return int(got.status), got.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -119,7 +119,7 @@ def test_a_successor_gets_the_port_that_its_predecessor_has_just_used(health: He
 def idle(address: str) -> socket.socket:
     """A connection that never sends a request."""
     host, port = address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def test_two_hundred_idle_connections_keep_no_probe_out_and_do_not_pile_up(address: str) -> None:

@@ -95,7 +95,7 @@ def flood(life: Life) -> None:
             sys.stderr.write("x" * 65536)
             sys.stderr.flush()
 
-run_settings = RunSettings(drain_s=float(sys.argv[2]), loop_timeout_s=1)
+run_settings = RunSettings(drain_s=float(sys.argv[2]), loop_timeout_s=1 if sys.argv[1] in ("hung", "stuck") else 60)
 settings = Settings(run=run_settings, http=HttpSettings(port=int(sys.argv[3])))
 sys.exit(run("test", globals()[sys.argv[1]], settings))
 """
@@ -122,7 +122,7 @@ def living(role: str, drain_s: float = 30, port: int = 0) -> Iterator[tuple[subp
 
 def status(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -133,7 +133,7 @@ def status(url: str) -> int:
 def test_a_signal_lets_the_role_drain_and_exit_with_0(number: signal.Signals) -> None:
     with living("patient") as (process, _):
         process.send_signal(number)
-        out, _err = process.communicate(timeout=20)
+        out, _err = process.communicate(timeout=60)
         assert out == "drained\n"
         assert process.returncode == 0
 
@@ -141,7 +141,7 @@ def test_a_signal_lets_the_role_drain_and_exit_with_0(number: signal.Signals) ->
 def test_past_the_drain_deadline_the_role_is_cancelled_and_the_exit_code_says_so() -> None:
     with living("stubborn", drain_s=0.2) as (process, _):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 def test_a_second_signal_forces() -> None:
@@ -150,25 +150,25 @@ def test_a_second_signal_forces() -> None:
         assert process.stderr is not None
         assert "process.stopping" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 @pytest.mark.parametrize("drain_s", [0.2, 1000])
 def test_a_role_that_joins_a_blocked_thread_ends_all_the_same(drain_s: float) -> None:
     with living("stuck", drain_s) as (process, _):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 def test_a_thread_that_is_left_behind_does_not_delay_the_exit() -> None:
     with living("left") as (process, _):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_call_that_hangs_ends_the_process_though_nobody_reads_its_log() -> None:
     with living("unread") as (process, _):
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_call_that_hangs_ends_the_process_though_nobody_reads_its_log() -> Non
 )
 def test_a_call_that_hangs_ends_the_process_with_one_line(role: str, line: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ROLE, role, "1000", "0"], check=False, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", ROLE, role, "1000", "0"], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert f"{line}: the process ends and must be started again" in done.stderr.splitlines()
@@ -201,14 +201,14 @@ def test_an_error_in_a_callback_is_one_short_line_without_the_callbacks_argument
         assert "unforeseen error RuntimeError in <string>:" in line
         assert len(line) < 200
         process.send_signal(signal.SIGTERM)
-        _out, err = process.communicate(timeout=20)
+        _out, err = process.communicate(timeout=60)
         assert process.returncode == 0
         assert "\\x00" not in err
 
 
 def test_an_error_that_nobody_foresaw_is_a_traceback_of_short_lines() -> None:
     command = [sys.executable, "-c", ROLE, "broken_by", "1", "0"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "RuntimeError: cannot take b'" in done.stderr
     assert "in refuse_later" in done.stderr
@@ -223,7 +223,7 @@ def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> Non
         assert "camera=press-3 reason=stale count=6" in rest
         assert "repeated=3" in rest
         process.send_signal(signal.SIGTERM)
-        _out, err = process.communicate(timeout=20)
+        _out, err = process.communicate(timeout=60)
         assert "camera=press-4 reason=stale count=12" in err
         assert "repeated=4" in err
 
@@ -234,7 +234,7 @@ def test_repeated_events_are_summed_up_while_it_lives_and_when_it_stops() -> Non
 )
 def test_an_error_for_the_user_is_one_line_without_a_traceback(role: str, code: int, line: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ROLE, role, "1", "0"], check=False, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", ROLE, role, "1", "0"], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == code
     assert done.stderr.splitlines()[-1] == line
@@ -245,7 +245,7 @@ def test_a_taken_port_is_one_line() -> None:
     with living("patient") as (_, address):
         port = address.rsplit(":", 1)[1]
         command = [sys.executable, "-c", ROLE, "patient", "1", port]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2
         assert f"can't listen on 127.0.0.1:{port}" in done.stderr
         assert "Traceback" not in done.stderr

@@ -31,7 +31,7 @@ class CutLog(Rig):
         self.consumer.network = object()
 
     async def until_held(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.step.held) < count:
                 await asyncio.sleep(0)
 

@@ -249,11 +249,16 @@ async def test_a_folder_that_can_not_be_written_keeps_the_order_for_later(tmp_pa
 
 
 async def test_no_write_waits_behind_one_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    released = threading.Event()
-    monkeypatch.setattr("os.fsync", lambda descriptor: released.wait(10))
+    begun, released = threading.Event(), threading.Event()
+
+    def fsync(_descriptor: int) -> None:
+        begun.set()
+        released.wait(60)
+
+    monkeypatch.setattr("os.fsync", fsync)
     with a_channel(tmp_path, MemoryReader(a_frame())) as channel:
         first = asyncio.create_task(channel.send(an_item()))
-        await asyncio.wait({first}, timeout=0.2)
+        assert await asyncio.to_thread(begun.wait, 60)
         first.cancel()
         await asyncio.wait({first})
         with pytest.raises(SinkBusy, match="has not returned yet"):

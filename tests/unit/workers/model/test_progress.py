@@ -93,7 +93,7 @@ def test_the_heartbeat_ticks_while_nobody_calls_and_ends_with_the_work(monkeypat
     monkeypatch.setattr(progress, "LOOK_S", 0.001)
     ticked = threading.Event()
     with heartbeat(ticked.set):
-        assert ticked.wait(30)
+        assert ticked.wait(60)
     assert "progress" not in [thread.name for thread in threading.enumerate()]
 
 

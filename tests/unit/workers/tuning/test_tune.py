@@ -158,7 +158,7 @@ def test_what_a_hanging_measurement_started_ends_with_it(
     measures(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])\n")
     impatient(held)
     tuned(settings, frames)
-    with FileLock(held, timeout=20):  # the kernel gives a dead process's lock back
+    with FileLock(held, timeout=60):  # the kernel gives a dead process's lock back
         pass
 
 
