@@ -24,6 +24,8 @@ class ConsumerLog:
     """Frames of each camera whose final status has arrived; it comes after all of its frames."""
     first_at: datetime = _NEVER
     last_at: datetime = _NEVER
+    cores: dict[str, float] = field(default_factory=dict)
+    """Kept busy in the span, by process: see `busy_cores`."""
 
     def set_span(self, at: datetime, span_s: float) -> None:
         self.first_at, self.last_at = at, at + timedelta(seconds=span_s)

@@ -13,6 +13,7 @@ import yaml
 from andon.alerts import DefectAlerts
 from andon.errors import FatalError
 from bench.harness import clips
+from bench.harness.busy_cores import busy_cores, read
 from bench.harness.clip_rate import at_rate
 from bench.harness.consumer_log import ConsumerLog
 from bench.harness.context import Context
@@ -36,6 +37,8 @@ class RealtimeLine:
 
     roles: Roles
     document: dict[str, Any]
+    servers: dict[str, int]
+    """Name -> pid."""
 
     @property
     def window_ms(self) -> float:
@@ -61,8 +64,10 @@ class RealtimeLine:
         async with alongside(*readers):
             self.roles.start("ingest", whole=[*andon("ingest"), "-c", str(config)])
             await asyncio.sleep(warm_s)
+            first = read(self._pids())
             log.set_span(datetime.now(UTC), span_s)
             await asyncio.sleep(span_s)
+            log.cores = busy_cores(first, read(self._pids()))
             await asyncio.to_thread(self.roles.stop, "ingest")
             if not await wait_until(lambda: len(log.captured) == CAMERAS, PATIENCE_S):
                 raise FatalError(f"{name}: not every camera's frames were inspected within {PATIENCE_S:.0f} s")
@@ -70,6 +75,9 @@ class RealtimeLine:
         if log.lost:
             raise FatalError(f"{name}: {log.lost} frames were captured and not inspected")
         return log
+
+    def _pids(self) -> dict[str, int]:
+        return {**self.roles.pids(), **self.servers}
 
     async def _read_alerts(self, name: str, log: ConsumerLog) -> None:
         redis = self.roles.settings.redis
@@ -107,4 +115,4 @@ def realtime_line(context: Context) -> Iterator[RealtimeLine]:
         roles.create_topics()
         roles.start("sinks", "sink")
         roles.start("worker", "work")
-        yield RealtimeLine(roles, document)
+        yield RealtimeLine(roles, document, dict(context.servers.pids))

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.harness.busy_cores import OTHER, OWN
 from bench.harness.consumer_log import ConsumerLog, percentiles
 from bench.harness.context import Context
 from bench.harness.plots import Curves
@@ -15,7 +16,7 @@ from bench.harness.realtime_line import RealtimeLine, realtime_line
 from bench.harness.report import Findings, Ratio
 from bench.harness.roles import Samples
 from bench.harness.tuned import ensure_tuned
-from bench.measurements.line_capacity import capacity_per_s
+from bench.measurements.line_capacity import at_capacity
 from sample_streams.observer import percentile
 
 LOADS = (0.3, 0.7, 0.95)
@@ -53,6 +54,9 @@ class LoadLatency:
             **percentiles("kafka_alert", log.to_alert_ms(log.kafka_alerts)),
         }
 
+    def cores(self) -> dict[str, object]:
+        return cores_row(f"{self.load:.0%}", self.log)
+
     def batching(self) -> dict[str, object]:
         log = self.log
         return {
@@ -68,9 +72,9 @@ def measure(context: Context) -> Findings:
     """Measure the line's capacity, then the latencies at fractions of it."""
     ensure_tuned(None, context.say)
     with realtime_line(context) as line:
-        capacity = asyncio.run(capacity_per_s(line, context))
-        loads = [_measure_load(line, context, load, capacity) for load in LOADS]
-        return findings(loads, capacity, line.window_ms)
+        full = asyncio.run(at_capacity(line, context))
+        loads = [_measure_load(line, context, load, full.inspected_per_s) for load in LOADS]
+        return findings(loads, full, line.window_ms)
 
 
 def _measure_load(line: RealtimeLine, context: Context, load: float, capacity: float) -> LoadLatency:
@@ -84,8 +88,8 @@ def _measure_load(line: RealtimeLine, context: Context, load: float, capacity: f
     return latency
 
 
-def findings(loads: Sequence[LoadLatency], capacity_per_s: float, window_ms: float) -> Findings:
-    """The tables and the ratio at 70 % of the capacity."""
+def findings(loads: Sequence[LoadLatency], full: ConsumerLog, window_ms: float) -> Findings:
+    """The tables and the ratio at 70 % of the capacity. `full`: of the load that was too much."""
     at_aim = next(latency for latency in loads if latency.load == AIM_LOAD)
     came_from = {
         "capture_to_inspection_p99_ms": at_aim.p99_ms,
@@ -98,9 +102,19 @@ def findings(loads: Sequence[LoadLatency], capacity_per_s: float, window_ms: flo
     tables = {
         "latency, by load": [latency.row() for latency in loads],
         "latency: what batching adds": [latency.batching() for latency in loads],
+        "latency: cores kept busy": [*(latency.cores() for latency in loads), cores_row("too much", full)],
     }
     plot = Curves("latency", "Capture to inspection", "% of frames", "ms", points)
-    return Findings([ratio], {"capacity_frames_per_s": capacity_per_s, "batch_window_ms": window_ms}, tables, [plot])
+    return Findings(
+        [ratio], {"capacity_frames_per_s": full.inspected_per_s, "batch_window_ms": window_ms}, tables, [plot]
+    )
+
+
+def cores_row(load: str, log: ConsumerLog) -> dict[str, object]:
+    """A frame costs the more, the fewer frames share a fetch, a batch and a request: so 70 % of the capacity takes more
+    than 70 % of the cores."""
+    line = sum(cores for name, cores in log.cores.items() if name not in (OWN, OTHER))
+    return {"load": load, "line_ms_a_frame": 1000 * line / log.inspected_per_s, **log.cores}
 
 
 def _curve(values_ms: Sequence[float]) -> list[tuple[float, float]]:

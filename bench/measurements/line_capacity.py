@@ -1,6 +1,7 @@
 """The capacity of a line on this machine: the rate at which it inspects while its cameras deliver more."""
 
 from andon.errors import FatalError
+from bench.harness.consumer_log import ConsumerLog
 from bench.harness.context import Context
 from bench.harness.realtime_line import RealtimeLine
 
@@ -14,8 +15,8 @@ MOST_EXCESS = 1.6
 ATTEMPTS = 5
 
 
-async def capacity_per_s(line: RealtimeLine, context: Context) -> float:
-    """Raise the offered rate until the line inspects less than it is offered.
+async def at_capacity(line: RealtimeLine, context: Context) -> ConsumerLog:
+    """Raise the offered rate until the line inspects less than it is offered; what it inspects then is its capacity.
 
     Frames beyond the capacity still cost capture and encoding, so the offer must not be far above it. Raises FatalError
     if the line keeps up with every offer.
@@ -26,6 +27,6 @@ async def capacity_per_s(line: RealtimeLine, context: Context) -> float:
         log = await line.offer(f"capacity{attempt}", offered_per_s, context.warm_s, 0.75 * context.span_s)
         context.say(f"latency: the line inspects {log.inspected_per_s:.1f} of {offered_per_s:.1f} frames/s")
         if LEAST_EXCESS < offered_per_s / log.inspected_per_s < MOST_EXCESS:
-            return log.inspected_per_s
+            return log
         known_per_s = log.inspected_per_s
     raise FatalError(f"{known_per_s:.0f} frames/s were inspected, and the line could have done more")

@@ -35,8 +35,16 @@ def latency(load: float, took_s: float) -> LoadLatency:
 
 
 def test_the_ratio_is_of_the_load_that_has_the_aim() -> None:
-    found = findings([latency(0.3, 0.05), latency(0.7, 0.1), latency(0.95, 0.9)], 30, window_ms=20)
+    loads = [latency(0.3, 0.05), latency(0.7, 0.1), latency(0.95, 0.9)]
+    found = findings(loads, latency(1.0, 1.0).log, window_ms=20)
     assert found.ratios[0].value == pytest.approx(100 / (20 + 30))
+
+
+def test_a_frame_s_cost_is_the_line_s_without_the_bench_and_other_work() -> None:
+    at = latency(0.7, 0.1)
+    at.log.cores = {"worker": 0.1, "broker": 0.05, "bench": 0.4, "other work": 1.0}
+    assert at.log.inspected_per_s == pytest.approx(10, rel=0.05)
+    assert at.cores()["line_ms_a_frame"] == pytest.approx(150 / at.log.inspected_per_s)
 
 
 def test_the_mean_is_of_the_observations_between_two_scrapes() -> None:
