@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast, get_args
 
 import pytest
 
 from andon.settings import KafkaSettings, RedisSettings
 from tests import kafka_server
 from tests.conftest import kafka_settings
-from tests.faults.recording import FRAMES, Recording, clips, frames_of
+from tests.faults.recording import FRAMES, Encoding, Recording, clips, frames_of
 from tests.faults.recovery import Recoveries
 from tests.faults.rig import Rig
 from tests.kafka_server import KafkaCluster, KafkaServer
@@ -85,15 +86,23 @@ def slow_videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return clips(tmp_path_factory.mktemp("slow"), slower=8)
 
 
+@pytest.fixture(scope="session", params=get_args(Encoding))
+def encoding(request: pytest.FixtureRequest) -> Encoding:
+    """How the cameras' pictures travel: every line meets its fault once with each. `-k auto` selects one."""
+    return cast(Encoding, request.param)
+
+
 @pytest.fixture
-def rig(tmp_path: Path, kafka: KafkaSettings, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
-    with Rig(tmp_path, kafka, valkey, models) as rig:
+def rig(tmp_path: Path, kafka: KafkaSettings, valkey: RedisSettings, models: Path, encoding: Encoding) -> Iterator[Rig]:
+    with Rig(tmp_path, kafka, valkey, models, encoding) as rig:
         yield rig
 
 
 @pytest.fixture
-def rig_of_three(tmp_path: Path, replicated_kafka: KafkaSettings, valkey: RedisSettings, models: Path) -> Iterator[Rig]:
-    with Rig(tmp_path, replicated_kafka, valkey, models) as rig:
+def rig_of_three(
+    tmp_path: Path, replicated_kafka: KafkaSettings, valkey: RedisSettings, models: Path, encoding: Encoding
+) -> Iterator[Rig]:
+    with Rig(tmp_path, replicated_kafka, valkey, models, encoding) as rig:
         yield rig
 
 
@@ -104,11 +113,12 @@ def recording(
     valkey_url: str,
     models: Path,
     videos: dict[str, Path],
+    encoding: Encoding,
 ) -> Recording:
     """The run without a fault: its frames, to be published again, and its events."""
     settings = quick(kafka_settings(node.bootstrap_servers, embedded=False))
     redis = RedisSettings.model_validate({"url": valkey_url, "prefix": settings.group_prefix})
-    with Rig(tmp_path_factory.mktemp("recording"), settings, redis, models) as rig:
+    with Rig(tmp_path_factory.mktemp("recording"), settings, redis, models, encoding) as rig:
         rig.play(videos, pace="fast")
         rig.start("sink", "sink")
         rig.start("worker", "work")

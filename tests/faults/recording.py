@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import av
 
@@ -18,6 +19,10 @@ from tests.e2e.line import CLIPS
 FRAMES = 150
 """Of each camera: ten seconds."""
 CAMERAS = ("press-1", "weld-1")
+GROUP = 15
+"""Each clip has a keyframe every second."""
+Encoding = Literal["jpeg", "auto"]
+"""How the cameras' pictures travel. With auto it is the clips' own video."""
 Step = tuple[str, str, str, str]
 """An event without its session: camera, number of its first frame, defect, transition."""
 
@@ -34,6 +39,11 @@ class Recording:
 def step_of(event: Defect) -> Step:
     camera, _, seq, label, transition = event.event_id.split("/")
     return camera, seq, label, transition
+
+
+def needing(seq: int, encoding: Encoding) -> range:
+    """The numbers of the frames that nobody can inspect without this one, itself among them."""
+    return range(seq, seq + 1) if encoding == "jpeg" else range(seq, seq - seq % GROUP + GROUP)
 
 
 def clips(folder: Path, slower: int = 1) -> dict[str, Path]:

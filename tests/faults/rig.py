@@ -20,7 +20,7 @@ from andon.stream.clients import producer, started
 from andon.stream.publisher import KafkaPublisher
 from andon.wire import Outgoing, encode
 from tests.e2e.line import Line, read_store
-from tests.faults.recording import FRAMES, Recording, Step, step_of
+from tests.faults.recording import FRAMES, Encoding, Recording, Step, step_of
 
 SETTLE_S = 90.0
 """How long a line may take to work off what a fault has held up, on a busy machine."""
@@ -29,16 +29,22 @@ SETTLE_S = 90.0
 class Rig(Line):
     """A Line that knows what a run without a fault gives."""
 
-    def __init__(self, folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path) -> None:
+    def __init__(
+        self, folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path, encoding: Encoding
+    ) -> None:
         super().__init__(folder, kafka, redis, cache)
         self.folder = folder
         self.kafka = kafka
+        self.encoding = encoding
         self._redis = redis
         self._feeds: list[Feed] = []
 
     @property
     def settings(self) -> Settings:
         return load(self.config)
+
+    def write(self, cameras: Sequence[dict[str, Any]] = ()) -> None:
+        super().write([{"encoding": self.encoding, **camera} for camera in cameras])
 
     def play(self, clips: Mapping[str, Path | str], **values: object) -> None:
         """Write line.yaml with a camera for each clip."""

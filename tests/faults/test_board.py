@@ -14,7 +14,9 @@ from andon.settings import KafkaSettings, RedisSettings
 from deploy.local.broker import EmbeddedBroker
 from tests.browser.conftest import browser, page
 from tests.conftest import kafka_settings
-from tests.e2e.line import CLIPS, READY_S, Line
+from tests.e2e.line import CLIPS, READY_S
+from tests.faults.recording import Encoding
+from tests.faults.rig import Rig
 
 __all__ = ["browser", "page"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
@@ -22,15 +24,17 @@ CAMERAS = ("press-1", "press-2")
 
 
 @asynccontextmanager
-async def a_line(folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path) -> AsyncIterator[str]:
+async def a_line(
+    folder: Path, kafka: KafkaSettings, redis: RedisSettings, cache: Path, encoding: Encoding
+) -> AsyncIterator[str]:
     """Two cameras, and all roles between them and the page. Yields the board's address."""
-    with Line(folder, kafka, redis, cache) as line:
+    with Rig(folder, kafka, redis, cache, encoding) as line:
         line.document["board"] = {"port": 0}
         await asyncio.to_thread(_start, line)
         yield await asyncio.to_thread(_address, line)
 
 
-def _start(line: Line) -> None:
+def _start(line: Rig) -> None:
     line.write([{"id": name, "url": str(CLIPS / f"{name}.mp4"), "loop": True, "fps": 2} for name in CAMERAS])
     line.start("worker", "work", ready=False)
     line.start("sink", "sink", ready=False)
@@ -38,7 +42,7 @@ def _start(line: Line) -> None:
     line.start("board", "board", ready=False)
 
 
-def _address(line: Line) -> str:
+def _address(line: Rig) -> str:
     opened = re.compile(r"board\.opened .*url=(\S+)")
     line.wait_for(lambda: opened.search(line.whole_log("board")) is not None, READY_S, "the board to be open")
     found = opened.search(line.whole_log("board"))
@@ -47,12 +51,12 @@ def _address(line: Line) -> str:
 
 
 async def test_without_a_broker_every_tile_says_since_when_it_is_blind(
-    tmp_path: Path, valkey: RedisSettings, model_cache: Path, page: Page
+    tmp_path: Path, valkey: RedisSettings, model_cache: Path, encoding: Encoding, page: Page
 ) -> None:
     """Prints the time that it took: the aim is 5 s, and most of it is `board.fresh_s`."""
     with EmbeddedBroker(tmp_path) as broker:
         kafka = kafka_settings(broker.bootstrap_servers, embedded=True)
-        async with a_line(tmp_path, kafka, valkey, model_cache) as url:
+        async with a_line(tmp_path, kafka, valkey, model_cache, encoding) as url:
             await page.goto(url)
             for camera in CAMERAS:
                 delivers = page.locator(f"#tile-{camera} [data-part=state]")

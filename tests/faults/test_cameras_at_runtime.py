@@ -59,7 +59,8 @@ def test_a_camera_comes_changes_and_goes_while_the_others_go_on(
     rig, before = runtime.rig, runtime.sessions_of_others()
 
     since = time.monotonic()
-    runtime.camera("add", runtime.url, "--id", "late", "--set", "longest_side=320", "--set", "mailbox_frames=1000")
+    values = ("longest_side=320", "mailbox_frames=1000", f"encoding={rig.encoding}")
+    runtime.camera("add", runtime.url, "--id", "late", *(word for value in values for word in ("--set", value)))
     added_s = time.monotonic() - since
     rig.wait_for(lambda: runtime.inspected() > 0, 60, "the first inspection")
     report_recovery(

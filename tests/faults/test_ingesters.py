@@ -183,7 +183,7 @@ def test_a_camera_that_is_added_while_the_line_runs_is_inspected(
     start(rig, "one")
     rig.wait_for(lambda: captured_by(rig, "one") == {"north"}, SETTLE_S, "the line to run")
     before = sessions(rig)
-    rig.run("camera", "add", urls["east"], "--id", "east")
+    rig.run("camera", "add", urls["east"], "--id", "east", "--set", f"encoding={rig.encoding}")
     since = time.monotonic()
     rig.wait_for(lambda: inspected_in(rig, before) >= {"east"}, SETTLE_S, "inspections of the new camera")
     report_recovery(time.monotonic() - since, "inspections of a camera that was added; the aim is 5 s")

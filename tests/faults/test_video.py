@@ -57,6 +57,7 @@ def frame_of(camera: str, encoder: Encoder, number: int, began: datetime) -> Fra
     )
 
 
+@pytest.mark.parametrize("encoding", ["auto"], indirect=True)
 @pytest.mark.parametrize("seed", [11, 12])
 def test_a_worker_killed_in_the_middle_of_a_group_loses_and_spoils_no_frame(
     rig: Rig, report_recovery: ReportRecovery, seed: int

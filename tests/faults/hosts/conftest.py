@@ -13,7 +13,7 @@ from tests.faults.hosts import namespace
 from tests.faults.hosts.farm import BROKERS, HOSTS, SINK, Farm, Plant
 from tests.faults.hosts.network import Network
 from tests.faults.hosts.servers import HostedCluster, HostedRedis, Place
-from tests.faults.recording import clips
+from tests.faults.recording import Encoding, clips
 
 SLOWER = 2
 """Each clip takes twenty seconds, so that a fault meets the middle of it."""
@@ -65,6 +65,7 @@ def farm(
     hosted_kafka: KafkaSettings,
     hosted_redis: HostedRedis,
     models: Path,
+    encoding: Encoding,
 ) -> Iterator[Farm]:
-    with Farm(tmp_path, hosted_kafka, Plant(network, hosted_cluster, hosted_redis), models) as farm:
+    with Farm(tmp_path, hosted_kafka, Plant(network, hosted_cluster, hosted_redis), models, encoding) as farm:
         yield farm

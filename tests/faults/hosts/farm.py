@@ -15,7 +15,7 @@ from tests.e2e.line import READY_S, Host
 from tests.faults.hosts.namespace import Namespace
 from tests.faults.hosts.network import Network
 from tests.faults.hosts.servers import HostedCluster, HostedRedis
-from tests.faults.recording import CAMERAS
+from tests.faults.recording import CAMERAS, Encoding
 from tests.faults.rig import Rig
 
 BROKERS = ("broker-1", "broker-2", "broker-3")
@@ -51,8 +51,8 @@ class Plant:
 class Farm(Rig):
     """Two ingesters with a camera each, two workers, a sink; `lossless`, on three brokers."""
 
-    def __init__(self, folder: Path, kafka: KafkaSettings, plant: Plant, cache: Path) -> None:
-        super().__init__(folder, kafka, plant.redis.settings, cache)
+    def __init__(self, folder: Path, kafka: KafkaSettings, plant: Plant, cache: Path, encoding: Encoding) -> None:
+        super().__init__(folder, kafka, plant.redis.settings, cache, encoding)
         self.network, self.cluster, self.redis = plant.network, plant.cluster, plant.redis
 
     def host(self, name: str) -> Host:

@@ -4,7 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import cache
 
+import av
 import cv2
 
 from andon.events import silent
@@ -17,6 +20,7 @@ from sinks.judgement.state import CameraAccount
 from sinks.judgement.step import AccountMessage, step
 from sinks.role import rules_of
 from tests.detectors import grey
+from tests.faults.recording import GROUP, Encoding
 
 CAMERAS = ("press-1", "press-2")
 FPS = 15
@@ -25,11 +29,28 @@ ROUND = 60
 PICTURE = cv2.imencode(".jpg", grey(120, (480, 640)))[1].tobytes()
 
 
+@cache
+def group() -> tuple[bytes, ...]:
+    """PICTURE as H.264, from a keyframe to the next."""
+    encoder = av.CodecContext.create("libx264", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = 640, 480, "yuv420p", Fraction(FPS)
+    encoder.time_base = encoder.framerate**-1
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": f"keyint={GROUP}:log-level=none"}
+    shown = av.VideoFrame.from_ndarray(grey(120, (480, 640)), format="bgr24").reformat(format="yuv420p")
+    packets = []
+    for number in range(GROUP):
+        shown.pts = number
+        packets += encoder.encode(shown)
+    return tuple(bytes(packet) for packet in [*packets, *encoder.encode(None)])
+
+
 class Feed:
     """Rounds of records, published when the test says so. Everything about them is known beforehand."""
 
-    def __init__(self, settings: Settings, rounds: int) -> None:
+    def __init__(self, settings: Settings, rounds: int, encoding: Encoding) -> None:
         self.kafka: KafkaSettings = settings.kafka
+        self._encoding = encoding
         self._rules = rules_of(settings)
         self._rounds = rounds
         self._began = datetime.now(UTC) - timedelta(seconds=rounds * ROUND / FPS)
@@ -76,6 +97,7 @@ class Feed:
         return self._began + timedelta(seconds=seq / FPS)
 
     def _frame(self, camera: str, seq: int) -> Frame:
+        video = self._encoding == "auto"
         return Frame(
             camera_id=camera,
             session="s1",
@@ -84,7 +106,9 @@ class Feed:
             clock="host",
             width=640,
             height=480,
-            payload=PICTURE,
+            content_type="video/h264" if video else "image/jpeg",
+            payload=group()[seq % GROUP] if video else PICTURE,
+            keyframe=video and seq % GROUP == 0,
         )
 
     def _inspection(self, camera: str, seq: int) -> Inspection:
@@ -102,6 +126,7 @@ class Feed:
             width=640,
             height=480,
             frame=reference,
+            keyframe=self._frames.get((camera, seq - seq % GROUP)) if self._encoding == "auto" else None,
             inspected_at=self._at(seq),
         )
 

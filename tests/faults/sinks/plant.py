@@ -12,6 +12,7 @@ from andon.alerts import DefectAlerts, DefectFilter
 from andon.config import load
 from andon.settings import KafkaSettings, RedisSettings
 from tests.e2e.line import Line
+from tests.faults.recording import Encoding
 from tests.faults.sinks.feed import Feed, events_on_kafka
 
 
@@ -79,7 +80,7 @@ class Plant:
 
 @asynccontextmanager
 async def plant(
-    folder: Path, kafka: KafkaSettings, redis: RedisSettings, rounds: int, **sinks: object
+    folder: Path, kafka: KafkaSettings, redis: RedisSettings, rounds: int, encoding: Encoding, **sinks: object
 ) -> AsyncIterator[Plant]:
     """`sinks`: keys of that section of line.yaml."""
     with Line(folder, kafka, redis, folder) as line:
@@ -87,7 +88,7 @@ async def plant(
         # the feed's cameras send nothing between its rounds, which is no stall here
         line.document["run"] = {**line.document.get("run", {}), "stalled_s": 600.0}
         await asyncio.to_thread(line.write)
-        feed = Feed(load(line.config, {}), rounds)
+        feed = Feed(load(line.config, {}), rounds, encoding)
         await feed.lay_out()
         await asyncio.to_thread(line.start, "sink", "sink")
         listener = Listener()

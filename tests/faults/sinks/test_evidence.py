@@ -11,6 +11,7 @@ import pytest
 
 from andon.settings import KafkaSettings, RedisSettings
 from tests.faults.conftest import ReportRecovery
+from tests.faults.recording import Encoding
 from tests.faults.sinks.feed import CAMERAS
 from tests.faults.sinks.plant import Plant, plant
 
@@ -50,9 +51,14 @@ def fill(folder: Path) -> Path:
 
 
 async def test_evidence_folder_read_only(
-    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, report_recovery: ReportRecovery
+    kafka: KafkaSettings,
+    valkey: RedisSettings,
+    disk: Path,
+    tmp_path: Path,
+    report_recovery: ReportRecovery,
+    encoding: Encoding,
 ) -> None:
-    async with plant(tmp_path, kafka, valkey, rounds=2) as here:
+    async with plant(tmp_path, kafka, valkey, rounds=2, encoding=encoding) as here:
         remount(disk, "ro")
         await alerts_leave(here, "Read-only file system")
         remount(disk, "rw")
@@ -60,9 +66,14 @@ async def test_evidence_folder_read_only(
 
 
 async def test_evidence_folder_full(
-    kafka: KafkaSettings, valkey: RedisSettings, disk: Path, tmp_path: Path, report_recovery: ReportRecovery
+    kafka: KafkaSettings,
+    valkey: RedisSettings,
+    disk: Path,
+    tmp_path: Path,
+    report_recovery: ReportRecovery,
+    encoding: Encoding,
 ) -> None:
-    async with plant(tmp_path, kafka, valkey, rounds=2) as here:
+    async with plant(tmp_path, kafka, valkey, rounds=2, encoding=encoding) as here:
         filler = fill(disk)
         await alerts_leave(here, "No space left on device")
         filler.unlink()

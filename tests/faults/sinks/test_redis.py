@@ -9,6 +9,7 @@ from redis import Redis
 
 from andon.settings import KafkaSettings
 from tests.faults.conftest import ReportRecovery
+from tests.faults.recording import Encoding
 from tests.faults.sinks.plant import plant
 from tests.redis_server import MortalRedis
 
@@ -22,9 +23,9 @@ def mortal() -> Iterator[MortalRedis]:
 
 
 async def test_redis_away_and_back_empty(
-    kafka: KafkaSettings, mortal: MortalRedis, tmp_path: Path, report_recovery: ReportRecovery
+    kafka: KafkaSettings, mortal: MortalRedis, tmp_path: Path, report_recovery: ReportRecovery, encoding: Encoding
 ) -> None:
-    async with plant(tmp_path, kafka, mortal.settings, rounds=3) as here:
+    async with plant(tmp_path, kafka, mortal.settings, rounds=3, encoding=encoding) as here:
         feed = here.feed
         await feed.publish([0])
         await here.heard(feed.expected([0]))

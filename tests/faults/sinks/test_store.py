@@ -12,6 +12,7 @@ from andon.settings import KafkaSettings, RedisSettings
 from sinks.store.database import LOCK_S
 from tests import postgres_server
 from tests.faults.conftest import ReportRecovery
+from tests.faults.recording import Encoding
 from tests.faults.sinks.plant import plant
 from tests.postgres_server import PASSWORD, PostgresServer
 
@@ -19,9 +20,9 @@ DOWN_S = 5.0
 
 
 async def test_sqlite_locked_for_longer_than_its_timeout(
-    kafka: KafkaSettings, valkey: RedisSettings, tmp_path: Path, report_recovery: ReportRecovery
+    kafka: KafkaSettings, valkey: RedisSettings, tmp_path: Path, report_recovery: ReportRecovery, encoding: Encoding
 ) -> None:
-    async with plant(tmp_path, kafka, valkey, rounds=3) as here:
+    async with plant(tmp_path, kafka, valkey, rounds=3, encoding=encoding) as here:
         feed = here.feed
         await feed.publish([0])
         await here.heard(feed.expected([0]))
@@ -51,9 +52,10 @@ async def test_postgresql_restarted_under_load(
     postgres: PostgresServer,
     tmp_path: Path,
     report_recovery: ReportRecovery,
+    encoding: Encoding,
 ) -> None:
     rounds = 12
-    async with plant(tmp_path, kafka, valkey, rounds, store=postgres.url) as here:
+    async with plant(tmp_path, kafka, valkey, rounds, encoding, store=postgres.url) as here:
         feed = here.feed
         load = asyncio.create_task(spread_out(feed.publish, rounds))
         await here.heard(feed.expected([0, 1]))
