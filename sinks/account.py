@@ -7,7 +7,7 @@ this owner has done are skipped. One task stores the batches of all partitions; 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -41,7 +41,7 @@ from sinks.takeover import LogEnds, Takeover
 class Outbox(Protocol):
     """What the account needs of `outbox.Dispatcher`."""
 
-    def wake(self) -> None: ...
+    def wake(self, channels: Collection[str] | None = None) -> None: ...
     def own(self, partitions: frozenset[int]) -> None: ...
 
 
@@ -188,7 +188,7 @@ class Account:
             self._emit(AlarmChanged(alarm.alarm_id, alarm.kind, alarm.change, alarm.state, alarm.severity, alarm.by))
         await self._outlets.live.show(number, [snapshot(camera) for camera in work.touched], work.inspections)
         if batch.leaving:
-            self._outlets.outbox.wake()
+            self._outlets.outbox.wake({item.channel for item in batch.leaving})
 
     async def _reload(self, account: PartitionAccount) -> None:
         """The store refused its batch: take what the other owner has stored, and go on behind it."""

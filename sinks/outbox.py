@@ -7,7 +7,7 @@ never leave, if it is older than its channel allows, or if its channel is switch
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -60,10 +60,14 @@ class Dispatcher:
         """The partitions whose items it sends now."""
         return self._shared.owned
 
-    def wake(self) -> None:
-        """Say that items were put into the outbox. Cheap; call it after the transaction, from the loop's thread."""
+    def wake(self, channels: Collection[str] | None = None) -> None:
+        """Say that items of these channels were put into the outbox; None: perhaps of any.
+
+        Each of these channels reads the store. Call it after the transaction, from the loop's thread.
+        """
         for queue in self._queues:
-            queue.wake()
+            if channels is None or queue.name in channels:
+                queue.wake()
         self._shared.changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 The simulation steps the account from await to await, and can interrupt, stop or kill it at each of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -57,7 +57,7 @@ class Dispatch:
         self._owned: frozenset[int] = frozenset()
         self._read_for = self._owned
 
-    def wake(self) -> None:
+    def wake(self, channels: Collection[str] | None = None) -> None:
         """Called after each batch. Does nothing here: the dispatcher reads the outbox at every step."""
 
     def own(self, partitions: frozenset[int]) -> None:

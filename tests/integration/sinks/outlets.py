@@ -1,6 +1,6 @@
 """What an account shows and wakes, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from andon.messages import Inspection
@@ -22,7 +22,7 @@ class MemoryOutlets:
         self.snapshots |= {item.camera_id: item for item in snapshots}
         self.inspections += inspections
 
-    def wake(self) -> None:
+    def wake(self, channels: Collection[str] | None = None) -> None:
         self.woken += 1
 
     def own(self, partitions: frozenset[int]) -> None:

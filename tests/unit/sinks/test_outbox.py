@@ -251,6 +251,34 @@ async def test_new_items_leave_as_soon_as_the_dispatcher_is_woken() -> None:
     assert store.items == []
 
 
+class ReadOutbox(MemoryOutbox):
+    """Knows for which channels it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[str] = []
+
+    async def waiting(self, channel: str, partitions: frozenset[int], limit: int) -> Sequence[OutboxItem]:
+        self.reads.append(channel)
+        return await super().waiting(channel, partitions, limit)
+
+
+async def test_new_items_have_only_their_own_channels_read_the_store() -> None:
+    store, channel, stop = ReadOutbox(), ScriptedChannel(), asyncio.Event()
+    dispatcher = a_dispatcher(store, channel, NamedChannel("other", MemoryChannel()))
+    running = asyncio.create_task(dispatcher.run(stop))
+    await until_idle()
+    assert set(store.reads) == {"memory", "other"}, "whatever a former owner has left"
+    store.reads.clear()
+    store.items.append(an_item(1))
+    dispatcher.wake({"memory"})
+    await until_idle()
+    assert (channel.calls, set(store.reads)) == ([1], {"memory"})
+    async with asyncio.timeout(5):
+        stop.set()
+        await running
+
+
 async def test_a_store_that_can_not_mark_does_not_make_an_item_leave_twice() -> None:
     channel, store = ScriptedChannel(), MemoryOutbox(an_item(1), an_item(2))
     store.busy = 3
