@@ -103,7 +103,7 @@ class Choices:
 @click.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Only this measurement; may be given several times.")
 @click.option("--quick", is_flag=True, help="One short round: shows that it works; the figures mean nothing.")
-@click.option("--resume", is_flag=True, help="Keep what OUT/report.json has of this commit on this machine.")
+@click.option("--resume", is_flag=True, help="Keep what OUT/report.json has of this commit and machine.")
 @click.option("--embedded", is_flag=True, help="Use the embedded broker even if ANDON_KAFKA_HOME is set.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("bench/out"), show_default=True)
 def main(only: tuple[str, ...], out: Path, *, quick: bool, resume: bool, embedded: bool) -> None:
@@ -139,9 +139,12 @@ def measure(measurements: list[Measurement], choices: Choices, console: Console)
 
 
 def kept(report: Report, choices: Choices, context: Context) -> list[str]:
-    """The measurements that need not run again. Raises UsageError if report.json is of something else."""
+    """The measurements that need not run again; what `only` names runs in any case.
+
+    Raises UsageError if report.json is of something else.
+    """
     path = choices.out / FILE
-    keys = {each.name: each.keys for each in MEASUREMENTS}
+    keys = {each.name: each.keys for each in MEASUREMENTS if each.name not in choices.only}
     try:
         done = report.resume(json.loads(path.read_bytes()), keys)
     except FileNotFoundError:

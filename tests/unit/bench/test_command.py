@@ -84,8 +84,8 @@ def test_the_report_describes_the_machine(context: Context) -> None:
     assert {"openvino", "torch", "ultralytics"} <= set(document["versions"])
 
 
-def choices(context: Context) -> command.Choices:
-    return command.Choices((), context.folder, quick=True, resume=True, embedded=True)
+def choices(context: Context, *only: str) -> command.Choices:
+    return command.Choices(only, context.folder, quick=True, resume=True, embedded=True)
 
 
 def test_a_run_that_resumes_gives_later_measurements_the_figures_of_the_earlier_run(context: Context) -> None:
@@ -94,6 +94,15 @@ def test_a_run_that_resumes_gives_later_measurements_the_figures_of_the_earlier_
     earlier.write(context.folder)
     assert command.kept(Report({"commit": "abc"}), choices(context), context) == ["worker"]
     assert context.figures["worker"] == {"bare": {"frames_per_s": 100.0}}
+
+
+def test_what_is_named_is_measured_again(context: Context) -> None:
+    earlier, later = Report({}), Report({})
+    for name, key in (("worker", "worker_vs_bare"), ("scaling", "scaling_8_workers")):
+        earlier.add(name, Findings([Ratio(key, 0.9)]), Course(1.0))
+    earlier.write(context.folder)
+    assert command.kept(later, choices(context, "worker"), context) == ["scaling"]
+    assert set(later.ratios) == {"scaling_8_workers"}
 
 
 def test_there_is_nothing_to_go_on_with_at_first(context: Context) -> None:
