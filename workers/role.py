@@ -40,7 +40,7 @@ from workers.quarantine import QuarantineLimit
 from workers.runtimes.cache import Exporter
 from workers.runtimes.choice import load
 from workers.runtimes.trial import in_one_line
-from workers.threads import decoder_threads, detector_threads
+from workers.threads import decoder_threads, decoders, detector_threads
 from workers.tuning.at_start import tune_at_start
 from workers.tuning.tune import TuningProcess
 
@@ -68,7 +68,7 @@ async def work(life: Life, pool_name: str, open_detector: OpenDetector | None = 
         if detector is None:
             return
         place = await _place(life, detector, thread)
-        decoding = threads.enter_context(decoder_threads(life.settings.worker.decode_threads))
+        decoding = threads.enter_context(decoder_threads(decoders(life.settings.worker.decode_threads, cores())))
         at_once = detector.info.at_once
         detecting = thread if at_once == 1 else threads.enter_context(detector_threads(at_once))
         await _inspect(life, pool_name, _Hands(detector, detecting, decoding, place))
@@ -248,7 +248,7 @@ def _decoder_pool(life: Life, threads: Executor, enough_px: int) -> DecoderPool:
     worker = life.settings.worker
     limits = PictureLimits(worker.max_frame_bytes, worker.max_frame_pixels)
     options = DecoderOptions(
-        worker.decode_threads,
+        decoders(worker.decode_threads, cores()),
         limits,
         enough_px,
         lambda: life.watchdog.limit("a picture's decoder", worker.decode_timeout_s, "worker.decode_timeout_s"),
@@ -262,7 +262,7 @@ def _options(settings: Settings, pool_name: str) -> InspectorOptions:
         settings.kafka.quarantine_topic,
         settings.kafka.max_record_bytes,
         # two batches with the detector, one gathering
-        3 * settings.pools[pool_name].batch.size + settings.worker.decode_threads,
+        3 * settings.pools[pool_name].batch.size + decoders(settings.worker.decode_threads, cores()),
         VideoLimits(
             PictureLimits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
             settings.worker.max_decoders,

@@ -7,6 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 TimeLimit = Callable[[], AbstractContextManager[object]]
 """A context for one call. A call that stays in it too long ends the process (see `andon.process.watchdog`)."""
 NO_LIMIT: TimeLimit = nullcontext
+MOST_DECODERS = 16
+"""Threads that nobody asked for. A worker inspects some 900 frames/s, and a frame of 1080p takes 9 ms to decode."""
+
+
+def decoders(asked: int | None, cores: int) -> int:
+    """How many threads decode pictures. At least two, unless fewer are asked for: one decodes while another waits."""
+    return asked or max(2, min(cores, MOST_DECODERS))
 
 
 @contextmanager

@@ -77,7 +77,9 @@ class WorkerSettings(Section):
     """Frames between fetch and the broker's acknowledgement of their inspections. Bounds memory and redelivery."""
     max_in_flight_bytes: int = Field(default=256_000_000, ge=1_000_000)
     """The same bound in bytes."""
-    decode_threads: int = Field(default=2, ge=1)
+    decode_threads: int | None = Field(default=None, ge=1)
+    """Pictures that are decoded side by side; of one camera's video, one at a time. None: as many as the process may
+    use cores, from 2 to 16."""
     export_timeout_s: Positive = 600.0
     """Seconds for the export of a model that this machine serves for the first time. 600: a large model on a small
     machine takes minutes."""
