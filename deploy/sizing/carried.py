@@ -25,7 +25,7 @@ def _row(bench: Measured, at: Resolution, fps: float, speed: ModelSpeed, batch: 
         least = min(speed.p99_ms(each) for each in speed.batches)
         limit = f"the aimed latency: the least here is {least:.0f} ms"
         return CarriedCameras(width=at.width, height=at.height, fps=fps, cameras=0, batch=1, p99_ms=least, limit=limit)
-    limits = limits_per_s(measured_costs(at, bench), speed, batch, bench.machine.cores)
+    limits = limits_per_s(measured_costs(at, bench, bench.encoding), speed, batch, bench.machine.cores)
     limit = min(limits, key=lambda name: limits[name])
     cameras = int(limits[limit] / fps)
     p99_ms = speed.p99_ms(batch)

@@ -3,14 +3,14 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console, Group
 from rich.table import Table
 
 from deploy.sizing.costs import measured_costs, published_costs
-from deploy.sizing.measured import read
+from deploy.sizing.measured import Encoding, read
 from deploy.sizing.needs import Figure, Plant, needs
 from deploy.sizing.published import CPU, GPUS, MODELS, PUBLISHED_IMGSZ
 from deploy.sizing.sizes import DurationType, ResolutionType, shown
@@ -21,6 +21,13 @@ from deploy.sizing.speed_choice import chosen_speed
 @click.option("--cameras", type=click.IntRange(1), required=True)
 @click.option("--fps", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Of each camera.")
 @click.option("--resolution", type=ResolutionType(), default="1080p", show_default=True, help="Or pixels: 1920x1200.")
+@click.option(
+    "--encoding",
+    type=click.Choice(get_args(Encoding)),
+    default="passthrough",
+    show_default=True,
+    help="How H.264 travels, as `encoding` of a camera says; `auto` is passthrough.",
+)
 @click.option("--model", help=f"One of {', '.join(MODELS)}; without it, the measured one.")
 @click.option("--gpu", help=f"One of {', '.join((*GPUS, CPU))}; without it, the measured one.")
 @click.option("--imgsz", type=click.IntRange(32), help=f"Pixels of the model's input; without it, {PUBLISHED_IMGSZ}.")
@@ -29,7 +36,9 @@ from deploy.sizing.speed_choice import chosen_speed
 @click.option("--replication", type=click.IntRange(1), default=3, show_default=True, help="Copies of each record.")
 @click.option("--measured", "file", type=click.Path(path_type=Path, dir_okay=False), help="What `andon bench` wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def size(file: Path | None, *, as_json: bool, model: str | None, gpu: str | None, **asked: Any) -> None:
+def size(
+    file: Path | None, *, as_json: bool, encoding: Encoding, model: str | None, gpu: str | None, **asked: Any
+) -> None:
     """Say what a line needs: partitions, workers, brokers, network, disk, cores, memory.
 
     Each figure says how it was computed, and whether it rests on what `andon bench` measured on your machine
@@ -46,7 +55,8 @@ def size(file: Path | None, *, as_json: bool, model: str | None, gpu: str | None
     plant = _plant(asked)
     if bench is not None and speed.basis == "measured":
         plant = replace(plant, worker_cores=bench.machine.cores)
-    costs = measured_costs(plant.resolution, bench) if bench else published_costs(plant.resolution)
+    at = plant.resolution
+    costs = measured_costs(at, bench, encoding) if bench else published_costs(at, encoding)
     figures = needs(plant, costs, speed)
     if as_json:
         click.echo(json.dumps(as_document(plant, figures), indent=2))

@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import Literal
 
 from deploy.sizing import published
-from deploy.sizing.measured import LineFigures, Measured, ModelFigures, PictureFigures
-from deploy.sizing.published import CPU, LATENCY_TIMES, PUBLISHED_IMGSZ, Cost
+from deploy.sizing.measured import Encoding, LineFigures, Measured, ModelFigures, PictureFigures
+from deploy.sizing.published import CPU, LATENCY_TIMES, PUBLISHED_IMGSZ, TRAVELS, Cost
 
 Basis = Literal["measured", "published", "assumed"]
 STRENGTH: tuple[Basis, ...] = ("measured", "published", "assumed")
@@ -50,6 +50,7 @@ class Resolution:
 class FrameCosts:
     """Of one frame. Times are CPU ms of one core; the model is apart."""
 
+    encoding: Encoding
     bytes: Known
     ingest_ms: Known
     worker_ms: Known
@@ -94,22 +95,25 @@ class ModelSpeed:
 # ---- frames
 
 
-def published_costs(at: Resolution) -> FrameCosts:
+def published_costs(at: Resolution, encoding: Encoding) -> FrameCosts:
     def known(cost: Cost) -> Known:
         return Known(cost.frame_ms + cost.megapixel_ms * at.pixels / 1e6, "published", published.PROJECT)
 
+    travel = TRAVELS[encoding]
+    size = f"{travel.bytes_a_pixel:g} bytes a pixel: {travel.bytes_source}"
     return FrameCosts(
-        Known(published.JPEG_BYTES_A_PIXEL * at.pixels, "assumed", f"{published.JPEG_BYTES_A_PIXEL:g} bytes a pixel"),
-        known(published.INGEST),
-        known(published.WORKER),
+        encoding,
+        Known(travel.bytes_a_pixel * at.pixels, "assumed", size),
+        known(travel.ingest),
+        known(travel.worker),
         known(published.SINKS),
         Known(0.0, "published", "brokers have hosts of their own"),
     )
 
 
-def measured_costs(at: Resolution, bench: Measured) -> FrameCosts:
+def measured_costs(at: Resolution, bench: Measured, encoding: Encoding) -> FrameCosts:
     """Where the bench lacks something, as published."""
-    usual = published_costs(at)
+    usual = published_costs(at, encoding)
     if not bench.pictures:
         return usual
     nearest = min(bench.pictures, key=lambda each: abs(each.pixels - at.pixels))
@@ -124,10 +128,13 @@ def measured_costs(at: Resolution, bench: Measured) -> FrameCosts:
     def with_own(pictures_ms: float, process: str) -> Known:
         return Known(pictures_ms * scale + own[process], basis, both)
 
+    ingest_ms, worker_ms = _pictures_ms(nearest, encoding)
+    size = nearest.jpeg_bytes if encoding == "jpeg" else nearest.h264_bytes
     return FrameCosts(
-        Known(nearest.jpeg_bytes * scale, "measured", source),
-        with_own(nearest.h264_decode_ms + nearest.jpeg_encode_ms, "ingest"),
-        with_own(nearest.jpeg_decode_ms, "workers"),
+        encoding,
+        Known(size * scale, "measured", source) if size else usual.bytes,
+        with_own(ingest_ms, "ingest"),
+        with_own(worker_ms, "workers"),
         Known(own["sinks"], basis, both),
         Known(own["broker"], basis, both),
     )
@@ -137,15 +144,23 @@ def own_costs(bench: Measured) -> dict[str, float]:
     """CPU ms a frame that each process takes besides pictures and model, whatever the resolution."""
     line = bench.line
     if line is None:
-        usual = {"ingest": published.INGEST, "workers": published.WORKER, "sinks": published.SINKS}
+        travel = TRAVELS[bench.encoding]
+        usual = {"ingest": travel.ingest, "workers": travel.worker, "sinks": published.SINKS}
         return {name: cost.frame_ms for name, cost in usual.items()} | {"broker": 0.0}
     pictures = _of_line(line, bench.pictures)
     scale = line.width * line.height / pictures.pixels
-    model_ms = _cpu_ms(bench.model)
-    ingest = line.cpu_ms["ingest"] - scale * (pictures.h264_decode_ms + pictures.jpeg_encode_ms)
-    workers = line.cpu_ms["workers"] - scale * pictures.jpeg_decode_ms - model_ms
+    ingest_ms, worker_ms = _pictures_ms(pictures, bench.encoding)
+    ingest = line.cpu_ms["ingest"] - scale * ingest_ms
+    workers = line.cpu_ms["workers"] - scale * worker_ms - _cpu_ms(bench.model)
     servers = line.cpu_ms.get("broker", 0.0) + line.cpu_ms.get("redis", 0.0)
     return {"ingest": max(0.0, ingest), "workers": max(0.0, workers), "sinks": line.cpu_ms["sinks"], "broker": servers}
+
+
+def _pictures_ms(pictures: PictureFigures, encoding: Encoding) -> tuple[float, float]:
+    """What decoding and encoding take of ingest and of a worker."""
+    if encoding == "passthrough":
+        return 0.0, pictures.h264_decode_ms
+    return pictures.h264_decode_ms + pictures.jpeg_encode_ms, pictures.jpeg_decode_ms
 
 
 def _of_line(line: LineFigures, pictures: Sequence[PictureFigures]) -> PictureFigures:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from andon.errors import ConfigError
 
+Encoding = Literal["passthrough", "jpeg"]
+"""How the cameras' H.264 travels, as their `encoding` says; `auto` is `passthrough`."""
 KEPT_UP = 0.95
 """A line that inspects this share of what it captures is not behind: the ends of a span cut batches."""
 
@@ -34,6 +36,8 @@ class PictureFigures(_Figures):
     width: int
     height: int
     jpeg_bytes: int
+    h264_bytes: int = 0
+    """Of an access unit of the drawn clip. 0: not measured."""
     h264_decode_ms: float
     """To BGR."""
     jpeg_encode_ms: float
@@ -121,6 +125,8 @@ class Measured(_Figures):
     """That the measurement took."""
     latency_s: float
     """The aimed latency, p99 from capture to inspection."""
+    encoding: Encoding = "jpeg"
+    """Of the cameras of `line` and `carried`. A file that lacks it was written when all pictures travelled as JPEG."""
     pictures: tuple[PictureFigures, ...] = ()
     model: ModelFigures | None = None
     line: LineFigures | None = None

@@ -9,7 +9,7 @@ from math import ceil
 from andon.errors import ConfigError
 from deploy.sizing import published
 from deploy.sizing.costs import BatchTime, FrameCosts, Known, ModelSpeed, Resolution, per_s, weakest
-from deploy.sizing.published import HOST_CORES, LOOP_PER_S, UTILIZATION
+from deploy.sizing.published import HOST_CORES, LOOP_PER_S, TRAVELS, UTILIZATION
 
 MAILBOX_FRAMES, MAILBOX_BYTES = 256, 64_000_000
 """The defaults of a camera's `mailbox_frames` and `mailbox_bytes`."""
@@ -24,7 +24,7 @@ NAMES = {
     "workers": ("workers", ""),
     "latency_p99_ms": ("capture to inspection, p99", "ms"),
     "partitions": ("partitions of a topic", ""),
-    "ingest_cores": ("ingest: decode, encode", "cores"),
+    "ingest_cores": ("ingest", "cores"),
     "ingest_hosts": ("ingest hosts", ""),
     "worker_cores": ("workers: decode", "cores"),
     "sink_cores": ("sinks", "cores"),
@@ -151,7 +151,7 @@ def _load(of: Needs) -> list[Figure]:
     plant, size = of.plant, of.costs.bytes
     return [
         _figure("frames_per_s", plant.frames_per_s, f"{plant.cameras} cameras x {plant.fps:g} frames/s"),
-        _figure("frame_bytes", size.value, f"a JPEG of {plant.resolution}", size),
+        _figure("frame_bytes", size.value, f"{TRAVELS[of.costs.encoding].name}, {plant.resolution}", size),
     ]
 
 

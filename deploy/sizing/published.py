@@ -82,14 +82,27 @@ class Cost:
     megapixel_ms: float
 
 
-INGEST = Cost(0.9, 7.5)
-"""H.264 to BGR (5.0 a megapixel) and JPEG (2.4); capture, checks of image health and publishing. Source: PROJECT."""
-WORKER = Cost(1.3, 2.3)
-"""Decoding the JPEG; fetching, batching and publishing. Without the model. Source: PROJECT."""
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """What it costs to bring a frame's picture to the model."""
+
+    name: str
+    ingest: Cost
+    worker: Cost
+    """Without the model."""
+    bytes_a_pixel: float
+    bytes_source: str
+
+
+TRAVELS = {
+    "passthrough": Travel("H.264 as the camera sends it", Cost(0.9, 0.1), Cost(1.3, 5.0), 0.02, "8 Mbit/s at 1080p25"),
+    "jpeg": Travel("a JPEG", Cost(0.9, 7.5), Cost(1.3, 2.3), 0.12, "a JPEG of quality 90"),
+}
+"""By a camera's `encoding`. Ingest: capture and publishing; for JPEG also H.264 to BGR (5.0 a megapixel), encoding
+(2.4) and checks of image health. Worker: fetching, decoding, batching and publishing. Source: PROJECT. Bytes are
+assumed: as JPEG the demo's noisy 640x480 have 0.15 a pixel, the drawn 1080p 0.12, a quiet scene a third."""
 SINKS = Cost(0.7, 0.0)
 """Source: PROJECT."""
-JPEG_BYTES_A_PIXEL = 0.12
-"""Assumed: a JPEG of quality 90. The demo's noisy 640x480 have 0.15, the drawn 1080p 0.12, a quiet scene a third."""
 INSPECTION_BYTES = 1_500
 """Assumed: an inspection with a few detections, headers included. It is read once, and stored."""
 

@@ -5,7 +5,7 @@ import signal
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
@@ -17,7 +17,7 @@ from deploy.local.demo.line_yaml import CONFIDENCE, PART
 from deploy.local.interrupt import FORCED
 from deploy.sizing.bench import report
 from deploy.sizing.bench.steps import Bench, Order
-from deploy.sizing.measured import Measured
+from deploy.sizing.measured import Encoding, Measured
 from deploy.sizing.sizes import DurationType, ResolutionType
 from sample_streams import model_card
 
@@ -44,6 +44,13 @@ USUAL = Path("line.yaml")
     default=(5, 10, 15, 30),
     show_default=True,
     help="Of each camera; may be given several times.",
+)
+@click.option(
+    "--encoding",
+    type=click.Choice(get_args(Encoding)),
+    default="passthrough",
+    show_default=True,
+    help="How the cameras' H.264 travels, as their `encoding` says; `auto` is passthrough.",
 )
 @click.option("--latency", "latency_s", type=DurationType(), default="1s", show_default=True, help="Aimed p99.")
 @click.option("--seconds", type=click.FloatRange(5, 600), default=100.0, show_default=True, help="Duration.")

@@ -21,7 +21,7 @@ from deploy.local.demo import watch
 from deploy.local.http_get import http_get
 from deploy.local.interrupt import alongside
 from deploy.local.line import Line, Plan, line
-from deploy.sizing.measured import LineFigures
+from deploy.sizing.measured import Encoding, LineFigures
 from sample_streams import clips
 from sample_streams.observer import Observer, percentile
 
@@ -49,6 +49,7 @@ class Trial:
     cameras: int
     cores: int
     deadline_s: float
+    encoding: Encoding
     span_s: float = SPAN_S
 
 
@@ -60,8 +61,9 @@ def measure(trial: Trial, folder: Path) -> LineFigures:
 def document(trial: Trial, folder: Path) -> dict[str, Any]:
     """The line.yaml."""
     settings, names = trial.settings, list(clips.CLIPS)
+    shared = {"loop": True, "encoding": trial.encoding}
     cameras = [
-        {"id": f"bench-{number}", "url": str(clips.FOLDER / f"{names[number % len(names)]}.mp4"), "loop": True}
+        {"id": f"bench-{number}", "url": str(clips.FOLDER / f"{names[number % len(names)]}.mp4"), **shared}
         for number in range(trial.cameras)
     ]
     pool = settings.pools[trial.pool].model_dump(mode="json", exclude_unset=True, by_alias=True)

@@ -49,6 +49,7 @@ def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float)
     with _clip_of(at, pictures) as camera:
         seen = _seen(camera)
         h264_ms = _ms(time_rounds(lambda: _seen(camera), each_s), len(seen))
+        h264_bytes = Path(camera.url.get_secret_value()).stat().st_size // len(seen)
     few = seen[:: COUNT // FEW]
     jpegs = [jpeg(picture, SETTINGS).payload for picture in few]
     pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in few[:2]]
@@ -62,6 +63,7 @@ def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float)
         width=at.width,
         height=at.height,
         jpeg_bytes=round(sum(map(len, jpegs)) / len(jpegs)),
+        h264_bytes=h264_bytes,
         h264_decode_ms=h264_ms,
         jpeg_encode_ms=_ms(encoding, len(few)),
         jpeg_decode_ms=_ms(time_rounds(lambda: decode_all(jpegs, "image/jpeg"), each_s), len(jpegs)),
@@ -71,12 +73,12 @@ def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float)
 
 @contextmanager
 def _clip_of(at: Resolution, pictures: list[Bgr]) -> Iterator[CameraSettings]:
-    """A camera that shows the pictures, as fast as they are read."""
+    """A camera that shows the pictures, decoded, as fast as they are read."""
     spec = LineSpec(width_px=at.width, height_px=at.height, fps=COUNT)
     with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
         clip = Path(folder) / "clip.mp4"
         encode(clip, pictures, spec, PRESET)
-        yield CameraSettings(id="bench", url=SecretStr(str(clip)), pace="fast")
+        yield CameraSettings(id="bench", url=SecretStr(str(clip)), pace="fast", encoding="jpeg")
 
 
 def _seen(camera: CameraSettings) -> list[Bgr]:

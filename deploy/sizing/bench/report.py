@@ -3,7 +3,15 @@
 from rich.console import Group
 from rich.table import Table
 
-from deploy.sizing.measured import CarriedCameras, LineFigures, MachineFigures, Measured, ModelFigures, PictureFigures
+from deploy.sizing.measured import (
+    CarriedCameras,
+    Encoding,
+    LineFigures,
+    MachineFigures,
+    Measured,
+    ModelFigures,
+    PictureFigures,
+)
 
 
 def shown(found: Measured) -> Group:
@@ -13,7 +21,7 @@ def shown(found: Measured) -> Group:
     if found.model is not None:
         parts.append(_model(found.model))
     if found.line is not None:
-        parts.append(_line(found.line))
+        parts.append(_line(found.line, found.encoding))
     if found.carried:
         parts.append(_carried(found))
         parts += sorted({f"limit at {row.width}x{row.height}: {row.limit}" for row in found.carried})
@@ -37,11 +45,12 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _pictures(rows: tuple[PictureFigures, ...]) -> Table:
-    table = _table("CPU ms a frame", "picture", "JPEG, kB", "H.264 to BGR", "encode JPEG", "decode JPEG", "decode PNG")
+    columns = ("picture", "H.264, kB", "JPEG, kB", "H.264 to BGR", "encode JPEG", "decode JPEG", "decode PNG")
+    table = _table("CPU ms a frame", *columns)
     for row in rows:
         times = (row.h264_decode_ms, row.jpeg_encode_ms, row.jpeg_decode_ms, row.png_decode_ms)
-        size = f"{row.width}x{row.height}"
-        table.add_row(size, f"{row.jpeg_bytes / 1000:.0f}", *(f"{time:.2f}" for time in times))
+        sizes = (f"{size / 1000:.0f}" for size in (row.h264_bytes, row.jpeg_bytes))
+        table.add_row(f"{row.width}x{row.height}", *sizes, *(f"{time:.2f}" for time in times))
     return table
 
 
@@ -53,9 +62,9 @@ def _model(model: ModelFigures) -> Table:
     return table
 
 
-def _line(line: LineFigures) -> Table:
+def _line(line: LineFigures, encoding: Encoding) -> Table:
     title = (
-        f"the whole line: {line.cameras} cameras of {line.width}x{line.height} at {line.fps:g} frames/s,"
+        f"the whole line: {line.cameras} cameras of {line.width}x{line.height} at {line.fps:g} frames/s ({encoding}),"
         f" {line.frames_per_s:.0f} of {line.captured_per_s:.0f} frames/s inspected, {line.busy:.0%} of all cores"
     )
     table = _table(title, "process", "CPU ms a frame")

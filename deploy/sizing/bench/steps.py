@@ -16,7 +16,7 @@ from andon.settings import Settings
 from deploy.sizing.bench import line, machine, model, pictures
 from deploy.sizing.carried import carried
 from deploy.sizing.costs import Resolution
-from deploy.sizing.measured import Measured
+from deploy.sizing.measured import Encoding, Measured
 from ingest.encode import jpeg
 from workers.detector import Detector, Picture
 
@@ -42,6 +42,7 @@ class Order:
     resolutions: Sequence[Resolution]
     rates: Sequence[float]
     latency_s: float
+    encoding: Encoding
     seconds: float
     say: Callable[[str], None]
 
@@ -59,7 +60,8 @@ class Bench:
     def __post_init__(self) -> None:
         self._began_s = self.clock.monotonic()
         here = machine.look()
-        self.found = Measured(machine=here, seconds=0.0, latency_s=self.order.latency_s)
+        order = self.order
+        self.found = Measured(machine=here, seconds=0.0, latency_s=order.latency_s, encoding=order.encoding)
         if not here.gpu:
             self._gaps.append("a GPU: there is none, or no driver")
 
@@ -105,6 +107,8 @@ class Bench:
             first = first or drawn
             found = pictures.measure(size, drawn, enough_px, each_s)
             self.found = self.found.model_copy(update={"pictures": (*self.found.pictures, found)})
+        if self.order.encoding == "passthrough":
+            return list(first)
         payloads = [jpeg(picture, pictures.SETTINGS).payload for picture in first]
         return [decode(payload, "image/jpeg", pictures.LIMITS, enough_px).pixels for payload in payloads]
 
@@ -118,7 +122,7 @@ class Bench:
         (row,) = carried(self.found, [LINE_SIZE], [line.FPS])
         cameras = max(1, min(MOST_CAMERAS, int(LOADED * row.cameras)))
         order.say(f"the whole line with {cameras} cameras of {LINE_SIZE}, {line.FPS} frames/s each")
-        trial = line.Trial(order.settings, order.pool, cameras, here.cores, deadline_s)
+        trial = line.Trial(order.settings, order.pool, cameras, here.cores, deadline_s, order.encoding)
         try:
             with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
                 found = line.measure(trial, Path(folder))

@@ -32,7 +32,7 @@ def test_the_model_of_a_pool_is_timed_as_a_worker_serves_it(settings: Settings) 
 
 
 def test_a_whole_line_gives_the_cost_of_a_frame_in_each_process(settings: Settings, tmp_path: Path) -> None:
-    trial = line.Trial(settings, "default", 2, 2, time.monotonic() + 200, span_s=8.0)
+    trial = line.Trial(settings, "default", 2, 2, time.monotonic() + 200, "passthrough", span_s=8.0)
     found = line.measure(trial, tmp_path)
     assert set(found.cpu_ms) == PROCESSES
     assert all(found.cpu_ms[name] > 0 for name in ("ingest", "workers", "sinks"))
@@ -40,5 +40,5 @@ def test_a_whole_line_gives_the_cost_of_a_frame_in_each_process(settings: Settin
     assert 0 < found.p50_ms <= found.p99_ms
     at = Resolution(line.WIDTH, line.HEIGHT)
     frame = pictures.measure(at, pictures.drawn(at), 320, 0.0)
-    costs = measured_costs(at, measured(pictures=(frame,), line=found))
+    costs = measured_costs(at, measured(pictures=(frame,), line=found, encoding="passthrough"), "passthrough")
     assert costs.sinks_ms.value == pytest.approx(found.cpu_ms["sinks"])

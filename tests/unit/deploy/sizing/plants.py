@@ -6,7 +6,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from deploy.sizing.costs import Resolution, published_costs, published_speed
-from deploy.sizing.measured import BatchFigures, LineFigures, MachineFigures, Measured, ModelFigures, PictureFigures
+from deploy.sizing.measured import (
+    BatchFigures,
+    Encoding,
+    LineFigures,
+    MachineFigures,
+    Measured,
+    ModelFigures,
+    PictureFigures,
+)
 from deploy.sizing.needs import Figure, Plant, needs
 
 on_a_busy_machine = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -24,11 +32,13 @@ PLANTS = st.builds(
 )
 
 
-def figures(plant: Plant, model: str = "yolo26s", gpu: str = "t4", imgsz: int = 640) -> dict[str, Figure]:
+def figures(
+    plant: Plant, model: str = "yolo26s", gpu: str = "t4", imgsz: int = 640, encoding: Encoding = "passthrough"
+) -> dict[str, Figure]:
     """By their keys, from published numbers."""
     speed = published_speed(model, gpu, imgsz)
     assert speed is not None
-    return {figure.key: figure for figure in needs(plant, published_costs(plant.resolution), speed)}
+    return {figure.key: figure for figure in needs(plant, published_costs(plant.resolution, encoding), speed)}
 
 
 def machine(cores: int = 2, gpu: str = "") -> MachineFigures:
@@ -38,11 +48,13 @@ def machine(cores: int = 2, gpu: str = "") -> MachineFigures:
 
 
 def measured(**changed: Any) -> Measured:
-    """Two cores: pictures of 640x480 cost 4 ms in ingest and 1 in a worker, the model 5, and the processes 1 each."""
+    """Two cores: as JPEG, pictures of 640x480 cost 4 ms in ingest and 1 in a worker, the model 5, and the processes 1
+    each."""
     pictures = PictureFigures(
         width=640,
         height=480,
         jpeg_bytes=45_000,
+        h264_bytes=6_000,
         h264_decode_ms=3.0,
         jpeg_encode_ms=1.0,
         jpeg_decode_ms=1.0,

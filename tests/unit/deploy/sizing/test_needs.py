@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.errors import ConfigError
+from deploy.sizing.measured import Encoding
 from deploy.sizing.needs import Figure, Plant
 from deploy.sizing.published import BROKER_BYTES_PER_S, LOOP_PER_S
 from tests.unit.deploy.sizing.plants import HD, PLANTS, VGA, figures, on_a_busy_machine
@@ -34,9 +35,10 @@ def grows(before: dict[str, Figure], after: dict[str, Figure], keys: tuple[str, 
     return all(after[key].value >= before[key].value * (1 - 1e-9) for key in keys)
 
 
-def test_200_cameras_on_t4s_are_computed_by_hand() -> None:
-    found = figures(FARM)
-    frame = 0.12 * 1920 * 1080
+@pytest.mark.parametrize(("encoding", "bytes_a_pixel"), [("passthrough", 0.02), ("jpeg", 0.12)])
+def test_200_cameras_on_t4s_are_computed_by_hand(encoding: Encoding, bytes_a_pixel: float) -> None:
+    found = figures(FARM, encoding=encoding)
+    frame = bytes_a_pixel * 1920 * 1080
     assert found["frames_per_s"].value == 6000
     assert found["ingest_bytes_per_s"].value == pytest.approx(6000 * frame)
     # a T4 takes 2.5 ms: 0.7 x 400 = 280 frames/s, which is 9 whole cameras

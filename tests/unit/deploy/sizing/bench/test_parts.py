@@ -75,6 +75,7 @@ def test_pictures_of_a_resolution_are_timed_in_every_format() -> None:
     found = pictures.measure(at, drawn, 320, 0.0)
     assert (found.width, found.height) == (320, 240)
     assert 2_000 < found.jpeg_bytes < 60_000
+    assert 100 < found.h264_bytes < found.jpeg_bytes
     assert min(found.h264_decode_ms, found.jpeg_encode_ms, found.jpeg_decode_ms, found.png_decode_ms) > 0
 
 

@@ -128,7 +128,7 @@ def test_a_resolution_for_which_no_time_is_left_is_scaled_from_a_measured_one(pa
 
     parts["pictures"] = slow
     sizes = (Resolution(160, 120), Resolution(320, 240))
-    run = steps.Bench(steps.Order(Settings(), "default", sizes, (15.0,), 1.0, 100.0, lambda _: None), clock)
+    run = steps.Bench(steps.Order(Settings(), "default", sizes, (15.0,), 1.0, "jpeg", 100.0, lambda _: None), clock)
     assert run.run()
     assert [each.width for each in run.found.pictures] == [640]
     assert "decoding and encoding 160x120: no time was left; give more --seconds" in run.found.not_measured
@@ -168,7 +168,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: Sequence[str], said: s
 
 
 def trial(settings: Settings, pool: str = "default") -> line.Trial:
-    return line.Trial(settings, pool, 3, 2, 0.0)
+    return line.Trial(settings, pool, 3, 2, 0.0, "passthrough")
 
 
 def test_the_measured_line_has_the_model_and_the_judgement_of_the_user_s_and_none_of_its_places(tmp_path: Path) -> None:
@@ -197,6 +197,7 @@ def test_the_measured_line_has_the_model_and_the_judgement_of_the_user_s_and_non
     assert settings.sinks.store.get_secret_value() == f"sqlite:///{tmp_path / 'andon.db'}"
     assert "kafka" not in document
     assert [camera.id for camera in settings.cameras] == ["bench-0", "bench-1", "bench-2"]
+    assert {camera.encoding for camera in settings.cameras} == {"passthrough"}
 
 
 def test_a_user_s_environment_does_not_lead_the_measured_line_to_his_servers(
