@@ -60,7 +60,7 @@ class CameraSettings(Section):
     deinterlace: Deinterlace = "auto"
     """Streams and video files. auto: pictures that the stream calls interlaced are deinterlaced. on: all, for a stream
     that does not say so. off: none, for a model that was trained on pictures with combs."""
-    encoding: Encoding = "jpeg"
+    encoding: Encoding = "auto"
     """How pictures travel. auto: the H.264 or H.265 of streams and files as the camera sends it, which the workers
     decode; everything else, and what is interlaced, as JPEG. passthrough: the same, and a camera that can't be passed
     on is an error. jpeg: always as JPEG. A camera's own JPEGs go on as they are in every case."""
