@@ -201,8 +201,12 @@ def test_an_export_for_one_shape_only_is_served_in_that_shape(cache: Path, pictu
     assert agreeing.count(True) >= len(pictures) - 2, "more padding moves a confidence a little"
 
 
-@pytest.mark.parametrize("runtime", REAL)
-@pytest.mark.parametrize("task", ["classify", "nothing"])
+@pytest.mark.parametrize(
+    ("runtime", "task"),
+    [(runtime, "nothing") for runtime in REAL if runtime != "openvino"]
+    + [(runtime, "classify") for runtime in REAL if runtime != "onnx"],
+    # openvino and onnx read the file in the same process of the exporter, which takes 5 s
+)
 def test_a_file_that_is_no_model_of_a_served_task_is_refused_in_one_line(
     cache: Path, tmp_path: Path, runtime: str, task: str
 ) -> None:
@@ -290,7 +294,7 @@ def test_an_onnx_file_is_served_without_torch_and_ultralytics(cache: Path) -> No
         "served = load(PoolSettings.model_validate({'model': model}), 'default')\n"
         "assert len(served.detect([numpy.zeros((480, 640, 3), numpy.uint8)])) == 1\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True, timeout=150)
 
 
 def export_of_demo(cache: Path, runtime: str) -> Path:

@@ -27,7 +27,7 @@ async def press(kafka: KafkaSettings, request: AlarmRequest) -> None:
 async def alarms(kafka: KafkaSettings, count: int) -> list[Alarm]:
     """The first `count` alarms on their topic."""
     found: dict[str, Alarm] = {}
-    async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(60):
+    async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(100):
         client.subscribe([kafka.alarms_topic])
         while len(found) < count:
             for records in (await client.getmany(timeout_ms=100)).values():
