@@ -388,6 +388,7 @@ def test_the_cheaper_size_of_a_request_is_found_with_every_stream_busy(
         return costs_s[size]
 
     monkeypatch.setattr(network, "_cost_s", cost_s)
+    monkeypatch.setattr("workers.runtimes.openvino.SLOW_S", float("inf"))  # no busy machine is a slow model
     network.forward(np.zeros((CHUNK, 64, 64, 3), np.uint8))
     streams = network._pools[(1, 64, 64)].streams
     assert tried == {(CHUNK * streams, 1), (CHUNK * streams, CHUNK)}
