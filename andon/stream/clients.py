@@ -20,6 +20,7 @@ from andon.stream.consumer_client import ConsumerClient
 from andon.stream.producer import CLOSE_S, Producer
 from andon.stream.reach import NoReachError, no_reach, require_reach
 from andon.stream.refusals import LoginRefusals
+from andon.stream.request_timeouts import report_timeouts
 from andon.stream.size_limits import BATCH_BYTES
 
 HEARTBEAT_S = 0.5
@@ -59,6 +60,7 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
     # The client (0.14) gives a batch up after the request's timeout and then sends the batches behind it, which would
     # reorder a camera's records. It does so while a partition has no leader and, unless idempotent, after any failure.
     client._message_accumulator._batch_ttl = math.inf
+    report_timeouts(client.client)
     return client
 
 
@@ -67,11 +69,13 @@ def plain_producer(settings: KafkaSettings) -> Producer:
 
     It gets through where the broker takes nothing from `producer`, as while too few copies are in sync.
     """
-    return Producer(
-        lambda: AIOKafkaProducer(**_connection(settings), acks=1, enable_idempotence=False, linger_ms=2),
-        settings.request_timeout_s,
-        silent,
-    )
+    return Producer(lambda: _plain_producer(settings), settings.request_timeout_s, silent)
+
+
+def _plain_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    client = AIOKafkaProducer(**_connection(settings), acks=1, enable_idempotence=False, linger_ms=2)
+    report_timeouts(client.client)
+    return client
 
 
 def consumer(
@@ -178,7 +182,9 @@ def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
 
 
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
-    return AIOKafkaAdminClient(**_connection(settings))
+    client = AIOKafkaAdminClient(**_connection(settings))
+    report_timeouts(client._client)
+    return client
 
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:

@@ -224,8 +224,10 @@ class KafkaConsumer:
         try:
             if not self._timed.get(partition.topic):
                 return int((await self._client.beginning_offsets([there]))[there])
+            # first the end: what is appended between the two questions must not be taken for what was there
+            end = int((await self._client.end_offsets([there]))[there])
             found = await self._since(partition, timestamp_ms)
-            return int((await self._client.end_offsets([there]))[there] if found is None else found.offset)
+            return end if found is None else int(found.offset)
         except KafkaError as error:
             raise own_error("find records by their time", error) from error
 

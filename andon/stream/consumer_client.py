@@ -6,6 +6,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaTimeoutError
 
+from andon.stream.request_timeouts import report_timeouts
+
 
 class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
     """Asks who leads whenever a look-up of offsets has timed out.
@@ -14,6 +16,10 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
     look-up ends first, so the client never learns that its request has failed. It would ask the same broker again until
     `metadata_max_age_ms` is over, and a member of a group can't open the partitions it was given meanwhile.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        report_timeouts(self._client)
 
     async def offsets_for_times(self, timestamps: Any) -> Any:
         return await self._answered(super().offsets_for_times(timestamps))

@@ -78,3 +78,23 @@ async def test_a_group_that_the_broker_refuses_ends_the_process_with_the_remedy(
 
 def test_the_end_of_a_partition_that_a_rebalance_has_just_taken_is_unknown() -> None:
     assert consumer(AssertionError("Partition is not assigned")).highwater(HERE) is None
+
+
+class Regrowing:
+    """A log that has lost its end, and gets ten records while it is asked for the first one since a time."""
+
+    def __init__(self) -> None:
+        self.end = 5
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.end)
+
+    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, None]:
+        self.end += 10
+        return dict.fromkeys(times)
+
+
+async def test_what_is_appended_between_two_questions_is_since_the_time() -> None:
+    member = KafkaConsumer(cast(AIOKafkaConsumer, Regrowing()))
+    member._timed[HERE.topic] = True
+    assert await member.offset_since(HERE, 1_000) == 5
