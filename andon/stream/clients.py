@@ -80,7 +80,7 @@ def _plain_producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 def consumer(
     settings: KafkaSettings, group: str | None, fetch_min_bytes: int = 1, assignors: Sequence[Any] = ROUND_ROBIN
-) -> AIOKafkaConsumer:
+) -> ConsumerClient:
     """A consumer, not started and not subscribed. It never commits by itself. `assignors`: how the group shares.
 
     The broker holds its answer until it has `fetch_min_bytes` or `fetch_max_wait_ms` have passed. 1: it answers at

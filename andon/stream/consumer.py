@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.client import ConnectionGroup
 from aiokafka.errors import (
     CommitFailedError,
     GroupAuthorizationFailedError,
@@ -19,6 +18,7 @@ from aiokafka.errors import (
 from andon.errors import AndonError, FatalError, RetryableError
 from andon.stream.append_times import LOG_APPEND_TIME, AppendTimes
 from andon.stream.broker_clock import BrokerClock
+from andon.stream.consumer_client import ConsumerClient
 from andon.stream.offsets import Partition
 from andon.wire import Record
 
@@ -98,7 +98,7 @@ class Consumer(Protocol):
     async def beginning_offsets(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]: ...
 
     def connection(self, partition: Partition) -> object:
-        """Stands for the connection to the partition's leader: another object after every new one."""
+        """Stands for the connection by which the records of the partition came last: another object for each one."""
         ...
 
     async def holds(self, partition: Partition, offset: int, timestamp_ms: int) -> bool:
@@ -113,7 +113,7 @@ class Consumer(Protocol):
 class KafkaConsumer:
     """A Consumer over an AIOKafkaConsumer that somebody else starts and stops."""
 
-    def __init__(self, client: AIOKafkaConsumer, clock: BrokerClock | None = None) -> None:
+    def __init__(self, client: ConsumerClient, clock: BrokerClock | None = None) -> None:
         """`clock` learns the brokers' time."""
         self._client = client
         self._times = None if clock is None else AppendTimes(client, clock)
@@ -209,9 +209,7 @@ class KafkaConsumer:
             raise own_error("ask where the log ends", error) from error
 
     def connection(self, partition: Partition) -> object:
-        network = self._client._client
-        leader = network.cluster.leader_for_partition(TopicPartition(*partition))
-        return network._conns.get((leader, ConnectionGroup.DEFAULT))
+        return self._client.fetched_by.get(TopicPartition(*partition))
 
     async def holds(self, partition: Partition, offset: int, timestamp_ms: int) -> bool:
         if not self._timed.get(partition.topic):

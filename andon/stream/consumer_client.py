@@ -3,8 +3,10 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaTimeoutError
+from aiokafka.protocol.fetch import FetchRequest
 
 from andon.stream.request_timeouts import report_timeouts
 
@@ -20,6 +22,25 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         report_timeouts(self._client)
+        self.fetched_by: dict[TopicPartition, object] = {}
+        """The connection of each partition's last fetch. The records of a partition are taken before its next fetch."""
+        self._note_fetches()
+
+    def _note_fetches(self) -> None:
+        network = self._client
+        send = network.send
+
+        async def send_and_note(node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:
+            if not isinstance(request, FetchRequest):
+                return await send(node_id, request, group=group)
+            await network.ready(node_id, group=group)
+            connection = network._conns.get((node_id, group))
+            response = await send(node_id, request, group=group)
+            for topic, partitions in response.topics:
+                self.fetched_by.update({TopicPartition(topic, number): connection for number, *_ in partitions})
+            return response
+
+        network.send = send_and_note
 
     async def offsets_for_times(self, timestamps: Any) -> Any:
         return await self._answered(super().offsets_for_times(timestamps))

@@ -57,8 +57,7 @@ class Continuity:
         connection = self._consumer.connection(lane.partition)
         if lane.last_timestamp_ms is None:
             lane.connection = connection
-        # without a connection, the record was fetched before it broke
-        return connection is None or connection is lane.connection
+        return connection is lane.connection
 
     async def holds(self, lane: Lane, first: Record) -> bool:
         """Whether the log still holds what was read from it before `first`, which was just taken.

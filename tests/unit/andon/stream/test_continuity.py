@@ -61,6 +61,16 @@ async def test_every_record_after_the_cut_is_read_however_far_the_log_has_grown_
     assert rig.log.committed("group") == {LANE: LEFT + new}
 
 
+async def test_a_cut_is_noticed_although_the_new_connection_has_broken_again() -> None:
+    rig = CutLog()
+    running = await rig.read()
+    rig.cut(20)
+    rig.consumer.network = None
+    await rig.until_held(20)
+    assert rig.values == [(LEFT + number, b"new") for number in range(20)]
+    await rig.end(running)
+
+
 async def test_records_shortly_before_the_cut_are_read_again() -> None:
     """The clock of the broker that leads now may be behind the other's."""
     rig = CutLog()
