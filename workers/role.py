@@ -45,6 +45,8 @@ from workers.tuning.at_start import tune_at_start
 from workers.tuning.tune import TuningProcess
 
 STAGE = "workers"
+HELD = 0.7
+"""Of `run.stalled_s`: a commit that is held back for longer is taken for work that stands still."""
 EXPORT_ENDS_S = 2.0
 """How long a stopped export may take to clean up."""
 OpenDetector = Callable[[PoolSettings, str, Exporter], Detector]
@@ -266,7 +268,7 @@ def _options(settings: Settings, pool_name: str) -> InspectorOptions:
         VideoLimits(
             PictureLimits(settings.worker.max_frame_bytes, settings.worker.max_frame_pixels),
             settings.worker.max_decoders,
-            settings.worker.group_hold_s,
+            min(settings.worker.group_hold_s, HELD * settings.run.stalled_s),
         ),
         pool_name,
     )

@@ -103,10 +103,11 @@ class WorkerSettings(Section):
     max_decoders: int = Field(default=64, ge=1)
     """Cameras whose video one worker decodes at once. An open decoder takes some 25 MB at 1080p and 100 MB at 4K. What
     comes from more cameras is quarantined as unproven, and the line says so: start more workers."""
-    group_hold_s: Positive = 60.0
+    group_hold_s: Positive = 20.0
     """Seconds for which a video's group of pictures may hold the commit back to its keyframe, and a silent camera keep
-    its decoder. A worker that takes over later than that goes on at the camera's next keyframe. 60: twice the longest
-    interval of cameras that save bandwidth."""
+    its decoder; 0.7 of `run.stalled_s` at most, since a held commit looks like work that stands still. A worker that
+    takes over later than that goes on at the camera's next keyframe. 20: twice the longest interval that cameras are
+    usually set to."""
     max_frame_bytes: int = Field(default=8_000_000, ge=1_000)
     """A larger picture, in bytes, is quarantined."""
     max_frame_pixels: int = Field(default=40_000_000, ge=1_000)
