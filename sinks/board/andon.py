@@ -114,7 +114,7 @@ class Andon:
         changed: list[JsonValue] = [camera for name, camera in shown.items() if whole or camera != self._sent.get(name)]
         self._sent = shown
         self._whole_s = self._clock.monotonic() + WHOLE_S if whole else self._whole_s
-        if (changed or gone) and self._hub.viewers:
+        if (changed or gone or whole) and self._hub.viewers:
             self._hub.publish("tiles", {"tiles": changed, "anew": bool(gone) or new}, keep=False)
 
 

@@ -38,14 +38,16 @@ async def rows(request: Request) -> Response:
 
 def _listed(request: Request) -> dict[str, Any]:
     live = board_of(request).live
-    configs = live.registry.cameras or {}
+    configs, read = live.registry.cameras or {}, live.registry.cameras is not None
+    # a camera that has just been removed is in the tiles of the last look
+    tiles = [tile for name, tile in live.andon.tiles.items() if name in configs or not read]
     sources = {name: shown_url(str((config.settings or {}).get("url", ""))) for name, config in configs.items()}
     return {
-        "tiles": [CameraTile.of(tile, live.andon.at) for tile in live.andon.tiles.values()],
+        "tiles": [CameraTile.of(tile, live.andon.at) for tile in tiles],
         "configs": configs,
         "sources": sources,
         "registry_fault": live.registry.fault,
-        "registry_read": live.registry.cameras is not None,
+        "registry_read": read,
         "fresh_s": board_of(request).settings.board.fresh_s,
         "tile_symbols": SYMBOLS,
         "classes": dict(CLASSES),
