@@ -33,7 +33,8 @@ async def kafka(apache_kafka: str, request: pytest.FixtureRequest) -> KafkaSetti
 
 async def make_topic(settings: KafkaSettings) -> None:
     narrow = NewTopic(settings.frames_topic, 1, 1, topic_configs={"max.message.bytes": str(LIMIT_BYTES)})
-    async with started(lambda: admin(settings), settings, silent) as client:
+    patient = settings.model_copy(update={"request_timeout_s": 60.0})
+    async with started(lambda: admin(patient), patient, silent) as client:
         await client.create_topics([narrow])
 
 

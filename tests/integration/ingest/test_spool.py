@@ -55,7 +55,7 @@ def sessions(messages: list[Message]) -> list[str]:
 
 
 async def spooled(ingester: Ingester) -> None:
-    """Until the disk holds so many frames."""
+    """Until the disk holds this number of frames."""
     await until(lambda: ingester.metric("andon_ingest_spool_depth_records") >= SPOOLED)
 
 

@@ -118,7 +118,7 @@ def remuxed(clip: Path, path: Path, change: Callable[["Packet[VideoStream]", int
 
 
 def at(moment_s: float) -> Callable[["Packet[VideoStream]", int], None]:
-    """Lets timestamps begin so many seconds later."""
+    """Lets timestamps begin this number of seconds later."""
 
     def change(packet: "Packet[VideoStream]", _: int) -> None:
         later = round(moment_s / packet.time_base)
