@@ -77,7 +77,8 @@ async def make_topic(kafka: KafkaSettings, **configs: str) -> None:
     """The frames topic with one partition, and with the broker's own settings but for `configs`."""
     named = {name.replace("_", "."): value for name, value in configs.items()}
     topic = NewTopic(kafka.frames_topic, 1, kafka.replication, topic_configs=named)
-    async with started(lambda: admin(kafka), kafka, silent) as client:
+    patient = kafka.model_copy(update={"request_timeout_s": 60.0})
+    async with started(lambda: admin(patient), patient, silent) as client:
         await client.create_topics([topic])
 
 

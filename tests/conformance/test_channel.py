@@ -142,8 +142,9 @@ async def _redis(settings: RedisSettings, go_away: Callable[[], None]) -> AsyncI
 
 @asynccontextmanager
 async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncIterator[Rig]:
-    settings = settings.model_copy(update={"request_timeout_s": 2.0, "partitions": 1})
+    settings = settings.model_copy(update={"partitions": 1})
     await ensure_topics(Settings(kafka=settings), silent)
+    settings = settings.model_copy(update={"request_timeout_s": 2.0})
     async with started(lambda: producer(settings), settings, silent) as client:
         channel = KafkaAlerts(KafkaPublisher(client), settings.defects_topic, timeout_s=5.0)
         yield Rig(channel, lambda: _distinct(settings), go_away)
