@@ -86,7 +86,8 @@ MEASUREMENTS = (
     ),
     Measurement("roboflow", "peers.roboflow", (), on_request=True),
 )
-"""All that are not on request take a quarter of an hour together; `tune` has minutes of its own on a new machine."""
+"""All that are not on request are laid out for a quarter of an hour together; `tune` has minutes of its own on a new
+machine."""
 
 
 @dataclass(frozen=True, slots=True)
