@@ -9,7 +9,7 @@ from typing import Any
 from bench.harness.rounds import Patience, Turns
 from bench.harness.servers import Servers
 
-REPEATS_S = 120.0
+REPEATS_S = 90.0
 """For rounds that scatter, in a whole run."""
 
 
@@ -41,7 +41,7 @@ class Context:
     @property
     def span_s(self) -> float:
         """How long each contender is measured in a round, after the warm-up."""
-        return 3.0 if self.quick else 6.0
+        return 3.0 if self.quick else 5.0
 
     @property
     def warm_s(self) -> float:
