@@ -10,6 +10,7 @@ from andon.messages import Inspection, RecordRef, Timings
 from bench.harness import clips
 from bench.harness.clip_rate import at_rate
 from bench.harness.consumer_log import ConsumerLog
+from bench.harness.rounds import Rounds
 from bench.measurements.latency import LoadLatency, findings, mean_ms
 from tests.fakes import START
 
@@ -34,10 +35,24 @@ def latency(load: float, took_s: float) -> LoadLatency:
     return LoadLatency(load, 20, log, 5.0)
 
 
+def rounds(load: float, *took_s: float) -> Rounds[LoadLatency]:
+    name = f"{load:.0%}"
+    done = [latency(load, each) for each in took_s]
+    return Rounds({name: done}, {name: [0.0] * len(done)}, lambda each: each.p99_ms, "p99 ms")
+
+
 def test_the_ratio_is_of_the_load_that_has_the_aim() -> None:
-    loads = [latency(0.3, 0.05), latency(0.7, 0.1), latency(0.95, 0.9)]
+    loads = {0.3: rounds(0.3, 0.05), 0.7: rounds(0.7, 0.1), 0.95: rounds(0.95, 0.9)}
     found = findings(loads, latency(1.0, 1.0).log, window_ms=20)
     assert found.ratios[0].value == pytest.approx(100 / (20 + 30))
+
+
+def test_a_second_in_which_the_machine_is_slow_spoils_one_round() -> None:
+    loads = {0.3: rounds(0.3, 0.05), 0.7: rounds(0.7, 0.9, 0.08, 0.1), 0.95: rounds(0.95, 0.9)}
+    found = findings(loads, latency(1.0, 1.0).log, window_ms=20)
+    assert found.ratios[0].value == pytest.approx(100 / (20 + 30))
+    assert found.ratios[0].spread == pytest.approx((900 - 80) / 100)
+    assert [row["inspection_p99_ms"] for row in found.tables["latency, by load"]] == pytest.approx([50, 100, 900])
 
 
 def test_a_frame_s_cost_is_the_line_s_without_the_bench_and_other_work() -> None:
