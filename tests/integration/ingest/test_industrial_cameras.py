@@ -202,6 +202,7 @@ def test_pictures_with_missing_packets_are_damaged_and_those_that_never_came_are
     assert {picture.damage.split(":")[0] for picture in damaged} <= {
         "missing-packets",
         "timeout",
+        "cleared",  # seen on a busy machine: a buffer that was never begun
         "no packet of it arrived",
     }
     assert len(damaged) < 60
