@@ -54,7 +54,7 @@ async def check_topics(kafka: KafkaSettings, names: Sequence[str], emit: Emit) -
         of_cameras = topic.name == kafka.cameras_topic
         if reason := (forgetful if of_cameras else unusable)(topic):
             raise ConfigError(f"{topic.name} at {kafka.bootstrap_servers}: {reason}")
-        for line in (_safe if of_cameras else unfit)(topic, kafka):
+        for line in (unfit_for_cameras if of_cameras else unfit)(topic, kafka):
             emit(TopicUnfit(topic.name, line))
     limits = {topic.name: topic.number("max.message.bytes") for topic in topics}
     return {name: limit for name, limit in limits.items() if limit is not None}
@@ -101,12 +101,26 @@ def unfit(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:
     kept_bytes = topic.number("retention.bytes")
     if kept_bytes is not None and kept_bytes >= 0:
         yield (f"retention.bytes is {kept_bytes}: records beyond that are lost as expired; set it to -1")
-    if topic.configs.get("message.timestamp.type", "LogAppendTime") != "LogAppendTime":
+    if _stamped_by_hosts(topic):
         yield (
             "message.timestamp.type is CreateTime: retention counts from the capture, clocks can't be compared, and a"
             " log that lost its end may not be noticed; set it to LogAppendTime"
         )
     yield from _safe(topic, kafka)
+
+
+def unfit_for_cameras(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:
+    """As `unfit`, of the topic of cameras."""
+    if _stamped_by_hosts(topic):
+        yield (
+            "message.timestamp.type is CreateTime: the broker refuses the cameras of a host whose clock is an hour"
+            " ahead; set it to LogAppendTime"
+        )
+    yield from _safe(topic, kafka)
+
+
+def _stamped_by_hosts(topic: Topic) -> bool:
+    return topic.configs.get("message.timestamp.type", "LogAppendTime") != "LogAppendTime"
 
 
 def _safe(topic: Topic, kafka: KafkaSettings) -> Iterator[str]:

@@ -152,7 +152,8 @@ def new_topics(topics: dict[str, int], kafka: KafkaSettings) -> list[NewTopic]:
         "cleanup.policy": "delete",
         "retention.ms": str(int(kafka.retention_minutes * 60_000)),
         "retention.bytes": "-1",
-        "message.timestamp.type": "LogAppendTime",  # retention counts from when a record came, not from its capture
+        "message.timestamp.type": "LogAppendTime",
+        # retention counts from when a record came, not from its capture, and a host's clock may be hours ahead
         "max.message.bytes": str(kafka.max_record_bytes + ROOM_BYTES),
         "min.insync.replicas": str(max(1, kafka.replication - 1)),
         "unclean.leader.election.enable": "false",
@@ -166,7 +167,7 @@ def new_topics(topics: dict[str, int], kafka: KafkaSettings) -> list[NewTopic]:
 
 def _topic_configs(name: str, kafka: KafkaSettings, limits: dict[str, str]) -> dict[str, str]:
     if name == kafka.cameras_topic:
-        kept = ("min.insync.replicas", "unclean.leader.election.enable")
+        kept = ("message.timestamp.type", "min.insync.replicas", "unclean.leader.election.enable")
         return {"cleanup.policy": "compact"} | {key: limits[key] for key in kept}
     return limits
 

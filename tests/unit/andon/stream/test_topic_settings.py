@@ -3,7 +3,7 @@
 import pytest
 
 from andon.settings import KafkaSettings
-from andon.stream.topic_settings import Topic, forgetful, unfit, unusable
+from andon.stream.topic_settings import Topic, forgetful, unfit, unfit_for_cameras, unusable
 
 FIT = {
     "cleanup.policy": "delete",
@@ -18,6 +18,12 @@ FIT = {
 
 def topic(replicas: int = 3, **configs: str) -> Topic:
     return Topic("andon.frames", replicas, FIT | {name.replace("_", "."): value for name, value in configs.items()})
+
+
+def test_cameras_are_refused_where_their_hosts_stamp_them() -> None:
+    (said,) = unfit_for_cameras(topic(message_timestamp_type="CreateTime"), KafkaSettings(replication=3))
+    assert "set it to LogAppendTime" in said
+    assert list(unfit_for_cameras(topic(cleanup_policy="compact"), KafkaSettings(replication=3))) == []
 
 
 def test_of_a_topic_that_fits_nothing_is_said() -> None:
