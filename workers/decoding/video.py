@@ -25,6 +25,8 @@ from workers.decoding.stream import CameraStream, Outcome, VideoRecord
 from workers.gaps import Hole
 
 GONE = "records before it are gone from the log"
+KEPT_S = 600.0
+"""For how long a silent camera keeps its decoder. Its next frames may wait in a spool, and build on those before."""
 Task = asyncio.Task[Any]
 Spawn = Callable[[Coroutine[Any, Any, Any], str], Task]
 
@@ -34,7 +36,7 @@ class VideoLimits:
     pictures: PictureLimits
     max_decoders: int
     hold_s: float
-    """For how long a group may hold the commit back, and a silent camera keep its decoder."""
+    """For how long a group may hold the commit back, and a silent camera frames that its decoder holds back."""
 
 
 class Decoders:
@@ -44,9 +46,13 @@ class Decoders:
         self.most = most
         self.open = 0
 
+    @property
+    def full(self) -> bool:
+        return self.open >= self.most
+
     def take(self) -> bool:
         """Whether there is room for one more."""
-        if self.open >= self.most:
+        if self.full:
             return False
         self.open += 1
         return True
@@ -156,9 +162,11 @@ class VideoPartition:
 
     def close_silent(self) -> None:
         """End the decoders of cameras that have sent nothing for long. What they hold back comes out."""
-        since_s = self._tools.clock.monotonic() - self._tools.limits.hold_s
+        now, hold_s = self._tools.clock.monotonic(), self._tools.limits.hold_s
+        kept_s = hold_s if self._tools.decoders.full else KEPT_S
         for key, camera in self._cameras.items():
-            if camera.idle and camera.heard_s < since_s and not self._discarded:
+            silent_s = now - camera.heard_s
+            if camera.idle and silent_s > (hold_s if camera.held else kept_s) and not self._discarded:
                 camera.over = True
                 self._start(key, camera)
 

@@ -23,6 +23,7 @@ from tests.unit.workers.rig import FRAMES, LANE, Worker, frame, record_of, worke
 from tests.video_units import B_FRAMES_264, GROUP, HEIGHT, OPEN_264, PLAIN_264, STREAMS, WIDTH, Encoder, stream
 from tests.video_units import FRAMES as COUNT
 from workers.decoding.place import Place
+from workers.decoding.video import KEPT_S
 from workers.detector import Picture
 
 LIMITS = PictureLimits(1_000_000, 1_000_000)
@@ -224,6 +225,43 @@ async def test_a_camera_that_falls_silent_holds_the_commit_for_a_while_and_loses
         await at.finish()
         assert [seq for seq, _ in outcomes(at)] == sorted(range(7), key=stream(B_FRAMES_264).order.__getitem__)
         assert at.lanes[LANE].needed_from is None
+
+
+async def test_a_camera_whose_frames_wait_in_a_spool_goes_on_where_it_stood() -> None:
+    async with running() as at:
+        submit(at, [(number, video(PLAIN_264, number)) for number in range(3)])
+        await at.finish()
+        at.later(KEPT_S)
+        assert at.lanes[LANE].needed_from is None
+        await at.finish()
+        submit(at, [(number, video(PLAIN_264, number)) for number in range(3, 6)])
+        await at.finish()
+    assert outcomes(at) == [(number, "inspected") for number in range(6)]
+
+
+async def test_a_camera_that_stays_away_loses_its_decoder() -> None:
+    async with running() as at:
+        submit(at, [(number, video(PLAIN_264, number)) for number in range(3)])
+        await at.finish()
+        at.later(KEPT_S + 1)
+        assert at.lanes[LANE].needed_from is None
+        await at.finish()
+        submit(at, [(number, video(PLAIN_264, number)) for number in range(3, GROUP + 1)])
+        await at.finish()
+    unproven = [(number, "unproven") for number in range(3, GROUP)]
+    assert outcomes(at) == [*((number, "inspected") for number in range(3)), *unproven, (GROUP, "inspected")]
+
+
+async def test_where_decoders_are_few_a_silent_camera_makes_room() -> None:
+    async with running(max_decoders=1) as at:
+        submit(at, [(number, video(PLAIN_264, number, "one")) for number in range(3)])
+        await at.finish()
+        at.later(61.0)
+        assert at.lanes[LANE].needed_from is None
+        await at.finish()
+        submit(at, [(10 + number, video(PLAIN_264, number, "two")) for number in range(3)])
+        await at.finish()
+    assert outcomes(at, "two") == [(number, "inspected") for number in range(3)]
 
 
 async def test_a_group_without_an_end_holds_the_commit_only_for_a_while() -> None:
