@@ -19,8 +19,9 @@ from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
 from workers.decoding.place import HOST, Place
+from workers.decoding.sessions import Decoders
 from workers.decoding.stream import Outcome
-from workers.decoding.video import Decoders, Handler, Item, VideoPartition, VideoTools, holds_video
+from workers.decoding.video import Handler, Item, VideoPartition, VideoTools, holds_video
 from workers.detector import ModelInfo
 from workers.gaps import Gaps, Hole
 from workers.inference import Inference, Response

@@ -13,6 +13,8 @@ from ingest.queue import Message
 from tests.fakes import FakeClock
 from tests.simulation.plan import GROUP
 from tests.video_units import X264, Encoder, stream
+from workers.decoding.health import VideoHealth
+from workers.decoding.sessions import Decoders, VideoSession, VideoSessions
 from workers.decoding.stream import CameraStream, Outcome, VideoRecord
 
 HOLD_S = 30.0
@@ -38,12 +40,9 @@ def _units() -> tuple[bytes, ...]:
 
 @dataclass(slots=True)
 class _Camera:
-    stream: CameraStream
-    start: int | None = None
-    since_s: float = 0.0
-    """Since when `start` is the stream's."""
-    unsettled: dict[int, int] = field(default_factory=dict)
-    """Offsets of frames that came out and are not published, with the keyframe of each."""
+    sessions: VideoSessions
+    unsettled: dict[int, tuple[int, VideoSession]] = field(default_factory=dict)
+    """Offsets of frames that came out and are not published, with the keyframe and the session of each."""
 
 
 class Video:
@@ -56,43 +55,47 @@ class Video:
     @property
     def needed_from(self) -> int | None:
         """The lowest offset from which a successor must read."""
-        return min((low for camera in self._cameras.values() for low in self._needs(camera)), default=None)
-
-    def _needs(self, camera: _Camera) -> list[int]:
-        young = self._clock.monotonic() - camera.since_s <= HOLD_S
-        needs = [start if young else offset for offset, start in camera.unsettled.items()]
-        return needs + ([camera.start] if young and camera.start is not None else [])
+        cameras = self._cameras.values()
+        return min((low for camera in cameras for low in camera.sessions.needs(camera.unsettled)), default=None)
 
     def take(self, frame: Frame, offset: int, *, stale: bool) -> Outcome:
         """Each unit's picture comes out at once."""
         camera = self._cameras.get(frame.camera_id)
         if camera is None:
-            camera = self._cameras[frame.camera_id] = _Camera(CameraStream(LIMITS, self._clock, lambda _: _Decoder()))
+            sessions = VideoSessions(self._open, Decoders(1 << 10), self._clock, HOLD_S)
+            camera = self._cameras[frame.camera_id] = _Camera(sessions)
         unit = frame.model_copy(update={"payload": _units()[frame.seq % GROUP]})
-        (outcome,) = camera.stream.take(VideoRecord(unit, offset, stale=stale))
-        self._began(camera)
-        camera.unsettled[offset] = offset if outcome.start is None else outcome.start
+        for session in camera.sessions.surplus(frame.session):
+            camera.sessions.drop(session)
+        session = camera.sessions.turn(frame.session)
+        (outcome,) = session.stream.take(VideoRecord(unit, offset, stale=stale))
+        session.update(self._clock.monotonic())
+        camera.unsettled[offset] = (offset if outcome.start is None else outcome.start, session)
         return outcome
 
-    def lose(self, camera_id: str, why: str) -> None:
-        if camera_id in self._cameras:
-            self._cameras[camera_id].stream.lose(why)
-            self._began(self._cameras[camera_id])
+    def _open(self, health: VideoHealth) -> CameraStream:
+        return CameraStream(LIMITS, self._clock, lambda _: _Decoder(), None, health)
 
-    def _began(self, camera: _Camera) -> None:
-        if camera.stream.start != camera.start:
-            camera.start, camera.since_s = camera.stream.start, self._clock.monotonic()
+    def lose(self, camera_id: str, why: str) -> None:
+        for session in self._cameras[camera_id].sessions if camera_id in self._cameras else ():
+            self._ended(session, why)
+
+    def _ended(self, session: VideoSession, why: str) -> None:
+        session.stream.lose(why)
+        session.update(self._clock.monotonic())
 
     def passes(self, message: Message) -> None:
         """A record that is not decoded."""
-        if isinstance(message, Shed) or (isinstance(message, CameraStatus) and self._ends(message)):
-            self.lose(message.camera_id, "nothing follows on what came before")
+        camera = self._cameras.get(message.camera_id)
+        session = None if camera is None else camera.sessions.find(message.session)
+        if camera is None or session is None:
+            return
+        if isinstance(message, Shed) or (isinstance(message, CameraStatus) and message.final):
+            self._ended(session, "nothing follows on what came before")
+        if isinstance(message, CameraStatus) and message.final:
+            camera.sessions.drop(session)
 
     def settled(self, camera_id: str, offset: int) -> None:
         """The frame's inspection is durable."""
         if camera_id in self._cameras:
             self._cameras[camera_id].unsettled.pop(offset, None)
-
-    def _ends(self, status: CameraStatus) -> bool:
-        camera = self._cameras.get(status.camera_id)
-        return camera is not None and status.final and status.session == camera.stream.session

@@ -10,30 +10,31 @@ from andon.settings import HealthSettings
 
 
 class VideoHealth:
-    """On one thread at a time. It lasts over the camera's sessions, as its usual sharpness does."""
+    """Of one session. On one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: "VideoHealth | None" = None) -> None:
+        """`before`: of the camera's session before, whose usual sharpness goes on."""
         self.camera: ImageHealth | None = None
         """What is wrong with the camera's pictures. None: nothing, or nobody is to judge them."""
         self._monitor: HealthMonitor | None = None
-        self._usual: UsualSharpness | None = None
-        self._rules: str | None = None
-        self._session: str | None = None
+        self._usual: UsualSharpness | None = None if before is None else before._usual
+        self._rules: str | None = None if before is None else before._rules
+        self._began = False
         self._at_s = 0.0
 
     def saw(self, frame: Frame, pixels: Pixels) -> ImageHealth | None:
         """The next picture in the order of presentation. Returns what is wrong with it; None: nothing."""
-        if (frame.health_rules, frame.session) != (self._rules, self._session):
-            self._begin(frame)
+        if not self._began or frame.health_rules != self._rules:
+            self._begin(frame.health_rules)
         if self._monitor is None:
             return frame.health
         at_s = frame.captured_at.timestamp() if frame.media_time_s is None else frame.media_time_s
         self._at_s = max(self._at_s, at_s)
         return self._monitor.saw(lambda: pixels, self._at_s)
 
-    def _begin(self, frame: Frame) -> None:
-        same, self._rules, self._session = frame.health_rules == self._rules, frame.health_rules, frame.session
-        rules = _settings(frame.health_rules)
+    def _begin(self, text: str | None) -> None:
+        same, self._rules, self._began = text == self._rules, text, True
+        rules = _settings(text)
         self._monitor, self._at_s, self.camera = None, 0.0, None
         if rules is None:
             return

@@ -1,4 +1,4 @@
-"""One camera's video: records in the order of the log go in, frames in the order of presentation come out.
+"""One session's video: records in the order of the log go in, frames in the order of presentation come out.
 
 A frame whose references are not proven comes out as `unproven`, without a picture; see `andon.video.proof`. A decoder
 calls a picture damaged only when it hands it out, after B-frames that refer to it: so no picture comes out before all
@@ -72,7 +72,7 @@ class _Awaited:
 
 
 class CameraStream:
-    """On one thread at a time; each call blocks for as long as the decoding takes."""
+    """Of one session. On one thread at a time; each call blocks for as long as the decoding takes."""
 
     def __init__(
         self,
@@ -80,9 +80,10 @@ class CameraStream:
         clock: Clock,
         open_decoder: OpenDecoder = GroupDecoder,
         pictures: PictureMaker | None = None,
+        health: VideoHealth | None = None,
     ) -> None:
         """`pictures`: None makes them on the host."""
-        self.health = VideoHealth()
+        self.health = health or VideoHealth()
         self._limits = limits
         self._clock = clock
         self._open = open_decoder
@@ -95,8 +96,8 @@ class CameraStream:
         """Units without a picture, which go with the next one."""
         self._entered = False
         """A keyframe was read."""
-        self._session: str | None = None
-        self._next = 0
+        self._next: int | None = None
+        """The number of the next frame. None: any."""
         self._awaited: dict[int, _Awaited] = {}
         """Proven frames whose pictures have not come out of the decoder, by number of their unit."""
         self._ready: list[tuple[int, _Awaited]] = []
@@ -115,12 +116,11 @@ class CameraStream:
 
     def take(self, record: VideoRecord) -> list[Outcome]:
         """The next record. The frames that come out with it may be earlier ones."""
-        frame = record.frame
-        if frame.session == self._session and frame.seq < self._next:
+        frame, expected, out = record.frame, self._next, list[Outcome]()
+        if expected is not None and frame.seq < expected:
             return [_refused(record, _unproven("it came twice"))]
-        out = self._begin_session(frame) if frame.session != self._session else []
-        if frame.seq != self._next:
-            out += self.lose(f"the numbers from {self._next} to {frame.seq - 1} are missing")
+        if expected is not None and frame.seq != expected:
+            out += self.lose(f"the numbers from {expected} to {frame.seq - 1} are missing")
         self._next = frame.seq + 1
         try:
             units = list(_units(frame, self._limits))
@@ -131,11 +131,6 @@ class CameraStream:
         for index, unit in enumerate(units):
             out += self._unit(record, unit, record.offset * UNITS + index, last=index == len(units) - 1)
         return out + (self._overflow() if len(self._awaited) + len(self._ready) > MOST_HELD else [])
-
-    @property
-    def session(self) -> str | None:
-        """Of the latest record."""
-        return self._session
 
     def lose(self, why: str) -> list[Outcome]:
         """Something is missing before the next record. What has come before it comes out."""
@@ -148,14 +143,18 @@ class CameraStream:
         under_way = [*self._awaited.values(), *(item for _, item in self._ready)]
         self._awaited.clear()
         self._ready.clear()
-        self._content_type, self._decoder = "", None
-        self._proof.lose(str(error))
+        self.close(str(error))
         known = {item.record.offset for item in under_way}
         if records:
-            self._session, self._next = records[-1].frame.session, records[-1].frame.seq + 1
+            self._next = records[-1].frame.seq + 1
         return [_refused(item.record, error) for item in under_way] + [
             _refused(record, error) for record in records if record.offset not in known
         ]
+
+    def close(self, why: str = "its decoder was closed for another camera's") -> None:
+        """End the decoder, which holds nothing back. What comes next goes on at a keyframe."""
+        self._content_type, self._decoder = "", None
+        self._proof.lose(why)
 
     def _flush(self) -> list[Outcome]:
         """What the decoder holds back comes out. It must begin anew after this."""
@@ -169,11 +168,6 @@ class CameraStream:
         left, self._awaited = list(self._awaited.values()), {}
         out += self._release()
         return out + [_refused(item.record, PoisonError("undecodable", "the decoder gave no picture")) for item in left]
-
-    def _begin_session(self, frame: Frame) -> list[Outcome]:
-        out = self.lose("a session begins")
-        self._session, self._next = frame.session, frame.seq
-        return out
 
     def _begin_stream(self, content_type: str) -> list[Outcome]:
         out = self._flush()
@@ -282,8 +276,7 @@ class CameraStream:
 
     def _later(self, record: VideoRecord) -> tuple[int, ...]:
         waiting = [*(item for _, item in self._ready), *self._awaited.values()]
-        numbers = {item.record.frame.seq for item in waiting if item.record.frame.session == record.frame.session}
-        return tuple(sorted(number for number in numbers if number < record.frame.seq))
+        return tuple(sorted({item.record.frame.seq for item in waiting if item.record.frame.seq < record.frame.seq}))
 
     def _overflow(self) -> list[Outcome]:
         return self.lose("the decoder left a picture out")

@@ -20,13 +20,14 @@ from andon.stream.step import Delivery
 from andon.video.decoder import CODECS
 from andon.wire import Record
 from workers.decoder_pool import TOGETHER, DecoderPool
+from workers.decoding.health import VideoHealth
 from workers.decoding.place import HOST, Place
+from workers.decoding.sessions import KEPT_S, Decoders, VideoSession, VideoSessions
 from workers.decoding.stream import CameraStream, Outcome, VideoRecord
 from workers.gaps import Hole
 
 GONE = "records before it are gone from the log"
-KEPT_S = 600.0
-"""For how long a silent camera keeps its decoder. Its next frames may wait in a spool, and build on those before."""
+ENDED = "the session has ended"
 Task = asyncio.Task[Any]
 Spawn = Callable[[Coroutine[Any, Any, Any], str], Task]
 
@@ -37,25 +38,6 @@ class VideoLimits:
     max_decoders: int
     hold_s: float
     """For how long a group may hold the commit back, and a silent camera frames that its decoder holds back."""
-
-
-class Decoders:
-    """How many cameras' decoders a worker has open."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.open = 0
-
-    @property
-    def full(self) -> bool:
-        return self.open >= self.most
-
-    def take(self) -> bool:
-        """Whether there is room for one more."""
-        if self.full:
-            return False
-        self.open += 1
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +87,16 @@ class Handler(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Camera:
-    stream: CameraStream
+    sessions: VideoSessions
     heard_s: float
     queue: deque[Item] = field(default_factory=deque)
     pump: Task | None = None
-    admitted: bool = False
-    """It is one of those that may have a decoder."""
-    start: int | None = None
-    """As the stream's; below, since when it is the same, on the monotonic clock."""
-    since_s: float = 0.0
-    held: Sequence[tuple[int, int]] = ()
-    unsettled: dict[int, int] = field(default_factory=dict)
-    """Offsets of frames that came out and are not published, with the start of each."""
+    unsettled: dict[int, tuple[int, VideoSession]] = field(default_factory=dict)
+    """Offsets of frames that came out and are not published, with the start of each and its session."""
     status: CameraStatus | None = None
     health: ImageHealth | None = None
     over: bool = False
-    """Its session has ended, or it has been silent for long."""
+    """Its sessions have ended, or it has been silent for long."""
 
     @property
     def idle(self) -> bool:
@@ -148,9 +124,8 @@ class VideoPartition:
         key, now = item.delivery.record.key or b"", self._tools.clock.monotonic()
         camera = self._cameras.get(key)
         if camera is None:
-            place, limits = self._tools.place, self._tools.limits.pictures
-            stream = CameraStream(limits, self._tools.clock, place.open_decoder, place.pictures())
-            camera = self._cameras[key] = _Camera(stream, now, since_s=now)
+            tools, hold_s = self._tools, self._tools.limits.hold_s
+            camera = self._cameras[key] = _Camera(VideoSessions(self._open, tools.decoders, tools.clock, hold_s), now)
         if item.is_video:
             camera.heard_s, camera.over = now, False
         camera.queue.append(replace(item, delivery=self._counted(key, camera, item.delivery)))
@@ -158,7 +133,8 @@ class VideoPartition:
 
     def needed_from(self) -> int | None:
         """The lowest offset from which a successor must read. None: nothing is needed."""
-        return min((low for camera in self._cameras.values() for low in self._needs(camera)), default=None)
+        cameras = self._cameras.values()
+        return min((low for camera in cameras for low in camera.sessions.needs(camera.unsettled)), default=None)
 
     def close_silent(self) -> None:
         """End the decoders of cameras that have sent nothing for long. What they hold back comes out."""
@@ -166,7 +142,7 @@ class VideoPartition:
         kept_s = hold_s if self._tools.decoders.full else KEPT_S
         for key, camera in self._cameras.items():
             silent_s = now - camera.heard_s
-            if camera.idle and silent_s > (hold_s if camera.held else kept_s) and not self._discarded:
+            if camera.idle and silent_s > (hold_s if camera.sessions.held else kept_s) and not self._discarded:
                 camera.over = True
                 self._start(key, camera)
 
@@ -196,11 +172,10 @@ class VideoPartition:
 
         return replace(delivery, done=done)
 
-    def _needs(self, camera: _Camera) -> list[int]:
-        young = self._tools.clock.monotonic() - camera.since_s <= self._tools.limits.hold_s
-        under_way = [*camera.held, *((start, offset) for offset, start in camera.unsettled.items())]
-        needs = [start if young else offset for start, offset in under_way]
-        return needs + ([camera.start] if young and camera.start is not None else [])
+    def _open(self, health: VideoHealth) -> CameraStream:
+        tools = self._tools
+        place = tools.place
+        return CameraStream(tools.limits.pictures, tools.clock, place.open_decoder, place.pictures(), health)
 
     def _start(self, key: bytes, camera: _Camera) -> None:
         if camera.pump is None:
@@ -214,7 +189,7 @@ class VideoPartition:
                 else:
                     await self._pass(camera, camera.queue.popleft())
             if camera.over:
-                await self._end(camera, "the session has ended")
+                await self._end(camera, ENDED)
         finally:
             camera.pump = None
         if camera.queue:
@@ -228,27 +203,46 @@ class VideoPartition:
             await self._end(camera, GONE)
         match message:
             case CameraStatus():
-                if message.final and message.session == camera.stream.session:
-                    await self._end(camera, "the session has ended")
-                    camera.over = not any(waiting.is_video for waiting in camera.queue)
+                session = camera.sessions.find(message.session)
+                if message.final and session is not None:
+                    await self._end(camera, ENDED, session)
+                    camera.sessions.drop(session)
+                    waits = any(waiting.is_video for waiting in camera.queue)
+                    camera.over = not waits and not list(camera.sessions)
                 if not message.final:
                     camera.status = message
                 news = stated(message, camera.health)
                 item = replace(item, message=news, restated=news is not message)
             case Shed() | Frame():
-                await self._end(camera, "frames before it were shed, or are no video")
+                session = camera.sessions.find(message.session)
+                if session is not None:
+                    await self._end(camera, "frames before it were shed, or are no video", session)
         self._handler.ordinary(item)
 
-    async def _end(self, camera: _Camera, why: str) -> None:
-        await self._hand_on(camera, {}, await self._run(camera, (), why), 0)
+    async def _end(self, camera: _Camera, why: str, only: VideoSession | None = None) -> None:
+        """What the decoders hold back comes out. They go on at a keyframe. `only`: None is each session."""
+        for session in camera.sessions if only is None else (only,):
+            outcomes = await self._run(camera, session, (), why)
+            await self._hand_on(camera, {}, outcomes, 0)
+
+    async def _turn(self, camera: _Camera) -> VideoSession:
+        """The session of the next record."""
+        first = camera.queue[0]
+        if first.hole is not None:
+            await self._end(camera, GONE)
+        name = _session_of(first)
+        for session in camera.sessions.surplus(name):
+            await self._end(camera, "the camera goes on with another session", session)
+            camera.sessions.drop(session)
+        return camera.sessions.turn(name)
 
     async def _decode(self, camera: _Camera) -> None:
-        """The next records, as many as there is room for pictures."""
-        ahead, items = self._tools.ahead, dict[int, Item]()
+        """The next records of one session, as many as there is room for pictures."""
+        session = await self._turn(camera)
+        ahead, name, items = self._tools.ahead, _session_of(camera.queue[0]), dict[int, Item]()
         await ahead.acquire()
-        hole = camera.queue[0].hole
         while camera.queue and camera.queue[0].is_video and len(items) < TOGETHER:
-            if items and (camera.queue[0].hole is not None or ahead.locked()):
+            if items and (camera.queue[0].hole is not None or _session_of(camera.queue[0]) != name or ahead.locked()):
                 break
             if items:
                 await ahead.acquire()  # there is room: it does not wait
@@ -256,21 +250,22 @@ class VideoPartition:
             items[item.delivery.record.offset] = item
         records = [_record(item, self._handler) for item in items.values()]
         try:
-            outcomes = await self._run(
-                camera, records, "" if hole is None else "records before it are gone from the log"
-            )
+            outcomes = await self._run(camera, session, records)
         except BaseException:
             _release(ahead, len(items))
             raise
+        held = {offset for _, offset in session.held}
         for record in records:
-            if record.offset in {offset for _, offset in camera.held}:
+            if record.offset in held:
                 record.delivery.delivery.done()
         await self._hand_on(camera, items, outcomes, len(items))
 
-    async def _run(self, camera: _Camera, records: Sequence[VideoRecord], lost: str) -> list[Outcome]:
-        """On a decoder's thread. `lost`: what is missing before the records."""
-        stream, out = camera.stream, list[Outcome]()
-        camera.admitted = camera.admitted or not records or self._tools.decoders.take()
+    async def _run(
+        self, camera: _Camera, session: VideoSession, records: Sequence[VideoRecord], lost: str = ""
+    ) -> list[Outcome]:
+        """On a decoder's thread. `lost`: what is missing before the next records."""
+        stream, decoders, out = session.stream, self._tools.decoders, list[Outcome]()
+        decoders.use(session)
 
         def work() -> None:
             if lost:
@@ -279,18 +274,17 @@ class VideoPartition:
                 out.extend(stream.take(record))
 
         try:
-            if camera.admitted:
+            if not records or decoders.take(session):
                 await self._tools.pool.run(work)
             else:
-                most = f"worker.max_decoders is {self._tools.decoders.most}: start more workers, or raise it"
+                most = f"worker.max_decoders is {decoders.most}: start more workers, or raise it"
                 out += stream.refuse(records, PoisonError("unproven", most))
         except PoisonError as error:
             handed = {outcome.record.offset for outcome in out}
             out += stream.refuse([record for record in records if record.offset not in handed], error)
-        if stream.start != camera.start:
-            camera.start, camera.since_s = stream.start, self._tools.clock.monotonic()
-        camera.held = stream.held
-        camera.unsettled |= {one.record.offset: _first(one) for one in out}
+        session.update(self._tools.clock.monotonic())
+        camera.sessions.rest(session)
+        camera.unsettled |= {one.record.offset: (_first(one), session) for one in out}
         return out
 
     async def _hand_on(self, camera: _Camera, items: dict[int, Item], outcomes: Sequence[Outcome], slots: int) -> None:
@@ -310,11 +304,11 @@ class VideoPartition:
 
     def _news(self, camera: _Camera, outcome: Outcome) -> CameraStatus | None:
         """The camera's status, if its health has changed."""
-        if outcome.picture is None or outcome.state == camera.health:
+        status, session = camera.status, outcome.record.frame.session
+        if outcome.picture is None or (status is not None and status.session not in (None, session)):
             return None
-        camera.health = outcome.state
-        status = camera.status
-        if status is None or status.session not in (None, outcome.record.frame.session):
+        before, camera.health = camera.health, outcome.state
+        if status is None or camera.health == before:
             return None
         return changed(status, camera.health, outcome.record.frame.captured_at)
 
@@ -325,9 +319,8 @@ class VideoPartition:
             del self._cameras[key]
 
     def _forget(self, camera: _Camera) -> None:
-        if camera.admitted:
-            camera.admitted = False
-            self._tools.decoders.open -= 1
+        for session in camera.sessions:
+            camera.sessions.drop(session)
 
 
 def holds_video(record: Record) -> bool:
@@ -337,6 +330,11 @@ def holds_video(record: Record) -> bool:
 
 def _first(outcome: Outcome) -> int:
     return outcome.record.offset if outcome.start is None else min(outcome.start, outcome.record.offset)
+
+
+def _session_of(item: Item) -> str:
+    assert isinstance(item.message, Frame)
+    return item.message.session
 
 
 def _record(item: Item, handler: Handler) -> VideoRecord:

@@ -48,8 +48,8 @@ def jpeg(level: int = 100) -> bytes:
 
 
 def frame(seq: int, camera_id: str = "cam", **fields: Any) -> Frame:
-    given: dict[str, Any] = {"payload": jpeg(), "captured_at": START, "width": 64, "height": 48} | fields
-    return Frame(camera_id=camera_id, session="s", seq=seq, clock="host", **given)
+    given: dict[str, Any] = {"session": "s", "payload": jpeg(), "captured_at": START, "width": 64, "height": 48}
+    return Frame(camera_id=camera_id, seq=seq, clock="host", **(given | fields))
 
 
 def record_of(message: Message, offset: int, partition: int = 0) -> Record:

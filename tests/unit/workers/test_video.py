@@ -23,7 +23,7 @@ from tests.unit.workers.rig import FRAMES, LANE, Worker, frame, record_of, worke
 from tests.video_units import B_FRAMES_264, GROUP, HEIGHT, OPEN_264, PLAIN_264, STREAMS, WIDTH, Encoder, stream
 from tests.video_units import FRAMES as COUNT
 from workers.decoding.place import Place
-from workers.decoding.video import KEPT_S
+from workers.decoding.sessions import KEPT_S
 from workers.detector import Picture
 
 LIMITS = PictureLimits(1_000_000, 1_000_000)
@@ -64,10 +64,16 @@ def video(encoder: Encoder, number: int, camera: str = "cam", **fields: Any) -> 
 
 
 def status(
-    captured: int, state: CameraState = "online", camera: str = "cam", at_s: float = 0.0, *, final: bool = False
+    captured: int,
+    state: CameraState = "online",
+    camera: str = "cam",
+    at_s: float = 0.0,
+    *,
+    session: str = "s",
+    final: bool = False,
 ) -> CameraStatus:
     at = START + timedelta(seconds=at_s)
-    return CameraStatus(camera_id=camera, session="s", state=state, captured=captured, final=final, at=at)
+    return CameraStatus(camera_id=camera, session=session, state=state, captured=captured, final=final, at=at)
 
 
 def submit(at: Worker, messages: Iterable[tuple[int, Message]]) -> None:
@@ -289,6 +295,87 @@ async def test_a_successor_that_begins_at_the_commit_inspects_what_was_not_publi
         await second.finish()
     inspected = {seq for seq, reason in [*outcomes(first), *outcomes(second)] if reason == "inspected"}
     assert inspected == set(range(COUNT))
+
+
+BY_TURNS = [PLAIN_264, B_FRAMES_264, STREAMS["h265"]]
+"""Two ingest hosts send the camera: one that was cut off, from its spool, and the one that has the camera now."""
+
+
+def by_turns(encoder: Encoder, numbers: range) -> list[Frame]:
+    return [video(encoder, number, session=session) for number in numbers for session in ("s", "t")]
+
+
+@pytest.mark.parametrize("encoder", BY_TURNS, ids=["plain", "b-frames", "h265"])
+async def test_a_camera_that_two_hosts_send_by_turns_loses_no_frame(encoder: Encoder) -> None:
+    detector = Watching()
+    async with running(detector, batch_size=1) as at:
+        submit(at, [(number, video(encoder, number)) for number in range(5)])
+        submit(at, [(100 + number, video(encoder, number, session="t")) for number in range(5)])
+        submit(at, enumerate(by_turns(encoder, range(5, COUNT)), 200))
+        submit(at, [(900, status(COUNT, final=True)), (901, status(COUNT, session="t", final=True))])
+        await at.finish()
+    for session in ("s", "t"):
+        numbers = [item.seq for item in at.inspections if (item.session, item.outcome) == (session, "inspected")]
+        assert numbers == stream(encoder).shown
+        pixels = [shown for item, shown in zip(at.inspections, detector.shown, strict=True) if item.session == session]
+        np.testing.assert_array_equal(np.stack(pixels), np.stack([stream(encoder).pictures[at] for at in numbers]))
+
+
+async def test_both_hosts_groups_hold_the_commit() -> None:
+    async with running() as at:
+        submit(at, [(number, video(PLAIN_264, number)) for number in range(3)])
+        submit(at, [(100 + number, video(PLAIN_264, number, session="t")) for number in range(GROUP + 2)])
+        await at.finish()
+        assert at.lanes[LANE].needed_from == 0
+        submit(at, [(200, status(3, final=True))])
+        await at.finish()
+        assert at.lanes[LANE].needed_from == 100 + GROUP
+
+
+async def test_what_a_host_that_is_gone_has_left_in_the_decoder_comes_out_while_another_one_sends() -> None:
+    async with running() as at:
+        submit(at, [(number, video(B_FRAMES_264, number)) for number in range(7)])
+        await at.finish()
+        assert len(at.inspections) < 7
+        at.later(61.0)
+        submit(at, [(100 + number, video(PLAIN_264, number, session="t")) for number in range(3)])
+        await at.finish()
+        assert at.lanes[LANE].needed_from == 100
+    assert [item.seq for item in at.inspections if item.session == "s"] == sorted(
+        range(7), key=stream(B_FRAMES_264).order.__getitem__
+    )
+    assert {item.outcome for item in at.inspections} == {"inspected"}
+
+
+async def test_a_third_session_takes_the_place_of_the_one_that_was_silent_longest() -> None:
+    async with running() as at:
+        for place, session in enumerate(("s", "t", "u")):
+            at.later(1.0)
+            submit(at, [(10 * place + number, video(PLAIN_264, number, session=session)) for number in range(3)])
+            await at.finish()
+        submit(at, [(100 + place, video(PLAIN_264, 3, session=session)) for place, session in enumerate(("u", "t"))])
+        await at.finish()
+        submit(at, [(200, video(PLAIN_264, 3))])
+        await at.finish()
+    assert [(item.session, item.reason or item.outcome) for item in at.inspections[-3:]] == [
+        ("u", "inspected"),
+        ("t", "inspected"),
+        ("s", "unproven"),
+    ]
+
+
+async def test_a_decoder_of_a_session_before_makes_room_for_another_camera() -> None:
+    async with running(max_decoders=2) as at:
+        submit(at, [(number, video(PLAIN_264, number, "one")) for number in range(3)])
+        submit(at, [(10 + number, video(PLAIN_264, number, "one", session="t")) for number in range(3)])
+        submit(at, [(20 + number, video(PLAIN_264, number, "two")) for number in range(3)])
+        submit(at, [(30 + number, video(PLAIN_264, number, "three")) for number in range(3)])
+        await at.finish()
+        submit(at, [(40, video(PLAIN_264, 3, "one"))])
+        await at.finish()
+    assert outcomes(at, "two") == [(number, "inspected") for number in range(3)]
+    assert outcomes(at, "three") == [(number, "unproven") for number in range(3)]
+    assert outcomes(at, "one")[3:] == [*((number, "inspected") for number in range(3)), (3, "unproven")]
 
 
 async def test_a_hole_in_the_log_breaks_the_group_and_is_reported_before_the_next_frame() -> None:

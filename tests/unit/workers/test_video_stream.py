@@ -162,14 +162,6 @@ def test_a_frame_that_comes_twice_disturbs_nothing() -> None:
     assert reasons(outcomes) == {13: "it came twice", 14: "it came twice"}
 
 
-def test_a_new_session_begins_with_its_own_keyframe() -> None:
-    outcomes = decoded([*records(OPEN_264, range(15)), *records(OPEN_264, range(3, 30), session="t")])
-    first = [outcome for outcome in outcomes if outcome.record.frame.session == "s"]
-    assert inspected(first) == sorted(range(15), key=stream(OPEN_264).order.__getitem__)
-    assert_whole(outcomes, OPEN_264)
-    assert outcomes[: len(first)] == first, "all of the session before come out before it"
-
-
 def test_units_that_are_not_due_are_decoded_for_those_that_are() -> None:
     camera = stream(PLAIN_264)
     given = records(PLAIN_264, range(4, FRAMES, 5))
