@@ -1,6 +1,6 @@
 """Gathers items into batches, which close by size or by the age of their first item. Fair between cameras. Pure.
 
-On a CPU they follow the load instead: a larger batch gains little there, but all its frames wait for its last one.
+On a CPU with time to spare they close at once: a larger batch gains little there, but its frames wait for its last one.
 
 Each camera has its own queue, and a batch takes from the queues in turn: a burst of one camera gets only the room that
 the others leave.
@@ -25,8 +25,8 @@ class Batcher(Generic[T]):
     """The items that wait for the detector. `now` is always the time of a monotonic clock."""
 
     def __init__(self, size: int, max_wait_s: float, enough: int | None = None) -> None:
-        """`enough` items keep the detector busy: a batch closes at once with at most that many, or with `size` where as
-        many wait. None: a larger batch is worth waiting for."""
+        """With time to spare `enough` items are a batch: it closes at once with at most that many, or with `size` where
+        as many wait. None: a larger batch is always worth waiting for."""
         self._size = size
         self._max_wait_s = max_wait_s
         self._enough = enough
@@ -47,20 +47,23 @@ class Batcher(Generic[T]):
         self._queues.setdefault(camera_id, deque()).append((now, item))
         self._waiting += 1
 
-    def take(self, now: float, *, full_only: bool = False) -> InferenceBatch[T] | None:
-        """The next batch, if one closes now. `full_only`: age closes none, because the detector is busy."""
-        count = self._count(now, full_only)
+    def take(self, now: float, *, full_only: bool = False, spare: bool = True) -> InferenceBatch[T] | None:
+        """The next batch, if one closes now.
+
+        `full_only`: age closes none, because a batch is with the detector. `spare`: the detector has time to spare.
+        """
+        count = self._count(now, full_only, spare)
         if not count:
             return None
         dealt = [self._deal() for _ in range(count)]
         first = min(since for since, _ in dealt)
         return InferenceBatch(tuple(item for _, item in dealt), max(0.0, now - first))
 
-    def _count(self, now: float, full_only: bool) -> int:
+    def _count(self, now: float, full_only: bool, spare: bool) -> int:
         """The size of the batch that closes now, or 0."""
         if self._waiting >= self._size:
             return self._size
-        if self._enough is not None:
+        if spare and self._enough is not None:
             return min(self._waiting, self._enough)
         due = self.due_at
         aged = due is not None and now >= due and not full_only

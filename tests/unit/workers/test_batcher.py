@@ -48,7 +48,7 @@ def test_age_does_not_close_a_batch_while_the_detector_is_busy() -> None:
     assert batch.items == (("a", 0), ("a", 1))
 
 
-def test_on_a_cpu_a_batch_closes_at_once_with_what_keeps_the_cores_busy() -> None:
+def test_with_time_to_spare_a_batch_closes_at_once_with_what_keeps_the_cores_busy() -> None:
     gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
     assert gathering.take(0.0) is None
     add(gathering, "a", 0)
@@ -56,6 +56,15 @@ def test_on_a_cpu_a_batch_closes_at_once_with_what_keeps_the_cores_busy() -> Non
     add(gathering, "a", 1, 2, 3, 4, 5)
     sizes = [len(batch.items) for batch in iter(lambda: gathering.take(0.0), None)]
     assert sizes == [2, 2, 1]
+
+
+def test_without_time_to_spare_frames_gather() -> None:
+    gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
+    add(gathering, "a", 0, 1, 2)
+    assert gathering.take(0.01, spare=False) is None
+    batch = gathering.take(0.02, spare=False)
+    assert batch is not None
+    assert len(batch.items) == 3
 
 
 def test_on_a_cpu_a_backlog_makes_full_batches_until_it_is_gone() -> None:

@@ -73,6 +73,32 @@ async def test_a_full_batch_does_not_wait_for_the_one_before_where_the_detector_
     assert detector.batches == [1, 2, 2]
 
 
+async def test_on_a_cpu_frames_gather_only_while_the_detector_is_busy() -> None:
+    gate, clock = Gate(), FakeClock()
+    detector = FakeDetector(gate)
+    with detector_threads() as thread:
+        inference = Inference(detector, thread, Batcher(8, 0.02, enough=2), clock, RecordedEvents())
+        task = asyncio.create_task(inference.serve(), name="detect")
+        first = ask(inference, 1)
+        await gate.arrival()
+        clock.advance(10.0)
+        gate.open.release()
+        await asyncio.gather(*first)
+        gathered = ask(inference, 2, 3, 4)
+        await asyncio.sleep(0.05)
+        assert detector.batches == [1], "the window is still open"
+        clock.advance(0.02)
+        gate.open.release()
+        await asyncio.gather(*gathered)
+        clock.advance(10.0)
+        for level in (5, 6):
+            gate.open.release()
+            await asyncio.gather(*ask(inference, level))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert detector.batches == [1, 3, 1, 1]
+
+
 async def test_each_call_gets_the_detections_of_its_own_picture() -> None:
     async with running(FakeDetector()) as inference:
         responses = await asyncio.gather(*(inference.infer(f"cam{level % 3}", grey(level)) for level in range(30)))
