@@ -1,6 +1,7 @@
 """Gathers items into batches, which close by size or by the age of their first item. Fair between cameras. Pure.
 
 On a CPU with time to spare they close at once: a larger batch gains little there, but its frames wait for its last one.
+Without, half a batch closes: the detector has two at a time, and a frame waits for what is left of both.
 
 Each camera has its own queue, and a batch takes from the queues in turn: a burst of one camera gets only the room that
 the others leave.
@@ -25,8 +26,8 @@ class Batcher(Generic[T]):
     """The items that wait for the detector. `now` is always the time of a monotonic clock."""
 
     def __init__(self, size: int, max_wait_s: float, enough: int | None = None) -> None:
-        """With time to spare `enough` items are a batch: it closes at once with at most that many, or with `size` where
-        as many wait. None: a larger batch is always worth waiting for."""
+        """`enough` items keep a CPU's cores busy: with time to spare a batch closes at once with at most that many, or
+        with `size` where as many wait. None: a larger batch is always worth waiting for."""
         self._size = size
         self._max_wait_s = max_wait_s
         self._enough = enough
@@ -63,8 +64,10 @@ class Batcher(Generic[T]):
         """The size of the batch that closes now, or 0."""
         if self._waiting >= self._size:
             return self._size
-        if spare and self._enough is not None:
+        if self._enough is not None and spare:
             return min(self._waiting, self._enough)
+        if self._enough is not None and self._waiting >= (half := max(self._size // 2, self._enough)):
+            return half
         due = self.due_at
         aged = due is not None and now >= due and not full_only
         return self._waiting if aged else 0

@@ -1,8 +1,8 @@
 """Keeps one detector busy: two batches are with it, on threads of their own if it takes two at once; the next gathers.
 
 On a CPU a batch follows the load. While the detector has time to spare, a frame goes to it at once. While it is busy,
-frames gather for `batch.max_wait_ms`: fewer batches leave the event loop, the broker and the threads less to do, and on
-a machine that is nearly full a tenth less work is half the queue.
+frames gather to half a batch, or for `batch.max_wait_ms`: fewer batches leave the event loop, the broker and other
+threads less to do, and on a machine that is nearly full a tenth less work is half the queue.
 
 A failure has an owner. A picture that fails is poison, if the detector succeeds on another one: on one of its batch, or
 on a plain grey picture. Else it is the detector's fault: the process ends, and nothing is committed or quarantined.

@@ -39,10 +39,11 @@ class ModelSettings(Section):
 
 class BatchSettings(Section):
     size: int = Field(default=8, ge=1)
-    """Frames of a full batch. A CPU with time to spare gets one for each core, unless a full batch waits."""
+    """Frames of a full batch. On a CPU a batch has fewer unless as many wait: one for each core while the model has
+    time to spare, else half."""
     max_wait_ms: Positive = 20.0
-    """Milliseconds that the first frame of a batch waits at most; then the batch closes, full or not. On a CPU with time
-    to spare, where a larger batch gains little, it closes at once."""
+    """Milliseconds that the first frame of a batch waits at most; then the batch closes, full or not. On a CPU with
+    time to spare, where a larger batch gains little, it closes at once."""
 
 
 class ScalingSettings(Section):

@@ -67,6 +67,20 @@ def test_without_time_to_spare_frames_gather() -> None:
     assert len(batch.items) == 3
 
 
+def test_without_time_to_spare_half_a_batch_closes_beside_the_one_that_is_with_the_detector() -> None:
+    gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
+    add(gathering, "a", *range(3))
+    assert gathering.take(1.0, full_only=True, spare=False) is None
+    add(gathering, "a", 3, 4, now=1.0)
+    batch = gathering.take(1.0, full_only=True, spare=False)
+    assert batch is not None
+    assert len(batch.items) == 4
+    add(gathering, "a", *range(5, 12), now=1.0)
+    batch = gathering.take(1.0, full_only=True, spare=False)
+    assert batch is not None
+    assert len(batch.items) == 8, "in a backlog it is full"
+
+
 def test_on_a_cpu_a_backlog_makes_full_batches_until_it_is_gone() -> None:
     gathering: Batcher[tuple[str, int]] = Batcher(8, 0.02, enough=2)
     add(gathering, "a", *range(19))
