@@ -17,10 +17,10 @@ from andon.errors import ConfigError, FatalError
 from andon.events import Emit, Retrying, silent
 from andon.settings import KafkaSettings
 from andon.stream.consumer_client import ConsumerClient
+from andon.stream.network_faults import expect_faults
 from andon.stream.producer import CLOSE_S, Producer
 from andon.stream.reach import NoReachError, no_reach, require_reach
 from andon.stream.refusals import LoginRefusals
-from andon.stream.request_timeouts import report_timeouts
 from andon.stream.size_limits import BATCH_BYTES
 
 HEARTBEAT_S = 0.5
@@ -60,7 +60,7 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
     # The client (0.14) gives a batch up after the request's timeout and then sends the batches behind it, which would
     # reorder a camera's records. It does so while a partition has no leader and, unless idempotent, after any failure.
     client._message_accumulator._batch_ttl = math.inf
-    report_timeouts(client.client)
+    expect_faults(client.client)
     return client
 
 
@@ -74,7 +74,7 @@ def plain_producer(settings: KafkaSettings) -> Producer:
 
 def _plain_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     client = AIOKafkaProducer(**_connection(settings), acks=1, enable_idempotence=False, linger_ms=2)
-    report_timeouts(client.client)
+    expect_faults(client.client)
     return client
 
 
@@ -183,7 +183,7 @@ def _unreachable(settings: KafkaSettings, error: BaseException) -> str:
 
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     client = AIOKafkaAdminClient(**_connection(settings))
-    report_timeouts(client._client)
+    expect_faults(client._client)
     return client
 
 

@@ -8,7 +8,8 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.protocol.fetch import FetchRequest
 
-from andon.stream.request_timeouts import report_timeouts
+from andon.errors import FatalError
+from andon.stream.network_faults import expect_faults
 
 
 class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
@@ -21,7 +22,7 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        report_timeouts(self._client)
+        expect_faults(self._client)
         self.fetched_by: dict[TopicPartition, object] = {}
         """The connection of each partition's last fetch. The records of a partition are taken before its next fetch."""
         self._note_fetches()
@@ -42,6 +43,14 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
 
         network.send = send_and_note
 
+    async def getmany(self, *partitions: TopicPartition, **limits: Any) -> Any:
+        """As the client's own. Raises FatalError where its task that fetches has ended: it would wait for ever."""
+        fetching = self._fetcher.error_future
+        if fetching.done() and not self._closed:
+            error = None if fetching.cancelled() else fetching.exception()
+            raise FatalError(f"can't read from Kafka: the client has stopped fetching: {_root(error)}")
+        return await super().getmany(*partitions, **limits)
+
     async def offsets_for_times(self, timestamps: Any) -> Any:
         return await self._answered(super().offsets_for_times(timestamps))
 
@@ -57,3 +66,8 @@ class ConsumerClient(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unt
         except KafkaTimeoutError:
             self._client.force_metadata_update()  # in the background; the next look-up waits for it
             raise
+
+
+def _root(error: BaseException | None) -> str:
+    """What the client met before it raised `error`."""
+    return "it was cancelled" if error is None else repr(error.__cause__ or error)
