@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from andon.message import TRACESTATE, CameraId, Pixels, Seq, Session, Traced, Utc, frame_id, if_like
+from andon.message import TRACESTATE, CameraId, Pixels, Seq, Session, TracedMessage, Utc, frame_id, if_like
 
 ClockSource = Literal["camera", "host", "file"]
 ImageHealth = Literal["frozen", "dark", "overexposed", "blurred"]
@@ -28,7 +28,7 @@ Rectangle = Annotated[tuple[_Place, _Place, Pixels, Pixels], BeforeValidator(_li
 """x, y, width, height."""
 
 
-class Frame(Traced):
+class Frame(TracedMessage):
     """One captured picture. `payload` is the encoded picture itself, in the encoding `content_type`: a JPEG or PNG, or
     the camera's own access unit (`video/h264`, `video/h265`) in Annex B."""
 
@@ -58,7 +58,7 @@ class Frame(Traced):
     """Why the picture was left out of the record: its size, and the setting that refuses it. Such a frame has no
     payload, and is also `corrupt`, for workers of earlier versions. None: the picture was not too large."""
     health: ImageHealth | None = None
-    """What is wrong with the whole picture. It is inspected, but never a pass. None: nothing is wrong."""
+    """The fault of the whole picture. It is inspected, but never a pass. None: it has none."""
     health_rules: str | None = Field(default=None, max_length=2000)
     """When this camera's pictures are no basis for a verdict: JSON of the `health` settings that differ from the
     defaults, for the worker that decodes it. None: ingest has judged the picture, or nobody is to."""

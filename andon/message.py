@@ -51,7 +51,7 @@ def if_like(pattern: re.Pattern[str]) -> BeforeValidator:
     return BeforeValidator(lambda value: value if isinstance(value, str) and pattern.fullmatch(value) else None)
 
 
-class Traced(Message):
+class TracedMessage(Message):
     """A message that carries the context of its trace, in a header of its record and never in its JSON."""
 
     traceparent: Annotated[str | None, if_like(_TRACEPARENT)] = Field(default=None, exclude=True, repr=False)

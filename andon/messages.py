@@ -18,7 +18,7 @@ from pydantic import (
 
 from andon.errors import QuarantineReason
 from andon.frame import ClockSource, Frame, ImageHealth
-from andon.message import HANDED_ON, CameraId, Message, Pixels, Seq, Session, Traced, Utc, frame_id
+from andon.message import HANDED_ON, CameraId, Message, Pixels, Seq, Session, TracedMessage, Utc, frame_id
 
 __all__ = [  # what stands in modules of its own and is imported from here
     "HANDED_ON",
@@ -30,7 +30,7 @@ __all__ = [  # what stands in modules of its own and is imported from here
     "Pixels",
     "Seq",
     "Session",
-    "Traced",
+    "TracedMessage",
     "Utc",
     "frame_id",
 ]
@@ -76,7 +76,7 @@ def tenure_of(session: str | None) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-class Shed(Message):
+class ShedRange(Message):
     """A range of frames, both ends included, that ingest gave up."""
 
     camera_id: CameraId
@@ -126,7 +126,7 @@ def _is_expired(reason: object) -> bool:
     return reason == "expired"
 
 
-class Expired(Message):
+class ExpiredRange(Message):
     """Records of the frames topic are gone, which no worker has read to the end; the camera's next record follows.
 
     Nobody can know whose records these were, so each camera with later records in that partition gets this message.
@@ -212,7 +212,7 @@ class Timings(Message):
     batch_size: int = Field(default=0, ge=0, lt=2**31)
 
 
-class Inspection(Traced):
+class Inspection(TracedMessage):
     """The outcome of one frame. An `inspected` frame without detections is one on which the model saw nothing."""
 
     camera_id: CameraId
@@ -256,7 +256,7 @@ class Inspection(Traced):
         return frame_id(self.camera_id, self.session, self.seq)
 
 
-class Defect(Traced):
+class Defect(TracedMessage):
     """One step in the life of one real defect. Each step has its own `event_id`, each defect its own `defect_id`."""
 
     event_id: str
@@ -302,7 +302,7 @@ class PartDefect(Message):
     evidence: str | None = None
 
 
-class PartVerdict(Traced):
+class PartVerdict(TracedMessage):
     """The one verdict on one part. It falls when the part crosses the line, or when it can no longer cross it."""
 
     event_id: str

@@ -21,13 +21,13 @@ from andon.messages import (
     CameraConfig,
     CameraStatus,
     Defect,
-    Expired,
+    ExpiredRange,
     Frame,
     Inspection,
     Message,
     PartVerdict,
-    Shed,
-    Traced,
+    ShedRange,
+    TracedMessage,
 )
 
 Headers = Sequence[tuple[str, bytes]]
@@ -37,9 +37,9 @@ TRACEPARENT = "traceparent"
 
 TYPES: dict[str, type[Message]] = {
     "andon.frame.v1": Frame,
-    "andon.shed.v1": Shed,
+    "andon.shed.v1": ShedRange,
     "andon.camera.v1": CameraStatus,
-    "andon.expired.v1": Expired,
+    "andon.expired.v1": ExpiredRange,
     "andon.inspection.v1": Inspection,
     "andon.defect.v1": Defect,
     "andon.part.v1": PartVerdict,
@@ -141,7 +141,7 @@ def encode(message: Message) -> Outgoing:
         headers = envelope + _frame_headers(message)
         return Outgoing(camera_id.encode(), message.payload, headers, timestamp_ms)
     headers = [*envelope, ("ce_time", at.isoformat().encode()), ("content-type", JSON.encode())]
-    if isinstance(message, Traced) and message.traceparent is not None:
+    if isinstance(message, TracedMessage) and message.traceparent is not None:
         headers.append((TRACEPARENT, message.traceparent.encode()))
     return Outgoing(camera_id.encode(), message.model_dump_json().encode(), headers, timestamp_ms)
 
@@ -166,7 +166,7 @@ def decode(record: Record) -> Message:
         message = kind.read_json(record.value or b"")
     except ValidationError as error:
         raise DecodeError(f"{_where(record)}: {envelope.ce_type}: {complaint(error)}") from None
-    return message.traced(headers.get(TRACEPARENT)) if isinstance(message, Traced) else message
+    return message.traced(headers.get(TRACEPARENT)) if isinstance(message, TracedMessage) else message
 
 
 def _decode_frame(record: Record, headers: dict[str, str]) -> Frame:
@@ -209,13 +209,13 @@ def _identity(message: Message) -> tuple[str, str, datetime]:  # noqa: PLR0911  
             return message.camera_id, message.frame_id, message.captured_at
         case Inspection():
             return message.camera_id, f"{message.frame_id}/inspection", message.captured_at
-        case Shed():
+        case ShedRange():
             span = f"{message.camera_id}/{message.session}/{message.first_seq}-{message.last_seq}/shed"
             return message.camera_id, span, message.at
         case CameraStatus():
             moment = message.at.astimezone(UTC).isoformat()
             return message.camera_id, f"{message.camera_id}/status/{moment}/{message.state}", message.at
-        case Expired():
+        case ExpiredRange():
             where = f"{message.topic}/{message.partition}/{message.first_offset}-{message.last_offset}"
             return message.camera_id, f"{message.camera_id}/{where}/expired", message.at
         case Defect() | PartVerdict() | Alarm():

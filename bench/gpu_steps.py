@@ -32,7 +32,7 @@ from bench.measurements.plant_line import within
 from sample_streams.observer import percentile
 from workers.decoding.card import gpu
 from workers.decoding.card_check import why_not
-from workers.decoding.place import HOST, Place
+from workers.decoding.place import HOST, DecodingPlace
 from workers.decoding.stream import CameraStream, VideoRecord
 from workers.detector import Detector
 from workers.runtimes.choice import open_model
@@ -100,7 +100,7 @@ def pictures_on_card(context: Context) -> dict[str, Any]:
     return compared(gpu("0", said.append).place, given) | {"in_software": said}
 
 
-def compared(place: Place, given: Sequence[bytes]) -> dict[str, Any]:
+def compared(place: DecodingPlace, given: Sequence[bytes]) -> dict[str, Any]:
     ours, theirs = made(place, given), made(HOST, given)
     pairs = zip(ours, theirs, strict=True)
     apart = max(int(np.abs(on_host(one).astype(int) - on_host(other)).max()) for one, other in pairs)
@@ -108,7 +108,7 @@ def compared(place: Place, given: Sequence[bytes]) -> dict[str, Any]:
     return {"frames": len(theirs), "on_card": on_card, "largest_difference": apart}
 
 
-def made(place: Place, given: Sequence[bytes]) -> list[Pixels]:
+def made(place: DecodingPlace, given: Sequence[bytes]) -> list[Pixels]:
     """The pictures of a camera that sends these access units of H.264."""
     camera = CameraStream(LIMITS, SystemClock(), place.open_decoder, place.pictures())
     out = [outcome for number, unit in enumerate(given) for outcome in camera.take(_record(unit, number))]
@@ -141,7 +141,7 @@ def decode_alone(context: Context) -> dict[str, Any]:
     return {"frames_per_s": rates, "software_1_stream": rate_per_s(1, lambda: _decoding(given, HOST))}
 
 
-def _decoding(given: Sequence[bytes], place: Place) -> Iterator[int]:
+def _decoding(given: Sequence[bytes], place: DecodingPlace) -> Iterator[int]:
     camera = CameraStream(LIMITS, SystemClock(), place.open_decoder, place.pictures())
     for number, unit in enumerate(cycle(given)):
         yield len(camera.take(_record(unit, number)))

@@ -20,7 +20,7 @@ from andon.wire import encode
 from ingest.boundary import Boundary
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
-from ingest.fleet import Wanted
+from ingest.fleet import PlannedCamera
 from ingest.leftover import Leftover
 from ingest.publisher import Route
 from ingest.second_way import SecondWay
@@ -54,10 +54,10 @@ class Workshop:
             if camera.spool is not None:
                 camera.spool.bound(self.life.settings.spool.max_bytes // self.lossless)
 
-    def attempt(self, wanted: Wanted) -> "Attempt":
+    def attempt(self, wanted: PlannedCamera) -> "Attempt":
         return Attempt(self, wanted)
 
-    async def camera(self, wanted: Wanted) -> Camera:
+    async def camera(self, wanted: PlannedCamera) -> Camera:
         """Raises ConfigError, in one line, where something is missing."""
         settings = self.settings_of(wanted.config)
         line = self.life.settings
@@ -82,7 +82,7 @@ class Workshop:
         return settings if settings.ca_file else settings.model_copy(update={"ca_file": line.camera_ca_file})
 
     def leftover(self, camera_id: str, config: CameraConfig | None) -> Leftover:
-        """What is in the spool of a camera that another ingester has now; None: it has been removed."""
+        """Sends the spool of a camera that another ingester has now. No `config`: the camera has been removed."""
         line = self.life.settings
         pool = str((config.settings or {}).get("pool", "default")) if config is not None else "default"
         own = CameraSettings.model_validate({"id": camera_id, "url": "spool"})
@@ -90,7 +90,7 @@ class Workshop:
         limits = (own.mailbox_frames, own.mailbox_bytes)
         return Leftover(place, self._route(camera_id, line.pool_topic(pool)), self._tools(), limits)
 
-    async def refuse(self, wanted: Wanted, reason: str) -> None:
+    async def refuse(self, wanted: PlannedCamera, reason: str) -> None:
         """Tell the line why the camera is offline, as far as its pool's topic can be reached."""
         line = self.life.settings
         status = CameraStatus(
@@ -125,7 +125,7 @@ class Workshop:
 class Attempt:
     """A camera that is to run, and the reason why it can't yet. Event loop only."""
 
-    def __init__(self, workshop: Workshop, wanted: Wanted) -> None:
+    def __init__(self, workshop: Workshop, wanted: PlannedCamera) -> None:
         self.camera: Camera | None = None
         """None: it is not built yet."""
         self._workshop = workshop

@@ -25,7 +25,7 @@ from ingest.second_way import SECOND_WAY_S, SecondWay
 from ingest.sources.source import SilentError, SourceError
 from ingest.spool import SpoolPlace
 from ingest.spool_thread import SpoolThread
-from ingest.spooled import Spooled
+from ingest.spooled_queue import SpooledQueue
 from ingest.status import HEARTBEAT_S, NOBODY, Ownership, StatusReporter
 from ingest.threads import either
 
@@ -67,7 +67,7 @@ class Camera:
         self._boundary = options.boundary or Boundary([settings.id])
         self._queue = _queue(settings, tools.clock, spools=options.spool is not None)
         self._bridge = Bridge(self._queue, tools.clock, options.ownership.tenure)
-        if isinstance(self._queue, Spooled) and options.spool is not None:
+        if isinstance(self._queue, SpooledQueue) and options.spool is not None:
             self.spool = SpoolThread(options.spool, self._queue, self._bridge, tools.clock, tools.emit)
         self._publisher = CameraPublisher(route, self._bridge, tools.clock, tools.emit)
         self._status = StatusReporter(
@@ -290,4 +290,4 @@ def _queue(settings: CameraSettings, clock: Clock, *, spools: bool) -> Lossless:
     frames, size_bytes = settings.mailbox_frames, settings.mailbox_bytes
     if settings.policy == "freshest":
         return Freshest(frames, size_bytes, clock, settings.max_age_s)
-    return Spooled(frames, size_bytes, clock) if spools else Lossless(frames, size_bytes, clock)
+    return SpooledQueue(frames, size_bytes, clock) if spools else Lossless(frames, size_bytes, clock)

@@ -16,13 +16,13 @@ from andon.pictures.picture import Bgr
 from andon.process.tracing import Tracing
 from andon.settings import CameraSettings
 from ingest.bridge import Bridge
-from ingest.carried import Carried
 from ingest.dating import Redated, dated, not_redated
 from ingest.encode import FpsLimit, cropped, jpeg
 from ingest.frame_fields import part_size, picture_fields
+from ingest.held_units import HeldUnits
 from ingest.sources.source import (
     DamagedPictureError,
-    Encoded,
+    EncodedPicture,
     FrameSource,
     NoPictureYetError,
     OpenSource,
@@ -100,7 +100,7 @@ class Capture:
         self._seq = 0
         self._start_s = 0.0
         self._clock_offset_s: float | None = None
-        self._carried = Carried(tools.max_payload_bytes)
+        self._carried = HeldUnits(tools.max_payload_bytes)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -210,7 +210,7 @@ class Capture:
         self._report(frame, encode_s, shed)
         return True
 
-    def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> Encoded:
+    def _encode(self, picture: Picture, stamp: Stamp, info: SourceInfo) -> EncodedPicture:
         """Without a payload if there are no pixels, no JPEG can hold them, or it would be larger than the line takes:
         such a frame is numbered like any other, and quarantined."""
         if picture.unit is not None:
@@ -218,7 +218,7 @@ class Capture:
                 self._monitor.sized(part_size(picture.unit, self._camera))
             return self._within_limits(self._carried.before(picture))
         if picture.bgr is None:
-            return Encoded(b"", max(1, info.width), max(1, info.height), damage=picture.damage)
+            return EncodedPicture(b"", max(1, info.width), max(1, info.height), damage=picture.damage)
         if picture.jpeg is None:
             part = cropped(picture.bgr(), self._camera.roi)
             self._look(picture, stamp, lambda: part)
@@ -228,10 +228,10 @@ class Capture:
             try:
                 self._look(picture, stamp, picture.bgr)
             except DamagedPictureError as error:
-                return Encoded(b"", encoded.width, encoded.height, damage=str(error))
+                return EncodedPicture(b"", encoded.width, encoded.height, damage=str(error))
         return self._within_limits(encoded)
 
-    def _within_limits(self, encoded: Encoded) -> Encoded:
+    def _within_limits(self, encoded: EncodedPicture) -> EncodedPicture:
         size_bytes = len(encoded.payload)
         for limit, key, others in (
             (self._tools.max_payload_bytes, "kafka.max_record_bytes", " and worker.max_frame_bytes"),
@@ -251,7 +251,7 @@ class Capture:
         coded_bytes = None if picture.jpeg is None else len(picture.jpeg.payload)
         self._health = self._monitor.saw(pixels, at_s, coded_bytes)
 
-    def _frame(self, encoded: Encoded, stamp: Stamp, *, corrupt: bool) -> Frame:
+    def _frame(self, encoded: EncodedPicture, stamp: Stamp, *, corrupt: bool) -> Frame:
         fields = picture_fields(encoded, self._camera, None if self._monitor is None else self._monitor.rules)
         if self._session is None:
             self._session = self._bridge.begin()

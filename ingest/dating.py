@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from andon.messages import CameraStatus, Frame, Shed
+from andon.messages import CameraStatus, Frame, ShedRange
 
-M = TypeVar("M", Frame, Frame | Shed | CameraStatus)
+M = TypeVar("M", Frame, Frame | ShedRange | CameraStatus)
 Redated = Callable[[datetime], tuple[datetime, float] | None]
 """`BrokerClock.redated`: puts a capture time right that was taken before the broker's clock was known."""
 

@@ -4,7 +4,7 @@ import cv2
 
 from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
-from ingest.sources.source import Encoded, SourceError
+from ingest.sources.source import EncodedPicture, SourceError
 
 JPEG_SIDE_PX = 65_500
 """No JPEG is wider or higher. Source: libjpeg, JPEG_MAX_DIMENSION."""
@@ -33,7 +33,7 @@ def unchanged(camera: CameraSettings, width: int, height: int) -> bool:
     return camera.roi is None and (camera.longest_side is None or max(width, height) <= camera.longest_side)
 
 
-def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
+def encode(bgr: Bgr, camera: CameraSettings) -> EncodedPicture:
     """Crop, shrink and encode. Does not change `bgr`.
 
     Raises:
@@ -42,16 +42,16 @@ def encode(bgr: Bgr, camera: CameraSettings) -> Encoded:
     return jpeg(cropped(bgr, camera.roi), camera)
 
 
-def jpeg(part: Bgr, camera: CameraSettings) -> Encoded:
+def jpeg(part: Bgr, camera: CameraSettings) -> EncodedPicture:
     """Shrink and encode a picture that is cropped already. No payload: a side is longer than a JPEG's can be."""
     part = _shrunk(part, camera.longest_side)
     height, width = part.shape[:2]
     if max(height, width) > JPEG_SIDE_PX:
         limit = f"a JPEG has at most {JPEG_SIDE_PX} a side: set the camera's longest_side or roi"
-        return Encoded(b"", width, height, f"{width}x{height} pixels, {limit}")
+        return EncodedPicture(b"", width, height, f"{width}x{height} pixels, {limit}")
     encoded, payload = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
     assert encoded  # OpenCV raises instead on anything that a valid array can cause
-    return Encoded(payload.tobytes(), width, height)
+    return EncodedPicture(payload.tobytes(), width, height)
 
 
 def cropped(bgr: Bgr, roi: tuple[int, int, int, int] | None) -> Bgr:

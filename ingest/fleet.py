@@ -19,7 +19,7 @@ RESTART_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class PlannedCamera:
     """A camera that is to run here. Two are equal if they are captured alike, whenever their records were written:
     ingesters that start together write the same camera twice."""
 
@@ -27,7 +27,7 @@ class Wanted:
     tenure: int
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Wanted) and self._capture == other._capture
+        return isinstance(other, PlannedCamera) and self._capture == other._capture
 
     def __hash__(self) -> int:
         return hash((self.config.camera_id, self.tenure))
@@ -52,7 +52,7 @@ class Runs(Protocol):
 class _Running:
     runs: Runs
     task: asyncio.Task[None]
-    wanted: Wanted | None
+    wanted: PlannedCamera | None
     """None: it is not to capture, only to send what is left."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ends_by_s: float | None = None
@@ -63,7 +63,11 @@ class Fleet:
     """Event loop only. The tasks run in `group`, so what a camera raises ends it."""
 
     def __init__(
-        self, build: Callable[[Wanted], Runs], group: asyncio.TaskGroup, clock: Clock, changed: Callable[[], object]
+        self,
+        build: Callable[[PlannedCamera], Runs],
+        group: asyncio.TaskGroup,
+        clock: Clock,
+        changed: Callable[[], object],
     ) -> None:
         """`changed` is called when a camera has ended: it is time to look."""
         self._changed = changed
@@ -87,7 +91,7 @@ class Fleet:
         if camera_id not in self._running:
             self._start(camera_id, runs, None)
 
-    def look(self, wanted: Mapping[str, Wanted]) -> float | None:
+    def look(self, wanted: Mapping[str, PlannedCamera]) -> float | None:
         """Start what is wanted, and end what is not. Returns when to look again, in seconds; None: at the next change.
 
         A camera whose source has come to its end is started again only once something of it has changed.
@@ -126,7 +130,7 @@ class Fleet:
         if running.ends_by_s is not None and now_s >= running.ends_by_s:
             running.task.cancel()
 
-    def _start(self, camera_id: str, runs: Runs, wanted: Wanted | None) -> None:
+    def _start(self, camera_id: str, runs: Runs, wanted: PlannedCamera | None) -> None:
         stop = asyncio.Event()
         task = self._group.create_task(runs.run(stop), name=f"camera.{camera_id}")
         task.add_done_callback(lambda _: self._changed())

@@ -4,11 +4,11 @@ from typing import Any
 
 from andon.errors import PoisonError
 from andon.settings import CameraSettings
-from andon.video.geometry import UPRIGHT, Plan, plan
-from ingest.sources.source import Encoded, SourceError
+from andon.video.geometry import UPRIGHT, PicturePlan, plan
+from ingest.sources.source import EncodedPicture, SourceError
 
 
-def picture_fields(encoded: Encoded, camera: CameraSettings, health_rules: str | None) -> dict[str, Any]:
+def picture_fields(encoded: EncodedPicture, camera: CameraSettings, health_rules: str | None) -> dict[str, Any]:
     """The fields of `Frame` that depend on whether it holds a JPEG, which is as it shall be published, or an access
     unit, which the worker turns, crops, shrinks and judges by `health_rules`.
 
@@ -32,7 +32,7 @@ def picture_fields(encoded: Encoded, camera: CameraSettings, health_rules: str |
     }
 
 
-def part_size(encoded: Encoded, camera: CameraSettings) -> tuple[int, int]:
+def part_size(encoded: EncodedPicture, camera: CameraSettings) -> tuple[int, int]:
     """Width and height of what is inspected of an access unit's picture, before it is shrunk.
 
     Raises SourceError: the camera's roi lies outside its picture.
@@ -41,7 +41,7 @@ def part_size(encoded: Encoded, camera: CameraSettings) -> tuple[int, int]:
     return width, height
 
 
-def _plan(encoded: Encoded, camera: CameraSettings) -> Plan:
+def _plan(encoded: EncodedPicture, camera: CameraSettings) -> PicturePlan:
     turn = UPRIGHT if encoded.video is None else encoded.video.turn
     try:
         return plan(encoded.width, encoded.height, camera.roi, camera.longest_side, turn)

@@ -12,7 +12,7 @@ from ingest.capture import Tools
 from ingest.publisher import CameraPublisher, Route
 from ingest.spool import LOCK, NAME, SpoolPlace
 from ingest.spool_thread import SpoolThread
-from ingest.spooled import Spooled
+from ingest.spooled_queue import SpooledQueue
 
 
 class Leftover:
@@ -27,7 +27,7 @@ class Leftover:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until the broker has acknowledged everything, or `stop` is set; what is left then stays on disk."""
-        queue = Spooled(*self._limits, self._tools.clock)
+        queue = SpooledQueue(*self._limits, self._tools.clock)
         bridge = Bridge(queue, self._tools.clock)
         spool = SpoolThread(self.place, queue, bridge, self._tools.clock, self._tools.emit)
         publisher = CameraPublisher(self._route, bridge, self._tools.clock, self._tools.emit)

@@ -93,7 +93,7 @@ def _arrival(arrived_s: float, picture: Picture, *, corrupt: bool) -> Arrival:
 
 
 def _damage(picture: Picture) -> str | None:
-    """What is wrong with it, by the reader that a worker uses; None: it can be inspected."""
+    """Its fault, by the reader that a worker uses; None: it can be inspected."""
     if picture.corrupt:
         return picture.damage
     try:

@@ -15,7 +15,7 @@ from andon.backoff import Backoff
 from andon.clock import Clock
 from andon.errors import RetryableError, TooLargeError
 from andon.events import Emit, FramePublished, FramesShed, FrameTooLarge, Retrying
-from andon.messages import CameraStatus, Frame, RecordRef, Shed
+from andon.messages import CameraStatus, Frame, RecordRef, ShedRange
 from andon.process.tracing import Tracing
 from andon.stream.publisher import Publisher
 from ingest.bridge import Bridge
@@ -94,7 +94,7 @@ class CameraPublisher:
         return any(flight.ack.done() and flight.ack.exception() is not None for flight in self._flights)
 
     async def _send(self, message: Message) -> None:
-        if isinstance(message, Shed) and message.reason == "stale":
+        if isinstance(message, ShedRange) and message.reason == "stale":
             count = message.last_seq - message.first_seq + 1
             self._emit(FramesShed(message.camera_id, "stale", count))
         final = isinstance(message, CameraStatus) and message.final

@@ -10,9 +10,9 @@ the bounds are what a killed process loses. No class here is thread-safe; see `i
 from collections import deque
 
 from andon.clock import Clock
-from andon.messages import CameraStatus, Frame, Shed, ShedReason
+from andon.messages import CameraStatus, Frame, ShedRange, ShedReason
 
-Message = Frame | Shed | CameraStatus
+Message = Frame | ShedRange | CameraStatus
 STATUSES = 64
 """Statuses that may wait while the broker is away; beyond it the oldest are dropped."""
 
@@ -184,9 +184,9 @@ def depends(frame: Frame) -> bool:
     return frame.content_type.startswith("video/") and not frame.keyframe
 
 
-def shed_range(frame: Frame, reason: ShedReason, clock: Clock) -> Shed:
+def shed_range(frame: Frame, reason: ShedReason, clock: Clock) -> ShedRange:
     """The range of this one frame."""
-    return Shed(
+    return ShedRange(
         camera_id=frame.camera_id,
         session=frame.session,
         first_seq=frame.seq,
@@ -210,7 +210,7 @@ def _prepend(entries: deque[Message], entry: Message) -> None:
 
 def _merged(one: Message, other: Message) -> list[Message]:
     """One range, if `other` continues `one`; else both."""
-    if not isinstance(one, Shed) or not isinstance(other, Shed):
+    if not isinstance(one, ShedRange) or not isinstance(other, ShedRange):
         return [one, other]
     if (one.session, one.reason) != (other.session, other.reason) or one.last_seq + 1 != other.first_seq:
         return [one, other]

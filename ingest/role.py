@@ -26,7 +26,7 @@ from ingest.gauges import add_gauges
 from ingest.leftover import left_behind
 from ingest.second_way import SecondWay
 from ingest.seeding import seed_registry
-from ingest.shares import Choice, Shares, open_shares
+from ingest.shares import CameraSelection, Shares, open_shares
 from ingest.threads import either, on_thread
 
 SEALED_S = 2.0
@@ -36,7 +36,7 @@ LOOK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IngestOptions:
     """What `andon ingest` was asked for beside line.yaml."""
 
     seed: Seed | None = None
@@ -48,11 +48,11 @@ class Asked:
     alone: bool = False
     """It is the line's only ingester."""
 
-    def choice(self, settings: Settings) -> Choice:
-        return Choice(settings.ingest.site, self.alone or self.once or bool(self.only), self.only)
+    def choice(self, settings: Settings) -> CameraSelection:
+        return CameraSelection(settings.ingest.site, self.alone or self.once or bool(self.only), self.only)
 
 
-async def ingest_role(life: Life, asked: Asked) -> None:
+async def ingest_role(life: Life, asked: IngestOptions) -> None:
     """Run this ingester's share of the line's cameras until `life.stop` is set.
 
     Raises:
@@ -93,7 +93,7 @@ async def ingest_role(life: Life, asked: Asked) -> None:
 class Ingester:
     """Keeps the cameras running that are this process's share. Event loop only."""
 
-    def __init__(self, life: Life, asked: Asked, registry: Registry, workshop: Workshop) -> None:
+    def __init__(self, life: Life, asked: IngestOptions, registry: Registry, workshop: Workshop) -> None:
         self._life = life
         self._asked = asked
         self._choice = asked.choice(life.settings)
@@ -153,7 +153,7 @@ def _cameras(fleet: Fleet) -> list[Camera]:
     return [runs.camera for runs in fleet.cameras if isinstance(runs, Attempt) and runs.camera is not None]
 
 
-def _require_cameras(registry: Registry, asked: Asked) -> None:
+def _require_cameras(registry: Registry, asked: IngestOptions) -> None:
     known = registry.cameras.keys()
     if unknown := asked.only - known:
         names = ", ".join(sorted(known)) or "none"

@@ -12,7 +12,7 @@ from andon.process.lifecycle import Life
 from andon.stream.clients import started
 from andon.stream.sharing import Sharing, sharing_consumer
 from ingest.building import spool_folder
-from ingest.fleet import Wanted
+from ingest.fleet import PlannedCamera
 from ingest.identity import identity
 
 
@@ -39,7 +39,7 @@ class Everything:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CameraSelection:
     """Which of the registry's cameras an ingester may capture at all."""
 
     site: str | None = None
@@ -63,11 +63,11 @@ class Choice:
                 loads[entry.partition] = loads.get(entry.partition, 0) + 1
         return loads
 
-    def wanted(self, registry: Registry, shares: Shares) -> dict[str, Wanted]:
+    def wanted(self, registry: Registry, shares: Shares) -> dict[str, PlannedCamera]:
         """The cameras that are to run here now."""
         tenures = shares.tenures
         return {
-            camera_id: Wanted(entry.config, tenures[entry.partition])
+            camera_id: PlannedCamera(entry.config, tenures[entry.partition])
             for camera_id, entry in registry.cameras.items()
             if entry.partition in tenures and self.takes(camera_id, entry)
         }
@@ -75,7 +75,7 @@ class Choice:
 
 @asynccontextmanager
 async def open_shares(
-    life: Life, registry: Registry, choice: Choice, tasks: asyncio.TaskGroup, changed: Callable[[], object]
+    life: Life, registry: Registry, choice: CameraSelection, tasks: asyncio.TaskGroup, changed: Callable[[], object]
 ) -> AsyncIterator[Shares]:
     """This ingester's shares. If it isn't alone, it joins the group of its site, and leaves it at the end."""
     if choice.alone:
@@ -95,7 +95,7 @@ async def open_shares(
 
 @asynccontextmanager
 async def _member(
-    life: Life, registry: Registry, choice: Choice, own: str, changed: Callable[[], object]
+    life: Life, registry: Registry, choice: CameraSelection, own: str, changed: Callable[[], object]
 ) -> AsyncIterator[Sharing]:
     """`own`: the name by which the group knows this ingester again after a crash, unless it has been given one."""
     kafka, group = life.settings.kafka, life.settings.ingest_group(choice.site)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from andon import wire
 from andon.errors import DecodeError
-from andon.messages import CameraStatus, Frame, Shed
+from andon.messages import CameraStatus, Frame, ShedRange
 from ingest.queue import Message
-from ingest.spooled import ReadRow, Row
+from ingest.spooled_queue import ReadRow, Row
 
 NAME = "spool.db"
 LOCK = "lock"
@@ -207,7 +207,7 @@ def decode(timestamp_ms: int, about: bytes, value: bytes) -> Message | None:
         message = wire.decode(wire.Record("spool", 0, 0, timestamp_ms, key.encode(), value, encoded))
     except (DecodeError, ValueError, TypeError, AttributeError):
         return None
-    return message if isinstance(message, Frame | Shed | CameraStatus) else None
+    return message if isinstance(message, Frame | ShedRange | CameraStatus) else None
 
 
 def is_damage(error: Exception, *, opening: bool) -> bool:

@@ -15,7 +15,7 @@ from andon.clock import Clock
 from andon.events import Emit, SpoolDamaged, SpoolDrained, SpoolFailed, SpoolFilling, SpoolFound
 from ingest.bridge import Bridge
 from ingest.spool import Spool, SpoolPlace, is_damage, readable, reason, set_aside
-from ingest.spooled import BATCH, Spooled
+from ingest.spooled_queue import BATCH, SpooledQueue
 from ingest.threads import either, on_thread
 
 RETRY_S = 1.0
@@ -28,7 +28,7 @@ Job = Callable[[], None]
 class SpoolThread:
     """One camera's spool at work; its gauges can be read from any thread."""
 
-    def __init__(self, place: SpoolPlace, queue: Spooled, bridge: Bridge, clock: Clock, emit: Emit) -> None:
+    def __init__(self, place: SpoolPlace, queue: SpooledQueue, bridge: Bridge, clock: Clock, emit: Emit) -> None:
         self.place = place
         self.opened = asyncio.Event()
         """What an earlier process left on disk has been counted, or can't be."""

@@ -10,7 +10,7 @@ import cv2
 from sample_streams import clips, dataset, serve
 from sample_streams.model_card import MODEL
 from sample_streams.options import line, line_options
-from sample_streams.render import Camera
+from sample_streams.render import LineRenderer
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -60,7 +60,7 @@ def write_frames(out: Path, seed: int, every: int, **values: Any) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     spec = line(seed, values)
-    camera, spent_s = Camera(spec), 0.0
+    camera, spent_s = LineRenderer(spec), 0.0
     for index in range(spec.n_frames):
         begun = time.process_time()
         image = camera.frame(index)
@@ -103,7 +103,7 @@ def train(work: Path, out: Path, validate_only: bool, **sizes: int) -> None:
     """
     from sample_streams import train as training  # noqa: PLC0415 - it loads torch, which the other commands do not need
 
-    run = training.Training(work=work, out=out, report=click.echo, **sizes)
+    run = training.DemoTraining(work=work, out=out, report=click.echo, **sizes)
     card = training.validate(run) if validate_only else training.train(run)
     click.echo(card["metrics"])
 

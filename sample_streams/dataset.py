@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sample_streams.render import Camera, Frame
+from sample_streams.render import Frame, LineRenderer
 from sample_streams.spec import CLASSES, FASTEST, SLOWEST, LineSpec, Look
 from sample_streams.truth import FrameTruth, frame_truth
 
@@ -62,7 +62,7 @@ def sample(seed: int, line: LineSpec = TRAINING) -> tuple[Frame, FrameTruth]:
     """Draw one frame of a new line: (480, 640, 3) uint8 BGR and its labels; one in 25 is an empty belt."""
     rng = np.random.default_rng([seed, 6])
     spec = vary(replace(line, seed=seed), rng)
-    camera = Camera(spec)
+    camera = LineRenderer(spec)
     filled = round((spec.width_px / 2) / spec.step_px) + spec.margin_frames
     index = 0 if rng.random() < _EMPTY else int(rng.integers(filled, spec.n_frames - filled))
     return camera.frame(index), frame_truth(spec, camera.parts, index)

@@ -23,7 +23,7 @@ _NOISE_ROOM = (97, 113)
 """Extra rows and columns of the noise: each frame cuts another window out of it."""
 
 
-class Camera:
+class LineRenderer:
     """Draws any frame of one line. Its only changing state are the sprites of the parts in view."""
 
     def __init__(self, spec: LineSpec, *, flaws: bool = True) -> None:
@@ -73,7 +73,7 @@ class Camera:
 
 def frames(spec: LineSpec) -> Iterator[tuple[Frame, FrameTruth]]:
     """Yield the line's frames, each as (height, width, 3) uint8 BGR with its truth, from the first to the last."""
-    camera = Camera(spec)
+    camera = LineRenderer(spec)
     for index in range(spec.n_frames):
         yield camera.frame(index), frame_truth(spec, camera.parts, index)
 

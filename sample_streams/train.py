@@ -19,7 +19,7 @@ _PURPOSE = {"train": "learning", "val": "choosing the best epoch", "test": "the 
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class DemoTraining:
     """The settings of a run; `work` holds its pictures and checkpoints and may be deleted afterwards."""
 
     work: Path
@@ -36,7 +36,7 @@ class Training:
     """Called with a line for each step before the training."""
 
 
-def train(run: Training) -> dict[str, Any]:
+def train(run: DemoTraining) -> dict[str, Any]:
     """Train, write `run.out` (stripped, fp16) and its model card beside it, and return the card. Blocks for long."""
     data = _data(run)
     trained = run.work / "trained.pt"
@@ -47,7 +47,7 @@ def train(run: Training) -> dict[str, Any]:
     return validate(run)
 
 
-def validate(run: Training) -> dict[str, Any]:
+def validate(run: DemoTraining) -> dict[str, Any]:
     """Measure the weights at `run.out` on the test split with the NMS-free head; write and return the card."""
     metrics = _measure(run, _data(run))
     card = model_card.describe(run.out, model_card.TrainingResult(_facts(run), metrics))
@@ -55,15 +55,15 @@ def validate(run: Training) -> dict[str, Any]:
     return card
 
 
-def _data(run: Training) -> Path:
+def _data(run: DemoTraining) -> Path:
     return dataset.build(run.work / "dataset", _splits(run), run.report)
 
 
-def _splits(run: Training) -> tuple[dataset.Split, ...]:
+def _splits(run: DemoTraining) -> tuple[dataset.Split, ...]:
     return dataset.splits(run.train_images, run.val_images, run.test_images)
 
 
-def _fit(run: Training, data: Path) -> None:
+def _fit(run: DemoTraining, data: Path) -> None:
     # importing torch takes a second; the other commands of this package do not need it
     from workers.model import train as training  # noqa: PLC0415
 
@@ -86,7 +86,7 @@ def _release(trained: Path, out: Path) -> None:
     release(trained, out, _ARCHITECTURE)
 
 
-def _measure(run: Training, data: Path) -> dict[str, Any]:
+def _measure(run: DemoTraining, data: Path) -> dict[str, Any]:
     """As torch serves it, on the test split."""
     from workers.model.val import ValOptions, validate  # noqa: PLC0415 - as above
 
@@ -99,13 +99,13 @@ def _measure(run: Training, data: Path) -> dict[str, Any]:
     return {"head": "NMS-free", "overall": overall, "class": by_class}
 
 
-def _duration_s(run: Training) -> int:
+def _duration_s(run: DemoTraining) -> int:
     """Duration of the epochs, by ultralytics' table; for a resumed run, since it resumed."""
     with (run.work / "run" / "results.csv").open(encoding="utf-8", newline="") as table:
         return round(float([row["time"] for row in csv.DictReader(table, skipinitialspace=True)][-1]))
 
 
-def _facts(run: Training) -> dict[str, Any]:
+def _facts(run: DemoTraining) -> dict[str, Any]:
     return {
         "command": f"python -m sample_streams train --epochs {run.epochs}"
         f" --train-images {run.train_images} --val-images {run.val_images} --test-images {run.test_images}"

@@ -27,7 +27,7 @@ from andon.events import (
 from andon.process.tracing import Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import NO_CUTS, Cut
-from sinks.batch import Work, gather
+from sinks.batch import OpenBatch, gather
 from sinks.channels.channel import Live
 from sinks.judgement.ledger import PrunedLedger
 from sinks.judgement.rules import JudgementRules
@@ -151,7 +151,7 @@ class Account:
         if any(account.waiting for account in self._open):
             self._news.set()
 
-    async def _step(self, account: PartitionAccount, begun_s: float) -> Work:
+    async def _step(self, account: PartitionAccount, begun_s: float) -> OpenBatch:
         deliveries = list(islice(account.waiting, self._rules.batch_records))
         work = gather(account.partition, account.position, deliveries, self._clock.now(), self._emit)
         number = account.partition.partition
@@ -167,11 +167,11 @@ class Account:
         work.step(account.cameras, self._rules.judgement, self._rules.alerts, clips=self._rules.clips)
         return work
 
-    async def _write(self, works: Sequence[tuple[PartitionAccount, Work]]) -> frozenset[Partition]:
+    async def _write(self, works: Sequence[tuple[PartitionAccount, OpenBatch]]) -> frozenset[Partition]:
         """One attempt, without the partitions that were taken away since the last one."""
         return await self._store.write([work.batch for account, work in works if not account.discarded])
 
-    async def _stored(self, account: PartitionAccount, work: Work, seconds: float) -> None:
+    async def _stored(self, account: PartitionAccount, work: OpenBatch, seconds: float) -> None:
         number, batch = account.partition.partition, work.batch
         account.advance(work)
         for trace in work.traces:

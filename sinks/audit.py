@@ -12,7 +12,7 @@ from sinks.judgement.state import JudgementState
 from sinks.judgement.tally import Tally, total
 from sinks.stalls import NO_ANSWER, never_captured, stalls_of
 from sinks.store.pruned import PrunedTotals
-from sinks.store.stored import Stored
+from sinks.store.stored import StoredAccounts
 
 LIVE_S = 10.0
 """An ingester is live if its last status is at most this old: two heartbeats while frames come."""
@@ -86,7 +86,7 @@ class Audit:
         return ((span.ended_at or self.at) - span.started_at).total_seconds()
 
 
-def audit_of(stored: Stored, circumstances: Circumstances, camera: str | None = None) -> Audit:
+def audit_of(stored: StoredAccounts, circumstances: Circumstances, camera: str | None = None) -> Audit:
     """The audit of all cameras, or of one."""
     heard_of = {name for name, _ in stored.states} | {name for name, _ in stored.ledgers}
     names = sorted(heard_of | circumstances.registered.keys())

@@ -8,7 +8,7 @@ from datetime import datetime
 from andon.alarms import Alarm, AlarmRequest
 from andon.errors import DecodeError
 from andon.events import Emit, RecordQuarantined
-from andon.messages import CameraStatus, Defect, Expired, Inspection, PartVerdict, Shed
+from andon.messages import CameraStatus, Defect, ExpiredRange, Inspection, PartVerdict, ShedRange
 from andon.process.tracing import Trace, Tracing
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
@@ -37,7 +37,7 @@ ALARMS = "alarms"
 
 
 @dataclass(slots=True, eq=False)
-class Work:
+class OpenBatch:
     """A batch in the making. `deliveries` includes records that were accounted for before."""
 
     deliveries: Sequence[Delivery]
@@ -58,7 +58,7 @@ class Work:
 
     def unknown_sessions(self, cameras: Mapping[str, CameraAccount]) -> list[tuple[str, str]]:
         """(camera, session) of known cameras that a record names, if its ledger is not in memory; it may be stored."""
-        sessionless = Expired | AlarmRequest
+        sessionless = ExpiredRange | AlarmRequest
         named = {(item.camera_id, item.session) for item in self.messages if not isinstance(item, sessionless)}
         return sorted(
             (name, session)
@@ -100,7 +100,7 @@ class Work:
             before = counts_of(camera.state.totals)
             consequences = step(camera, message, rules)
             frames.add(camera.camera_id, _time_of(message), before, counts_of(camera.state.totals))
-            if isinstance(message, Expired):
+            if isinstance(message, ExpiredRange):
                 touched |= _expire_others(message, cameras, frames)
             elif isinstance(message, Inspection) and consequences.fresh:
                 frame = message.frame
@@ -131,11 +131,13 @@ class Work:
     def _count(self, message: AccountMessage, *, fresh: bool) -> None:
         if isinstance(message, Inspection) and fresh:
             self.inspections.append(message)
-        if not isinstance(message, CameraStatus | Expired | AlarmRequest) and not fresh:
+        if not isinstance(message, CameraStatus | ExpiredRange | AlarmRequest) and not fresh:
             self.redelivered += 1
 
 
-def gather(partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit) -> Work:
+def gather(
+    partition: Partition, position: Position, deliveries: Sequence[Delivery], at: datetime, emit: Emit
+) -> OpenBatch:
     """Begin a batch of these records. Records before `position` were accounted for.
 
     A record that can't be read goes to the quarantine topic, by the outbox, with this batch.
@@ -151,12 +153,12 @@ def gather(partition: Partition, position: Position, deliveries: Sequence[Delive
             emit(RecordQuarantined("unknown", error.reason, where, str(error)))
             unreadable.append(_quarantine(record, error, position.epoch))
     next_offset = new[-1].offset + 1 if new else position.next_offset
-    return Work(deliveries, messages, Batch(partition, position, next_offset, at, leaving=tuple(unreadable)))
+    return OpenBatch(deliveries, messages, Batch(partition, position, next_offset, at, leaving=tuple(unreadable)))
 
 
 def _message(record: Record) -> AccountMessage:
     message = decode(record)
-    if isinstance(message, Inspection | Shed | CameraStatus | Expired | AlarmRequest):
+    if isinstance(message, Inspection | ShedRange | CameraStatus | ExpiredRange | AlarmRequest):
         return plausible(message, appended_at(record))
     raise DecodeError(f"{type(message).__name__} is no message of the inspections topic")
 
@@ -171,7 +173,9 @@ def _time_of(message: AccountMessage) -> datetime:
     return message.captured_at if isinstance(message, Inspection) else message.at
 
 
-def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount], frames: FrameSums) -> dict[str, CameraAccount]:
+def _expire_others(
+    hole: ExpiredRange, cameras: Mapping[str, CameraAccount], frames: FrameSums
+) -> dict[str, CameraAccount]:
     """Mark all cameras that may have had frames in the hole. Returns them.
 
     The worker reports a hole before each camera's next record. It may die in between, and its successor sees no hole.
@@ -184,7 +188,7 @@ def _expire_others(hole: Expired, cameras: Mapping[str, CameraAccount], frames: 
     return reached
 
 
-def _reaches(hole: Expired, heard: tuple[str, int, int] | None) -> bool:
+def _reaches(hole: ExpiredRange, heard: tuple[str, int, int] | None) -> bool:
     """Whether it may hold frames after the one that was heard of last. A log that lost its end counts anew."""
     if heard is None or heard[:2] != (hole.topic, hole.partition):
         return False

@@ -9,7 +9,7 @@ from sinks.judgement.rhythm import SilenceRule
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ConsumerGroup:
     """The lag of one consumer group."""
 
     name: str
@@ -31,9 +31,9 @@ class Circumstances:
     """`silence_s` of the cameras that have one of their own."""
     stalled_s: float = math.inf
     """For how long work may stand still (`run.stalled_s`)."""
-    workers: tuple[Group, ...] = ()
+    workers: tuple[ConsumerGroup, ...] = ()
     """The lag of each pool's group, if the broker answers."""
-    sinks: Group | None = None
+    sinks: ConsumerGroup | None = None
     watched: frozenset[str] | None = None
     """The cameras that should deliver; None: all that the store knows."""
     registered: Mapping[str, datetime] = field(default_factory=dict)

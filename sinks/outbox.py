@@ -19,7 +19,7 @@ from andon.process.progress import Work
 from andon.process.tasks import wake_at_stop
 from andon.process.tracing import Tracing
 from sinks.channels.channel import OutboxStore
-from sinks.outbox_queue import ChannelQueue, DispatchLimits, NamedChannel, Shared
+from sinks.outbox_queue import ChannelQueue, DispatchLimits, NamedChannel, QueueContext
 
 COUNT_S = 0.5
 """Interval between two counts of what waits. A gauge is not read more often, and a count costs as much as a send."""
@@ -42,7 +42,7 @@ class Dispatcher:
         limits: DispatchLimits | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._shared = Shared(store, clock, emit, limits or DispatchLimits(), tracing=tracing)
+        self._shared = QueueContext(store, clock, emit, limits or DispatchLimits(), tracing=tracing)
         self._queues = [ChannelQueue(named, self._shared) for named in channels]
         self._waiting: Mapping[str, tuple[int, datetime | None]] = {}
         self._taken_over = asyncio.Event()
@@ -93,7 +93,7 @@ class Dispatcher:
 
     def _work(self, queue: ChannelQueue) -> Work:
         waits = queue.busy or self._waiting.get(queue.name, (0, None))[0] > 0
-        if queue.named.delay_s:  # what is not due is no work yet
+        if queue.named.delay_s:  # an item that is not due is no work yet
             waits = waits and self._age_s(queue) > 0
         return Work(queue.sent, waits)
 

@@ -46,7 +46,7 @@ class NamedChannel:
 
 
 @dataclass(slots=True, eq=False)
-class Shared:
+class QueueContext:
     """What every queue needs."""
 
     store: OutboxStore
@@ -62,7 +62,7 @@ class Shared:
 class ChannelQueue:
     """Everything that waits for one channel. Its lanes send; it alone reads and deletes the rows."""
 
-    def __init__(self, named: NamedChannel, shared: Shared) -> None:
+    def __init__(self, named: NamedChannel, shared: QueueContext) -> None:
         self.name = named.name
         self.named = named
         self.shared = shared

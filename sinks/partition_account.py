@@ -8,7 +8,7 @@ from andon.errors import FatalError
 from andon.stream.lanes import began_anew
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
-from sinks.batch import Work
+from sinks.batch import OpenBatch
 from sinks.judgement.state import CameraAccount
 from sinks.store.stored import StoredPartition
 
@@ -73,7 +73,7 @@ class PartitionAccount:
             self._settled.set()
             self._on_discard(self)
 
-    def advance(self, work: Work) -> None:
+    def advance(self, work: OpenBatch) -> None:
         """The store has taken the work: its records are done."""
         self.position = work.after
         for delivery in work.deliveries:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from andon.process.progress import FACTOR
-from sinks.circumstances import Circumstances, Group
+from sinks.circumstances import Circumstances, ConsumerGroup
 from sinks.judgement.spans import Span
 from sinks.judgement.state import JudgementState
-from sinks.store.stored import Stored
+from sinks.store.stored import StoredAccounts
 
 NO_ANSWER = "the broker does not answer"
 
 
 def stalls_of(
-    stored: Stored, states: Mapping[str, JudgementState], spans: Iterable[Span], circumstances: Circumstances
+    stored: StoredAccounts, states: Mapping[str, JudgementState], spans: Iterable[Span], circumstances: Circumstances
 ) -> tuple[str, ...]:
     """A line for each group that finishes nothing, and for each camera whose frames are not inspected.
 
@@ -42,7 +42,7 @@ def never_captured(cameras: Iterable[str], circumstances: Circumstances) -> tupl
     )
 
 
-def _groups(stored: Stored, circumstances: Circumstances) -> list[str]:
+def _groups(stored: StoredAccounts, circumstances: Circumstances) -> list[str]:
     sinks = circumstances.sinks
     if sinks is not None and (line := _group(sinks, stored.changed_at, circumstances)):
         return [line]  # while the sinks stand still, the store does not know what the workers do
@@ -50,7 +50,7 @@ def _groups(stored: Stored, circumstances: Circumstances) -> list[str]:
     return [line for line in lines if line]
 
 
-def _group(group: Group, finished_at: datetime | None, circumstances: Circumstances) -> str:
+def _group(group: ConsumerGroup, finished_at: datetime | None, circumstances: Circumstances) -> str:
     """Empty: its records are younger than `stalled_s`, or it works them off."""
     limit_s = circumstances.stalled_s
     idle_s = None if finished_at is None else (circumstances.now - finished_at).total_seconds()
@@ -61,7 +61,7 @@ def _group(group: Group, finished_at: datetime | None, circumstances: Circumstan
     return f"{waiting}, the oldest for {group.oldest_s:.0f} s, and {since}: see /readyz of its processes"
 
 
-def _finished_at(stored: Stored, group: Group) -> datetime | None:
+def _finished_at(stored: StoredAccounts, group: ConsumerGroup) -> datetime | None:
     """When a worker of the group last finished a frame, by its own clock."""
     finished = [
         state.standing.accounted_at

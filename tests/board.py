@@ -31,7 +31,7 @@ from sinks.board.hub import Hub
 from sinks.board.live import live_of
 from sinks.board.news import News, NewsSources
 from sinks.board.security.directory import digest, new_token
-from sinks.board.security.guard import Guard
+from sinks.board.security.guard import RequestGuard
 from sinks.board.security.passwords import Passwords
 from sinks.board.server import served
 from sinks.board.store import BoardStore
@@ -174,7 +174,7 @@ async def a_board(
     await _made(folder / "board.db")
     store = await BoardStore.open(line.sinks.store.get_secret_value())
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
-    guard = Guard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
+    guard = RequestGuard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
     hub, records = Hub(EPOCH, line.board.viewers), MemoryRecords()
     requests = MemoryRequests()
     sources = NewsSources(client, line.redis, store, clock, events.append)

@@ -12,7 +12,7 @@ from andon.messages import (
     CameraStatus,
     Defect,
     Detection,
-    Expired,
+    ExpiredRange,
     Frame,
     Inspection,
     Keypoint,
@@ -20,7 +20,7 @@ from andon.messages import (
     PartDefect,
     PartVerdict,
     RecordRef,
-    Shed,
+    ShedRange,
     Timings,
 )
 
@@ -73,7 +73,7 @@ frames = st.builds(
     turn=st.integers(1, 8),
 )
 sheds = st.builds(
-    lambda low, more, **rest: Shed(first_seq=low, last_seq=low + more, **rest),
+    lambda low, more, **rest: ShedRange(first_seq=low, last_seq=low + more, **rest),
     low=st.integers(0, 2**31),
     more=st.integers(0, 2**20),
     camera_id=camera_ids,
@@ -170,7 +170,7 @@ configs = st.builds(
     at=moments,
 )
 expiries = st.builds(
-    Expired,
+    ExpiredRange,
     camera_id=camera_ids,
     topic=texts,
     partition=st.integers(0, 999),

@@ -16,7 +16,7 @@ from andon.messages import (
     CameraStatus,
     Defect,
     Detection,
-    Expired,
+    ExpiredRange,
     Frame,
     Inspection,
     Keypoint,
@@ -24,7 +24,7 @@ from andon.messages import (
     PartDefect,
     PartVerdict,
     RecordRef,
-    Shed,
+    ShedRange,
     Timings,
 )
 from andon.wire import Record
@@ -59,12 +59,14 @@ MESSAGES: dict[str, Message] = {
     "frame, only what it needs": Frame(
         **FROM, seq=43, captured_at=AT, clock="host", width=640, height=480, payload=b"JPEG"
     ),
-    "shed": Shed(**FROM, first_seq=3, last_seq=9, reason="mailbox_full", at=AT),
+    "shed": ShedRange(**FROM, first_seq=3, last_seq=9, reason="mailbox_full", at=AT),
     "camera status, every field": CameraStatus(
         **FROM, state="online", captured=44, final=True, at=AT, fps=15.0, detail="d"
     ),
     "camera status, before the first picture": CameraStatus(camera_id="press-3", state="connecting", at=AT),
-    "expired": Expired(camera_id="press-3", topic="andon.frames", partition=3, first_offset=7, last_offset=9, at=AT),
+    "expired": ExpiredRange(
+        camera_id="press-3", topic="andon.frames", partition=3, first_offset=7, last_offset=9, at=AT
+    ),
     "inspection, every field": Inspection(
         **FROM,
         seq=42,

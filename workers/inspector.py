@@ -8,7 +8,7 @@ from typing import Any
 from andon.clock import Clock
 from andon.errors import DecodeError, PoisonError
 from andon.events import Emit
-from andon.messages import CameraStatus, Expired, Frame, Message, Shed
+from andon.messages import CameraStatus, ExpiredRange, Frame, Message, ShedRange
 from andon.pictures.picture import DecodedPicture, Pixels
 from andon.process.tracing import Trace, Tracing
 from andon.stream.broker_clock import BrokerClock
@@ -18,14 +18,14 @@ from andon.wire import Record
 from andon.wire import decode as read_record
 from andon.wire import encode as write_record
 from workers.decoder_pool import DecoderPool
-from workers.decoding.place import HOST, Place
+from workers.decoding.place import HOST, DecodingPlace
 from workers.decoding.sessions import Decoders
 from workers.decoding.stream import Outcome
 from workers.decoding.video import Handler, Item, VideoPartition, VideoTools, holds_video
 from workers.detector import ModelInfo
-from workers.gaps import Gaps, Hole
+from workers.gaps import OffsetGaps, OffsetHole
 from workers.inference import Inference, Response
-from workers.publications import ALONE, Group, InspectorOptions, Publications
+from workers.publications import ALONE, GroupPosition, InspectorOptions, Publications
 from workers.publisher import OrderedPublisher, Outlet, Publication
 from workers.quarantine import QuarantineLimit
 from workers.staleness import is_stale
@@ -41,7 +41,7 @@ class Deps:
     limit: QuarantineLimit
     broker_clock: BrokerClock
     tracing: Tracing | None = None
-    place: Place = HOST
+    place: DecodingPlace = HOST
     """Where video is decoded."""
 
 
@@ -63,7 +63,9 @@ class Inspector:
         outlet = self._deps.outlet
         return {item: PartitionInspection(self, outlet, item, cuts.get(item)) for item in partitions}
 
-    async def inspect(self, hole: Hole | None, delivery: Delivery, restated: CameraStatus | None = None) -> Publication:
+    async def inspect(
+        self, hole: OffsetHole | None, delivery: Delivery, restated: CameraStatus | None = None
+    ) -> Publication:
         """The consequences of one record. `hole`: may have held records of its camera.
 
         `restated`: the status in it, with what its camera's video shows. None: as it came.
@@ -96,12 +98,12 @@ class Inspector:
         tools = VideoTools(deps.decoders, self._ahead, self._decoders, self._options.video, self._clock, deps.place)
         return VideoPartition(tools, handler, deps.outlet.spawn, name)
 
-    def _behind(self, hole: Hole | None, delivery: Delivery, publication: Publication) -> Publication:
+    def _behind(self, hole: OffsetHole | None, delivery: Delivery, publication: Publication) -> Publication:
         """The publication, after what its camera has to learn of the hole."""
         if hole is None:
             return publication
         record = delivery.record
-        expired = Expired(
+        expired = ExpiredRange(
             camera_id=(record.key or b"").decode(),
             topic=record.topic,
             partition=record.partition,
@@ -121,7 +123,7 @@ class Inspector:
         match message:
             case Frame():
                 return await self._inspect_frame(delivery, message)
-            case Shed() | CameraStatus():
+            case ShedRange() | CameraStatus():
                 return self._publications.forwarded(delivery, message)
             case _:
                 return self._publications.unreadable(
@@ -136,7 +138,7 @@ class Inspector:
         return (await self._outcome(delivery, trace.carried_by(frame), trace)).traced(trace)
 
     async def _decoded(self, delivery: Delivery, frame: Frame, outcome: Outcome, trace: Trace | None) -> Publication:
-        group = Group(outcome.start, outcome.later)
+        group = GroupPosition(outcome.start, outcome.later)
         if outcome.error is not None and outcome.error.reason == "unproven":
             return self._publications.unproven(delivery, frame, group, str(outcome.error), joined=outcome.joined)
         if outcome.error is None and outcome.picture is None:
@@ -152,7 +154,9 @@ class Inspector:
             return self._refused(delivery, frame, error, group)
         return self._publications.inspected(delivery, frame, outcome.picture, response, group)
 
-    def _refused(self, delivery: Delivery, frame: Frame, error: PoisonError, group: Group = ALONE) -> Publication:
+    def _refused(
+        self, delivery: Delivery, frame: Frame, error: PoisonError, group: GroupPosition = ALONE
+    ) -> Publication:
         if frame.too_large is None:
             self._deps.limit.admit(frame.camera_id, error, self._clock.monotonic())
         return self._publications.quarantined(delivery, frame, error, group)
@@ -199,7 +203,7 @@ class PartitionInspection:
         self._spawn = outlet.spawn
         self._partition = partition.partition
         self._publisher = OrderedPublisher(outlet, f"worker.publish.{self._partition}")
-        self._gaps = Gaps(cut)
+        self._gaps = OffsetGaps(cut)
         self._video = inspector.video(self, f"worker.video.{self._partition}")
 
     @property

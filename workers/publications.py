@@ -1,4 +1,4 @@
-"""What is published of a record: its inspection, or the record in quarantine, or the record as it came."""
+"""The publications of a record: its inspection, or the record in quarantine, or the record as it came."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from andon.messages import (
     Inspection,
     Outcome,
     RecordRef,
-    Shed,
+    ShedRange,
     ShedReason,
     Timings,
 )
@@ -43,7 +43,7 @@ class InspectorOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupPosition:
     """A frame's place in its video's group of pictures."""
 
     start: int | None = None
@@ -52,7 +52,7 @@ class Group:
     """Lower numbers of frames that are published after it."""
 
 
-ALONE = Group()
+ALONE = GroupPosition()
 
 
 class Publications:
@@ -73,7 +73,7 @@ class Publications:
         frame: Frame,
         picture: DecodedPicture[Pixels],
         response: Response,
-        group: Group = ALONE,
+        group: GroupPosition = ALONE,
     ) -> Publication:
         findings = _Findings(
             picture.width,
@@ -104,7 +104,9 @@ class Publications:
         """A status with what the worker sees in the camera's pictures."""
         return Publication(((self._options.inspections_topic, write_record(status)),), delivery.done)
 
-    def unproven(self, delivery: Delivery, frame: Frame, group: Group, why: str, *, joined: bool) -> Publication:
+    def unproven(
+        self, delivery: Delivery, frame: Frame, group: GroupPosition, why: str, *, joined: bool
+    ) -> Publication:
         """No fault of the record, which stays where it is: the quarantine topic gets nothing.
 
         `joined`: the worker has taken over in the middle of a group. The frames up to its end are accounted for.
@@ -120,7 +122,7 @@ class Publications:
 
         return Publication(((self._options.inspections_topic, write_record(inspection)),), settled)
 
-    def stale(self, delivery: Delivery, frame: Frame, group: Group = ALONE) -> Publication:
+    def stale(self, delivery: Delivery, frame: Frame, group: GroupPosition = ALONE) -> Publication:
         inspection = self._inspection(delivery.record, frame, "shed", reason="stale", group=group)
 
         def settled() -> None:
@@ -129,14 +131,16 @@ class Publications:
 
         return Publication(((self._options.inspections_topic, write_record(inspection)),), settled)
 
-    def forwarded(self, delivery: Delivery, message: Shed | CameraStatus) -> Publication:
+    def forwarded(self, delivery: Delivery, message: ShedRange | CameraStatus) -> Publication:
         """Unchanged, so that one log holds the whole account of each camera."""
         record = delivery.record
         headers = [(name, content or b"") for name, content in record.headers]
         same = Outgoing(message.camera_id.encode(), record.value or b"", headers, max(0, record.timestamp_ms))
         return Publication(((self._options.inspections_topic, same),), delivery.done)
 
-    def quarantined(self, delivery: Delivery, frame: Frame, error: PoisonError, group: Group = ALONE) -> Publication:
+    def quarantined(
+        self, delivery: Delivery, frame: Frame, error: PoisonError, group: GroupPosition = ALONE
+    ) -> Publication:
         inspection = self._inspection(delivery.record, frame, "quarantined", reason=error.reason, group=group)
         followed_by = ((self._options.inspections_topic, write_record(inspection)),)
         return self._to_quarantine(delivery, frame.camera_id, error, followed_by)
@@ -170,7 +174,7 @@ class Publications:
         *,
         reason: ShedReason | QuarantineReason | None = None,
         findings: "_Findings | None" = None,
-        group: Group = ALONE,
+        group: GroupPosition = ALONE,
     ) -> Inspection:
         here = RecordRef(topic=record.topic, partition=record.partition, offset=record.offset)
         return Inspection(

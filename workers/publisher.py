@@ -31,7 +31,7 @@ class Publication:
     settled: Callable[[], None]
     """Called once, after the broker has acknowledged all of `sends`."""
     smaller: "Callable[[TooLargeError], Publication] | None" = None
-    """What is published in its place where a topic takes no record of this size. None: nothing smaller will do."""
+    """Its substitute where a topic takes no record of this size. None: nothing smaller will do."""
 
     def after(self, topic: str, record: Outgoing) -> "Publication":
         """The same, with `record` before it."""

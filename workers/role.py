@@ -26,7 +26,7 @@ from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.decoding.choice import place_of
-from workers.decoding.place import Place
+from workers.decoding.place import DecodingPlace
 from workers.decoding.video import VideoLimits
 from workers.detector import Detector
 from workers.gpu_energy import metered
@@ -149,14 +149,14 @@ async def _before_stop(life: Life, loading: asyncio.Future[Any], exporter: Expor
     return False
 
 
-async def _place(life: Life, detector: Detector, thread: Executor) -> Place:
+async def _place(life: Life, detector: Detector, thread: Executor) -> DecodingPlace:
     """Where video is decoded."""
     loop, worker = asyncio.get_running_loop(), life.settings.worker
 
     def emit(event: Event) -> None:
         loop.call_soon_threadsafe(life.emit, event)
 
-    def choose() -> Place:
+    def choose() -> DecodingPlace:
         with life.watchdog.limit(
             "the check of the GPU's video decoder", worker.load_timeout_s, "worker.load_timeout_s"
         ):
@@ -172,7 +172,7 @@ class _Hands:
     detector: Detector
     detecting: Executor
     decoding: Executor
-    place: Place
+    place: DecodingPlace
     """Where video is decoded."""
 
 

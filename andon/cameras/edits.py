@@ -16,7 +16,7 @@ from andon.errors import ConfigError, FatalError
 from andon.messages import CameraConfig
 from andon.settings import CameraSettings, Settings
 
-Wanted = Callable[[CameraConfig | None], CameraConfig | None]
+ConfigChange = Callable[[CameraConfig | None], CameraConfig | None]
 
 
 def assignments(texts: Iterable[str]) -> dict[str, JsonValue]:

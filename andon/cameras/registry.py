@@ -163,10 +163,10 @@ class Writer:
                 return after
         raise FatalError(f"{', '.join(seen)}: changed by somebody else all the time: try again later")
 
-    def _seen(self, camera_id: str) -> "_Seen":
+    def _seen(self, camera_id: str) -> "_CameraBefore":
         last = self._registry.latest(camera_id)
         config = None if last is None else _config(last)
-        return _Seen(config, config, -1 if last is None else last.offset)
+        return _CameraBefore(config, config, -1 if last is None else last.offset)
 
     async def _send(self, wanted: Mapping[str, CameraConfig | None]) -> dict[str, RecordRef]:
         """Send these, and read until they have come back."""
@@ -178,22 +178,22 @@ class Writer:
             await self._registry.read_through(ref.partition, ref.offset)
         return refs
 
-    def _overtaken(self, camera_id: str, seen: "_Seen", ref: RecordRef) -> "_Seen | None":
+    def _overtaken(self, camera_id: str, seen: "_CameraBefore", ref: RecordRef) -> "_CameraBefore | None":
         """Somebody else's record stands between what was seen and ours: neither knew of the other. So the change is
         applied once more, upon theirs."""
         others = self._registry.between(camera_id, seen.offset, ref.offset)
         if not others:
             return None
         latest = self._registry.latest(camera_id)
-        return _Seen(_config(others[-1]), None if latest is None else _config(latest), ref.offset)
+        return _CameraBefore(_config(others[-1]), None if latest is None else _config(latest), ref.offset)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _CameraBefore:
     """A camera before a change."""
 
     present: CameraConfig | None
-    """What is to be changed."""
+    """The camera as it is to be changed."""
     stands: CameraConfig | None
     """What the topic says now."""
     offset: int

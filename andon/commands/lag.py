@@ -69,7 +69,7 @@ def _has_committed(group: str, rows: Rows) -> bool:
 
 
 def _complaints(settings: Settings, missing: Sequence[str], new: Sequence[str]) -> str:
-    """What is not there, in one line. Empty: everything is."""
+    """The missing topics and groups, in one line. Empty: none is missing."""
     where = settings.kafka.bootstrap_servers
     said = [f"the topic {', '.join(missing)} is missing: `andon topics create` makes it"] if missing else []
     if new:

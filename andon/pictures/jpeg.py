@@ -9,22 +9,22 @@ import simplejpeg
 from andon.errors import PoisonError
 from andon.pictures import jpeg_repair
 from andon.pictures.jpeg_header import read_header
-from andon.pictures.picture import Bgr, Layout
+from andon.pictures.picture import Bgr, PixelLayout
 
 MAX_SCANS = 100
 """An encoder makes about 10. Each scan takes the decoder through the whole picture: 20,000 of them fit into a small
 record and keep it busy for minutes. Source: libjpeg-turbo, "Two issues with the JPEG standard"."""
 
 
-def layout(payload: bytes) -> Layout:
+def layout(payload: bytes) -> PixelLayout:
     """Raises PoisonError where the header does not lead to a frame."""
     header = read_header(payload)
     if header is None:
         raise PoisonError("undecodable", "not a JPEG, or one without a frame header")
-    return Layout(header.width, header.height, header.orientation, not header.in_one_scan)
+    return PixelLayout(header.width, header.height, header.orientation, not header.in_one_scan)
 
 
-def read(payload: bytes, layout: Layout, width: int, height: int) -> Bgr:
+def read(payload: bytes, layout: PixelLayout, width: int, height: int) -> Bgr:
     """The picture as it lies, at least this large: libjpeg's cheap factors (8, 4, 2) shrink it no further."""
     if layout.several_scans:
         _require_all_scans(payload)

@@ -14,8 +14,8 @@ from andon.pictures.jpeg_parts import (
     QUANTIZERS,
     RESTART,
     TABLES,
-    Channel,
-    Part,
+    JpegChannel,
+    JpegPart,
     channels_of,
     joined,
     scanned_by,
@@ -36,9 +36,9 @@ class Alone:
     data: bytes = field(repr=False)
 
 
-def alone(parts: Sequence[Part], frame: Part) -> Iterator[Alone]:
+def alone(parts: Sequence[JpegPart], frame: JpegPart) -> Iterator[Alone]:
     """Every restart interval of every scan of a sequential JPEG. Raises ValueError: one is missing."""
-    tables: list[Part] = []
+    tables: list[JpegPart] = []
     interval = 0
     for part in parts:
         if part.marker in (TABLES, QUANTIZERS, JFIF, ADOBE):
@@ -49,7 +49,7 @@ def alone(parts: Sequence[Part], frame: Part) -> Iterator[Alone]:
             yield from _intervals(part, frame, interval, tables)
 
 
-def _intervals(scan: Part, frame: Part, interval: int, tables: Sequence[Part]) -> Iterator[Alone]:
+def _intervals(scan: JpegPart, frame: JpegPart, interval: int, tables: Sequence[JpegPart]) -> Iterator[Alone]:
     channels = [channel for channel in channels_of(frame) if channel.spec[0] in scanned_by(scan)]
     total = _units(frame, channels)
     interval = interval or total
@@ -60,12 +60,12 @@ def _intervals(scan: Part, frame: Part, interval: int, tables: Sequence[Part]) -
     for number, piece in enumerate(_pieces(scan, _ceil(total, interval))):
         width, height = _arranged(min(interval, total - number * interval), across, down)
         size = height.to_bytes(2) + width.to_bytes(2)
-        small = Part(frame.marker, b"%c%b%c%b" % (frame.body[0], size, len(specs), b"".join(specs)))
-        jpeg = joined([*tables, small, Part(SCAN, scan.body, piece)])
+        small = JpegPart(frame.marker, b"%c%b%c%b" % (frame.body[0], size, len(specs), b"".join(specs)))
+        jpeg = joined([*tables, small, JpegPart(SCAN, scan.body, piece)])
         yield Alone(jpeg, {1: "GRAY", 4: "CMYK"}.get(len(specs), "BGR"), piece)
 
 
-def _pieces(scan: Part, count: int) -> list[bytes]:
+def _pieces(scan: JpegPart, count: int) -> list[bytes]:
     """The coded data between its restart markers. Raises ValueError unless there are `count`, in their order."""
     pieces = _RESTARTS.split(scan.data)[::2]
     if len(pieces) > 1 and not pieces[-1]:
@@ -86,7 +86,7 @@ def _arranged(count: int, across: int, down: int) -> tuple[int, int]:
     return count // rows * across, rows * down
 
 
-def _units(frame: Part, channels: Sequence[Channel]) -> int:
+def _units(frame: JpegPart, channels: Sequence[JpegChannel]) -> int:
     """How many units a scan of these channels has: blocks of one channel, or groups of blocks of several."""
     height, width = int.from_bytes(frame.body[1:3]), int.from_bytes(frame.body[3:5])
     across = max(channel.across for channel in channels_of(frame))

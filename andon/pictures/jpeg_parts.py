@@ -14,7 +14,7 @@ _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class JpegPart:
     """A segment and, behind that of a scan, its coded data with the restart markers in it."""
 
     marker: int
@@ -26,7 +26,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class JpegChannel:
     """One of the frame's channels, with its sampling factors."""
 
     spec: bytes = field(repr=False)
@@ -41,9 +41,9 @@ class Channel:
         return self.spec[1] & 15
 
 
-def parts_of(payload: bytes) -> list[Part]:
+def parts_of(payload: bytes) -> list[JpegPart]:
     """Up to the end marker, or as far as they can be read."""
-    parts: list[Part] = []
+    parts: list[JpegPart] = []
     at = len(START) if payload.startswith(START) else len(payload)
     while (at := payload.find(0xFF, at)) >= 0 and at + 4 <= len(payload):
         marker = payload[at + 1]
@@ -57,25 +57,25 @@ def parts_of(payload: bytes) -> list[Part]:
         if marker == SCAN:
             following = _NEXT_MARKER.search(payload, at)
             end = len(payload) if following is None else following.start()
-            parts.append(Part(marker, body, payload[at:end]))
+            parts.append(JpegPart(marker, body, payload[at:end]))
             at = end
         else:
-            parts.append(Part(marker, body))
+            parts.append(JpegPart(marker, body))
     return parts
 
 
-def joined(parts: Sequence[Part]) -> bytes:
+def joined(parts: Sequence[JpegPart]) -> bytes:
     return START + b"".join(map(bytes, parts)).rstrip(b"\xff") + END
 
 
-def frame_of(parts: Sequence[Part]) -> Part | None:
+def frame_of(parts: Sequence[JpegPart]) -> JpegPart | None:
     return next((part for part in parts if part.marker in FRAMES and len(part.body) >= 6 + 3 * part.body[5]), None)
 
 
-def channels_of(frame: Part) -> list[Channel]:
-    return [Channel(frame.body[at : at + 3]) for at in range(6, 6 + 3 * frame.body[5], 3)]
+def channels_of(frame: JpegPart) -> list[JpegChannel]:
+    return [JpegChannel(frame.body[at : at + 3]) for at in range(6, 6 + 3 * frame.body[5], 3)]
 
 
-def scanned_by(scan: Part) -> bytes:
+def scanned_by(scan: JpegPart) -> bytes:
     """The ids of its channels."""
     return scan.body[1 : 1 + 2 * scan.body[0] : 2]

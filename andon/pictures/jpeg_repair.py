@@ -15,7 +15,17 @@ import simplejpeg
 
 from andon.pictures.jpeg_header import PROGRESSIVE, SCAN
 from andon.pictures.jpeg_intervals import alone
-from andon.pictures.jpeg_parts import ADOBE, JFIF, RESTART, Part, channels_of, frame_of, joined, parts_of, scanned_by
+from andon.pictures.jpeg_parts import (
+    ADOBE,
+    JFIF,
+    RESTART,
+    JpegPart,
+    channels_of,
+    frame_of,
+    joined,
+    parts_of,
+    scanned_by,
+)
 
 MAX_STUFFING_BYTES = 512
 """More bytes that no decoder reads are stuffing only if all are the same; else they are the rest of another picture."""
@@ -81,7 +91,7 @@ def require_stuffing_only(payload: bytes, warning: str) -> None:
             _require_stuffing(said, interval.data)
 
 
-def _require_stuffed_scans(parts: list[Part], warning: str) -> None:
+def _require_stuffed_scans(parts: list[JpegPart], warning: str) -> None:
     """Of a progressive JPEG, whose scans refine each other: scan after scan, each without its stuffing."""
     numbers = [number for number, part in enumerate(parts) if part.marker == SCAN]
     if len(numbers) > MAX_REFINED:
@@ -114,7 +124,7 @@ def _stuffing_bytes(warning: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _usual(part: Part, frame: Part) -> Part:
+def _usual(part: JpegPart, frame: JpegPart) -> JpegPart:
     """With the values that every decoder takes in place of others."""
     body = bytearray(part.body)
     if part.marker == JFIF and part.body[:5] == b"JFIF\0" and len(body) >= 7:

@@ -45,7 +45,7 @@ class PictureLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PixelLayout:
     """What a picture's header says of how its pixels lie in the file."""
 
     width: int

@@ -9,21 +9,21 @@ import numpy as np
 
 from andon.errors import PoisonError
 from andon.pictures.exif import orientation
-from andon.pictures.picture import Layout, Samples, in_known_depth
+from andon.pictures.picture import PixelLayout, Samples, in_known_depth
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FLAGS = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def layout(payload: bytes) -> Layout:
+def layout(payload: bytes) -> PixelLayout:
     """Raises PoisonError unless the payload begins as a PNG."""
     if payload[:8] != SIGNATURE or payload[12:16] != b"IHDR" or len(payload) < 24:
         raise PoisonError("undecodable", "not a PNG")
     width, height = struct.unpack(">II", payload[16:24])
-    return Layout(width, height, _turn(payload))
+    return PixelLayout(width, height, _turn(payload))
 
 
-def read(payload: bytes, _layout: Layout, _width: int, _height: int) -> Samples:
+def read(payload: bytes, _layout: PixelLayout, _width: int, _height: int) -> Samples:
     """The picture as it lies, in its own size: a PNG can't be decoded at a smaller one."""
     plain = _picture_chunks(payload)
     try:

@@ -18,12 +18,12 @@ from andon.pictures import jpeg, png, raster
 from andon.pictures.depth import in_8_bits
 from andon.pictures.folder_depth import bits_in
 from andon.pictures.orientation import on_its_side, upright
-from andon.pictures.picture import Bgr, DecodedPicture, Layout, PictureLimits, Samples
+from andon.pictures.picture import Bgr, DecodedPicture, PictureLimits, PixelLayout, Samples
 
 
 class Decoder(NamedTuple):
-    layout: Callable[[bytes], Layout]
-    read: Callable[[bytes, Layout, int, int], Samples]
+    layout: Callable[[bytes], PixelLayout]
+    read: Callable[[bytes, PixelLayout, int, int], Samples]
     """(payload, layout, least width, least height) -> samples as they lie."""
 
 
@@ -94,7 +94,7 @@ def _decoded(decoder: Decoder, payload: bytes, limits: PictureLimits, enough_px:
     return DecodedPicture(in_8_bits(upright(samples, layout.orientation)), width, height)
 
 
-def _checked(layout: Layout, limits: PictureLimits) -> Layout:
+def _checked(layout: PixelLayout, limits: PictureLimits) -> PixelLayout:
     width, height = layout.width, layout.height
     if width < 1 or height < 1:
         raise PoisonError("undecodable", f"{width}x{height} pixels")

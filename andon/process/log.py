@@ -15,7 +15,7 @@ import structlog
 
 from andon.clock import Clock
 from andon.events import Emit, Event, KafkaNoise
-from andon.process.summary import WINDOW_S, Line, Summary, values_of
+from andon.process.summary import WINDOW_S, LogLine, Summary, values_of
 
 FLUSH_S = 1.0
 """How long the last lines wait for a thread that is writing."""
@@ -39,7 +39,7 @@ class EventLog:
             return
         with self._lock:
             if event.level in ("debug", "info"):
-                self._write([Line(type(event), values_of(event))])
+                self._write([LogLine(type(event), values_of(event))])
             else:
                 self._write(self._summary.add(event, self._clock.monotonic()))
 
@@ -72,7 +72,7 @@ class EventLog:
             await asyncio.sleep(WINDOW_S / 2)
             self.sum_up()
 
-    def _write(self, lines: Iterable[Line]) -> None:
+    def _write(self, lines: Iterable[LogLine]) -> None:
         for line in lines:
             write = getattr(self._log, line.event.level)
             write(line.event.name, **{key: _short(value) for key, value in line.values.items()})

@@ -17,7 +17,7 @@ IDENTITY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of the log. It stands for `values["repeated"]` events, if that is there, else for one."""
 
     event: type[Event]
@@ -45,7 +45,7 @@ class Summary:
     def __init__(self) -> None:
         self._windows: dict[tuple[object, ...], _Window] = {}
 
-    def add(self, event: Event, now_s: float) -> list[Line]:
+    def add(self, event: Event, now_s: float) -> list[LogLine]:
         """The lines to write now; none if `event` is held back."""
         key = (event.name, *(getattr(event, name, None) for name in IDENTITY))
         window = self._windows.get(key)
@@ -56,11 +56,11 @@ class Summary:
             return []
         lines = self._closed(window) if window else self._room()
         self._windows[key] = _Window(now_s + WINDOW_S)
-        return [*lines, Line(type(event), values_of(event))]
+        return [*lines, LogLine(type(event), values_of(event))]
 
-    def due(self, now_s: float) -> list[Line]:
+    def due(self, now_s: float) -> list[LogLine]:
         """The lines for held events whose window has ended."""
-        lines: list[Line] = []
+        lines: list[LogLine] = []
         for key, window in [item for item in self._windows.items() if item[1].ends_s <= now_s]:
             if window.held:
                 lines += self._closed(window)
@@ -69,16 +69,16 @@ class Summary:
                 del self._windows[key]
         return lines
 
-    def rest(self) -> list[Line]:
+    def rest(self) -> list[LogLine]:
         """The lines for all held events, at the end of the process."""
         windows = list(self._windows.values())
         self._windows.clear()
         return [line for window in windows for line in self._closed(window)]
 
-    def _room(self) -> list[Line]:
+    def _room(self) -> list[LogLine]:
         return self.rest() if len(self._windows) >= MOST_KEYS else []
 
-    def _closed(self, window: _Window) -> list[Line]:
+    def _closed(self, window: _Window) -> list[LogLine]:
         if window.last is None:
             return []
         values = values_of(window.last)
@@ -86,7 +86,7 @@ class Summary:
             values["count"] = window.count
         if window.held > 1:
             values["repeated"] = window.held
-        return [Line(type(window.last), values)]
+        return [LogLine(type(window.last), values)]
 
 
 def values_of(event: Event) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class OtelSpans:
         return OtelSpan(span) if span.is_recording() else None
 
 
-class Counted(SpanExporter):
+class CountingExporter(SpanExporter):
     """Passes spans to `exporter`, counts them, and says once that it fails and once that it works again."""
 
     def __init__(self, exporter: SpanExporter, emit: Emit, complaint: "Complaint") -> None:
@@ -106,10 +106,10 @@ class Counted(SpanExporter):
         self._exporter.shutdown()
 
 
-class Bounded(SpanProcessor):
+class BoundedProcessor(SpanProcessor):
     """Takes a span only while fewer than `MOST_WAITING` are to be sent, so that nothing grows and nothing waits."""
 
-    def __init__(self, counted: Counted) -> None:
+    def __init__(self, counted: CountingExporter) -> None:
         self._counted = counted
         # its own queue never fills up: it would drop spans uncounted
         self._batches = BatchSpanProcessor(counted, 2 * MOST_WAITING, max_export_batch_size=BATCH)
@@ -152,7 +152,7 @@ def exported(settings: TracingSettings, role: str, emit: Emit) -> Iterator[OtelS
         ),
         shutdown_on_exit=False,
     )
-    provider.add_span_processor(Bounded(Counted(OTLPSpanExporter(settings.url), emit, complaint)))
+    provider.add_span_processor(BoundedProcessor(CountingExporter(OTLPSpanExporter(settings.url), emit, complaint)))
     try:
         yield OtelSpans(provider.get_tracer("andon", __version__))
     finally:

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from andon.clock import Clock
-from andon.messages import HANDED_ON, Frame, Inspection, Traced
+from andon.messages import HANDED_ON, Frame, Inspection, TracedMessage
 
 Value = str | int | float
-T = TypeVar("T", bound=Traced)
+T = TypeVar("T", bound=TracedMessage)
 PREEMPTED_S = 0.001
 """Two clocks that were read further apart than this are read again."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What is proven of a broker's clock, on the monotonic clock of this host. Pure."""
+"""The proven bounds of a broker's clock, on the monotonic clock of this host. Pure."""
 
 import math
 from dataclasses import dataclass

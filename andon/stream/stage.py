@@ -238,7 +238,7 @@ class Stage:
         return holds and not lane.revoked
 
     async def _reopen(self, lane: Lane, went_on_at: int | None) -> None:
-        """What is in flight is finished: the pictures that the broker has lost may be here."""
+        """Records in flight are finished: the pictures that the broker has lost may be here."""
         await self._drain_in_time([lane])
         self._leave(lane, went_on_at)
         await self._open(frozenset({lane.partition}))

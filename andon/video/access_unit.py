@@ -1,4 +1,4 @@
-"""What is known of an access unit, which is one coded picture with all that belongs to it, before it is decoded."""
+"""An access unit before it is decoded: one coded picture with all that belongs to it."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ RECOVERY_POINT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StreamLayout:
     """What a sequence parameter set says of the pictures."""
 
     width: int
@@ -80,7 +80,7 @@ class AccessUnit:
     """H.265: long-term pictures that it or a later one may refer to."""
     picture_set: int | None = None
     """The picture parameter set that its first slice uses."""
-    layout: Layout | None = None
+    layout: StreamLayout | None = None
     """Of its sequence. None: no picture is in it."""
     parameter_sets: tuple[bytes, ...] = field(default=(), repr=False)
     """Those that are in it, as NAL units."""

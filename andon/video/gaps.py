@@ -10,7 +10,7 @@ NOWHERE = -(1 << 40)
 """Below every picture order count."""
 
 
-class Gaps:
+class UnitGaps:
     """One stream's. Takes every access unit in the stream's order."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Gaps:
         self._frame_num, self._held = None, None
 
     def before(self, unit: AccessUnit) -> str | None:
-        """What is missing before this unit, in one line; None: nothing that it needs, as far as the numbers say."""
+        """The gap before this unit, in one line; None: it needs nothing that is missing, as far as the numbers say."""
         if not unit.slices:
             return None
         return self._h264(unit) if unit.kind == "h264" else self._h265(unit)

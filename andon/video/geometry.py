@@ -13,7 +13,7 @@ Region = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PicturePlan:
     """From the decoded picture to the published one."""
 
     turn: int
@@ -31,7 +31,7 @@ class Plan:
 
 def plan(
     width: int, height: int, roi: Region | None = None, longest_side: int | None = None, turn: int = UPRIGHT
-) -> Plan:
+) -> PicturePlan:
     """`width` and `height` are the decoded picture's. Raises PoisonError: the roi lies outside the picture."""
     if turn >= 5:
         width, height = height, width
@@ -39,7 +39,7 @@ def plan(
     if crop[0] + crop[2] > width or crop[1] + crop[3] > height:
         where = f"roi {list(crop)} lies outside the picture of {width}x{height}"
         raise PoisonError("undecodable", f"{where}: correct the camera's roi")
-    return Plan(turn, crop, *shrunk(crop[2], crop[3], longest_side))
+    return PicturePlan(turn, crop, *shrunk(crop[2], crop[3], longest_side))
 
 
 def shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int]:

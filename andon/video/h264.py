@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from andon.video.access_unit import AccessUnit, Layout, recovery_point
+from andon.video.access_unit import AccessUnit, StreamLayout, recovery_point
 from andon.video.units import Bits, MalformedError, split
 
 SLICE, PARTITION_A, IDR, SEI, SPS, PPS, AUD = 1, 2, 5, 6, 7, 8, 9
@@ -30,7 +30,7 @@ class SequenceSet:
     """A sequence parameter set."""
 
     number: int
-    layout: Layout
+    layout: StreamLayout
     frame_num_bits: int
     gaps_allowed: bool
     poc_type: int
@@ -157,7 +157,7 @@ def sequence_set(unit: bytes) -> SequenceSet:
     lines = 1 if frames_only else 2
     width, height = _cropped(bits, 16 * across, 16 * down * lines, _CROP[0 if apart else chroma], lines)
     reorder = _reorder(bits) if bits.flag() else None
-    layout = Layout(width, height, not frames_only, reorder)
+    layout = StreamLayout(width, height, not frames_only, reorder)
     return SequenceSet(number, layout, frame_num_bits, gaps_allowed, poc_type, lsb_bits, apart, frames_only)
 
 

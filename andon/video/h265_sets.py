@@ -5,7 +5,7 @@ Source: ITU-T H.265 (08/2021), 7.3.2.2 (sequence parameter set), 7.3.2.3, 7.3.3 
 
 from dataclasses import dataclass
 
-from andon.video.access_unit import Layout
+from andon.video.access_unit import StreamLayout
 from andon.video.h265_references import References, references
 from andon.video.units import Bits, MalformedError
 
@@ -20,7 +20,7 @@ class SequenceSet:
     """A sequence parameter set."""
 
     number: int
-    layout: Layout
+    layout: StreamLayout
     blocks: int
     """Coding tree blocks of a picture."""
     poc_lsb_bits: int
@@ -82,7 +82,7 @@ def sequence_set(unit: bytes) -> SequenceSet:
         for _ in range(bits.unsigned(MOST_LONG)):
             lsbs.append((bits.number(lsb_bits), bits.flag()))
     blocks = -(-coded[0] // block_px) * -(-coded[1] // block_px)
-    layout = Layout(width, height, interlaced, reorder)
+    layout = StreamLayout(width, height, interlaced, reorder)
     return SequenceSet(number, layout, blocks, lsb_bits, apart, tuple(sets), long_term, tuple(lsbs))
 
 

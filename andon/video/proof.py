@@ -12,7 +12,7 @@ numbers (`gaps`). Pure. Source: ITU-T H.264, 7.4.3 and D.2.8; H.265, 8.1.3, 8.3.
 from dataclasses import dataclass
 
 from andon.video.access_unit import AccessUnit
-from andon.video.gaps import Gaps
+from andon.video.gaps import UnitGaps
 
 JOINED = "the stream was joined between two keyframes"
 LEADING = "it is shown before the keyframe at which decoding began, and may need pictures before that"
@@ -23,7 +23,7 @@ FIRST = -(1 << 40)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is proven of one access unit."""
+    """The proof for one access unit."""
 
     start: int
     """The unit with which decoding must begin to get this picture, by its number."""
@@ -60,7 +60,7 @@ class ProofOfReferences:
     def __init__(self) -> None:
         self._lost = JOINED
         """Why nothing is decoded now."""
-        self._gaps = Gaps()
+        self._gaps = UnitGaps()
         self._order = _Order()
         self._began: _Entry | None = None
         """Where decoding began, or could have begun to give the same pictures. None: nothing is decoded."""
@@ -98,7 +98,7 @@ class ProofOfReferences:
         return self._follow(unit, number, self._began)
 
     def _begin(self, unit: AccessUnit, number: int) -> Proof:
-        self._gaps = Gaps()
+        self._gaps = UnitGaps()
         self._gaps.before(unit)
         entry = self._began = self._entry(unit, number)
         self._next, entry.broken = None, unit.random_access != "idr"

@@ -15,10 +15,10 @@ from sample_streams.truth import ClipTruth, FrameTruth
 from workers.detector import Detections
 from workers.model.dataset import Sample
 from workers.model.measure import Pairing, pair, summed_up
-from workers.runtimes.manifest import Metrics
+from workers.runtimes.manifest import ModelMetrics
 
 
-def box_metrics(truths: Mapping[str, ClipTruth], inspections: Sequence[Inspection], cache: Path) -> Metrics:
+def box_metrics(truths: Mapping[str, ClipTruth], inspections: Sequence[Inspection], cache: Path) -> ModelMetrics:
     """`truths` is by camera. The inspections are of one session of each camera, which began with its clip."""
     return summed_up([_pair(truths[one.camera_id], one) for one in inspections], CLASSES, cache)
 

@@ -11,7 +11,7 @@ from bench.accuracy.event_score import Events
 from bench.accuracy.verdict_matching import DECISIONS, Confusion, ScoredPart, confusion
 from bench.harness.aims import Aim
 from sample_streams.spec import DEFECTS
-from workers.runtimes.manifest import Metrics
+from workers.runtimes.manifest import ModelMetrics
 
 MOST_LOSS_AT_SPEED = 0.01
 """The share caught at the slowest speed may exceed that at the fastest by this much."""
@@ -32,7 +32,7 @@ class Speed:
     ghosts: Sequence[PartOutcome]
     """The verdicts that belong to no real part."""
     events: Mapping[str, Events]
-    boxes: Metrics
+    boxes: ModelMetrics
 
     @property
     def confusion(self) -> Confusion:
@@ -44,7 +44,7 @@ class Accuracy:
     """The whole run. `boxes` is over all frames of all speeds."""
 
     speeds: Sequence[Speed]
-    boxes: Metrics
+    boxes: ModelMetrics
 
     @property
     def confusion(self) -> Confusion:

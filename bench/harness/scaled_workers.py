@@ -14,7 +14,7 @@ from andon.events import Event
 from bench.harness.roles import environment
 from bench.harness.simulated_workers import MODULE, READY_S
 from deploy.local.events import PoolScaled, RoleDied, RoleStarted
-from deploy.local.line import Plan, scaled_pools
+from deploy.local.line import LinePlan, scaled_pools
 from deploy.local.places import Places
 from deploy.local.role_process import Role
 from deploy.local.scaled_pool import GROUP, ScaledPool, keep_scaled
@@ -76,7 +76,7 @@ class ScaledWorkers:
 @asynccontextmanager
 async def scaled_workers(config: Path, most: int, batch_ms: float, clock: Clock) -> AsyncIterator[ScaledWorkers]:
     """One worker, ready, and a scaling loop that follows the lag up to `most`. All are killed at the end."""
-    plan = Plan(config, load(config), config.parent, 1, most)
+    plan = LinePlan(config, load(config), config.parent, 1, most)
     (pool,) = scaled_pools(plan, Places(plan.settings, {}, {}))
     pool = replace(pool, role=partial(_sleeping, pool, config, batch_ms))
     found = ScaledWorkers(clock)

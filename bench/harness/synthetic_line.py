@@ -63,7 +63,7 @@ class SyntheticLine:
         pids = {**self.roles.pids(), **self.servers}
         return cpu.mark(pids, dict.fromkeys(pids, self.frames()))
 
-    def span(self, seconds: float) -> cpu.Span:
+    def span(self, seconds: float) -> cpu.CpuSpan:
         first = self.mark()
         time.sleep(seconds)
         return cpu.between(first, self.mark())

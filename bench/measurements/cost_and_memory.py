@@ -59,7 +59,7 @@ def measure(context: Context) -> Findings:
     return findings(compared, samples, per_s)
 
 
-def findings(compared: Rounds[cpu.Span], samples: Sequence[MemorySample], per_s: float) -> Findings:
+def findings(compared: Rounds[cpu.CpuSpan], samples: Sequence[MemorySample], per_s: float) -> Findings:
     """The ratios and the tables. `per_s`: the rate at which memory was sampled."""
     spans = {int(name): each for name, each in compared.results.items()}
     low, high = map(str, COMPARED)
@@ -87,10 +87,10 @@ def findings(compared: Rounds[cpu.Span], samples: Sequence[MemorySample], per_s:
     )
 
 
-def _costs(line: SyntheticLine, context: Context) -> Rounds[cpu.Span]:
+def _costs(line: SyntheticLine, context: Context) -> Rounds[cpu.CpuSpan]:
     """With each number of cameras in turn."""
 
-    def at(count: int) -> cpu.Span:
+    def at(count: int) -> cpu.CpuSpan:
         with line.cameras(count, FRAMES_PER_S):
             time.sleep(context.warm_s)
             span = line.span(context.span_s)
@@ -110,12 +110,12 @@ def _rate(line: SyntheticLine, context: Context) -> float:
     return min(wanted_per_s, possible_per_s(span, os.cpu_count() or 1))
 
 
-def ms_a_frame(span: cpu.Span) -> float:
+def ms_a_frame(span: cpu.CpuSpan) -> float:
     """Of the line, without broker and Redis."""
     return sum(span.cpu_ms_a_frame(name) for name in ROLES)
 
 
-def possible_per_s(span: cpu.Span, cores: int) -> float:
+def possible_per_s(span: cpu.CpuSpan, cores: int) -> float:
     """Frames a second that load the cores up to BUSY, and no process's own core above it."""
     all_s = sum(span.cpu_ms_a_frame(name) for name in span.cpu_s) / 1000
     busiest_s = max(span.cpu_ms_a_frame(name) for name in ROLES) / 1000
@@ -147,7 +147,7 @@ def _named(grown: Mapping[str, float]) -> dict[str, float]:
     return {f"{name}_mb_per_100k_frames": value for name, value in grown.items()}
 
 
-def _row(count: int, spans: Sequence[cpu.Span]) -> dict[str, object]:
+def _row(count: int, spans: Sequence[cpu.CpuSpan]) -> dict[str, object]:
     def middle(name: str) -> float:
         return statistics.median(span.cpu_ms_a_frame(name) for span in spans)
 
@@ -157,7 +157,7 @@ def _row(count: int, spans: Sequence[cpu.Span]) -> dict[str, object]:
     return {"cameras": count, "frames_per_s": rate, "line": whole, **parts}
 
 
-def _cost_plot(spans: Mapping[int, Sequence[cpu.Span]]) -> StackedBars:
+def _cost_plot(spans: Mapping[int, Sequence[cpu.CpuSpan]]) -> StackedBars:
     rows = {
         str(count): {name: each[-1].cpu_ms_a_frame(name) for name in ROLES} for count, each in sorted(spans.items())
     }

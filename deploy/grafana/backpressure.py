@@ -1,8 +1,8 @@
 """Backpressure: where frames wait, from the camera to the channel."""
 
-from deploy.grafana.panel import Board, Panel, p50_p99, recent
+from deploy.grafana.panel import GrafanaBoard, Panel, p50_p99, recent
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "backpressure",
     "Andon: backpressure",
     (

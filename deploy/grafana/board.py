@@ -1,8 +1,8 @@
 """The board: who looks, how fast its pages are, and whether its news come."""
 
-from deploy.grafana.panel import Board, Panel, quantile
+from deploy.grafana.panel import GrafanaBoard, Panel, quantile
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "board",
     "Andon: the board",
     (

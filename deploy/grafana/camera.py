@@ -1,8 +1,8 @@
 """One camera, which the viewer chooses."""
 
-from deploy.grafana.panel import CHOSEN, Board, Panel, recent
+from deploy.grafana.panel import CHOSEN, GrafanaBoard, Panel, recent
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "camera",
     "Andon: one camera",
     (

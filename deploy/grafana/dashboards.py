@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from deploy.grafana.boards import BOARDS
-from deploy.grafana.panel import Board, Panel
+from deploy.grafana.panel import GrafanaBoard, Panel
 
 FOLDER = Path(__file__).parent
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 12, 8
 """Of a panel, in Grafana's units: two in a row."""
 
 
-def to_json(board: Board) -> str:
+def to_json(board: GrafanaBoard) -> str:
     """The dashboard as Grafana imports it."""
     built = dashboard.Dashboard(board.title).uid(f"andon-{board.name}").tags(["andon"]).readonly()
     built = (

@@ -1,8 +1,8 @@
 """The line overview: is all well?"""
 
-from deploy.grafana.panel import Board, Panel, recent
+from deploy.grafana.panel import GrafanaBoard, Panel, recent
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "line",
     "Andon: the line",
     (

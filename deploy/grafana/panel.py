@@ -18,7 +18,7 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class GrafanaBoard:
     name: str
     title: str
     panels: tuple[Panel, ...]

@@ -1,8 +1,8 @@
 """Sinks, alerts and traces."""
 
-from deploy.grafana.panel import Board, Panel, p50_p99, quantile
+from deploy.grafana.panel import GrafanaBoard, Panel, p50_p99, quantile
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "sinks",
     "Andon: sinks and alerts",
     (

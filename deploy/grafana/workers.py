@@ -1,8 +1,8 @@
 """Workers and GPUs."""
 
-from deploy.grafana.panel import Board, Panel, quantile
+from deploy.grafana.panel import GrafanaBoard, Panel, quantile
 
-BOARD = Board(
+BOARD = GrafanaBoard(
     "workers",
     "Andon: workers",
     (

@@ -19,7 +19,7 @@ from andon.process.log import EventLog
 from andon.settings import Settings
 from deploy.local.board import MISSING
 from deploy.local.interrupt import Interrupt, run
-from deploy.local.line import Line, Plan, line, scaled_pools
+from deploy.local.line import LinePlan, LocalLine, line, scaled_pools
 from deploy.local.places import USUAL
 from deploy.local.server import HOST, Server
 from deploy.local.worker_range import WorkerRange
@@ -75,7 +75,7 @@ def up(
     _require_startable(path, settings)
     least, most = workers
     _require_partitions(most or least, settings)
-    plan = Plan(path, settings, folder, least, most, backlog_s, USUAL, board=board)
+    plan = LinePlan(path, settings, folder, least, most, backlog_s, USUAL, board=board)
     with _alone_in(folder):
         sys.exit(run(_up(plan)))
 
@@ -98,7 +98,7 @@ def _require_partitions(most: int, settings: Settings) -> None:
         )
 
 
-async def _up(plan: Plan) -> int:
+async def _up(plan: LinePlan) -> int:
     clock, console = SystemClock(), Console()
     log = EventLog(plan.settings.run.log_level, plan.settings.run.log_format, "up", clock)
 
@@ -121,12 +121,12 @@ async def _up(plan: Plan) -> int:
             return 0 if await running.drain() else 1
 
 
-async def _start(running: Line) -> None:
+async def _start(running: LocalLine) -> None:
     await running.start_inspecting()
     await running.start_capture()
 
 
-def _table(running: Line, plan: Plan) -> Table:
+def _table(running: LocalLine, plan: LinePlan) -> Table:
     own, settings = running.at.own, running.at.settings
     named = f"named in {plan.config}"
     table = Table("process", "address", "log", title=f"{settings.line} is up; /metrics, /livez and /readyz of each:")
@@ -140,7 +140,7 @@ def _table(running: Line, plan: Plan) -> Table:
     return table
 
 
-def _elsewhere(running: Line) -> str:
+def _elsewhere(running: LocalLine) -> str:
     """How other commands find servers whose default ports were taken."""
     usual = {
         "ANDON_KAFKA__BOOTSTRAP_SERVERS": f"{HOST}:{USUAL.broker}",

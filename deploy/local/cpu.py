@@ -63,7 +63,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class CpuSpan:
     """The increase between two marks."""
 
     wall_s: float
@@ -83,15 +83,15 @@ def mark(pids: Mapping[str, int], frames: Mapping[str, float]) -> Mark:
     return Mark(time.monotonic(), {name: cpu_s(pid) for name, pid in pids.items()}, dict(frames))
 
 
-def between(first: Mark, last: Mark) -> Span:
+def between(first: Mark, last: Mark) -> CpuSpan:
     """The span between two marks, with the names that both have."""
 
     def increase(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
         return {name: after[name] - before[name] for name in after if name in before}
 
-    return Span(last.at_s - first.at_s, increase(first.cpu_s, last.cpu_s), increase(first.frames, last.frames))
+    return CpuSpan(last.at_s - first.at_s, increase(first.cpu_s, last.cpu_s), increase(first.frames, last.frames))
 
 
-def total_ms_a_frame(span: Span, names: Sequence[str]) -> float:
+def total_ms_a_frame(span: CpuSpan, names: Sequence[str]) -> float:
     """CPU ms a frame of several processes; each is divided by the frames that it processed itself."""
     return sum(span.cpu_ms_a_frame(name) for name in names)

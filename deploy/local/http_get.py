@@ -11,12 +11,12 @@ MAX_BODY_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     status: int
     text: str
 
 
-async def http_get(url: str, timeout_s: float = 2.0) -> Response | None:
+async def http_get(url: str, timeout_s: float = 2.0) -> HttpResponse | None:
     """The response to `GET url`; None where nobody answers in time.
 
     The request runs on a thread of the default pool, which each of its socket calls holds for `timeout_s` at most.
@@ -28,11 +28,11 @@ async def http_get(url: str, timeout_s: float = 2.0) -> Response | None:
         return None
 
 
-def _get(url: str, timeout_s: float) -> Response:
+def _get(url: str, timeout_s: float) -> HttpResponse:
     opener = build_opener(ProxyHandler({}))  # a proxy of the environment is not for this machine's own processes
     try:
         with opener.open(url, timeout=timeout_s) as answer:
-            return Response(answer.status, answer.read(MAX_BODY_BYTES).decode(errors="replace"))
+            return HttpResponse(answer.status, answer.read(MAX_BODY_BYTES).decode(errors="replace"))
     except HTTPError as error:
         with error:  # a status of 400 and above: /readyz of a process that is not ready says 503
-            return Response(error.code, error.read(MAX_BODY_BYTES).decode(errors="replace"))
+            return HttpResponse(error.code, error.read(MAX_BODY_BYTES).decode(errors="replace"))

@@ -29,7 +29,7 @@ STOP_MARGIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LinePlan:
     """`settings` is the content of the file `config`; `folder` holds the logs and Redis' file."""
 
     config: Path
@@ -56,7 +56,7 @@ class RoleGroups:
     """Without roles where the line has no board."""
 
 
-class Line:
+class LocalLine:
     """Starts against the direction of the frames and stops with it: no frame waits for a role that is not there."""
 
     def __init__(
@@ -136,7 +136,7 @@ class Lag:
 
 
 @asynccontextmanager
-async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[Line]:
+async def line(plan: LinePlan, emit: Emit, clock: Clock, echo: Echo | None = None) -> AsyncIterator[LocalLine]:
     """A line whose servers run, without roles yet. At the end the roles are killed, then the servers stop."""
     settings = plan.settings
     ready_s = READY_S + settings.worker.tune_timeout_s
@@ -144,10 +144,10 @@ async def line(plan: Plan, emit: Emit, clock: Clock, echo: Echo | None = None) -
     with places(plan.settings, plan.folder, plan.ports) as at:
         async with Supervisor(emit, clock, timeouts, echo) as supervisor:
             board = board_address(at.settings) if plan.board and installed() else None
-            yield Line(role_groups(plan, at, board), at, supervisor, emit, board)
+            yield LocalLine(role_groups(plan, at, board), at, supervisor, emit, board)
 
 
-def role_groups(plan: Plan, at: Places, board: BoardAddress | None = None) -> RoleGroups:
+def role_groups(plan: LinePlan, at: Places, board: BoardAddress | None = None) -> RoleGroups:
     settings, kafka = at.settings, at.settings.kafka
     pools = {settings.worker_group(pool): settings.pool_topic(pool) for pool in settings.pools}
     # on its own broker the line must work off everything; a shared one keeps its records, and others go on producing
@@ -166,7 +166,7 @@ def role_groups(plan: Plan, at: Places, board: BoardAddress | None = None) -> Ro
     )
 
 
-def _board(plan: Plan, at: Places, address: BoardAddress, seen: Iterable[Role]) -> Role:
+def _board(plan: LinePlan, at: Places, address: BoardAddress, seen: Iterable[Role]) -> Role:
     """It reads the /metrics of these roles, and of the processes that line.yaml names. Workers that come and go with
     the lag are not among them: their ports are known once they start."""
     role = _role(plan, at, "board", "board")
@@ -175,7 +175,7 @@ def _board(plan: Plan, at: Places, address: BoardAddress, seen: Iterable[Role]) 
     return replace(role, env={**role.env, **own})
 
 
-def scaled_pools(plan: Plan, at: Places) -> list[ScaledPool]:
+def scaled_pools(plan: LinePlan, at: Places) -> list[ScaledPool]:
     """The pools whose number of workers follows their lag."""
     if plan.most_workers is None:
         return []
@@ -203,7 +203,7 @@ async def _partitions(kafka: KafkaSettings, group: str, topic: str) -> list[Read
     return None if lags is None else [Reading(lag.committed, lag.records) for lag in lags]
 
 
-def _worker(plan: Plan, at: Places, pool: str, number: int) -> Role:
+def _worker(plan: LinePlan, at: Places, pool: str, number: int) -> Role:
     return _role(plan, at, _name("worker", pool, number), "work", "--pool", pool)
 
 
@@ -211,7 +211,7 @@ def _name(kind: str, pool: str, number: int) -> str:
     return f"{kind}-{number}" if pool == "default" else f"{kind}-{pool}-{number}"
 
 
-def _role(plan: Plan, at: Places, name: str, *command: str) -> Role:
+def _role(plan: LinePlan, at: Places, name: str, *command: str) -> Role:
     port = free_port()
     arguments = andon(command[0], "-c", str(plan.config), *command[1:])
     env = {**at.env, "ANDON_HTTP__HOST": HOST, "ANDON_HTTP__PORT": str(port)}

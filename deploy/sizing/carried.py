@@ -7,11 +7,11 @@ a batch: `make bench` holds the line to it. So the fastest batch that keeps the 
 from collections.abc import Sequence
 
 from deploy.sizing.costs import BatchTime, FrameCosts, ModelSpeed, Resolution, measured_costs, measured_speed, per_s
-from deploy.sizing.measured import CarriedCameras, Measured
+from deploy.sizing.measured import BenchFigures, CarriedCameras
 from deploy.sizing.published import LOOP_PER_S, UTILIZATION
 
 
-def carried(bench: Measured, sizes: Sequence[Resolution], rates: Sequence[float]) -> tuple[CarriedCameras, ...]:
+def carried(bench: BenchFigures, sizes: Sequence[Resolution], rates: Sequence[float]) -> tuple[CarriedCameras, ...]:
     """A row for each resolution and rate; none if the model was not measured."""
     if bench.model is None:
         return ()
@@ -20,7 +20,7 @@ def carried(bench: Measured, sizes: Sequence[Resolution], rates: Sequence[float]
     return tuple(_row(bench, at, fps, speed, batch) for at in sizes for fps in rates)
 
 
-def _row(bench: Measured, at: Resolution, fps: float, speed: ModelSpeed, batch: BatchTime | None) -> CarriedCameras:
+def _row(bench: BenchFigures, at: Resolution, fps: float, speed: ModelSpeed, batch: BatchTime | None) -> CarriedCameras:
     if batch is None:
         least = min(speed.p99_ms(each) for each in speed.batches)
         limit = f"the aimed latency: the least here is {least:.0f} ms"

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from deploy.sizing import published
-from deploy.sizing.measured import Encoding, LineFigures, Measured, ModelFigures, PictureFigures
+from deploy.sizing.measured import BenchFigures, Encoding, LineFigures, ModelFigures, PictureFigures
 from deploy.sizing.published import CPU, LATENCY_TIMES, PUBLISHED_IMGSZ, TRAVELS, Cost
 
 Basis = Literal["measured", "published", "assumed"]
@@ -20,7 +20,7 @@ BATCHES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SourcedNumber:
     """A number, and whence it is known."""
 
     value: float
@@ -28,7 +28,7 @@ class Known:
     source: str
 
 
-def weakest(*numbers: Known) -> Basis:
+def weakest(*numbers: SourcedNumber) -> Basis:
     """A figure is as good as the worst of the numbers that it was computed from."""
     return max((number.basis for number in numbers), key=STRENGTH.index)
 
@@ -51,11 +51,11 @@ class FrameCosts:
     """Of one frame. Times are CPU ms of one core; the model is apart."""
 
     encoding: Encoding
-    bytes: Known
-    ingest_ms: Known
-    worker_ms: Known
-    sinks_ms: Known
-    broker_ms: Known
+    bytes: SourcedNumber
+    ingest_ms: SourcedNumber
+    worker_ms: SourcedNumber
+    sinks_ms: SourcedNumber
+    broker_ms: SourcedNumber
     """Broker and Redis. Only measured: on a farm they have hosts of their own."""
 
     @property
@@ -96,22 +96,22 @@ class ModelSpeed:
 
 
 def published_costs(at: Resolution, encoding: Encoding) -> FrameCosts:
-    def known(cost: Cost) -> Known:
-        return Known(cost.frame_ms + cost.megapixel_ms * at.pixels / 1e6, "published", published.PROJECT)
+    def known(cost: Cost) -> SourcedNumber:
+        return SourcedNumber(cost.frame_ms + cost.megapixel_ms * at.pixels / 1e6, "published", published.PROJECT)
 
     travel = TRAVELS[encoding]
     size = f"{travel.bytes_a_pixel:g} bytes a pixel: {travel.bytes_source}"
     return FrameCosts(
         encoding,
-        Known(travel.bytes_a_pixel * at.pixels, "assumed", size),
+        SourcedNumber(travel.bytes_a_pixel * at.pixels, "assumed", size),
         known(travel.ingest),
         known(travel.worker),
         known(published.SINKS),
-        Known(0.0, "published", "brokers have hosts of their own"),
+        SourcedNumber(0.0, "published", "brokers have hosts of their own"),
     )
 
 
-def measured_costs(at: Resolution, bench: Measured, encoding: Encoding) -> FrameCosts:
+def measured_costs(at: Resolution, bench: BenchFigures, encoding: Encoding) -> FrameCosts:
     """Where the bench lacks something, as published."""
     usual = published_costs(at, encoding)
     if not bench.pictures:
@@ -125,22 +125,22 @@ def measured_costs(at: Resolution, bench: Measured, encoding: Encoding) -> Frame
     if bench.line is None:
         basis, both = "published", f"pictures: {source}; the rest: {published.PROJECT}"
 
-    def with_own(pictures_ms: float, process: str) -> Known:
-        return Known(pictures_ms * scale + own[process], basis, both)
+    def with_own(pictures_ms: float, process: str) -> SourcedNumber:
+        return SourcedNumber(pictures_ms * scale + own[process], basis, both)
 
     ingest_ms, worker_ms = _pictures_ms(nearest, encoding)
     size = nearest.jpeg_bytes if encoding == "jpeg" else nearest.h264_bytes
     return FrameCosts(
         encoding,
-        Known(size * scale, "measured", source) if size else usual.bytes,
+        SourcedNumber(size * scale, "measured", source) if size else usual.bytes,
         with_own(ingest_ms, "ingest"),
         with_own(worker_ms, "workers"),
-        Known(own["sinks"], basis, both),
-        Known(own["broker"], basis, both),
+        SourcedNumber(own["sinks"], basis, both),
+        SourcedNumber(own["broker"], basis, both),
     )
 
 
-def own_costs(bench: Measured) -> dict[str, float]:
+def own_costs(bench: BenchFigures) -> dict[str, float]:
     """CPU ms a frame that each process takes besides pictures and model, whatever the resolution."""
     line = bench.line
     if line is None:

@@ -116,7 +116,7 @@ class CarriedCameras(_Figures):
     """What would have to be faster for more."""
 
 
-class Measured(_Figures):
+class BenchFigures(_Figures):
     """None, or nothing in a list: it was not measured, and `not_measured` says why."""
 
     version: Literal["andon.bench.v1"] = "andon.bench.v1"
@@ -134,10 +134,10 @@ class Measured(_Figures):
     not_measured: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Measured:
+def read(path: Path) -> BenchFigures:
     """Raises ConfigError, one line, if it is no bench.json."""
     try:
-        return Measured.model_validate_json(path.read_bytes())
+        return BenchFigures.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"--measured {path}: {error.strerror}; `andon bench --out {path}` writes it") from None
     except ValidationError as error:

@@ -8,15 +8,15 @@ from math import ceil
 
 from andon.errors import ConfigError
 from deploy.sizing import published
-from deploy.sizing.costs import BatchTime, FrameCosts, Known, ModelSpeed, Resolution, per_s, weakest
+from deploy.sizing.costs import BatchTime, FrameCosts, ModelSpeed, Resolution, SourcedNumber, per_s, weakest
 from deploy.sizing.published import HOST_CORES, LOOP_PER_S, TRAVELS, UTILIZATION
 
 MAILBOX_FRAMES, MAILBOX_BYTES = 256, 64_000_000
 """The defaults of a camera's `mailbox_frames` and `mailbox_bytes`."""
 IN_FLIGHT_BYTES = 256_000_000
 """The default of `worker.max_in_flight_bytes`."""
-PUBLISHED = Known(0.0, "published", published.PROJECT)
-ASSUMED = Known(0.0, "assumed", "")
+PUBLISHED = SourcedNumber(0.0, "published", published.PROJECT)
+ASSUMED = SourcedNumber(0.0, "assumed", "")
 NAMES = {
     "frames_per_s": ("frames", "frames/s"),
     "frame_bytes": ("a frame", "B"),
@@ -45,7 +45,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """What is asked for."""
+    """The plant that is to be sized."""
 
     cameras: int
     fps: float
@@ -110,8 +110,8 @@ class Needs:
         return max(self.plant.replication, ceil(self.written_bytes_per_s / published.BROKER_BYTES_PER_S))
 
     @property
-    def model_known(self) -> Known:
-        return Known(self.batch.ms, self.speed.basis, self.speed.source)
+    def model_known(self) -> SourcedNumber:
+        return SourcedNumber(self.batch.ms, self.speed.basis, self.speed.source)
 
 
 def needs(plant: Plant, costs: FrameCosts, speed: ModelSpeed) -> list[Figure]:
@@ -139,7 +139,7 @@ def worker_per_s(plant: Plant, costs: FrameCosts, speed: ModelSpeed, batch: Batc
     return min(UTILIZATION * per_s(batch.ms + shared_ms), LOOP_PER_S)
 
 
-def _figure(key: str, value: float, how: str, *known: Known) -> Figure:
+def _figure(key: str, value: float, how: str, *known: SourcedNumber) -> Figure:
     """`known`: the numbers that it was computed from. The sources of the weakest are named."""
     name, unit = NAMES[key]
     basis = weakest(*known) if known else "asked"
@@ -185,11 +185,11 @@ def _cores(of: Needs) -> list[Figure]:
     ]
 
 
-def _busy_cores(of: Needs, cost: Known) -> float:
+def _busy_cores(of: Needs, cost: SourcedNumber) -> float:
     return of.plant.frames_per_s * cost.value / 1000 / UTILIZATION
 
 
-def _a_frame(cost: Known) -> str:
+def _a_frame(cost: SourcedNumber) -> str:
     return f"{cost.value:.2f} CPU ms a frame, {UTILIZATION:.0%} busy"
 
 
@@ -211,7 +211,7 @@ def _brokers(of: Needs) -> list[Figure]:
     each = f"{written:.0f} MB/s written, {most:.0f} each; at least one a copy"
     spool = of.frames_bytes_per_s * published.SPOOL_S
     return [
-        _figure("brokers", of.brokers, each, size, Known(most, "published", published.KAFKA)),
+        _figure("brokers", of.brokers, each, size, SourcedNumber(most, "published", published.KAFKA)),
         _figure("disk_bytes", disk, kept, size),
         _figure("broker_disk_bytes", disk / of.brokers, f"shared by {of.brokers}", size),
         _figure("spool_bytes", spool, f"{published.SPOOL_S / 60:.0f} minutes without a broker", size),
@@ -224,7 +224,7 @@ def _memory(of: Needs) -> list[Figure]:
     processes = ceil(plant.frames_per_s / LOOP_PER_S)
     ingest, full = processes * published.PROCESS_BYTES + queues, published.PROCESS_BYTES / 1e6
     cache = of.written_bytes_per_s * published.CACHE_S / of.brokers
-    heap = Known(published.BROKER_BYTES, "published", published.KAFKA_DOCS)
+    heap = SourcedNumber(published.BROKER_BYTES, "published", published.KAFKA_DOCS)
     in_cache = f"heap, and {published.CACHE_S:.0f} s of writes in the page cache"
     return [
         _figure("ingest_memory_bytes", ingest, f"{plant.cameras} full queues, {full:.0f} MB a process", size),

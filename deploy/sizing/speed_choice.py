@@ -5,12 +5,12 @@ from pathlib import PurePath
 
 from andon.errors import ConfigError
 from deploy.sizing.costs import ModelSpeed, measured_speed, published_speed
-from deploy.sizing.measured import MachineFigures, Measured
+from deploy.sizing.measured import BenchFigures, MachineFigures
 from deploy.sizing.published import CPU, GPUS, MODELS, PUBLISHED_IMGSZ
 
 
-def chosen_speed(model: str | None, gpu: str | None, imgsz: int | None, bench: Measured | None) -> ModelSpeed:
-    """What is None is the measured one. Raises ConfigError, one line, for a name that nobody has published."""
+def chosen_speed(model: str | None, gpu: str | None, imgsz: int | None, bench: BenchFigures | None) -> ModelSpeed:
+    """None stands for the measured one. Raises ConfigError, one line, for a name that nobody has published."""
     model, gpu = _plain(model), gpu.lower() if gpu else None
     if bench is not None and bench.model is not None:
         same = model in (None, _plain(bench.model.weights)) and imgsz in (None, bench.model.imgsz)

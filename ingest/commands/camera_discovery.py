@@ -52,14 +52,14 @@ def discover(
 def _found(hosts: tuple[str, ...], interface: str | None, login: str | None, seconds: float) -> "Found":
     try:
         from ingest.onvif.discovery import named, searched  # noqa: PLC0415
-        from ingest.onvif.login import Login  # noqa: PLC0415
-        from ingest.onvif.probing import Search, own_addresses  # noqa: PLC0415
+        from ingest.onvif.login import OnvifLogin  # noqa: PLC0415
+        from ingest.onvif.probing import OnvifSearch, own_addresses  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError(f"`andon camera discover` needs {error.name}: pip install 'andon[ingest,onvif]'") from None
-    credentials = Login.parse(login) if login is not None else None
+    credentials = OnvifLogin.parse(login) if login is not None else None
     if hosts:
         return asyncio.run(named(hosts, credentials))
-    return asyncio.run(searched(Search(own_addresses(interface), seconds, MOST), credentials))
+    return asyncio.run(searched(OnvifSearch(own_addresses(interface), seconds, MOST), credentials))
 
 
 def _print(found: "Found") -> None:

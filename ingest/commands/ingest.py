@@ -14,7 +14,7 @@ from andon.config import as_written, load
 from andon.errors import ConfigError
 from andon.process.lifecycle import run
 from andon.settings import REGISTRY, IngestSettings
-from ingest.role import Asked, ingest_role
+from ingest.role import IngestOptions, ingest_role
 
 
 @click.command()
@@ -40,7 +40,7 @@ def ingest(path: Path, cameras: tuple[str, ...], site: str | None, *, once: bool
         settings = settings.model_copy(update={"ingest": _ingest_settings(site)})
     written = as_written(path).get("cameras", [])
     seed = None if written == REGISTRY else seed_of(written, settings.line, os.path.abspath(path))
-    asked = Asked(seed, frozenset(cameras), once=once, alone=alone)
+    asked = IngestOptions(seed, frozenset(cameras), once=once, alone=alone)
     sys.exit(run("ingest", functools.partial(ingest_role, asked=asked), settings))
 
 

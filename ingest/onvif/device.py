@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 from zeep.exceptions import Error, Fault, TransportError
 
-from ingest.onvif.login import Login
+from ingest.onvif.login import OnvifLogin
 from ingest.onvif.probing import PORTS, Answer, plain
 from ingest.sources.source import SourceError
 
@@ -43,7 +43,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class OnvifDevice:
     answer: Answer
     model: str = ""
     """Manufacturer and model."""
@@ -52,7 +52,7 @@ class Device:
     """Why it did not say more, in one line; empty: it said all."""
 
 
-async def ask(answer: Answer, login: Login | None, limit_s: float) -> Device:
+async def ask(answer: Answer, login: OnvifLogin | None, limit_s: float) -> OnvifDevice:
     """What the camera says of itself within `limit_s`. A fault of the camera's stands in the result."""
     try:
         async with asyncio.timeout(limit_s):
@@ -65,7 +65,7 @@ async def ask(answer: Answer, login: Login | None, limit_s: float) -> Device:
         fault = _explain(error, with_login=login is not None)
     except Exception as error:  # whatever it sends, the other cameras are asked all the same
         fault = f"its answers can't be understood ({type(error).__name__})"
-    return Device(answer, answer.model, fault=fault)
+    return OnvifDevice(answer, answer.model, fault=fault)
 
 
 def _explain(error: BaseException, *, with_login: bool) -> str:
@@ -82,7 +82,7 @@ def _explain(error: BaseException, *, with_login: bool) -> str:
     return f"what answers there is no ONVIF camera ({type(error).__name__})"
 
 
-async def _ask(answer: Answer, login: Login | None) -> Device:
+async def _ask(answer: Answer, login: OnvifLogin | None) -> OnvifDevice:
     camera = _camera(answer, login)
     try:
         await camera.update_xaddrs()
@@ -96,10 +96,10 @@ async def _ask(answer: Answer, login: Login | None) -> Device:
         streams = [await _profile(getattr(media, f"{known}GetStreamUri"), item) for item in profiles[:MOST_PROFILES]]
     finally:
         await camera.close()
-    return Device(answer, plain(f"{about.Manufacturer} {about.Model}"), tuple(streams))
+    return OnvifDevice(answer, plain(f"{about.Manufacturer} {about.Model}"), tuple(streams))
 
 
-def _camera(answer: Answer, login: Login | None) -> Any:
+def _camera(answer: Answer, login: OnvifLogin | None) -> Any:
     with ExitStack() as stack:  # at its import the library would give the whole program a log on stderr
         root, silent = logging.getLogger(), logging.NullHandler()
         root.addHandler(silent)

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from andon.errors import ConfigError
-from ingest.onvif.device import Device, ask
-from ingest.onvif.login import Login
-from ingest.onvif.probing import PORTS, Answer, Search, search
+from ingest.onvif.device import OnvifDevice, ask
+from ingest.onvif.login import OnvifLogin
+from ingest.onvif.probing import PORTS, Answer, OnvifSearch, search
 from ingest.onvif.suggestion import Suggestion, suggest
 
 SIDE_BY_SIDE = 16
@@ -20,19 +20,19 @@ LIMIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    devices: tuple[Device, ...]
+    devices: tuple[OnvifDevice, ...]
     """In the order of their addresses."""
-    login: Login | None = None
+    login: OnvifLogin | None = None
     notes: tuple[str, ...] = ()
     """Why there may be more cameras than these, one line each."""
 
-    def suggestions(self, device: Device) -> list[Suggestion | None]:
+    def suggestions(self, device: OnvifDevice) -> list[Suggestion | None]:
         return suggest(device, self.login)
 
     def as_json(self) -> dict[str, Any]:
         return {"devices": [self._device(device) for device in self.devices], "notes": list(self.notes)}
 
-    def _device(self, device: Device) -> dict[str, Any]:
+    def _device(self, device: OnvifDevice) -> dict[str, Any]:
         profiles = [
             asdict(profile) | {"url": made.url, "id": made.camera_id, "add": made.line.partition("  # ")[0]}
             for profile, made in zip(device.profiles, self.suggestions(device), strict=True)
@@ -42,7 +42,7 @@ class Found:
         return about | {"fault": device.fault or None, "profiles": profiles}
 
 
-async def searched(wanted: Search, login: Login | None) -> Found:
+async def searched(wanted: OnvifSearch, login: OnvifLogin | None) -> Found:
     """Search, and ask whoever answers. Raises ConfigError as `search` does."""
     answers = await search(wanted)
     notes = []
@@ -53,7 +53,7 @@ async def searched(wanted: Search, login: Login | None) -> Found:
     return Found(await _all(list(answers.found.values()), login), login, tuple(notes))
 
 
-async def named(hosts: Sequence[str], login: Login | None) -> Found:
+async def named(hosts: Sequence[str], login: OnvifLogin | None) -> Found:
     """Ask these hosts, without a search. Raises ConfigError: one of them is no host."""
     return Found(await _all([_answer(host) for host in hosts], login), login)
 
@@ -71,10 +71,10 @@ def _answer(host: str) -> Answer:
     return Answer(f"{parts.scheme}://{shown}:{port or PORTS[parts.scheme]}")
 
 
-async def _all(answers: Sequence[Answer], login: Login | None) -> tuple[Device, ...]:
+async def _all(answers: Sequence[Answer], login: OnvifLogin | None) -> tuple[OnvifDevice, ...]:
     room = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def one(answer: Answer) -> Device:
+    async def one(answer: Answer) -> OnvifDevice:
         async with room:
             return await ask(answer, login, LIMIT_S)
 

@@ -12,7 +12,7 @@ HOW = "write --login 'USER:${VARIABLE}' or --login 'USER:${file:PATH}'"
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class OnvifLogin:
     text: str
     """As the user wrote it, for the url of `andon camera add`."""
     user: str

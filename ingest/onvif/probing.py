@@ -36,7 +36,7 @@ TEXT = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class OnvifSearch:
     addresses: tuple[str, ...]
     """This machine's, from which the question is sent: one for each network."""
     seconds: float
@@ -67,7 +67,7 @@ class Answers:
     """Datagrams that are no answer."""
 
 
-async def search(wanted: Search) -> Answers:
+async def search(wanted: OnvifSearch) -> Answers:
     """Ask, and wait for answers until the time is over or there are enough.
 
     Raises ConfigError: no question can be sent from one of the addresses.

@@ -8,8 +8,8 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ingest.onvif.device import Device, Profile
-from ingest.onvif.login import Login
+from ingest.onvif.device import OnvifDevice, Profile
+from ingest.onvif.login import OnvifLogin
 from ingest.sources.source import SourceError
 from ingest.sources.urls import parse
 
@@ -26,12 +26,12 @@ class Suggestion:
     """`andon camera add ...`, and behind # what the camera says of the stream."""
 
 
-def suggest(device: Device, login: Login | None) -> list[Suggestion | None]:
+def suggest(device: OnvifDevice, login: OnvifLogin | None) -> list[Suggestion | None]:
     """One for each profile; None: the camera gives no address for it that could be read."""
     return [_one(device, number, profile, login) for number, profile in enumerate(device.profiles)]
 
 
-def _one(device: Device, number: int, profile: Profile, login: Login | None) -> Suggestion | None:
+def _one(device: OnvifDevice, number: int, profile: Profile, login: OnvifLogin | None) -> Suggestion | None:
     if not profile.url.isprintable() or not profile.url.startswith(("rtsp://", "rtsps://")):
         return None
     try:
@@ -43,7 +43,7 @@ def _one(device: Device, number: int, profile: Profile, login: Login | None) -> 
     return Suggestion(name, url, f"andon camera add {shlex.quote(url)} --id {name}  # {described(device, profile)}")
 
 
-def _with_login(url: str, login: Login | None) -> str:
+def _with_login(url: str, login: OnvifLogin | None) -> str:
     """A camera that repeats the password in its url gets the reference in its place."""
     if login is None:
         return url
@@ -54,7 +54,7 @@ def _with_login(url: str, login: Login | None) -> str:
     return parts._replace(netloc=f"{user}:{reference}@{parts.netloc}").geturl()
 
 
-def _id(device: Device, number: int) -> str:
+def _id(device: OnvifDevice, number: int) -> str:
     """Its name and the end of its address; from the second profile on with its number."""
     name = re.sub(r"[^a-z0-9]+", "-", (device.answer.name or device.model).lower()).strip("-")[:LONGEST_ID].strip("-")
     place = re.sub(r"[^0-9a-z]+", "-", device.answer.host.lower()).strip("-")
@@ -62,7 +62,7 @@ def _id(device: Device, number: int) -> str:
     return f"{name or 'camera'}-{place}" + (f"-{number + 1}" if number else "")
 
 
-def described(device: Device, profile: Profile) -> str:
+def described(device: OnvifDevice, profile: Profile) -> str:
     """What the camera says of a stream, on one line."""
     parts = [
         f"{profile.width}x{profile.height}" if profile.width and profile.height else "",

@@ -9,7 +9,7 @@ from andon.pictures.jpeg_header import passable
 from andon.pictures.picture import Bgr
 from andon.settings import CameraSettings
 from ingest.encode import unchanged
-from ingest.sources.source import DamagedPictureError, Encoded, Picture
+from ingest.sources.source import DamagedPictureError, EncodedPicture, Picture
 
 
 def picture_of(data: bytes, camera: CameraSettings, pts_s: float | None, folder: Path | None = None) -> Picture:
@@ -19,7 +19,7 @@ def picture_of(data: bytes, camera: CameraSettings, pts_s: float | None, folder:
     """
     size = passable(data)
     if size is not None and unchanged(camera, *size):
-        return Picture(pts_s, on_demand(data), jpeg=Encoded(data, *size), encoded_bytes=len(data))
+        return Picture(pts_s, on_demand(data), jpeg=EncodedPicture(data, *size), encoded_bytes=len(data))
     try:
         pixels = reader.read(data, folder)
     except PoisonError as error:

@@ -17,7 +17,7 @@ from ingest.sources.upright import UPRIGHT, Orientation
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class PictureSlot:
     """A place in the sequence of pictures."""
 
     frame: VideoFrame | None
@@ -34,7 +34,7 @@ class Deinterlacer:
         self._mode = mode
         self._graph: Graph | None = None
         self._shape: tuple[int, int, str] | None = None
-        self._inside: deque[Decoded] = deque()
+        self._inside: deque[PictureSlot] = deque()
         """Those that have not come out of the filter yet, and what is missing between them."""
         self._corrupt_before = False
         self.interlaced = False
@@ -45,7 +45,7 @@ class Deinterlacer:
         """Whether pictures go through the filter from here on."""
         return self._mode == "on" or (self._mode == "auto" and self.interlaced)
 
-    def take(self, item: Decoded) -> list[Decoded]:
+    def take(self, item: PictureSlot) -> list[PictureSlot]:
         """The pictures that are ready by now. One beside a corrupt one is corrupt, too: its pixels are in it."""
         frame = item.frame
         if frame is None:
@@ -62,10 +62,10 @@ class Deinterlacer:
         graph.push(frame)
         return before + list(self._come_out(graph))
 
-    def end(self) -> list[Decoded]:
+    def end(self) -> list[PictureSlot]:
         """Empties the filter. Another picture may follow."""
         graph, self._graph, self._shape = self._graph, None, None
-        out: list[Decoded] = []
+        out: list[PictureSlot] = []
         if graph is not None:
             graph.push(None)
             out = list(self._come_out(graph))
@@ -73,13 +73,13 @@ class Deinterlacer:
         self._inside.clear()
         return out
 
-    def _come_out(self, graph: Graph) -> Iterator[Decoded]:
+    def _come_out(self, graph: Graph) -> Iterator[PictureSlot]:
         while (frame := _pulled(graph)) is not None:
             while self._inside[0].frame is None:
                 yield self._inside.popleft()
             own = self._inside.popleft()
             beside = next((item.corrupt for item in self._inside), False)
-            yield Decoded(frame, own.corrupt or self._corrupt_before or beside, own.orientation)
+            yield PictureSlot(frame, own.corrupt or self._corrupt_before or beside, own.orientation)
             self._corrupt_before = own.corrupt
 
     def _built(self, frame: VideoFrame) -> Graph:

@@ -15,7 +15,7 @@ from andon.clock import Clock
 from andon.pictures.depth import bits_used
 from andon.settings import CameraSettings, GenicamSettings
 from ingest.sources.frame_ids import FrameIds, RestartedError
-from ingest.sources.genicam_device import UNKNOWN, WHOLE, Delivery, Device, DeviceInfo
+from ingest.sources.genicam_device import UNKNOWN, WHOLE, DeviceInfo, GenicamDevice, GenicamPicture
 from ingest.sources.pixel_formats import FORMATS, PixelFormat, size_bytes, to_bgr
 from ingest.sources.refusals import noted
 from ingest.sources.source import NoPictureYetError, Picture, SilentError, SourceError, SourceInfo, next_picture
@@ -31,7 +31,7 @@ ADVICE = "docs/cameras.md says what to do against lost packets"
 class GenicamSource:
     """Owns the device, and closes it."""
 
-    def __init__(self, address: Address, camera: CameraSettings, clock: Clock, device: Device) -> None:
+    def __init__(self, address: Address, camera: CameraSettings, clock: Clock, device: GenicamDevice) -> None:
         """Raises SourceError: the camera sends no format that is read."""
         self._shown = address.shown
         self._camera = camera
@@ -72,7 +72,7 @@ class GenicamSource:
     def close(self) -> None:
         self._device.close()
 
-    def _delivery(self) -> Delivery:
+    def _delivery(self) -> GenicamPicture:
         """Waits for it. Raises SourceError, or NoPictureYetError if the camera is triggered."""
         began_s = self._clock.monotonic()
         while True:
@@ -100,7 +100,7 @@ class GenicamSource:
         self._device.give_up()
         return SilentError(f"{self._shown}: no picture for {self._camera.read_timeout_s:g} s")
 
-    def _missing(self, delivery: Delivery) -> list[Picture]:
+    def _missing(self, delivery: GenicamPicture) -> list[Picture]:
         """Those that were taken before this one and have not come, spread evenly over the time between."""
         if delivery.status != WHOLE and delivery.frame_id == UNKNOWN:
             self._ids.unknown()
@@ -119,14 +119,14 @@ class GenicamSource:
         )
         return [Picture(at_s, None, corrupt=True, damage=why) for at_s in self._between(delivery, count)]
 
-    def _between(self, delivery: Delivery, count: int) -> list[float | None]:
+    def _between(self, delivery: GenicamPicture, count: int) -> list[float | None]:
         """The times of `count` pictures before this one."""
         last_s, at_s = self._last_s, self._time(delivery)
         if last_s is None or at_s is None:
             return [None] * count
         return [last_s + (at_s - last_s) * index / (count + 1) for index in range(1, count + 1)]
 
-    def _time(self, delivery: Delivery) -> float | None:
+    def _time(self, delivery: GenicamPicture) -> float | None:
         """By the camera's clock; by this host's if the camera's pictures carry none. A damaged one may carry any.
 
         None: it carries none, and came before any that could say whose clock counts.
@@ -142,7 +142,7 @@ class GenicamSource:
             return self._last_s + self._interval_s
         return at_s
 
-    def _picture(self, delivery: Delivery) -> Picture:
+    def _picture(self, delivery: GenicamPicture) -> Picture:
         at_s = self._time(delivery)
         self._last_s = self._last_s if at_s is None else at_s
         form = FORMATS.get(delivery.pixel_format)
@@ -158,7 +158,7 @@ class GenicamSource:
         bits = self._bits(form)
         return Picture(at_s, partial(to_bgr, delivery.data, form, size, bits, delivery.padding))
 
-    def _look(self, form: PixelFormat, size: tuple[int, int], delivery: Delivery) -> None:
+    def _look(self, form: PixelFormat, size: tuple[int, int], delivery: GenicamPicture) -> None:
         """A whole picture says what the camera's description may not."""
         if size != (self._info.width, self._info.height):
             self._info = replace(self._info, width=size[0], height=size[1])

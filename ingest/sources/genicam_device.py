@@ -30,7 +30,7 @@ DEPTHS = range(9, 17)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class GenicamPicture:
     """A picture as the camera sent it, whole or not."""
 
     status: str
@@ -67,7 +67,7 @@ class DeviceInfo:
     refusals: tuple[Refusal, ...] = ()
 
 
-class Device(Protocol):
+class GenicamDevice(Protocol):
     """Used by one thread. Whatever it raises is a SourceError."""
 
     @property
@@ -78,7 +78,7 @@ class Device(Protocol):
         """It can't be controlled any more."""
         ...
 
-    def take(self, timeout_s: float) -> Delivery | None:
+    def take(self, timeout_s: float) -> GenicamPicture | None:
         """The next picture; None: none came in time."""
         ...
 
@@ -129,7 +129,7 @@ class AravisDevice:
     def lost(self) -> bool:
         return self._lost.is_set()
 
-    def take(self, timeout_s: float) -> Delivery | None:
+    def take(self, timeout_s: float) -> GenicamPicture | None:
         buffer = self._stream.timeout_pop_buffer(round(1_000_000 * timeout_s))
         if buffer is None:
             return None
@@ -246,11 +246,11 @@ def _device_id(address: Address, wait_s: float, clock: Clock) -> str:
     return find(protocol, address.target, wait_s, clock).device_id
 
 
-def _delivery(buffer: Any) -> Delivery:
+def _delivery(buffer: Any) -> GenicamPicture:
     """A copy: the camera fills the buffer again."""
     kind, status = buffer.get_payload_type().value_nick, buffer.get_status().value_nick
     whole = status == WHOLE and kind in IMAGES
-    return Delivery(
+    return GenicamPicture(
         status=status if whole or status != WHOLE else f"its payload is {kind}, no image",
         frame_id=buffer.get_frame_id(),
         timestamp_s=buffer.get_timestamp() / 1e9,

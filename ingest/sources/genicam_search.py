@@ -71,7 +71,7 @@ def _shown(found: Found) -> str:
     return ", ".join(names) or "none"
 
 
-class Search:
+class GenicamSearch:
     """One for the process, because Aravis has one list of devices for the process."""
 
     def __init__(self, look: Callable[[], Found]) -> None:
@@ -122,4 +122,4 @@ def plain(text: str | None) -> str:
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text or "")[:LONGEST]
 
 
-_SEARCH = Search(_look)
+_SEARCH = GenicamSearch(_look)

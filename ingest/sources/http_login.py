@@ -8,7 +8,7 @@ from collections.abc import Generator
 import httpx
 
 
-class Login(httpx.Auth):
+class HttpLogin(httpx.Auth):
     """For one request."""
 
     def __init__(self, user: str, password: str) -> None:

@@ -16,8 +16,8 @@ from andon.settings import CameraSettings
 from ingest.sources.encoded import picture_of
 from ingest.sources.ffmpeg_errors import advised
 from ingest.sources.http_errors import explain, refused
-from ingest.sources.http_login import Login
-from ingest.sources.multipart import Multipart, MultipartError, Part
+from ingest.sources.http_login import HttpLogin
+from ingest.sources.multipart import BodyPart, Multipart, MultipartError
 from ingest.sources.source import Picture, SilentError, SourceError, SourceInfo
 from ingest.sources.tls import tls_context
 from ingest.sources.urls import Address
@@ -118,7 +118,7 @@ def _client(address: Address, camera: CameraSettings) -> httpx.Client:
 def _response(client: httpx.Client, address: Address, camera: CameraSettings) -> httpx.Response:
     """The response, its body unread. Raises SourceError: there is none, or it is no stream of parts."""
     url = urlsplit(address.target)
-    login = Login(unquote(url.username), unquote(url.password or "")) if url.username else None
+    login = HttpLogin(unquote(url.username), unquote(url.password or "")) if url.username else None
     bare = url._replace(netloc=url.netloc.rpartition("@")[2], fragment="").geturl()
     try:
         response = client.send(client.build_request("GET", bare), auth=login, stream=True)
@@ -139,7 +139,7 @@ def _boundary(response: httpx.Response) -> str | None:
     return message.get_boundary()
 
 
-def _is_picture(part: Part) -> bool:
+def _is_picture(part: BodyPart) -> bool:
     """Some cameras put sound, events or empty parts between the pictures, and some declare no type."""
     if not part.body:
         return False

@@ -17,7 +17,7 @@ class MultipartError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BodyPart:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes = field(repr=False)
@@ -39,7 +39,7 @@ class Multipart:
         self.ended = False
         """The last delimiter has come."""
 
-    def feed(self, chunk: bytes) -> list[Part]:
+    def feed(self, chunk: bytes) -> list[BodyPart]:
         """The parts that are complete now. Raises MultipartError."""
         self._buffer += chunk
         parts = []
@@ -47,7 +47,7 @@ class Multipart:
             body = self._read_body()
             if body is None:
                 break
-            parts.append(Part(self._headers or {}, body))
+            parts.append(BodyPart(self._headers or {}, body))
             self._headers = None
         return parts
 

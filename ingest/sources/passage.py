@@ -15,8 +15,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from andon.video import h264, h265
-from andon.video.access_unit import AccessUnit, Layout
-from andon.video.gaps import Gaps
+from andon.video.access_unit import AccessUnit, StreamLayout
+from andon.video.gaps import UnitGaps
 from andon.video.units import MalformedError, join, split
 
 MOST_PENDING = 64
@@ -24,7 +24,7 @@ MOST_PENDING = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PictureUnit:
     """One picture's access unit."""
 
     payload: bytes = field(repr=False)
@@ -33,7 +33,7 @@ class Passed:
     keyframe: bool
     """A decoder can start here."""
     gap: str | None
-    """What is missing in it or before it; None: nothing that is known."""
+    """The gap in it or before it; None: none is known."""
 
     @property
     def restarts(self) -> bool:
@@ -41,7 +41,7 @@ class Passed:
         return self.keyframe and self.unit is not None and self.unit.random_access in ("idr", "bla")
 
     @property
-    def layout(self) -> Layout | None:
+    def layout(self) -> StreamLayout | None:
         return None if self.unit is None else self.unit.layout
 
 
@@ -53,13 +53,13 @@ class Passage:
         self._syntax = h265 if self._h265 else h264
         self._filter = BitStreamFilterContext(f"{stream.codec_context.name}_mp4toannexb", stream)
         self._reader = h265.H265() if self._h265 else h264.H264()
-        self._gaps = Gaps()
+        self._gaps = UnitGaps()
         self._pending: list[bytes] = []
         self._suspect = ""
         """Why the next unit may be incomplete."""
         self._describe(stream.codec_context.extradata or b"")
 
-    def read(self, packet: "Packet[VideoStream]", missed: int) -> Iterator[Passed]:
+    def read(self, packet: "Packet[VideoStream]", missed: int) -> Iterator[PictureUnit]:
         """The pictures in a packet. `missed`: RTP packets that were found missing while it was read."""
         said = f"{missed} RTP packets are missing" if missed else ""
         # What is missing belonged to this unit or to the begin of the next one: FFmpeg hands a unit on when the next
@@ -77,13 +77,13 @@ class Passage:
             if passed is not None:
                 yield passed
 
-    def _passed(self, payload: bytes, damage: str) -> Passed | None:
+    def _passed(self, payload: bytes, damage: str) -> PictureUnit | None:
         try:
             units = [*self._pending, *split(payload)]
             unit = self._reader.read_units(units)
         except MalformedError as error:
             self._gaps.lost()
-            return Passed(payload, None, False, damage or str(error)) if payload else None
+            return PictureUnit(payload, None, False, damage or str(error)) if payload else None
         if not unit.slices:
             self._pending = units[-MOST_PENDING:]
             self._suspect = self._suspect or damage
@@ -92,7 +92,7 @@ class Passage:
         damage = damage or ("" if unit.whole_start else "its first slice is missing")
         missing = self._gaps.before(unit)
         keyframe = unit.random_access != "none" and not damage
-        return Passed(self._complete(units, keyframe=keyframe), unit, keyframe, damage or missing)
+        return PictureUnit(self._complete(units, keyframe=keyframe), unit, keyframe, damage or missing)
 
     def _complete(self, units: list[bytes], *, keyframe: bool) -> bytes:
         body = [unit for unit in units if not self._syntax.is_delimiter(unit)]

@@ -19,7 +19,7 @@ Colours = Callable[[Bytes], Bgr]
 """(H, W) or (H, W, channels) of 8 bits -> BGR (H, W, 3)."""
 
 
-class Layout(NamedTuple):
+class SampleLayout(NamedTuple):
     """How samples lie in bytes."""
 
     group: int
@@ -36,7 +36,7 @@ class PixelFormat:
     bits_a_pixel: int
     """Of the data, all channels and filling together."""
     channels: int
-    layout: Layout
+    layout: SampleLayout
     colours: Colours
 
     def bytes_of(self, pixels: int) -> int:
@@ -100,8 +100,8 @@ def _full_range(luma: int) -> Colours:
     return convert
 
 
-BYTES, WORDS = Layout(1, _bytes), Layout(2, _words)
-PACKED, P10, P12 = Layout(3, _packed), Layout(5, _p10), Layout(3, _p12)
+BYTES, WORDS = SampleLayout(1, _bytes), SampleLayout(2, _words)
+PACKED, P10, P12 = SampleLayout(3, _packed), SampleLayout(5, _p10), SampleLayout(3, _p12)
 BAYER = {
     "GR": cv2.COLOR_BayerGRBG2BGR,
     "RG": cv2.COLOR_BayerRGGB2BGR,
@@ -110,7 +110,7 @@ BAYER = {
 }
 """OpenCV's newer names are the first two rows."""
 GREY = _converted(cv2.COLOR_GRAY2BGR)
-_DEPTHS: tuple[tuple[str, int, int, Layout, tuple[int, ...]], ...] = (
+_DEPTHS: tuple[tuple[str, int, int, SampleLayout, tuple[int, ...]], ...] = (
     # a suffix, significant bits, bits of a pixel, and its numbers: Mono, BayerGR, BayerRG, BayerGB, BayerBG
     ("8", 8, 8, BYTES, (0x01080001, 0x01080008, 0x01080009, 0x0108000A, 0x0108000B)),
     ("10", 10, 16, WORDS, (0x01100003, 0x0110000C, 0x0110000D, 0x0110000E, 0x0110000F)),

@@ -26,12 +26,12 @@ from ingest.sources.damage import Damage
 from ingest.sources.encoded import on_demand
 from ingest.sources.encoding import obstacle
 from ingest.sources.ffmpeg_errors import explain
-from ingest.sources.fields import Decoded, Deinterlacer
+from ingest.sources.fields import Deinterlacer, PictureSlot
 from ingest.sources.opening import declared, decode_alone, open_container, passes_jpegs, video_stream
 from ingest.sources.relay import Relay
 from ingest.sources.rtp_losses import RtpLosses
 from ingest.sources.source import (
-    Encoded,
+    EncodedPicture,
     NoPictureYetError,
     Picture,
     SilentError,
@@ -223,7 +223,7 @@ class PyavSource:
             pts_s,
             on_demand(payload),
             bool(corrupt),
-            jpeg=Encoded(payload, *size),
+            jpeg=EncodedPicture(payload, *size),
             keyframe=True,
             encoded_bytes=len(payload),
         )
@@ -257,12 +257,12 @@ class PyavSource:
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
         decoded = [item for frame in frames if (item := self._judged(frame)) is not None]
-        decoded += [Decoded(None, corrupt=True)] * self._damage.missing()
+        decoded += [PictureSlot(None, corrupt=True)] * self._damage.missing()
         out = [ready for item in decoded for ready in self._fields.take(item)]
         out += [] if packet.size else self._fields.end()
         return [self._picture(item) for item in out]
 
-    def _judged(self, frame: VideoFrame) -> Decoded | None:
+    def _judged(self, frame: VideoFrame) -> PictureSlot | None:
         """None: leave it out."""
         partial = frame.pict_type != PictureType.I
         corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt, partial=partial)
@@ -272,9 +272,9 @@ class PyavSource:
             self._begin(frame)
         elif frame.key_frame:
             self._look(frame)
-        return Decoded(frame, corrupt, asked(frame))
+        return PictureSlot(frame, corrupt, asked(frame))
 
-    def _picture(self, item: Decoded) -> Picture:
+    def _picture(self, item: PictureSlot) -> Picture:
         frame = item.frame
         if frame is None:
             return Picture(None, None, corrupt=True)

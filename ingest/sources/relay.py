@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from andon.video.access_unit import Layout
+from andon.video.access_unit import StreamLayout
 from ingest.sources.encoding import PASSED
-from ingest.sources.passage import Passage, Passed
+from ingest.sources.passage import Passage, PictureUnit
 from ingest.sources.rtp_losses import RtpLosses
-from ingest.sources.source import Encoded, Picture, SourceInfo, Video
+from ingest.sources.source import EncodedPicture, Picture, SourceInfo, Video
 from ingest.sources.upright import UPRIGHT
 
 ANALYSED_S = 1.0
@@ -30,7 +30,7 @@ class Relay:
         """Something is missing in what FFmpeg has read already, nobody knows where."""
         self._opened_s: float | None = None
         self._units = 0
-        self._layout: Layout | None = None
+        self._layout: StreamLayout | None = None
         self._first_s: float | None = None
         """When the first keyframe is shown, until a picture comes that is shown after it."""
         self.changed = False
@@ -38,7 +38,7 @@ class Relay:
         self.missed = False
         """RTP packets have been found missing."""
 
-    def read(self, packet: "Packet[VideoStream]", *, begun: bool) -> Iterator[Passed]:
+    def read(self, packet: "Packet[VideoStream]", *, begun: bool) -> Iterator[PictureUnit]:
         """The pictures in a packet; before the first keyframe there are none. `begun`: it has come."""
         missed = 0 if self._losses is None else self._losses.taken()
         self.missed = self.missed or missed > 0
@@ -53,7 +53,7 @@ class Relay:
             self._layout = passed.layout if passed.keyframe else self._layout
             yield passed
 
-    def picture(self, packet: "Packet[VideoStream]", passed: Passed, info: SourceInfo) -> Picture:
+    def picture(self, packet: "Packet[VideoStream]", passed: PictureUnit, info: SourceInfo) -> Picture:
         """The picture that `read` gave last."""
         layout, unit = passed.layout or self._layout, passed.unit
         turn = UPRIGHT if info.traits is None else info.traits.orientation or UPRIGHT
@@ -63,7 +63,7 @@ class Relay:
         return Picture(
             pts_s,
             None,
-            unit=Encoded(passed.payload, *size, video=video),
+            unit=EncodedPicture(passed.payload, *size, video=video),
             keyframe=passed.keyframe,
             encoded_bytes=len(passed.payload),
             b_frame=b_frame,
@@ -72,7 +72,7 @@ class Relay:
             restarts=passed.restarts,
         )
 
-    def _leads(self, passed: Passed, pts_s: float | None) -> bool:
+    def _leads(self, passed: PictureUnit, pts_s: float | None) -> bool:
         """Whether it is shown before the stream's first keyframe, and made from pictures that nobody has."""
         first_s, unit = self._first_s, passed.unit
         if first_s is None or passed.keyframe or unit is None:

@@ -36,7 +36,7 @@ class Video:
     keyframe: bool
     """A decoder can start with this record."""
     gap: str | None = None
-    """What is missing in it or before it; None: nothing that is known."""
+    """The gap in it or before it; None: none is known."""
     units: tuple[int, ...] | None = None
     """The lengths of the access units in the payload; None: it is one."""
     turn: int = 1
@@ -44,7 +44,7 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedPicture:
     """A JPEG or an access unit, and the picture's size in pixels. No payload: there is none of this picture."""
 
     payload: bytes = field(repr=False)
@@ -71,9 +71,9 @@ class Picture:
     """The decoder calls it damaged."""
     damage: str = ""
     """What the decoder says of a corrupt one, in one line; empty: nothing."""
-    jpeg: Encoded | None = field(default=None, repr=False)
+    jpeg: EncodedPicture | None = field(default=None, repr=False)
     """The camera's own bytes, if they are a JPEG and the settings leave the picture as it is."""
-    unit: Encoded | None = field(default=None, repr=False)
+    unit: EncodedPicture | None = field(default=None, repr=False)
     """The camera's own access unit, if its stream is passed on. Pictures then come in the order of decoding."""
     decode_s: float | None = None
     """When it is to be decoded, on the timeline of `pts_s`. None: when it is shown."""

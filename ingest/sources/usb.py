@@ -41,7 +41,7 @@ Wish = tuple[str, int, float]
 """A setting's name, OpenCV's number for it, and its value."""
 
 
-class Device(Protocol):
+class UsbDevice(Protocol):
     """The part of cv2.VideoCapture that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: N802  # OpenCV's name
@@ -55,7 +55,7 @@ class UsbSource:
     """Its pictures carry no time: the host's at arrival counts. OpenCV's V4L2 stops waiting after 10 s."""
 
     def __init__(
-        self, address: Address, device: Device | None = None, settings: UsbSettings = DEFAULTS, names: Path = NAMES
+        self, address: Address, device: UsbDevice | None = None, settings: UsbSettings = DEFAULTS, names: Path = NAMES
     ) -> None:
         """Raises SourceError: there is no such device, or another program holds it."""
         self._shown = address.shown
@@ -82,13 +82,13 @@ class UsbSource:
         self._device.release()
 
 
-def _capture(target: str) -> Device:
+def _capture(target: str) -> UsbDevice:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would warn at each attempt
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(int(target) if target.isdecimal() else target, backend)
 
 
-def _refused(device: Device, settings: UsbSettings) -> list[Refusal]:
+def _refused(device: UsbDevice, settings: UsbSettings) -> list[Refusal]:
     """Ask the device for everything. Returns what it does not give, by what it reports afterwards."""
     wishes = list(_wishes(settings))
     for _, key, value in wishes:

@@ -43,7 +43,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AlarmGroup:
     """All standing alarms of one cause, whatever their cameras."""
 
     kind: AlarmKind
@@ -64,12 +64,12 @@ class Group:
         return sum(alarm.count for alarm in self.alarms)
 
 
-def grouped(alarms: Iterable[Alarm]) -> list[Group]:
+def grouped(alarms: Iterable[Alarm]) -> list[AlarmGroup]:
     """What waits for the operator first, then by severity, then the newest."""
     by_cause: dict[tuple[AlarmKind, str], list[Alarm]] = {}
     for alarm in sorted(alarms, key=_urgency):
         by_cause.setdefault((alarm.kind, alarm.label), []).append(alarm)
-    return [Group(kind, label, found) for (kind, label), found in by_cause.items()]
+    return [AlarmGroup(kind, label, found) for (kind, label), found in by_cause.items()]
 
 
 def _urgency(alarm: Alarm) -> tuple[bool, int, float, str]:

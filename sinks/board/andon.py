@@ -17,7 +17,7 @@ from andon.settings import BoardSettings, ScreenLine
 from sinks.board.camera_registry import CameraRegistry
 from sinks.board.hearing import Hearing
 from sinks.board.hub import Hub
-from sinks.board.line_state import LineState, Observed, Standing, line_state
+from sinks.board.line_state import BoardAlarm, LineObservation, LineState, line_state
 from sinks.board.news import News
 from sinks.board.tiles import Tile, tile
 
@@ -29,19 +29,19 @@ WHOLE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Alarmed:
+class CameraAlarm:
     """An alarm that is active or not acknowledged, and the camera that it is of."""
 
-    standing: Standing
+    standing: BoardAlarm
     camera_id: str | None
 
 
-Alarms = Callable[[], Awaitable[Sequence[Alarmed]]]
+Alarms = Callable[[], Awaitable[Sequence[CameraAlarm]]]
 """Raises RetryableError while the store is away."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AndonSources:
     """Where the andon's knowledge comes from."""
 
     news: News
@@ -52,7 +52,7 @@ class Known:
 class Andon:
     """`look` is called for every tick of the news. Event loop only."""
 
-    def __init__(self, known: Known, hub: Hub, settings: BoardSettings, clock: Clock) -> None:
+    def __init__(self, known: AndonSources, hub: Hub, settings: BoardSettings, clock: Clock) -> None:
         self.tiles: Mapping[str, Tile] = {}
         """By camera, as they were at the last look."""
         self.at = clock.now()
@@ -94,13 +94,13 @@ class Andon:
 
     async def _judge(self) -> None:
         try:
-            alarms: Sequence[Alarmed] | None = await self._known.alarms()
+            alarms: Sequence[CameraAlarm] | None = await self._known.alarms()
         except RetryableError:
             alarms = None  # nobody knows, which is what the word says
         for group, named in self._groups.items():
             mine = None if alarms is None else [item.standing for item in alarms if _concerns(item, named)]
             before = self._lines.get(group)
-            now = line_state(Observed(self.cameras(group), mine, self.at), before)
+            now = line_state(LineObservation(self.cameras(group), mine, self.at), before)
             if now != before:
                 self._lines[group] = now
                 self._hub.publish("line", {"group": group, "word": now.word, "since": now.since.isoformat()})
@@ -118,7 +118,7 @@ class Andon:
             self._hub.publish("tiles", {"tiles": changed, "anew": bool(gone) or new}, keep=False)
 
 
-class Group:
+class ScreenGroup:
     """The cameras of one line of a screen."""
 
     def __init__(self, line: ScreenLine) -> None:
@@ -129,11 +129,11 @@ class Group:
         return any(fnmatchcase(camera_id, pattern) for pattern in self._patterns)
 
 
-def groups_of(settings: BoardSettings) -> dict[str, Group | None]:
+def groups_of(settings: BoardSettings) -> dict[str, ScreenGroup | None]:
     """All groups by their keys; None: the whole line."""
-    groups: dict[str, Group | None] = {WHOLE: None}
+    groups: dict[str, ScreenGroup | None] = {WHOLE: None}
     for screen, shown in settings.screens.items():
-        groups |= {f"{screen}/{number}": Group(line) for number, line in enumerate(shown.lines)}
+        groups |= {f"{screen}/{number}": ScreenGroup(line) for number, line in enumerate(shown.lines)}
     return groups
 
 
@@ -168,6 +168,6 @@ def _states(news: News) -> dict[str, LiveState]:
     return states
 
 
-def _concerns(alarm: Alarmed, group: Group | None) -> bool:
+def _concerns(alarm: CameraAlarm, group: ScreenGroup | None) -> bool:
     """An alarm without a camera concerns every part of the line."""
     return group is None or alarm.camera_id is None or group.has(alarm.camera_id)

@@ -14,7 +14,7 @@ from andon.errors import RetryableError
 from sinks.board import api, events, pages
 from sinks.board.board import Board
 from sinks.board.errors import answer_http_error, answer_problem, answer_retryable, answer_unforeseen
-from sinks.board.measuring import Measured
+from sinks.board.measuring import RequestMetrics
 from sinks.board.problems import ProblemError
 from sinks.board.rendering import STATIC
 from sinks.board.security import login
@@ -37,7 +37,7 @@ def make_app(board: Board) -> Starlette:
         routes=[*routes, Mount("/static", _Static(directory=STATIC), name="static")],
         middleware=[
             Middleware(SecurityHeaders, tls=secure),
-            Middleware(Measured, emit=board.emit, clock=board.clock),
+            Middleware(RequestMetrics, emit=board.emit, clock=board.clock),
             Middleware(KnownHosts, board=board),
             Middleware(
                 SessionMiddleware,

@@ -13,10 +13,10 @@ from andon.clock import Clock
 from andon.events import Emit
 from andon.settings import Settings
 from sinks.board.hub import Hub
-from sinks.board.live import Live
+from sinks.board.live import LiveBoard
 from sinks.board.news import News
-from sinks.board.pictures import Frames
-from sinks.board.security.guard import Guard
+from sinks.board.pictures import FrameReader
+from sinks.board.security.guard import RequestGuard
 from sinks.board.security.roles import user_of
 from sinks.board.store import BoardStore
 from sinks.board.system_news import SystemNews
@@ -35,13 +35,13 @@ class Board:
     settings: Settings
     store: BoardStore
     redis: Redis
-    records: Frames
+    records: FrameReader
     """Connects at its first call. Raises RetryableError while the broker is away."""
     hub: Hub
     news: News
-    live: Live
+    live: LiveBoard
     """The andon, the registry of cameras, and pictures."""
-    guard: Guard
+    guard: RequestGuard
     """Who may do what: users, sessions, tokens."""
     clock: Clock
     emit: Emit

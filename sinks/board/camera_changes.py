@@ -15,7 +15,7 @@ async def apply(
 ) -> CameraConfig | None:
     """Returns what the camera is after it. Raises ConfigError or FatalError, in one line, where nothing was changed."""
     board = board_of(request)
-    decide(board.live.registry.cameras or {})  # what is wrong anyway is no action
+    decide(board.live.registry.cameras or {})  # a wrong request is no action
     await board.audit(request, action, camera_id, detail)
     _, after = await board.live.registry.change(camera_id, decide)
     return after

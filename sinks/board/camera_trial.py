@@ -32,7 +32,7 @@ ANDON = (sys.executable, "-m", "andon")
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TrialFindings:
     """What a camera delivered."""
 
     facts: Mapping[str, JsonValue]
@@ -54,7 +54,7 @@ class Trials:
         """A JPEG; None: it is not kept any more."""
         return self._snapshots.get(name)
 
-    async def test(self, url: str, options: Sequence[str] = ()) -> Trial:
+    async def test(self, url: str, options: Sequence[str] = ()) -> TrialFindings:
         """Open the camera at `url` and measure it.
 
         Raises ConfigError, in one line, where it can't be opened or delivers nothing; RetryableError while another test
@@ -95,16 +95,16 @@ class Trials:
             raise ConfigError(_last_line(complaint))
         return out
 
-    def _trial(self, said: bytes, picture: Path) -> Trial:
+    def _trial(self, said: bytes, picture: Path) -> TrialFindings:
         facts = json.loads(said)
         notes = [str(note) for note in facts.pop("notes", ())]
         if facts.pop("snapshot", None) is None or picture.stat().st_size > MOST_BYTES:
-            return Trial(facts, notes, None)
+            return TrialFindings(facts, notes, None)
         name = secrets.token_urlsafe(16)
         self._snapshots[name] = picture.read_bytes()
         while len(self._snapshots) > KEPT:
             self._snapshots.popitem(last=False)
-        return Trial(facts, notes, name)
+        return TrialFindings(facts, notes, name)
 
 
 def _environment() -> dict[str, str]:

@@ -13,11 +13,11 @@ from sinks.board.cursor import decode, encode
 from sinks.board.models.evidence import DefectDetail, DefectFiles, DefectPage, DefectQuery, LabelView, NewLabelBody
 from sinks.board.problems import ProblemError
 from sinks.board.queries import defects as queries
-from sinks.board.queries.defects import DefectFilter, Place
+from sinks.board.queries.defects import GalleryFilter, GalleryPosition
 from sinks.board.security.roles import user_of
 from sinks.board.stored_evidence import StoredEvidence, path_of
 from sinks.store.actions import add_action
-from sinks.store.labels import Label, NewLabel, add_label, label, labels_of, withdraw_label
+from sinks.store.labels import NewLabel, StoredLabel, add_label, label, labels_of, withdraw_label
 
 MOST_NUMBER = 2**63 - 1
 KINDS = ("marked", "untouched", "small", "clip")
@@ -33,18 +33,18 @@ async def defect_page(request: Request, query: DefectQuery) -> DefectPage:
     after = None
     if query.cursor:
         after = _place(query.cursor)
-    wanted = DefectFilter(query.camera, query.label, query.severity, query.part, query.start, query.end)
+    wanted = GalleryFilter(query.camera, query.label, query.severity, query.part, query.start, query.end)
     found = await board_of(request).store.read(lambda c: queries.page(c, wanted, after, query.limit + 1))
     shown = found[: query.limit]
     more = len(found) > query.limit
     return DefectPage(items=shown, next=encode(shown[-1].opened_at, shown[-1].defect_id) if more else None)
 
 
-def _place(cursor: str) -> Place:
+def _place(cursor: str) -> GalleryPosition:
     opened_at, defect_id = decode(cursor, datetime, str)
     try:
         assert isinstance(opened_at, datetime)
-        return Place(opened_at.astimezone(UTC), str(defect_id).replace("\0", ""))
+        return GalleryPosition(opened_at.astimezone(UTC), str(defect_id).replace("\0", ""))
     except OverflowError:
         raise ProblemError(422, "the cursor is not valid") from None
 
@@ -72,7 +72,7 @@ async def defect_detail(request: Request, defect_id: str) -> DefectDetail:
     )
 
 
-def _known(connection: Connection, defect_id: str) -> tuple[list[Defect], PartVerdict | None, list[Label]]:
+def _known(connection: Connection, defect_id: str) -> tuple[list[Defect], PartVerdict | None, list[StoredLabel]]:
     events = queries.life(connection, defect_id)
     part_id = next((event.part_id for event in reversed(events) if event.part_id), None)
     part = None if part_id is None else queries.part_of(connection, part_id)
@@ -92,7 +92,7 @@ async def give_label(request: Request, body: NewLabelBody) -> LabelView:
     new = NewLabel(body.defect_id, events[0].camera_id, body.kind, author, board.clock.now(), body.label, body.box)
     action = board.action(request, "label.add", body.defect_id, {"kind": body.kind, "label": body.label})
 
-    def keep(connection: Connection) -> Label | None:
+    def keep(connection: Connection) -> StoredLabel | None:
         add_action(connection, action)
         return label(connection, add_label(connection, new))
 

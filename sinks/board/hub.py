@@ -23,7 +23,7 @@ WAITING = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class HubMessage:
     topic: str
     encoded: bytes = field(repr=False)
 
@@ -38,21 +38,21 @@ class Subscription:
 
     also: frozenset[str]
     """Topics with a colon that this viewer asked for."""
-    waiting: deque[Message] = field(default_factory=deque)
+    waiting: deque[HubMessage] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     cut: bool = False
 
     def takes(self, topic: str) -> bool:
         return ":" not in topic or topic in self.also
 
-    def put(self, message: Message) -> None:
+    def put(self, message: HubMessage) -> None:
         if len(self.waiting) >= WAITING:
             self.cut = True
         else:
             self.waiting.append(message)
         self.changed.set()
 
-    async def next(self) -> Message:
+    async def next(self) -> HubMessage:
         """Raises CutOffError."""
         while not self.waiting:
             if self.cut:
@@ -73,7 +73,7 @@ class Hub:
         self._most = most_viewers
         self._emit = emit
         self._number = 0
-        self._kept: deque[tuple[int, Message]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, HubMessage]] = deque(maxlen=KEPT)
         self._open: set[Subscription] = set()
         self._closed = False
 
@@ -109,7 +109,7 @@ class Hub:
         """Send `data` to everybody who takes `topic`. `keep`: also to those who reconnect later."""
         if keep:
             self._number += 1
-        message = Message(topic, self._encode(topic, data, self._number if keep else None))
+        message = HubMessage(topic, self._encode(topic, data, self._number if keep else None))
         if keep:
             self._kept.append((self._number, message))
         self._emit(NewsPublished(topic.partition(":")[0]))
@@ -139,17 +139,17 @@ class Hub:
             viewer.cut = True
             viewer.changed.set()
 
-    def _missed(self, last_id: str | None) -> list[Message]:
+    def _missed(self, last_id: str | None) -> list[HubMessage]:
         """What a new viewer gets first; its first message always carries an id to resume from."""
         if last_id is None:
-            return [Message("hello", self._encode("hello", {}, self._number))]
+            return [HubMessage("hello", self._encode("hello", {}, self._number))]
         epoch, _, number = last_id.rpartition(".")
         first = self._kept[0][0] if self._kept else self._number + 1
         if epoch != self._epoch or not number.isdecimal() or not first - 1 <= int(number) <= self._number:
-            return [Message("reset", self._encode("reset", {}, self._number))]
+            return [HubMessage("reset", self._encode("reset", {}, self._number))]
         missed = [message for at, message in self._kept if at > int(number)]
         # more than fits into a viewer's queue: loading everything anew is less work
-        return missed if len(missed) < WAITING else [Message("reset", self._encode("reset", {}, self._number))]
+        return missed if len(missed) < WAITING else [HubMessage("reset", self._encode("reset", {}, self._number))]
 
     def _encode(self, topic: str, data: Mapping[str, JsonValue], number: int | None) -> bytes:
         mark = "" if number is None else f"id: {self._epoch}.{number}\n"

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from andon.messages import Box
 from sinks.channels.evidence_files import EvidenceFacts
-from sinks.store.labels import OPINIONS, Label
+from sinks.store.labels import OPINIONS, StoredLabel
 
 NEAR_S = 10.0
 
@@ -25,7 +25,7 @@ class LabelledDefect:
     facts: EvidenceFacts
     path: str
     """Of its marked picture, below the evidence URL."""
-    labels: Sequence[Label]
+    labels: Sequence[StoredLabel]
 
     @property
     def opinion(self) -> str | None:

@@ -25,7 +25,7 @@ SYMBOLS: Mapping[Word, str] = MappingProxyType({"stop": "■", "blind": "◌", "
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BoardAlarm:
     """An alarm that is active, or that nobody has acknowledged, as far as the line's state needs it."""
 
     severity: Severity
@@ -33,11 +33,11 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class LineObservation:
     """What the board knows at one moment."""
 
     tiles: Sequence[Tile]
-    alarms: Sequence[Standing] | None
+    alarms: Sequence[BoardAlarm] | None
     """None: the store does not answer, so nobody knows."""
     at: datetime
 
@@ -53,7 +53,7 @@ class LineState:
         return SYMBOLS[self.word]
 
 
-def line_state(observed: Observed, before: LineState | None) -> LineState:
+def line_state(observed: LineObservation, before: LineState | None) -> LineState:
     """The line's state now. `before`: as it was when the board last looked; None: it has just started."""
     word, began = _word(observed)
     if before is not None and before.word == word:
@@ -63,7 +63,7 @@ def line_state(observed: Observed, before: LineState | None) -> LineState:
     return LineState(word, min(observed.at, began or observed.at))
 
 
-def _word(observed: Observed) -> tuple[Word, datetime | None]:
+def _word(observed: LineObservation) -> tuple[Word, datetime | None]:
     """The word, and since when it holds as far as the facts themselves say."""
     alarms, expected = observed.alarms, [tile for tile in observed.tiles if tile.kind != "off"]
     critical = [alarm.since for alarm in alarms or () if alarm.severity == "critical"]

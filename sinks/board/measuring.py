@@ -8,7 +8,7 @@ from andon.events import Emit, PageServed
 UNKNOWN = "unknown"
 
 
-class Measured:
+class RequestMetrics:
     def __init__(self, app: ASGIApp, emit: Emit, clock: Clock) -> None:
         self._app = app
         self._emit = emit

@@ -23,12 +23,12 @@ WAITING = 64
 Key = tuple[str, int, int]
 
 
-class Frames(Records, Ranges, Protocol):
+class FrameReader(Records, Ranges, Protocol):
     """Reads frames back from Kafka."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BrowserPicture:
     """An encoded picture, as browsers show it."""
 
     content_type: str
@@ -46,25 +46,25 @@ class NoPictureError(Exception):
         self.later = later
 
 
-class Pictures:
+class BoardPictures:
     """Event loop only. A thread of its own decodes; `close` ends it."""
 
-    def __init__(self, records: Frames, topics: frozenset[str], kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, records: FrameReader, topics: frozenset[str], kept_bytes: int = KEPT_BYTES) -> None:
         """`topics`: those that hold frames; a reference into any other one is refused."""
         self._thread = StoringThread("pictures")
         self._frames = FramePictures(Log(records, records), self._thread)
         self._topics = topics
         self._most_bytes = kept_bytes
-        self._kept: OrderedDict[Key, Picture] = OrderedDict()
+        self._kept: OrderedDict[Key, BrowserPicture] = OrderedDict()
         self._bytes = 0
-        self._under_way: dict[Key, asyncio.Task[Picture]] = {}
+        self._under_way: dict[Key, asyncio.Task[BrowserPicture]] = {}
         self.reads = 0
         """Records that were asked for."""
 
     def close(self) -> None:
         self._thread.close()
 
-    async def of(self, ref: RecordRef) -> Picture:
+    async def of(self, ref: RecordRef) -> BrowserPicture:
         """The picture in the record at `ref`. Raises NoPictureError."""
         key = (ref.topic, ref.partition, ref.offset)
         if ref.topic not in self._topics:
@@ -81,12 +81,12 @@ class Pictures:
             reading.add_done_callback(lambda task: self._done(key, task))
         return await asyncio.shield(reading)  # others may wait for it when this viewer has gone
 
-    def _done(self, key: Key, task: asyncio.Task[Picture]) -> None:
+    def _done(self, key: Key, task: asyncio.Task[BrowserPicture]) -> None:
         del self._under_way[key]
         if not task.cancelled():
             task.exception()  # whoever waited has it; if all of them have gone, nobody asks
 
-    async def _read(self, key: Key, ref: RecordRef) -> Picture:
+    async def _read(self, key: Key, ref: RecordRef) -> BrowserPicture:
         self.reads += 1
         try:
             found = await self._frames.at(ref)
@@ -100,14 +100,14 @@ class Pictures:
         self._keep(key, picture)
         return picture
 
-    async def _encoded(self, found: FramePicture) -> Picture:
+    async def _encoded(self, found: FramePicture) -> BrowserPicture:
         if not found.frame.payload:
             raise NoPictureError("this frame came without its picture", later=False)
         if found.decoded is None:
-            return Picture(*found.raw(), found.frame.frame_id)
-        return Picture("image/jpeg", await self._thread.run(found.jpeg), found.frame.frame_id)
+            return BrowserPicture(*found.raw(), found.frame.frame_id)
+        return BrowserPicture("image/jpeg", await self._thread.run(found.jpeg), found.frame.frame_id)
 
-    def _keep(self, key: Key, picture: Picture) -> None:
+    def _keep(self, key: Key, picture: BrowserPicture) -> None:
         self._kept[key] = picture
         self._bytes += len(picture.payload)
         while self._bytes > self._most_bytes:

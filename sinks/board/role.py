@@ -18,7 +18,7 @@ from sinks.board.hub import Hub
 from sinks.board.live import live_of
 from sinks.board.news import News, NewsSources
 from sinks.board.records import LazyRecords
-from sinks.board.security.guard import Guard
+from sinks.board.security.guard import RequestGuard
 from sinks.board.server import is_loopback, served
 from sinks.board.store import BoardStore
 from sinks.store.actions import prune_actions
@@ -103,7 +103,7 @@ async def opened_board(life: Life) -> AsyncIterator[Board]:
         records = LazyRecords(settings.kafka)
         stack.push_async_callback(records.close)
         requests = await stack.enter_async_context(AlarmRequests(settings.kafka, life.emit))
-        guard = Guard(await store.write(signing_key), store, settings.board, life.clock)
+        guard = RequestGuard(await store.write(signing_key), store, settings.board, life.clock)
         stack.callback(guard.close)
         hub = Hub(life.clock.now().strftime("%Y%m%dT%H%M%S%f"), settings.board.viewers, life.emit)
         sources = NewsSources(client, settings.redis, store, life.clock, life.emit)

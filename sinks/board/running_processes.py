@@ -22,7 +22,7 @@ MOST_METRICS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ProcessAddress:
     """Where one process answers."""
 
     name: str
@@ -48,7 +48,7 @@ async def _named(client: httpx.AsyncClient, address: str) -> list[ProcessView]:
     return list(await asyncio.gather(*(_process(client, place) for place in there)))
 
 
-async def places(address: str) -> list[Place]:
+async def places(address: str) -> list[ProcessAddress]:
     """Where the processes behind an address are; of a name with both, the IPv4 ones: each process has one of them.
 
     Raises OSError if the name is unknown.
@@ -59,7 +59,7 @@ async def places(address: str) -> list[Place]:
     ips = {kind: sorted({str(to[0]) for family, _, _, _, to in found if family == kind}) for kind, *_ in found}
     chosen = (ips.get(socket.AF_INET) or ips.get(socket.AF_INET6) or [])[:MOST_OF_A_NAME]
     return [
-        Place(
+        ProcessAddress(
             address if len(chosen) == 1 else f"{address} ({ip})",
             f"{url.scheme}://{f'[{ip}]' if ':' in ip else ip}:{port}/metrics",
             url.netloc,
@@ -68,7 +68,7 @@ async def places(address: str) -> list[Place]:
     ]
 
 
-async def _process(client: httpx.AsyncClient, place: Place) -> ProcessView:
+async def _process(client: httpx.AsyncClient, place: ProcessAddress) -> ProcessView:
     try:
         name = {"sni_hostname": place.host.rpartition(":")[0] or place.host}
         answer = await client.get(place.url, headers={"Host": place.host}, extensions=name)

@@ -11,7 +11,7 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
-from sinks.board.pictures import NoPictureError, Picture
+from sinks.board.pictures import BrowserPicture, NoPictureError
 
 SIDE_PX = 320
 """Of the longer side."""
@@ -34,18 +34,18 @@ class SmallPictures:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "small-pictures")
-        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._kept: OrderedDict[str, BrowserPicture] = OrderedDict()
         """By frame."""
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def of(self, picture: Picture) -> Picture:
+    async def of(self, picture: BrowserPicture) -> BrowserPicture:
         """The picture, its longer side at most SIDE_PX. Raises NoPictureError for one that can't be decoded."""
         if (kept := self._kept.get(picture.frame_id)) is not None:
             return kept
         payload = await asyncio.get_running_loop().run_in_executor(self._thread, shrunk, picture.payload)
-        small = Picture("image/jpeg", payload, picture.frame_id)
+        small = BrowserPicture("image/jpeg", payload, picture.frame_id)
         self._kept[picture.frame_id] = small
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

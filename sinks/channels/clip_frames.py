@@ -12,7 +12,7 @@ from math import ceil
 
 from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
-from sinks.channels.log import Log, Logged
+from sinks.channels.log import Log, LoggedFrame
 
 STEPS = 12
 """Steps back at most."""
@@ -56,9 +56,9 @@ async def keyframe_of(log: Log, at: RecordRef, frame: Frame) -> RecordRef | None
     return at.model_copy(update={"offset": starts[-1]}) if starts else None
 
 
-async def _back(log: Log, at: RecordRef, frame: Frame, begin: datetime) -> list[Logged]:
+async def _back(log: Log, at: RecordRef, frame: Frame, begin: datetime) -> list[LoggedFrame]:
     """The frames up to `frame`, which is the last; from `begin` on, and as much before it as a decoder needs."""
-    found, low = [Logged(at.offset, frame)], at.offset
+    found, low = [LoggedFrame(at.offset, frame)], at.offset
     for _ in range(STEPS):
         if low <= 0 or any(logged.starts and logged.frame.captured_at <= begin for logged in found):
             break
@@ -72,10 +72,10 @@ async def _back(log: Log, at: RecordRef, frame: Frame, begin: datetime) -> list[
     return found
 
 
-async def _forward(log: Log, at: RecordRef, frame: Frame, end: datetime) -> list[Logged]:
+async def _forward(log: Log, at: RecordRef, frame: Frame, end: datetime) -> list[LoggedFrame]:
     """The frames after `frame`, up to `end` or to the end that the log has now."""
 
-    def over(logged: Logged) -> bool:
+    def over(logged: LoggedFrame) -> bool:
         return logged.frame.session != frame.session or logged.frame.captured_at > end
 
     following = await log.frames(Partition(at.topic, at.partition), at.offset + 1, None, frame.camera_id, over)
@@ -84,7 +84,7 @@ async def _forward(log: Log, at: RecordRef, frame: Frame, end: datetime) -> list
     return _same_session(following, frame.session)[0]
 
 
-def _step(found: Sequence[Logged], begin: datetime, walked: int) -> int:
+def _step(found: Sequence[LoggedFrame], begin: datetime, walked: int) -> int:
     """How many records to step back: by the share of the way that the `walked` ones have brought us."""
     now, oldest = found[-1].frame.captured_at, found[0].frame.captured_at
     if oldest >= now:
@@ -94,9 +94,9 @@ def _step(found: Sequence[Logged], begin: datetime, walked: int) -> int:
     return min(MOST_STEP, max(FIRST_STEP, ceil(rate * missing_s * ROOM)))
 
 
-def _same_session(frames: Sequence[Logged], session: str) -> tuple[list[Logged], bool]:
+def _same_session(frames: Sequence[LoggedFrame], session: str) -> tuple[list[LoggedFrame], bool]:
     """The frames of this session, until a frame of another one; whether there was one."""
-    same: list[Logged] = []
+    same: list[LoggedFrame] = []
     for logged in frames:
         if not logged.frame.payload:
             continue

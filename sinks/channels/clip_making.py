@@ -15,7 +15,7 @@ from andon.video.h265 import H265
 from andon.video.units import MalformedError
 from sinks.channels.annotation import opened
 from sinks.channels.log import units_of
-from sinks.channels.mp4 import Sample, Track, mp4
+from sinks.channels.mp4 import Mp4Sample, Mp4Track, mp4
 from sinks.channels.recoding import as_h264, even
 
 PICTURES = {"image/jpeg": "mjpeg", "image/png": "png"}
@@ -35,8 +35,8 @@ def clip(frames: Sequence[Frame], frame_id: str, jpeg_cameras: Literal["mjpeg", 
         raise PoisonError("undecodable", f"no clip can be made of {kind[:40]!r}")
     if jpeg_cameras == "h264":
         return _recoded(alike)
-    samples = [Sample(frame.payload, frame.captured_at, keyframe=True) for frame in alike]
-    return mp4(Track(PICTURES[kind], alike[0].width, alike[0].height), samples)
+    samples = [Mp4Sample(frame.payload, frame.captured_at, keyframe=True) for frame in alike]
+    return mp4(Mp4Track(PICTURES[kind], alike[0].width, alike[0].height), samples)
 
 
 def _video(frames: Sequence[Frame], frame_id: str, kind: str) -> bytes:
@@ -53,7 +53,7 @@ def _video(frames: Sequence[Frame], frame_id: str, kind: str) -> bytes:
     if layout is None:
         raise PoisonError("undecodable", "the clip's keyframe does not say how large its pictures are")
     samples = list(_samples([frame for group in groups[first : last + 1] for frame in group]))
-    return mp4(Track(CODECS[kind], layout.width, layout.height), samples)
+    return mp4(Mp4Track(CODECS[kind], layout.width, layout.height), samples)
 
 
 def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
@@ -74,7 +74,7 @@ def _head(keyframe: Frame, kind: str) -> AccessUnit:
         raise PoisonError("undecodable", f"a keyframe of the clip can't be read: {error}") from None
 
 
-def _samples(frames: Sequence[Frame]) -> Iterator[Sample]:
+def _samples(frames: Sequence[Frame]) -> Iterator[Mp4Sample]:
     """Units that are no frames of their own are shown evenly between the frame before and theirs."""
     before = frames[0].captured_at
     if len(frames) > 1:
@@ -84,7 +84,7 @@ def _samples(frames: Sequence[Frame]) -> Iterator[Sample]:
         step = (frame.captured_at - before) / len(units)
         for number, unit in enumerate(units, 1):
             at = frame.captured_at - step * (len(units) - number)
-            yield Sample(unit, at, keyframe=frame.keyframe and number == 1)
+            yield Mp4Sample(unit, at, keyframe=frame.keyframe and number == 1)
         before = frame.captured_at
 
 
@@ -93,10 +93,10 @@ def _recoded(frames: Sequence[Frame]) -> bytes:
     moments: list[datetime] = []
     size = even((frames[0].width, frames[0].height))
     units = as_h264(_pictures(frames, moments), size)
-    samples = [Sample(data, at, keyframe) for (data, keyframe), at in zip(units, moments, strict=False)]
+    samples = [Mp4Sample(data, at, keyframe) for (data, keyframe), at in zip(units, moments, strict=False)]
     if not samples:
         raise PoisonError("undecodable", "none of the clip's frames can be decoded")
-    return mp4(Track("h264", *size), samples)
+    return mp4(Mp4Track("h264", *size), samples)
 
 
 def _pictures(frames: Sequence[Frame], moments: list[datetime]) -> Iterator[Image.Image]:

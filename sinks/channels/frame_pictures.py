@@ -18,7 +18,7 @@ from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
 from sinks.channels.annotation import opened
 from sinks.channels.clip_frames import keyframe_of
-from sinks.channels.log import Log, Logged, camera_of, logged_of
+from sinks.channels.log import Log, LoggedFrame, camera_of, logged_of
 from sinks.channels.open_group import OpenGroup
 from sinks.channels.storing import StoringThread
 
@@ -117,7 +117,7 @@ class FramePictures:
                 self._groups.popitem(last=False)
         return FramePicture(frame, group.picture)
 
-    async def _read(self, frame_id: str, ref: RecordRef, first: int) -> Sequence[Logged]:
+    async def _read(self, frame_id: str, ref: RecordRef, first: int) -> Sequence[LoggedFrame]:
         """The camera's frames from this offset to `ref`."""
         found = await self._log.frames(Partition(ref.topic, ref.partition), first, ref.offset, camera_of(frame_id))
         return [logged for logged in found if logged.frame.payload]

@@ -38,7 +38,7 @@ class Ranges(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedFrame:
     """A frame, and the offset of its record."""
 
     offset: int
@@ -55,7 +55,7 @@ class _Piece:
     """A piece of a camera's log, from `first` on up to its last frame."""
 
     first: int
-    frames: list[Logged] = field(repr=False)
+    frames: list[LoggedFrame] = field(repr=False)
     bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -68,14 +68,14 @@ class _Piece:
     def has(self, offset: int) -> bool:
         return self.first <= offset <= self.frames[-1].offset
 
-    def since(self, offset: int) -> list[Logged]:
+    def since(self, offset: int) -> list[LoggedFrame]:
         return self.frames[bisect_left(self.frames, offset, key=attrgetter("offset")) :]
 
 
-Over = Callable[[Logged], bool]
+Over = Callable[[LoggedFrame], bool]
 
 
-def endless(logged: Logged) -> bool:
+def endless(logged: LoggedFrame) -> bool:
     return False
 
 
@@ -90,11 +90,11 @@ class Log:
         """By partition and camera, the one that was used last at the end."""
         self._turn = asyncio.Lock()
 
-    async def frame(self, frame_id: str, ref: RecordRef) -> Logged | None:
+    async def frame(self, frame_id: str, ref: RecordRef) -> LoggedFrame | None:
         """The frame whose record is at `ref`. None: it is gone, or another one is there."""
         piece = self._pieces.get((Partition(ref.topic, ref.partition), camera_of(frame_id)))
         if piece is not None and piece.has(ref.offset):
-            logged: Logged | None = piece.since(ref.offset)[0]
+            logged: LoggedFrame | None = piece.since(ref.offset)[0]
         else:
             record = await self.records.read(ref)
             logged = None if record is None else logged_of(record)
@@ -102,7 +102,7 @@ class Log:
 
     async def frames(
         self, partition: Partition, first: int, last: int | None, camera_id: str, over: Over = endless
-    ) -> list[Logged]:
+    ) -> list[LoggedFrame]:
         """The camera's frames from offset `first` to `last`, both included, as far as the log has them.
 
         `last`: None: to the end that the log has now. The first frame for which `over` is true ends them, and is one
@@ -128,12 +128,12 @@ class Log:
 
     async def _from(
         self, partition: Partition, piece: _Piece, first: int, last: int | None, over: Over
-    ) -> list[Logged] | None:
+    ) -> list[LoggedFrame] | None:
         """The frames from `first` on, which lies in the piece or right behind it; the piece grows by what it lacks.
 
         None: what follows does not join it.
         """
-        found: list[Logged] = []
+        found: list[LoggedFrame] = []
         for logged in piece.since(first):
             if last is not None and logged.offset > last:
                 return found
@@ -152,8 +152,8 @@ class Log:
 
     async def _read(
         self, partition: Partition, first: int, last: int | None, camera_id: str, over: Over = endless
-    ) -> list[Logged]:
-        seen: dict[int, Logged | None] = {}
+    ) -> list[LoggedFrame]:
+        seen: dict[int, LoggedFrame | None] = {}
 
         def enough(record: Record) -> bool:
             logged = seen[record.offset] = logged_of(record)
@@ -171,7 +171,7 @@ class Log:
             self._pieces.popitem(last=False)
 
 
-def _join(earlier: list[Logged], later: list[Logged]) -> bool:
+def _join(earlier: list[LoggedFrame], later: list[LoggedFrame]) -> bool:
     """Whether nothing is missing between them. A broker that has lost a log's end appends other frames at its offsets,
     so two pieces that were read apart may be of two logs."""
     if not earlier or not later:
@@ -192,10 +192,10 @@ def units_of(frame: Frame) -> list[bytes]:
     return [frame.payload[end - size : end] for end, size in zip(ends, frame.units, strict=True)]
 
 
-def logged_of(record: Record) -> Logged | None:
+def logged_of(record: Record) -> LoggedFrame | None:
     """The frame in the record; None: another message, or one that can't be read."""
     try:
         message = decode(record)
     except DecodeError:
         return None
-    return Logged(record.offset, message) if isinstance(message, Frame) else None
+    return LoggedFrame(record.offset, message) if isinstance(message, Frame) else None

@@ -28,7 +28,7 @@ INDEX_BYTES, INDEX_BYTES_EACH = 8_192, 48
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Mp4Sample:
     """One encoded picture, in the order of decoding."""
 
     data: bytes = field(repr=False)
@@ -38,7 +38,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class Mp4Track:
     """What a player must know before the first sample."""
 
     codec: str
@@ -47,7 +47,7 @@ class Track:
     height: int
 
 
-def mp4(track: Track, samples: Sequence[Sample]) -> bytes:
+def mp4(track: Mp4Track, samples: Sequence[Mp4Sample]) -> bytes:
     """The file with these samples, of which the first is a keyframe. Raises PoisonError for what FFmpeg can't mux."""
     out = BytesIO()
     room = INDEX_BYTES + INDEX_BYTES_EACH * len(samples)

@@ -10,7 +10,7 @@ from andon.messages import Frame
 from andon.video.decoder import DecodedUnit, GroupDecoder
 from andon.video.geometry import plan
 from andon.video.pixels import BgrConverter
-from sinks.channels.log import Logged, units_of
+from sinks.channels.log import LoggedFrame, units_of
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,7 +39,7 @@ class OpenGroup:
         self.ended = False
         """The decoder had to hand out all that it held back: it can go on with a keyframe only."""
 
-    def go_on(self, following: Sequence[Logged]) -> None:
+    def go_on(self, following: Sequence[LoggedFrame]) -> None:
         """Decode the frames that follow, at first from the keyframe on, up to the last one, whose picture is wanted.
 
         Raises PoisonError, and the group is of no more use.
@@ -50,7 +50,7 @@ class OpenGroup:
             raise PoisonError("undecodable", f"{last.frame.frame_id}: the decoder has no whole picture of it")
         self.offset, self.picture = last.offset, published(self._converter, shown.frame, last.frame)
 
-    def _decoded(self, following: Sequence[Logged]) -> DecodedUnit | None:
+    def _decoded(self, following: Sequence[LoggedFrame]) -> DecodedUnit | None:
         out: list[DecodedUnit] = []
         for logged in following:
             for unit in units_of(logged.frame):

@@ -21,7 +21,7 @@ from andon.process.log import adopt_client_logs
 from andon.settings import Settings
 from andon.stream.lag import group_lag
 from sinks.audit import Audit, audit_of
-from sinks.circumstances import Circumstances, Group
+from sinks.circumstances import Circumstances, ConsumerGroup
 from sinks.judgement.tally import Tally
 from sinks.store.database import sqlite_file
 from sinks.store.store import Store
@@ -93,7 +93,7 @@ async def _registered(settings: Settings) -> dict[str, datetime]:
 
 
 def _circumstances(
-    settings: Settings, groups: Sequence[Group] | None, registered: Mapping[str, datetime], now: datetime
+    settings: Settings, groups: Sequence[ConsumerGroup] | None, registered: Mapping[str, datetime], now: datetime
 ) -> Circumstances:
     """`groups`: those of the workers, then the sinks'; None: the broker does not answer."""
     return Circumstances(
@@ -109,17 +109,17 @@ def _circumstances(
     )
 
 
-async def _groups(settings: Settings) -> list[Group] | None:
+async def _groups(settings: Settings) -> list[ConsumerGroup] | None:
     """What workers and sinks have not read yet. Asked before the store is read, so it is never too low."""
     groups = [(settings.worker_group(pool), settings.pool_topic(pool)) for pool in settings.pools]
     groups.append((settings.sink_group, settings.kafka.inspections_topic))
     requests = [group_lag(settings.kafka, group, topic, timeout_s=BROKER_S) for group, topic in groups]
-    found: list[Group] = []
+    found: list[ConsumerGroup] = []
     for (group, topic), lags in zip(groups, await asyncio.gather(*requests), strict=True):
         if lags is None:
             return None
         oldest_s = max((item.seconds for item in lags), default=0.0)
-        found.append(Group(group, topic, sum(item.records for item in lags), oldest_s))
+        found.append(ConsumerGroup(group, topic, sum(item.records for item in lags), oldest_s))
     return found
 
 

@@ -17,12 +17,12 @@ from andon.config import load
 from andon.errors import ConfigError, FatalError, RetryableError
 from andon.settings import Settings
 from sinks.board.label_export import DataSet, LabelledDefect, LabelledPicture, data_set, yolo_lines
-from sinks.board.queries.defects import DefectFilter, life, page
+from sinks.board.queries.defects import GalleryFilter, life, page
 from sinks.channels.evidence_files import EvidenceFacts, facts_path, raw_path
 from sinks.channels.files import Files
 from sinks.judgement.consequences import evidence_path
 from sinks.store.database import sqlite_file
-from sinks.store.labels import Label, all_labels
+from sinks.store.labels import StoredLabel, all_labels
 from sinks.store.reading import StoreReader
 
 MAX_PICTURE = 100_000_000
@@ -80,9 +80,11 @@ async def _export(settings: Settings, folder: Path, since: datetime | None, val_
     return _summary(made, gone)
 
 
-async def _with_facts(reader: StoreReader, files: Files, found: Sequence[Label]) -> tuple[list[LabelledDefect], int]:
+async def _with_facts(
+    reader: StoreReader, files: Files, found: Sequence[StoredLabel]
+) -> tuple[list[LabelledDefect], int]:
     """The labelled defects whose pictures are there, and how many are not."""
-    by_defect: dict[str, list[Label]] = {}
+    by_defect: dict[str, list[StoredLabel]] = {}
     for label in found:
         by_defect.setdefault(label.content.defect_id, []).append(label)
     labelled, gone = [], 0
@@ -103,7 +105,7 @@ def _unseen(connection: Connection, labelled: Sequence[LabelledDefect]) -> dict[
     unseen: Counter[str] = Counter()
     for item in labelled:
         opened = item.facts.defect
-        near = DefectFilter(opened.camera_id, start=opened.opened_at - NEAR, end=opened.opened_at + NEAR)
+        near = GalleryFilter(opened.camera_id, start=opened.opened_at - NEAR, end=opened.opened_at + NEAR)
         others = page(connection, near, None, NEIGHBOURS)
         unseen[item.facts.frame] += sum(
             other.best_frame == item.facts.frame and other.defect_id not in known for other in others

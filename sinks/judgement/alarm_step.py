@@ -10,14 +10,14 @@ from datetime import datetime
 
 from andon.alarms import Alarm, AlarmChange, AlarmKind, AlarmRequest, alarm_id
 from andon.alarms.messages import MAX_ALARMS, kind_of
-from andon.messages import CameraStatus, Inspection, PartVerdict, Severity, Shed
+from andon.messages import CameraStatus, Inspection, PartVerdict, Severity, ShedRange
 from sinks.judgement import blindness
 from sinks.judgement.alarms import OTHERS, SEVERITIES, CameraAlarms, StandingAlarm
 from sinks.judgement.consequences import Consequences, Judgement
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.state import CameraAccount
 
-AlarmMessage = Inspection | Shed | CameraStatus | AlarmRequest
+AlarmMessage = Inspection | ShedRange | CameraStatus | AlarmRequest
 DETAIL = 300
 """Characters of an alarm's detail."""
 
@@ -64,7 +64,7 @@ def _shelf_over(camera: CameraAccount, now: datetime) -> bool:
 
 def _concerns(camera: CameraAccount, message: AlarmMessage, judgement: Judgement, now: datetime) -> bool:
     """Nearly every frame concerns no alarm; it must cost nothing."""
-    if not isinstance(message, Inspection | Shed) or judgement.events or judgement.verdicts:
+    if not isinstance(message, Inspection | ShedRange) or judgement.events or judgement.verdicts:
         return True
     standing = _standing(camera)
     return bool(standing) and (alarm_id(camera.camera_id, "blind") in standing or _shelf_over(camera, now))

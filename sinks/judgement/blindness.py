@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from andon.alarms import AlarmRequest
-from andon.messages import CameraStatus, Expired, Inspection, Severity, Shed
+from andon.messages import CameraStatus, ExpiredRange, Inspection, Severity, ShedRange
 from sinks.judgement.rhythm import SilenceRule
 from sinks.judgement.rules import JudgementRules
 from sinks.judgement.spans import open_span
@@ -24,7 +24,9 @@ def severity(reason: str) -> Severity:
 
 
 def reason_after(
-    camera: CameraAccount, message: Inspection | Shed | CameraStatus | Expired | AlarmRequest, rules: JudgementRules
+    camera: CameraAccount,
+    message: Inspection | ShedRange | CameraStatus | ExpiredRange | AlarmRequest,
+    rules: JudgementRules,
 ) -> str | None:
     """Why the camera is blind after this message, with which `camera` was taken on; None: it is not.
 
@@ -42,7 +44,7 @@ def reason_after(
             return SILENT if late(camera, message.at, rules) else None
         case AlarmRequest(action="check"):
             return SILENT if silent_unheard(camera, message.at, rules) else None
-        case Inspection() | Shed() if message.session == state.session:
+        case Inspection() | ShedRange() if message.session == state.session:
             return None
     alarm = state.alarms.get(camera.camera_id, "blind")
     return SILENT if alarm is not None and alarm.active and alarm.label == SILENT else None

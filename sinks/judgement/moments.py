@@ -7,7 +7,7 @@ compared with another. A status of 2036 would make all later ones look old, and 
 from datetime import datetime, timedelta
 
 from andon.alarms import AlarmRequest
-from andon.messages import CameraStatus, Expired, Inspection, Shed
+from andon.messages import CameraStatus, ExpiredRange, Inspection, ShedRange
 
 AHEAD = timedelta(seconds=0.5)
 """Nothing is appended to the log before it happens; clocks may differ by this unreported."""
@@ -16,8 +16,8 @@ OLDEST = timedelta(days=3653)
 
 
 def plausible(
-    message: Inspection | Shed | CameraStatus | Expired | AlarmRequest, appended: datetime | None
-) -> Inspection | Shed | CameraStatus | Expired | AlarmRequest:
+    message: Inspection | ShedRange | CameraStatus | ExpiredRange | AlarmRequest, appended: datetime | None
+) -> Inspection | ShedRange | CameraStatus | ExpiredRange | AlarmRequest:
     """The message, dated by its append to the log where its own time can't be true. `appended`: None: nobody knows.
 
     A request always is: its sender may be a button without a clock.

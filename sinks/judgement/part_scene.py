@@ -14,7 +14,7 @@ from andon.settings import DefectSettings
 from sinks.judgement.consequences import NOTHING, Judgement
 from sinks.judgement.defects import DefectHistory, judge, open_defect
 from sinks.judgement.part_tracks import PartTrack
-from sinks.judgement.parts import PartHistory, Parts, Place, follow, forget_parts
+from sinks.judgement.parts import PartHistory, PartPosition, Parts, follow, forget_parts
 from sinks.judgement.places import LEAST_HITS, anchors, attach
 from sinks.judgement.rules import CameraPartRules, DefectRules, FrameView
 from sinks.judgement.tracker import Match, Track, Tracks, advance, drop
@@ -118,7 +118,7 @@ class PartScene:
             if defect is not None and defect.opened_at is not None:
                 self._record(self.parts.histories[place.part_id], alive[place.part_id], place, defect)
 
-    def _record(self, part: PartHistory, track: PartTrack, place: Place, defect: DefectHistory) -> None:
+    def _record(self, part: PartHistory, track: PartTrack, place: PartPosition, defect: DefectHistory) -> None:
         recorded = part.defects.get(defect.defect_id)
         if part.judged or (recorded is not None and recorded.best_frame == defect.best_frame):
             return
@@ -189,7 +189,7 @@ def _doubt_about(part: PartHistory, track: PartTrack, own: CameraPartRules) -> U
     return "not_seen_at_line" if part.only_moved_away(track) else "vanished"
 
 
-def _note_unconfirmed(part: PartHistory, place: Place) -> None:
+def _note_unconfirmed(part: PartHistory, place: PartPosition) -> None:
     part.unconfirmed_frames = max(part.unconfirmed_frames, place.window_hits)
 
 

@@ -47,7 +47,7 @@ class PartHistory:
 
 
 @dataclass(slots=True)
-class Place:
+class PartPosition:
     """Where on its part a defect's track lies, in pixels from the point that moves with the part."""
 
     part_id: str
@@ -64,7 +64,7 @@ class Parts:
     tracks: PartTracks = field(default_factory=PartTracks)
     histories: Annotated[dict[str, PartHistory], Field(alias="about")] = field(default_factory=dict)
     """By part id."""
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, PartPosition] = field(default_factory=dict)
     """By the defect's track."""
     seq: int | None = None
     frames: int = 0

@@ -6,7 +6,7 @@ from math import hypot
 from andon.messages import Box
 from sinks.judgement.geometry import centre
 from sinks.judgement.part_tracks import Axis, PartTrack
-from sinks.judgement.parts import Parts, Place
+from sinks.judgement.parts import PartPosition, Parts
 from sinks.judgement.tracker import Anchor, Anchors, Match, Track
 
 INSIDE = 1.1
@@ -38,7 +38,7 @@ def anchors(parts: Parts, alive: Mapping[str, PartTrack], tracks: Sequence[Track
     return found
 
 
-def attach(parts: Parts, alive: Mapping[str, PartTrack], matches: Sequence[Match]) -> dict[str, Place]:
+def attach(parts: Parts, alive: Mapping[str, PartTrack], matches: Sequence[Match]) -> dict[str, PartPosition]:
     """Bring the places up to date by these matches. Returns, by track, the places of forgotten tracks."""
     forgotten = {}
     for match in matches:
@@ -58,7 +58,7 @@ def attach(parts: Parts, alive: Mapping[str, PartTrack], matches: Sequence[Match
     return forgotten
 
 
-def _find(alive: Mapping[str, PartTrack], track: Track, box: Box) -> Place | None:
+def _find(alive: Mapping[str, PartTrack], track: Track, box: Box) -> PartPosition | None:
     """The place on the part in whose box it lies deepest; None: on no part.
 
     A track that was seen to move otherwise is not on the part: parts pass over it, or below the dirt on a lens.
@@ -68,7 +68,7 @@ def _find(alive: Mapping[str, PartTrack], track: Track, box: Box) -> Place | Non
     depth, part = min(depths, key=lambda item: item[0], default=(INSIDE, None))
     if part is None or depth >= INSIDE or (track.hits >= LEAST_HITS and _moves_otherwise(track, part)):
         return None
-    return Place(part.part_id, x - part.x.at, y - part.y.at)
+    return PartPosition(part.part_id, x - part.x.at, y - part.y.at)
 
 
 def _moves_otherwise(track: Track, part: PartTrack) -> bool:
@@ -81,7 +81,7 @@ def _from_centre(axis: Axis, at: float) -> float:
     return abs(at - axis.centre) / max(1.0, axis.length / 2)
 
 
-def _move(place: Place, part: PartTrack, box: Box) -> None:
+def _move(place: PartPosition, part: PartTrack, box: Box) -> None:
     x, y = centre(box)
     place.x += PLACE_GAIN * (x - part.x.at - place.x)
     place.y += PLACE_GAIN * (y - part.y.at - place.y)

@@ -4,12 +4,12 @@ A camera's records come in the order of its log, but a status overtakes the fram
 status may announce a session whose frames come later, or never.
 """
 
-from andon.messages import CameraStatus, Inspection, Shed, session_began, tenure_of
+from andon.messages import CameraStatus, Inspection, ShedRange, session_began, tenure_of
 from sinks.judgement import spans
 from sinks.judgement.ledger import SessionEnd, SessionLedger
 from sinks.judgement.state import CameraAccount
 
-SessionMessage = Inspection | Shed | CameraStatus
+SessionMessage = Inspection | ShedRange | CameraStatus
 
 
 def enter(camera: CameraAccount, message: SessionMessage) -> str | None:
@@ -114,7 +114,7 @@ def _first_number(message: SessionMessage) -> int:
     match message:
         case Inspection():
             return message.seq
-        case Shed():
+        case ShedRange():
             return message.first_seq
         case CameraStatus():
             return message.captured

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from andon.messages import Inspection, Shed
+from andon.messages import Inspection, ShedRange
 
 PAUSE_S = 60.0
 """A camera that delivered nothing for longer begins anew: what became of its earlier frames says nothing of now."""
@@ -34,7 +34,7 @@ def saw_inspection(standing: Standing, inspection: Inspection) -> None:
         _refused(standing, inspection.captured_at, f"{inspection.outcome} as {inspection.reason}")
 
 
-def saw_shed(standing: Standing, shed: Shed) -> None:
+def saw_shed(standing: Standing, shed: ShedRange) -> None:
     _refused(standing, shed.at, f"shed as {shed.reason}")
 
 

@@ -8,7 +8,7 @@ The account changes in place. The caller stores it together with the offset afte
 from dataclasses import dataclass, replace
 
 from andon.alarms import AlarmRequest
-from andon.messages import CameraStatus, Expired, Inspection, Outcome, Shed
+from andon.messages import CameraStatus, ExpiredRange, Inspection, Outcome, ShedRange
 from sinks.judgement import alarm_step, sessions, spans, standing, tracker
 from sinks.judgement.consequences import NOTHING, Consequences, Judgement
 from sinks.judgement.defects import close_all, judge
@@ -17,7 +17,7 @@ from sinks.judgement.parts import Parts
 from sinks.judgement.rules import FrameView, JudgementRules
 from sinks.judgement.state import CameraAccount
 
-AccountMessage = Inspection | Shed | CameraStatus | Expired | AlarmRequest
+AccountMessage = Inspection | ShedRange | CameraStatus | ExpiredRange | AlarmRequest
 """The messages from which a camera's account is made."""
 
 
@@ -56,7 +56,7 @@ class Scene:
 
 def step(camera: CameraAccount, message: AccountMessage, rules: JudgementRules) -> Consequences:
     """Take the account on by one record of its camera, in the order of the log."""
-    if isinstance(message, Expired):
+    if isinstance(message, ExpiredRange):
         (sessions.expire if message.reason == "expired" else sessions.cut_log)(camera)
         return Consequences()
     consequences = Consequences() if isinstance(message, AlarmRequest) else _account(camera, message, rules)
@@ -64,14 +64,16 @@ def step(camera: CameraAccount, message: AccountMessage, rules: JudgementRules) 
     return replace(consequences, alarms=alarms) if alarms else consequences
 
 
-def _account(camera: CameraAccount, message: Inspection | Shed | CameraStatus, rules: JudgementRules) -> Consequences:
+def _account(
+    camera: CameraAccount, message: Inspection | ShedRange | CameraStatus, rules: JudgementRules
+) -> Consequences:
     over = sessions.enter(camera, message)
     scene = Scene(camera, rules)
     closed = NOTHING if over is None else scene.end(over)
     match message:
         case Inspection():
             return _inspection(camera, message, scene, closed)
-        case Shed():
+        case ShedRange():
             return _shed(camera, message, closed)
         case CameraStatus():
             return _status(camera, message, closed, ends_current=over is not None)
@@ -103,7 +105,7 @@ def _inspection(camera: CameraAccount, inspection: Inspection, scene: Scene, clo
     return Consequences(judgement=closed, spans=silences)
 
 
-def _shed(camera: CameraAccount, shed: Shed, closed: Judgement) -> Consequences:
+def _shed(camera: CameraAccount, shed: ShedRange, closed: Judgement) -> Consequences:
     state = camera.state
     fresh = _add(camera, shed.session, (shed.first_seq, shed.last_seq), "shed", shed.reason)
     if not fresh:

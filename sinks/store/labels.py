@@ -33,7 +33,7 @@ class NewLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class StoredLabel:
     id: int
     content: NewLabel
     withdrawn_at: datetime | None = None
@@ -63,19 +63,19 @@ def _withdraw(connection: Connection, which: list[ColumnElement[bool]], author: 
     return connection.execute(held.values(withdrawn_at=at, withdrawn_by=author)).rowcount
 
 
-def label(connection: Connection, number: int) -> Label | None:
+def label(connection: Connection, number: int) -> StoredLabel | None:
     row = connection.execute(select(tables.labels).where(tables.labels.c.id == number)).one_or_none()
     return None if row is None else _label(row)
 
 
-def labels_of(connection: Connection, defect_ids: Collection[str]) -> list[Label]:
+def labels_of(connection: Connection, defect_ids: Collection[str]) -> list[StoredLabel]:
     """All labels of these defects, the withdrawn ones included, in order."""
     table = tables.labels
     query = select(table).where(table.c.defect_id.in_(sorted(defect_ids))).order_by(table.c.id)
     return [_label(row) for row in connection.execute(query)]
 
 
-def labels_after(connection: Connection, number: int, limit: int, since: datetime | None = None) -> list[Label]:
+def labels_after(connection: Connection, number: int, limit: int, since: datetime | None = None) -> list[StoredLabel]:
     """The next labels that hold, in the order in which they were given. `since`: given at or after it."""
     table = tables.labels
     query = select(table).where(table.c.id > number, table.c.withdrawn_at.is_(None))
@@ -83,14 +83,14 @@ def labels_after(connection: Connection, number: int, limit: int, since: datetim
     return [_label(row) for row in connection.execute(query.order_by(table.c.id).limit(limit))]
 
 
-def all_labels(connection: Connection, since: datetime | None = None) -> Iterator[Label]:
+def all_labels(connection: Connection, since: datetime | None = None) -> Iterator[StoredLabel]:
     number = 0
     while found := labels_after(connection, number, BATCH, since):
         yield from found
         number = found[-1].id
 
 
-def _label(row: Row[tuple[object, ...]]) -> Label:
+def _label(row: Row[tuple[object, ...]]) -> StoredLabel:
     box = None if row.x1 is None else Box(x1=row.x1, y1=row.y1, x2=row.x2, y2=row.y2)
     content = NewLabel(row.defect_id, row.camera_id, row.kind, row.author, row.at, row.label, box)
-    return Label(row.id, content, row.withdrawn_at, row.withdrawn_by)
+    return StoredLabel(row.id, content, row.withdrawn_at, row.withdrawn_by)

@@ -53,7 +53,7 @@ class PruneCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SessionAccount:
     """A session's whole account, and when it changed last, by the sinks' clock."""
 
     ledger: SessionLedger
@@ -139,7 +139,9 @@ def prune_sessions(connection: Connection, target: Target, before: datetime, aft
     return SessionStep(names[-1], len(rows))
 
 
-def _retire(connection: Connection, target: Target, partitions: Sequence[int], rows: Mapping[str, Account]) -> None:
+def _retire(
+    connection: Connection, target: Target, partitions: Sequence[int], rows: Mapping[str, SessionAccount]
+) -> None:
     """Delete these sessions; their accounts enter the totals."""
     table = tables.sessions
     connection.execute(delete(table).where(table.c.camera_id == target.camera_id, table.c.session.in_(list(rows))))
@@ -166,7 +168,7 @@ def _old_sessions(connection: Connection, target: Target, before: datetime, afte
     return list(connection.execute(query.order_by(table.c.session).limit(ROWS)).scalars())
 
 
-def _ended(connection: Connection, camera_id: str, before: datetime, names: Sequence[str]) -> dict[str, Account]:
+def _ended(connection: Connection, camera_id: str, before: datetime, names: Sequence[str]) -> dict[str, SessionAccount]:
     """The account of each of these sessions that is over in every partition of its camera."""
     table = tables.sessions
     query = select(table).where(table.c.camera_id == camera_id, table.c.session.in_(list(names)))
@@ -183,9 +185,9 @@ def _ended(connection: Connection, camera_id: str, before: datetime, names: Sequ
     }
 
 
-def _account(rows: Sequence[Any]) -> Account:
+def _account(rows: Sequence[Any]) -> SessionAccount:
     ledger = SessionLedger.joined(SessionLedger.from_bytes(row.ledger) for row in rows)
-    return Account(ledger, max(row.changed_at for row in rows))
+    return SessionAccount(ledger, max(row.changed_at for row in rows))
 
 
 def _open_sessions(connection: Connection, camera_id: str) -> set[str]:

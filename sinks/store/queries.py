@@ -15,7 +15,7 @@ from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.outbox_item import OutboxItem
 from sinks.store import alarm_rows, pruned, sums, tables
 from sinks.store.inserts import add_missing, add_new, upsert
-from sinks.store.stored import Batch, Leaving, Stored
+from sinks.store.stored import Batch, Leaving, StoredAccounts
 
 
 class RefusedError(Exception):
@@ -26,7 +26,7 @@ class RefusedError(Exception):
         self.partition = partition
 
 
-def everything(connection: Connection) -> Stored:
+def everything(connection: Connection) -> StoredAccounts:
     if connection.dialect.name == "postgresql":  # else a session that is pruned between two reads is counted in both
         connection.execute(text("set transaction isolation level repeatable read"))
     camera, session, span = tables.cameras, tables.sessions, tables.spans
@@ -37,7 +37,7 @@ def everything(connection: Connection) -> Stored:
         parts.setdefault((row.camera_id, row.session), []).append(SessionLedger.from_bytes(row.ledger))
     states = connection.execute(select(camera.c.camera_id, camera.c.state).order_by(camera.c.camera_id))
     spans = connection.execute(select(span).order_by(span.c.started_at, span.c.camera_id)).mappings()
-    return Stored(
+    return StoredAccounts(
         [(row.camera_id, from_bytes(row.state)) for row in states],
         {key: SessionLedger.joined(ledgers) for key, ledgers in parts.items()},
         [Span(**row) for row in spans],

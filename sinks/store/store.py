@@ -15,7 +15,7 @@ from sinks.store import loading
 from sinks.store import queries as rows
 from sinks.store.database import Database, opened
 from sinks.store.pruned import SessionKey
-from sinks.store.stored import Batch, Opening, Position, Stored, StoredPartition
+from sinks.store.stored import Batch, Opening, Position, StoredAccounts, StoredPartition
 
 
 class Store:
@@ -56,7 +56,7 @@ class Store:
         """Those of these that are stored."""
         return await self._database.run(lambda connection: loading.ledgers(connection, keys))
 
-    async def everything(self) -> Stored:
+    async def everything(self) -> StoredAccounts:
         """All that an audit needs."""
         return await self._database.run(rows.everything)
 

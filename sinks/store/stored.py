@@ -80,7 +80,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredAccounts:
     """What stands in the store of all cameras."""
 
     states: Sequence[tuple[str, JudgementState]]

@@ -22,7 +22,7 @@ def settings(url: str, **values: object) -> CameraSettings:
 
 @dataclass(frozen=True)
 class Login:
-    """What is said by a camera that is opened at the address that `address` makes of it; None: its pictures come."""
+    """The error of a camera that is opened at the address that `address` makes of it; None: its pictures come."""
 
     faults: Faults
     says: str | None

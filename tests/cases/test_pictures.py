@@ -287,7 +287,7 @@ def test_a_dark_picture_among_others_of_12_bits_stays_dark(tmp_path: Path) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class Limited:
+class PictureLimit:
     """A limit, and what the quarantine says of a picture above it."""
 
     says: str
@@ -301,36 +301,36 @@ TOO_LARGE = (
     Case(
         "a picture above the largest record names that setting and its size",
         "seen by hand",
-        Limited(f"{len(PLAIN)} bytes, kafka.max_record_bytes is 5000: raise it", broker_bytes=5000),
+        PictureLimit(f"{len(PLAIN)} bytes, kafka.max_record_bytes is 5000: raise it", broker_bytes=5000),
     ),
     Case(
         "a picture above the camera's mailbox names that setting and its size",
         "seen by hand",
-        Limited(
+        PictureLimit(
             "bytes, the camera's mailbox_bytes is 1000000: raise it", {"mailbox_bytes": 10**6}, picture=pictures.noise()
         ),
     ),
     Case(
         "a picture longer than a JPEG can be names the settings that shrink it",
         "seen by hand",
-        Limited("66000x8 pixels, a JPEG has at most 65500 a side: set the camera", picture=pictures.line()),
+        PictureLimit("66000x8 pixels, a JPEG has at most 65500 a side: set the camera", picture=pictures.line()),
     ),
     Case(
         "a picture above the worker's limit of bytes names that setting and its size",
         "seen by hand",
-        Limited(f"{len(PLAIN)} bytes, worker.max_frame_bytes is 5000", worker=PictureLimits(5000, 10**7)),
+        PictureLimit(f"{len(PLAIN)} bytes, worker.max_frame_bytes is 5000", worker=PictureLimits(5000, 10**7)),
     ),
     Case(
         "a picture above the worker's limit of pixels names that setting and its size",
         "seen by hand",
-        Limited("320x240 pixels, worker.max_frame_pixels is 5000", worker=PictureLimits(10**7, 5000)),
+        PictureLimit("320x240 pixels, worker.max_frame_pixels is 5000", worker=PictureLimits(10**7, 5000)),
     ),
 )
 
 
 @rows(TOO_LARGE)
 async def test_a_picture_above_a_limit_is_quarantined_as_too_large_and_says_which(
-    given: Limited, tmp_path: Path
+    given: PictureLimit, tmp_path: Path
 ) -> None:
     (tmp_path / "a").with_suffix(".jpg").write_bytes(given.picture)
     (frame,) = captured(tmp_path, given.broker_bytes, **given.camera)

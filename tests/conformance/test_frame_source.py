@@ -46,7 +46,7 @@ def _file(folder: Path) -> Iterator[FrameSource]:
 
 
 def _passed_on(folder: Path) -> Iterator[FrameSource]:
-    yield Decoded(_opened(str(make_video(folder / "clip.mp4", FRAMES)), encoding="passthrough"))
+    yield UnitsAsPictures(_opened(str(make_video(folder / "clip.mp4", FRAMES)), encoding="passthrough"))
 
 
 def _images(folder: Path) -> Iterator[FrameSource]:
@@ -70,7 +70,7 @@ def _looped(folder: Path) -> Iterator[FrameSource]:
 
 
 def _passed_on_and_looped(folder: Path) -> Iterator[FrameSource]:
-    yield Decoded(_opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True, encoding="passthrough"))
+    yield UnitsAsPictures(_opened(str(make_video(folder / "clip.mp4", FRAMES)), loop=True, encoding="passthrough"))
 
 
 def _rtsp(folder: Path) -> Iterator[FrameSource]:
@@ -82,7 +82,7 @@ def _rtsp(folder: Path) -> Iterator[FrameSource]:
 def _passed_on_by_rtsp(folder: Path) -> Iterator[FrameSource]:
     make_video(folder / "clip.mp4", FRAMES)
     with RtspServer(folder) as server:
-        yield Decoded(_opened(server.url("clip.mp4", loop=False), encoding="passthrough"))
+        yield UnitsAsPictures(_opened(server.url("clip.mp4", loop=False), encoding="passthrough"))
 
 
 def _http(folder: Path) -> Iterator[FrameSource]:
@@ -100,7 +100,7 @@ def _industrial(folder: Path) -> Iterator[FrameSource]:
     yield GenicamSource(parse("gige:7"), camera_settings(url="gige:7"), FakeClock(), device)
 
 
-class Decoded:
+class UnitsAsPictures:
     """Access units that a stream passes on, as pictures: a worker's decoder makes them."""
 
     def __init__(self, source: FrameSource) -> None:
@@ -126,7 +126,7 @@ class Decoded:
         self._source.close()
 
 
-class Numbered:
+class NumberPictures:
     """Aravis' camera draws its frame id, modulo 255, as the first grey level. Here that number, counted from the first
     one, is the whole picture. A busy machine may lose packets; pictures that are marked for it are left out."""
 
@@ -161,7 +161,7 @@ def _gige(folder: Path) -> Iterator[FrameSource]:
     with gige_camera() as camera:
         size = {"width": SIZE[0], "height": SIZE[1]}
         patient = {"buffers": 1000, "heartbeat_s": 30}  # this machine may be busy with other tests
-        yield Numbered(_opened(camera.url, genicam={"fps": 25, **size, **patient}, read_timeout_s=30))
+        yield NumberPictures(_opened(camera.url, genicam={"fps": 25, **size, **patient}, read_timeout_s=30))
 
 
 def _opened(url: str, **values: object) -> FrameSource:

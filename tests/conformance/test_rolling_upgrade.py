@@ -16,7 +16,7 @@ from andon.events import RecordQuarantined
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery
 from andon.wire import Record
-from sinks.batch import QUARANTINE, Work, gather
+from sinks.batch import QUARANTINE, OpenBatch, gather
 from sinks.store.stored import Position
 from tests.fakes import START, RecordedEvents
 from tests.unit.workers.rig import jpeg, worker
@@ -60,7 +60,7 @@ async def test_a_worker_puts_an_unknown_version_into_quarantine() -> None:
     assert running.done == [7]
 
 
-def account(record: Record) -> tuple[Work, RecordedEvents]:
+def account(record: Record) -> tuple[OpenBatch, RecordedEvents]:
     events = RecordedEvents()
     here = Partition("andon.inspections", 0)
     return gather(here, Position(1, "", 0), [Delivery(record, lambda: None)], START, events), events

@@ -24,7 +24,7 @@ from andon.settings import KafkaSettings, RedisSettings
 from sinks.audit import Audit, audit_of
 from sinks.circumstances import Circumstances
 from sinks.store import queries
-from sinks.store.stored import Stored
+from sinks.store.stored import StoredAccounts
 from tests.kafka_server import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ MOST_MB = 1200.0
 """Upper limit of what a role of a test's line needs at any time."""
 
 
-def read_store(store: Path) -> Stored:
+def read_store(store: Path) -> StoredAccounts:
     """The content of a line's SQLite store."""
     with create_engine(f"sqlite:///{store}", poolclass=NullPool).begin() as connection:
         return queries.everything(connection)

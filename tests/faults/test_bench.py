@@ -10,7 +10,7 @@ import psutil
 import pytest
 import yaml
 
-from deploy.sizing.measured import Measured
+from deploy.sizing.measured import BenchFigures
 from tests.detectors import DEMO_WEIGHTS
 
 COMMAND = (sys.executable, "-m", "andon", "bench", "-c", "line.yaml", "--resolution", "vga", "--fps", "15", "--json")
@@ -29,7 +29,7 @@ def test_a_machine_is_measured_with_a_whole_line(folder: Path) -> None:
         [*COMMAND, "--seconds", "90"], cwd=folder, capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stderr
-    found = Measured.model_validate_json(done.stdout)
+    found = BenchFigures.model_validate_json(done.stdout)
     assert found.line is not None, found.not_measured
     assert found.seconds < 100
     assert found.line.cpu_ms["workers"] > found.line.cpu_ms["sinks"] > 0
@@ -48,7 +48,7 @@ def test_ctrl_c_during_the_line_gives_what_was_measured_and_leaves_no_process(fo
     finally:
         process.kill()
     assert process.returncode == 130, said.read_text()
-    found = Measured.model_validate_json(out)
+    found = BenchFigures.model_validate_json(out)
     assert found.model is not None
     assert found.line is None
     assert "what would have come after Ctrl-C" in found.not_measured

@@ -124,7 +124,7 @@ def test_a_replica_leads_that_lacks_the_end_of_the_log(
 
 
 def lost_to_the_frame(line: Rig) -> None:
-    """What is not inspected went with the log, or, of video, needs what did; the audit says so and fails."""
+    """A frame that is not inspected went with the log. A frame of video may only need one that did. The audit fails."""
     assert line.stop("ingest") == 0
     line.settle()
     report = line.audit()

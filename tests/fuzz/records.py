@@ -11,13 +11,13 @@ from andon.messages import (
     CameraConfig,
     CameraStatus,
     Detection,
-    Expired,
+    ExpiredRange,
     Frame,
     Inspection,
     Keypoint,
     Message,
     RecordRef,
-    Shed,
+    ShedRange,
     Timings,
 )
 from andon.wire import Record, encode
@@ -65,7 +65,7 @@ MESSAGES: tuple[Message, ...] = (
         turn=6,
         health_rules="{}",
     ),
-    Shed(camera_id="press-1", session=_FRAME["session"], first_seq=3, last_seq=9, reason="mailbox_full", at=START),
+    ShedRange(camera_id="press-1", session=_FRAME["session"], first_seq=3, last_seq=9, reason="mailbox_full", at=START),
     CameraStatus(
         camera_id="press-1", session=_FRAME["session"], state="online", captured=10, at=START, fps=15.0, detail="ok"
     ),
@@ -94,7 +94,7 @@ MESSAGES: tuple[Message, ...] = (
         frame=RecordRef(topic="andon.frames", partition=3, offset=45),
         inspected_at=START + timedelta(seconds=1),
     ),
-    Expired(camera_id="press-1", topic="andon.frames", partition=3, first_offset=7, last_offset=9, at=START),
+    ExpiredRange(camera_id="press-1", topic="andon.frames", partition=3, first_offset=7, last_offset=9, at=START),
     a_defect(),
     a_part(1, "reject"),
     CameraConfig(camera_id="press-1", settings={"fps": 15.0, "roi": [0, 0, 10, 10], "loop": False}, at=START),

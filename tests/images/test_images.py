@@ -1,4 +1,4 @@
-"""What is in the images, and what is not."""
+"""The images hold what they should, and nothing else."""
 
 import json
 import re

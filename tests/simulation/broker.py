@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, Protocol
 
-from andon.messages import CameraStatus, Expired, Frame, Inspection, Shed
+from andon.messages import CameraStatus, ExpiredRange, Frame, Inspection, ShedRange
 from andon.stream.offsets import Partition
 from andon.wire import Record
 from ingest.queue import Message
@@ -18,7 +18,7 @@ from tests.fakes import FakeClock
 from tests.simulation.plan import PARTITIONS, Plan, numbers_of
 
 FRAMES, INSPECTIONS = "andon.frames", "andon.inspections"
-Result = Inspection | Shed | CameraStatus | Expired
+Result = Inspection | ShedRange | CameraStatus | ExpiredRange
 Answer = Literal["acked", "lost", "refused"]
 """`lost`: the broker appended the record, but its answer never arrived."""
 
@@ -177,9 +177,9 @@ class World:
         first = group.first[partition] = self.rng.randrange(low + 1, len(log))
         for offset in {*range(before, first)} - group.finished[partition]:
             message = log[offset]
-            if not isinstance(message, Expired) and message.session is not None:
+            if not isinstance(message, ExpiredRange) and message.session is not None:
                 self.unread.add((message.camera_id, message.session))
-            if isinstance(message, Frame | Shed):
+            if isinstance(message, Frame | ShedRange):
                 self.unread_frames |= {(message.camera_id, message.session, seq) for seq in numbers_of(message)}
         self.trace("retention", group.topic, partition, "begins at", first)
         return True

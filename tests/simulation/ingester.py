@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from andon.messages import CameraState, CameraStatus
 from ingest.queue import Freshest, Lossless, Message, StatusQueue
-from ingest.spooled import Spooled
+from ingest.spooled_queue import SpooledQueue
 from tests.simulation.broker import World
 from tests.simulation.plan import frame, numbers_of, partition_of
 from tests.simulation.spool import Disk, Spooling
@@ -52,7 +52,7 @@ class Ingester:
         self.alive = True
         self.queue = _queue(world)
         self.statuses = StatusQueue()
-        spooled = self.queue if isinstance(self.queue, Spooled) else None
+        spooled = self.queue if isinstance(self.queue, SpooledQueue) else None
         self.spooling = Spooling(world, spooled, camera.disk) if spooled is not None else None
         self.flights: deque[Flight] = deque()
         self._partition = partition_of(camera.camera_id)
@@ -206,5 +206,5 @@ def _queue(world: World) -> Lossless:
     if plan.max_age_s is not None:
         return Freshest(plan.mailbox_frames, 10_000, world.clock, plan.max_age_s)
     if plan.spool_bytes:  # one frame in the tail, the rest before the broker
-        return Spooled(plan.mailbox_frames + 1, 10_000, world.clock)
+        return SpooledQueue(plan.mailbox_frames + 1, 10_000, world.clock)
     return Lossless(plan.mailbox_frames, 10_000, world.clock)

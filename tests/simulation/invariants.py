@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from andon.alarms import alarm_id
-from andon.messages import CameraStatus, Expired, Frame, Inspection, PartVerdict, Shed
+from andon.messages import CameraStatus, ExpiredRange, Frame, Inspection, PartVerdict, ShedRange
 from ingest.queue import Message
 from sinks.batch import ALARMS as CHANNEL
 from sinks.judgement.ledger import SessionLedger
@@ -65,7 +65,7 @@ def check(world: World, store: ModelStore, cameras: Sequence[Camera], ledgers: L
 def _ingested(world: World, camera: Camera) -> None:
     """The log has each frame of a session that ended by itself, either as a frame or as shed."""
     log = world.sent[partition_of(camera.camera_id)]
-    frames, shed = _in_frames(log, camera, Frame), _in_frames(log, camera, Shed)
+    frames, shed = _in_frames(log, camera, Frame), _in_frames(log, camera, ShedRange)
     for session, captured in camera.truth.items():
         sent, given_up = frames.get(session, set()), shed.get(session, set())
         name = f"{camera.camera_id}/{session}"
@@ -100,7 +100,7 @@ def _overtaken(world: World, camera: Camera) -> tuple[int, int] | None:
     return None
 
 
-def _in_frames(log: Sequence[Message], camera: Camera, kind: type[Frame | Shed]) -> Numbers:
+def _in_frames(log: Sequence[Message], camera: Camera, kind: type[Frame | ShedRange]) -> Numbers:
     found: dict[str, set[int]] = {}
     for message in log:
         if isinstance(message, kind) and message.camera_id == camera.camera_id:
@@ -113,9 +113,9 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
     """The first outcome in the log, by session and number."""
     found: dict[str, dict[int, str]] = {}
     for result in log:
-        if result.camera_id != camera_id or isinstance(result, CameraStatus | Expired):
+        if result.camera_id != camera_id or isinstance(result, CameraStatus | ExpiredRange):
             continue
-        outcome = "shed" if isinstance(result, Shed) else result.outcome
+        outcome = "shed" if isinstance(result, ShedRange) else result.outcome
         key = outcome if result.reason is None else f"{outcome}/{result.reason}"
         for seq in numbers_of(result):
             found.setdefault(result.session, {}).setdefault(seq, key)
@@ -123,7 +123,7 @@ def _outcomes(log: Sequence[Result], camera_id: str) -> dict[str, dict[int, str]
 
 
 def _inspected(world: World, camera: Camera, outcomes: Mapping[str, Mapping[int, str]]) -> None:
-    for kind in (Frame, Shed):
+    for kind in (Frame, ShedRange):
         for session, numbers in _in_frames(world.frames[partition_of(camera.camera_id)], camera, kind).items():
             expired = {seq for seq in numbers if (camera.camera_id, session, seq) in world.unread_frames}
             lacking = numbers - outcomes.get(session, {}).keys() - expired
@@ -276,7 +276,7 @@ def _repeated(world: World, camera: Camera) -> bool:
 def _goes_back(log: Iterable[Result | Message], camera: Camera) -> bool:
     last = (0, -1)
     for item in log:
-        if item.camera_id == camera.camera_id and isinstance(item, Inspection | Shed | Frame):
+        if item.camera_id == camera.camera_id and isinstance(item, Inspection | ShedRange | Frame):
             for seq in numbers_of(item):
                 place = (int(item.session.removeprefix("s")), seq)
                 if place <= last:

@@ -18,7 +18,7 @@ from andon.messages import (
     Outcome,
     PartVerdict,
     RecordRef,
-    Shed,
+    ShedRange,
 )
 from andon.settings import DefectSettings, PartSettings
 from andon.wire import Outgoing, encode
@@ -121,10 +121,10 @@ def partition_of(camera_id: str) -> int:
     return int(camera_id.removeprefix("cam-")) % PARTITIONS
 
 
-def numbers_of(message: Frame | Inspection | Shed) -> range:
+def numbers_of(message: Frame | Inspection | ShedRange) -> range:
     return (
         range(message.first_seq, message.last_seq + 1)
-        if isinstance(message, Shed)
+        if isinstance(message, ShedRange)
         else range(message.seq, message.seq + 1)
     )
 

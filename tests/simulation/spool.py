@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from andon.messages import Frame
 from ingest.queue import Message
-from ingest.spooled import Row, Spooled
+from ingest.spooled_queue import Row, SpooledQueue
 from tests.simulation.broker import World, require
 
 FRAME_BYTES, OTHER_BYTES = 10, 3
@@ -30,7 +30,7 @@ class Disk:
 class Spooling:
     """The connection of one process to its camera's disk."""
 
-    def __init__(self, world: World, queue: Spooled, disk: Disk) -> None:
+    def __init__(self, world: World, queue: SpooledQueue, disk: Disk) -> None:
         self._world = world
         self._queue = queue
         self._disk = disk

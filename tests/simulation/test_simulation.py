@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from andon.messages import Shed
+from andon.messages import ShedRange
 from andon.stream.offsets import Ends, OffsetTracker, Partition
 from andon.stream.step import Delivery
 from ingest import queue
 from ingest.queue import Freshest, Message
-from ingest.spooled import Row, Spooled
+from ingest.spooled_queue import Row, SpooledQueue
 from sinks.account import Account
 from sinks.epoch import Epoch, another_log
 from sinks.judgement.alarms import CameraAlarms
@@ -39,7 +39,7 @@ from tests.simulation.store import ModelStore
 from tests.simulation.video import Video
 from tests.simulation.worker import Worker
 from workers.batcher import Batcher, InferenceBatch
-from workers.gaps import Gaps
+from workers.gaps import OffsetGaps
 
 SCHEDULES = 10_000
 SHARES = 4
@@ -216,7 +216,7 @@ def forgets_what_is_stale(patch: Patch) -> None:
 
     def take(self: Freshest) -> Message | None:
         taken = genuine(self)
-        return None if isinstance(taken, Shed) and taken.reason == "stale" else taken
+        return None if isinstance(taken, ShedRange) and taken.reason == "stale" else taken
 
     patch.setattr(Freshest, "take", take)
 
@@ -224,7 +224,7 @@ def forgets_what_is_stale(patch: Patch) -> None:
 def sheds_a_frame_and_its_neighbour(patch: Patch) -> None:
     genuine = queue.shed_range
 
-    def shed_range(*arguments: Any) -> Shed:
+    def shed_range(*arguments: Any) -> ShedRange:
         shed = genuine(*arguments)
         return shed.model_copy(update={"first_seq": max(0, shed.first_seq - 1)})
 
@@ -274,31 +274,31 @@ def replays_the_newest_first(patch: Patch) -> None:
 
 
 def removes_what_it_has_only_read(patch: Patch) -> None:
-    patch.setattr(Spooled, "wants_deletion", True)
-    patch.setattr(Spooled, "to_delete", lambda self: self._unread - 1)
+    patch.setattr(SpooledQueue, "wants_deletion", True)
+    patch.setattr(SpooledQueue, "to_delete", lambda self: self._unread - 1)
 
 
 def lets_what_is_new_pass_what_lies_on_disk(patch: Patch) -> None:
-    patch.setattr(Spooled, "behind", False)
+    patch.setattr(SpooledQueue, "behind", False)
 
 
 def does_not_count_what_a_full_spool_costs(patch: Patch) -> None:
     genuine = queue._append
 
     def append(entries: deque[Message], entry: Message) -> None:
-        if not isinstance(entry, Shed) or entry.reason != "spool_full":
+        if not isinstance(entry, ShedRange) or entry.reason != "spool_full":
             genuine(entries, entry)
 
     patch.setattr(queue, "_append", append)
 
 
 def keeps_what_a_process_holds_behind_what_is_newer(patch: Patch) -> None:
-    genuine = Spooled.leftover
+    genuine = SpooledQueue.leftover
 
-    def leftover(self: Spooled) -> list[Row]:
+    def leftover(self: SpooledQueue) -> list[Row]:
         return [(position + 1000, message) for position, message in genuine(self)]
 
-    patch.setattr(Spooled, "leftover", leftover)
+    patch.setattr(SpooledQueue, "leftover", leftover)
 
 
 def writes_more_than_there_is_room_for(patch: Patch) -> None:
@@ -310,7 +310,7 @@ def calls_what_expired_missing(patch: Patch) -> None:
 
 
 def tells_no_camera_of_a_gap(patch: Patch) -> None:
-    patch.setattr(Gaps, "before", lambda self, delivery: range(0))
+    patch.setattr(OffsetGaps, "before", lambda self, delivery: range(0))
 
 
 def reads_on_behind_a_gap_without_a_word(patch: Patch) -> None:

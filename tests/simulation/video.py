@@ -6,7 +6,7 @@ from typing import cast
 
 from av.video.frame import VideoFrame
 
-from andon.messages import CameraStatus, Frame, Shed
+from andon.messages import CameraStatus, Frame, ShedRange
 from andon.pictures.picture import PictureLimits
 from andon.video.decoder import DecodedUnit
 from ingest.queue import Message
@@ -90,7 +90,7 @@ class Video:
         session = None if camera is None else camera.sessions.find(message.session)
         if camera is None or session is None:
             return
-        if isinstance(message, Shed) or (isinstance(message, CameraStatus) and message.final):
+        if isinstance(message, ShedRange) or (isinstance(message, CameraStatus) and message.final):
             self._ended(session, "nothing follows on what came before")
         if isinstance(message, CameraStatus) and message.final:
             camera.sessions.drop(session)

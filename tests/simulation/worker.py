@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from andon.messages import Expired, Frame
+from andon.messages import ExpiredRange, Frame
 from andon.stream.lanes import Lane, Lanes
 from andon.stream.offsets import Partition
 from andon.stream.step import Delivery, PartitionStep
@@ -17,7 +17,7 @@ from tests.simulation.broker import FRAMES, INSPECTIONS, Answer, Result, World
 from tests.simulation.plan import INSPECTED, Ending, encoded, inspection
 from tests.simulation.video import Video
 from workers.batcher import Batcher
-from workers.gaps import Gaps
+from workers.gaps import OffsetGaps
 
 GROUP = 3
 """Number of results that are sent and acknowledged together."""
@@ -40,7 +40,7 @@ class Outlet:
     """One assignment of a partition: its results in order, and the group of them that is being sent."""
 
     video: Video
-    gaps: Gaps = field(default_factory=Gaps)
+    gaps: OffsetGaps = field(default_factory=OffsetGaps)
     waiting: deque[Slot] = field(default_factory=deque)
     group: list[Slot] = field(default_factory=list)
     sent: list[bool] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Worker:
         gap = outlet.gaps.before(delivery)
         if gap:
             record = delivery.record
-            notice = Expired(
+            notice = ExpiredRange(
                 camera_id=(record.key or b"").decode(),
                 topic=FRAMES,
                 partition=record.partition,

@@ -19,7 +19,7 @@ from deploy.local.demo import line_yaml
 from deploy.local.folders import fresh_folder
 from deploy.local.interrupt import FORCED, run
 from deploy.local.kafka import ApacheKafka
-from deploy.local.line import Plan
+from deploy.local.line import LinePlan
 from sample_streams.observer import Observer
 from tests.soak.clocks import Clocks
 from tests.soak.injector import CameraServer
@@ -109,7 +109,7 @@ def _prepared(chosen: Options) -> Iterator[Soak]:
         config = folder / "line.yaml"
         line_yaml.write(document(folder, cameras, odd_camera, chosen.encoding), config)
         settings = load(config)
-        plan = Plan(config, settings, folder, chosen.workers, backlog_s=RECOVERY_S)
+        plan = LinePlan(config, settings, folder, chosen.workers, backlog_s=RECOVERY_S)
         observer = Observer([camera.id for camera in settings.cameras])
         soak = Soak(
             plan,

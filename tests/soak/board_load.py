@@ -45,7 +45,7 @@ MB = 1_000_000
 
 
 @dataclass
-class Seen:
+class ViewerFigures:
     """What the viewers measured."""
 
     inserted: dict[str, float] = field(default_factory=dict)
@@ -101,7 +101,7 @@ async def write_cameras(client: Redis, prefix: str) -> None:
         await asyncio.sleep(max(0.0, WRITE_S - (time.monotonic() - begun_s)))
 
 
-async def write_events(database: Database, seen: Seen) -> None:
+async def write_events(database: Database, seen: ViewerFigures) -> None:
     number = 0
     while True:
         await asyncio.sleep(3600 / EVENTS_AN_HOUR)
@@ -112,7 +112,7 @@ async def write_events(database: Database, seen: Seen) -> None:
         seen.inserted[event.defect_id] = time.monotonic()
 
 
-async def watch(client: httpx.AsyncClient, url: str, seen: Seen) -> None:
+async def watch(client: httpx.AsyncClient, url: str, seen: ViewerFigures) -> None:
     """One viewer's stream."""
     async with client.stream("GET", f"{url}/events", timeout=None) as answer:
         async for text in answer.aiter_lines():
@@ -122,7 +122,7 @@ async def watch(client: httpx.AsyncClient, url: str, seen: Seen) -> None:
                     seen.late_s.append(time.monotonic() - seen.inserted[found])
 
 
-async def ask(client: httpx.AsyncClient, url: str, seen: Seen, number: int) -> None:
+async def ask(client: httpx.AsyncClient, url: str, seen: ViewerFigures, number: int) -> None:
     """What a page asks for besides: the newest defect when there is one, and now and then the whole page."""
     known = 0
     while True:
@@ -151,7 +151,7 @@ def cpu_s(pid: int) -> float:
 
 
 async def under_load(url: str, pid: int, client: Redis, prefix: str, database: Database) -> None:
-    seen = Seen()
+    seen = ViewerFigures()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(limits=limits, timeout=30) as web, asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(write_cameras(client, prefix))

@@ -14,7 +14,7 @@ from pathlib import Path
 from andon.clock import Clock
 from andon.errors import FatalError
 from deploy.local.interrupt import alongside
-from deploy.local.line import Line
+from deploy.local.line import LocalLine
 from deploy.local.role_process import RoleProcess
 from deploy.local.server import Server, answers
 from tests.soak.clocks import STEPS_S, Clocks
@@ -66,7 +66,7 @@ class Targets:
 class FaultInjector:
     """Injects faults into one line."""
 
-    def __init__(self, line: Line, parts: Targets, clock: Clock) -> None:
+    def __init__(self, line: LocalLine, parts: Targets, clock: Clock) -> None:
         self._line = line
         self._parts = parts
         self._clock = clock

@@ -19,7 +19,7 @@ from deploy.local.audit import audit
 from deploy.local.demo import line_yaml, watch
 from deploy.local.interrupt import Interrupt, alongside
 from deploy.local.kafka import ApacheKafka
-from deploy.local.line import Line, Plan, line
+from deploy.local.line import LinePlan, LocalLine, line
 from sample_streams.observer import Observer
 from tests.soak.clocks import Clocks
 from tests.soak.injector import CameraServer, FaultInjector, Targets
@@ -36,7 +36,7 @@ FPS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    plan: Plan
+    plan: LinePlan
     encoding: str
     """`auto` or `jpeg`: how the demo's cameras' pictures travel. The odd camera sends JPEGs in every case."""
     minutes: float
@@ -76,7 +76,7 @@ async def perform(soak: Soak, report: SoakReport) -> bool:
 
 
 @asynccontextmanager
-async def _probe(soak: Soak, running: Line) -> AsyncIterator[LineProbe]:
+async def _probe(soak: Soak, running: LocalLine) -> AsyncIterator[LineProbe]:
     """The probe of a line whose roles all run."""
     settings = running.at.settings
     redis = client(settings.redis.url.get_secret_value(), settings.redis.timeout_s)
@@ -89,7 +89,7 @@ async def _probe(soak: Soak, running: Line) -> AsyncIterator[LineProbe]:
         await redis.aclose()
 
 
-async def _inject_and_compare(soak: Soak, running: Line, interrupt: Interrupt, report: SoakReport) -> None:
+async def _inject_and_compare(soak: Soak, running: LocalLine, interrupt: Interrupt, report: SoakReport) -> None:
     """Start capture, inject one fault after the other, drain, then compare."""
     settings, observe = running.at.settings, watch.observe(soak.observer)
 
@@ -108,7 +108,7 @@ async def _inject_and_compare(soak: Soak, running: Line, interrupt: Interrupt, r
             await _finish(soak, report)
 
 
-def _targets(soak: Soak, running: Line) -> Targets:
+def _targets(soak: Soak, running: LocalLine) -> Targets:
     own, folder = running.at.own, soak.plan.folder
     return Targets(
         broker=soak.kafka or own["broker"],

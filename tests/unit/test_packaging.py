@@ -1,4 +1,4 @@
-"""What is installed is what is here, but for tests and bench."""
+"""The package installs every module here, but for tests and bench."""
 
 import tomllib
 from pathlib import Path

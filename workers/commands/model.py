@@ -105,7 +105,7 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
     from workers.model.dataset import read_dataset  # noqa: PLC0415 - it loads OpenCV
 
     given["cache"] = given["cache"].expanduser()
-    order = work.Order(weights=weights, data=read_dataset(data) if data else None, **given)
+    order = work.ExportOrder(weights=weights, data=read_dataset(data) if data else None, **given)
     with redirect_stdout(sys.stderr):
         made = work.export(order, lambda text: click.echo(text, err=True))
     if as_json:

@@ -15,9 +15,9 @@ from andon.errors import PoisonError
 from andon.messages import Frame
 from andon.pictures.picture import DecodedPicture, Pixels
 from andon.video.decoder import DecodedUnit, GroupDecoder, UnitDecoder
-from andon.video.geometry import Plan, plan
-from workers.decoding.pictures import Look, Pictures
-from workers.decoding.place import OpenDecoder, Place
+from andon.video.geometry import PicturePlan, plan
+from workers.decoding.pictures import Look, VideoPictures
+from workers.decoding.place import DecodingPlace, OpenDecoder
 from workers.detector import OutOfMemoryError
 from workers.runtimes.memory import card_works, free_share, torch_memory
 from workers.runtimes.nv12 import NotNv12Error, Nv12, nv12, part_of
@@ -50,8 +50,8 @@ class Card:
             self.say(reason)
 
     @property
-    def place(self) -> Place:
-        return Place(lambda content_type: CardDecoder(content_type, self), lambda: CardPictures(self))
+    def place(self) -> DecodingPlace:
+        return DecodingPlace(lambda content_type: CardDecoder(content_type, self), lambda: CardPictures(self))
 
 
 def gpu(number: str, say: Callable[[str], None]) -> Card:
@@ -141,7 +141,7 @@ class CardPictures:
 
     def __init__(self, card: Card) -> None:
         self._card = card
-        self._host = Pictures()
+        self._host = VideoPictures()
 
     def of(self, decoded: VideoFrame, frame: Frame, look: Look) -> DecodedPicture[Pixels]:
         """Raises PoisonError: the camera's roi lies outside its picture; FatalError: the card works no more."""
@@ -156,7 +156,7 @@ class CardPictures:
             self._card.report(f"GPU {self._card.number} has too little memory for a picture: {error}")
         return self._host.of(decoded, frame, look)
 
-    def _made(self, picture: Nv12, asked: Plan, look: Look) -> DecodedPicture[Pixels]:
+    def _made(self, picture: Nv12, asked: PicturePlan, look: Look) -> DecodedPicture[Pixels]:
         part = part_of(picture, asked)
         look(part)
         if asked.shrinks:

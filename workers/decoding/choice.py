@@ -3,11 +3,11 @@
 from typing import Literal
 
 from andon.events import Emit, VideoInSoftware, VideoPlace
-from workers.decoding.place import HOST, Place
+from workers.decoding.place import HOST, DecodingPlace
 from workers.detector import ModelInfo
 
 
-def place_of(info: ModelInfo, wanted: Literal["auto", "software"], emit: Emit) -> Place:
+def place_of(info: ModelInfo, wanted: Literal["auto", "software"], emit: Emit) -> DecodingPlace:
     """`emit` is also called on the decoders' threads, later. Blocks for the first call of a GPU's driver."""
     if wanted == "software":
         return _in_software("worker.decode is software", emit)
@@ -24,6 +24,6 @@ def place_of(info: ModelInfo, wanted: Literal["auto", "software"], emit: Emit) -
     return card.place
 
 
-def _in_software(reason: str, emit: Emit) -> Place:
+def _in_software(reason: str, emit: Emit) -> DecodingPlace:
     emit(VideoPlace("software", reason))
     return HOST

@@ -15,7 +15,7 @@ class VideoHealth:
     def __init__(self, before: "VideoHealth | None" = None) -> None:
         """`before`: of the camera's session before, whose usual sharpness goes on."""
         self.camera: ImageHealth | None = None
-        """What is wrong with the camera's pictures. None: nothing, or nobody is to judge them."""
+        """The fault of the camera's pictures. None: they have none, or nobody is to judge them."""
         self._monitor: HealthMonitor | None = None
         self._usual: UsualSharpness | None = None if before is None else before._usual
         self._rules: str | None = None if before is None else before._rules

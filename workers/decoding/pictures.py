@@ -16,7 +16,7 @@ Look = Callable[[Pixels], None]
 """Sees the part that is inspected before it is shrunk."""
 
 
-class Pictures:
+class VideoPictures:
     """One camera's, on one thread at a time. The picture may still lie on a card."""
 
     def __init__(self) -> None:

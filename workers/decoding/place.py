@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 from andon.messages import Frame
 from andon.pictures.picture import DecodedPicture, Pixels
 from andon.video.decoder import GroupDecoder, UnitDecoder
-from workers.decoding.pictures import Look, Pictures
+from workers.decoding.pictures import Look, VideoPictures
 
 OpenDecoder = Callable[[str], UnitDecoder]
 """For a content type. Raises PoisonError: it has no decoder."""
@@ -24,9 +24,9 @@ class PictureMaker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DecodingPlace:
     open_decoder: OpenDecoder = GroupDecoder
-    pictures: Callable[[], PictureMaker] = Pictures
+    pictures: Callable[[], PictureMaker] = VideoPictures
 
 
-HOST = Place()
+HOST = DecodingPlace()

@@ -23,7 +23,7 @@ from andon.video.h265 import H265
 from andon.video.proof import ProofOfReferences
 from andon.video.units import MalformedError
 from workers.decoding.health import VideoHealth
-from workers.decoding.pictures import Pictures
+from workers.decoding.pictures import VideoPictures
 from workers.decoding.place import OpenDecoder, PictureMaker
 
 UNITS = 1 << 14
@@ -56,7 +56,7 @@ class Outcome:
     """Offset of the record with which decoding must begin to get its picture. None: there is no picture."""
     health: ImageHealth | None = None
     state: ImageHealth | None = None
-    """What is wrong with the camera's pictures by now. It does not flap, as a single picture's health does."""
+    """The fault of the camera's pictures by now. It does not flap, as a single picture's health does."""
     later: tuple[int, ...] = ()
     """Lower numbers of frames that come out after it."""
     joined: bool = False
@@ -64,7 +64,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Awaited:
+class _PendingUnit:
     record: VideoRecord
     start: int
     decode_s: float
@@ -87,7 +87,7 @@ class CameraStream:
         self._limits = limits
         self._clock = clock
         self._open = open_decoder
-        self._pictures: PictureMaker = pictures or Pictures()
+        self._pictures: PictureMaker = pictures or VideoPictures()
         self._content_type = ""
         self._decoder: UnitDecoder | None = None
         self._reader: H264 | H265 = H264()
@@ -98,9 +98,9 @@ class CameraStream:
         """A keyframe was read."""
         self._next: int | None = None
         """The number of the next frame. None: any."""
-        self._awaited: dict[int, _Awaited] = {}
+        self._awaited: dict[int, _PendingUnit] = {}
         """Proven frames whose pictures have not come out of the decoder, by number of their unit."""
-        self._ready: list[tuple[int, _Awaited]] = []
+        self._ready: list[tuple[int, _PendingUnit]] = []
         """Pictures that came out, in the order of presentation, and wait for others that stand before them."""
 
     @property
@@ -208,7 +208,7 @@ class CameraStream:
         proof = self._proof.take(unit, number, record.frame.gap or "")
         out = self._flush() if proof.restart or (self._proof.start is None and self._awaited) else []
         began_s, payload, self._prefix = self._clock.monotonic(), self._prefix + data, b""
-        item = _Awaited(record, proof.start // UNITS, 0.0)
+        item = _PendingUnit(record, proof.start // UNITS, 0.0)
         self._entered = self._entered or proof.restart
         if proof.proven and last:
             self._awaited[number] = item
@@ -239,7 +239,7 @@ class CameraStream:
         self._ready.append((picture.number, item))
         return self._release()
 
-    def _damaged(self, number: int, item: _Awaited | None) -> list[Outcome]:
+    def _damaged(self, number: int, item: _PendingUnit | None) -> list[Outcome]:
         """All that stands after it in the stream may refer to it."""
         spoiled = [waiting for at, waiting in [*self._ready, *self._awaited.items()] if at > number]
         self._ready = [(at, waiting) for at, waiting in self._ready if at < number]
@@ -256,7 +256,7 @@ class CameraStream:
             out.append(self._outcome(item))
         return out
 
-    def _outcome(self, item: _Awaited) -> Outcome:
+    def _outcome(self, item: _PendingUnit) -> Outcome:
         record, decoded = item.record, item.frame
         later, began_s = self._later(record), self._clock.monotonic()
         if record.stale or decoded is None:

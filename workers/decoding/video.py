@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from andon.clock import Clock
 from andon.errors import PoisonError
-from andon.messages import CameraStatus, Frame, ImageHealth, Message, Shed
+from andon.messages import CameraStatus, Frame, ImageHealth, Message, ShedRange
 from andon.pictures.health.states import changed, stated
 from andon.pictures.picture import PictureLimits
 from andon.stream.step import Delivery
@@ -21,10 +21,10 @@ from andon.video.decoder import CODECS
 from andon.wire import Record
 from workers.decoder_pool import TOGETHER, DecoderPool
 from workers.decoding.health import VideoHealth
-from workers.decoding.place import HOST, Place
+from workers.decoding.place import HOST, DecodingPlace
 from workers.decoding.sessions import KEPT_S, Decoders, VideoSession, VideoSessions
 from workers.decoding.stream import CameraStream, Outcome, VideoRecord
-from workers.gaps import Hole
+from workers.gaps import OffsetHole
 
 GONE = "records before it are gone from the log"
 ENDED = "the session has ended"
@@ -50,14 +50,14 @@ class VideoTools:
     decoders: Decoders
     limits: VideoLimits
     clock: Clock
-    place: Place = HOST
+    place: DecodingPlace = HOST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """One record of a camera with video."""
 
-    hole: Hole | None
+    hole: OffsetHole | None
     delivery: Delivery
     message: Message | None
     """None: it can't be read."""
@@ -213,7 +213,7 @@ class VideoPartition:
                     camera.status = message
                 news = stated(message, camera.health)
                 item = replace(item, message=news, restated=news is not message)
-            case Shed() | Frame():
+            case ShedRange() | Frame():
                 session = camera.sessions.find(message.session)
                 if session is not None:
                     await self._end(camera, "frames before it were shed, or are no video", session)

@@ -13,13 +13,13 @@ from rich.table import Table
 from andon.errors import AndonError, ConfigError
 from workers.detector import Detector, ModelInfo
 from workers.model.dataset import Dataset, picture, read_dataset, samples
-from workers.model.export import Order, export
+from workers.model.export import ExportOrder, export
 from workers.model.measure import measure
 from workers.model.timing import Speed, time_in_turns
 from workers.model.val import ValOptions, open_at_least_confidence
 from workers.runtimes.cache import Format
 from workers.runtimes.installed import NEEDS
-from workers.runtimes.manifest import Metrics, Precision
+from workers.runtimes.manifest import ModelMetrics, Precision
 from workers.runtimes.pytorch import cuda_available
 
 Say = Callable[[str], None]
@@ -46,7 +46,7 @@ class BenchRow:
 
     info: ModelInfo
     speed: Speed
-    metrics: Metrics
+    metrics: ModelMetrics
     size_bytes: int
 
     @property
@@ -87,7 +87,7 @@ def _artifacts(contest: Contest, dataset: Dataset, folder: Path, say: Say) -> tu
         for precision in contest.precisions:
             name = f"{form} {precision}"
             reason = _missing(form)
-            order = Order(contest.weights, form, precision, folder, contest.cache, dataset, measured=False)
+            order = ExportOrder(contest.weights, form, precision, folder, contest.cache, dataset, measured=False)
             try:
                 if reason:
                     raise ConfigError(reason)

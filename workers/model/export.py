@@ -22,9 +22,9 @@ from workers.runtimes.cache import ENDINGS, LIBRARIES, Format
 from workers.runtimes.choice import open_model
 from workers.runtimes.export import Recipe, check, copied, make
 from workers.runtimes.manifest import (
-    Agreement,
+    ExportAgreement,
     Manifest,
-    Metrics,
+    ModelMetrics,
     Precision,
     Source,
     file_digest,
@@ -42,7 +42,7 @@ VISIBLE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExportOrder:
     """One export, as the user orders it."""
 
     weights: Path
@@ -74,11 +74,11 @@ class Order:
 class Artifact:
     path: Path
     manifest: Manifest
-    source: Metrics | None
+    source: ModelMetrics | None
     """The source's figures on the same pictures, if there were any."""
 
 
-def export(order: Order, say: Callable[[str], None] = lambda text: None) -> Artifact:
+def export(order: ExportOrder, say: Callable[[str], None] = lambda text: None) -> Artifact:
     """Make, check, measure, describe and put in place. Blocks for minutes.
 
     Raises:
@@ -102,7 +102,7 @@ def export(order: Order, say: Callable[[str], None] = lambda text: None) -> Arti
     return Artifact(order.target, manifest, checked.source)
 
 
-def _possible(order: Order) -> None:
+def _possible(order: ExportOrder) -> None:
     if order.weights.suffix != ".pt" or not order.weights.is_file():
         raise ConfigError(f"{order.named}: expected a YOLO .pt: exports are made from the weights themselves")
     module = {"onnx": "onnxruntime"}.get(order.to, order.to)
@@ -120,7 +120,7 @@ def _possible(order: Order) -> None:
             raise ConfigError("--to tensorrt: an engine is built on the GPU that serves it; this machine shows none")
 
 
-def _recipe(order: Order, room: Path) -> Recipe:
+def _recipe(order: ExportOrder, room: Path) -> Recipe:
     if order.precision != "int8" or order.data is None:
         return Recipe(order.to, order.precision)
     if order.to == "tensorrt":
@@ -137,12 +137,12 @@ def _calibration(data: Dataset) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    agreement: Agreement | None = None
-    metrics: Metrics | None = None
-    source: Metrics | None = None
+    agreement: ExportAgreement | None = None
+    metrics: ModelMetrics | None = None
+    source: ModelMetrics | None = None
 
 
-def _checked(order: Order, copy: Path, made: Path, say: Callable[[str], None]) -> _Check:
+def _checked(order: ExportOrder, copy: Path, made: Path, say: Callable[[str], None]) -> _Check:
     """Raises FatalError if the export must not be released."""
     if order.precision != "int8":
         say("checking it against its source")
@@ -161,10 +161,10 @@ def _checked(order: Order, copy: Path, made: Path, say: Callable[[str], None]) -
             f"{order.named}: the {order.to} export in {order.precision} has an mAP50 of {after.map50:.4f}, its source "
             f"{before.map50:.4f}: it lost more than {order.max_loss:g} (--max-loss) and is refused"
         )
-    return _Check(Agreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
+    return _Check(ExportAgreement(images=len(pictures), matched=round(matched, 4), map50_loss=loss), after, before)
 
 
-def _open(path: Path, order: Order) -> Detector:
+def _open(path: Path, order: ExportOrder) -> Detector:
     runtime = "torch" if path.suffix == ".pt" else "auto"
     model = ModelSettings(
         weights=str(path), runtime=runtime, device="auto", confidence=LEAST_CONFIDENCE, cache=str(order.cache)
@@ -188,7 +188,7 @@ def agreeing(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
     return seen / certain if certain else 1.0
 
 
-def _manifest(order: Order, made: Path, digest: str, checked: _Check) -> Manifest:
+def _manifest(order: ExportOrder, made: Path, digest: str, checked: _Check) -> Manifest:
     opened = _open(made, order).info
     source = read_manifest(order.weights, order.named)
     return Manifest(
@@ -210,14 +210,14 @@ def _manifest(order: Order, made: Path, digest: str, checked: _Check) -> Manifes
     )
 
 
-def _calibrated(order: Order) -> int | None:
+def _calibrated(order: ExportOrder) -> int | None:
     if order.precision != "int8" or order.data is None:
         return None
     pictures = len(order.data.splits.get("train") or order.data.splits["val"])
     return pictures if order.to == "tensorrt" else min(CALIBRATION_IMAGES, pictures)
 
 
-def _libraries(order: Order) -> tuple[str, ...]:
+def _libraries(order: ExportOrder) -> tuple[str, ...]:
     quantized = order.precision == "int8" and order.to == "openvino"
     return ("andon", *LIBRARIES[order.to], *(("nncf",) if quantized else ()))
 

@@ -15,7 +15,7 @@ from andon.errors import ConfigError
 from workers.boxes import ious
 from workers.detector import Detections, Detector
 from workers.model.dataset import Dataset, Sample, picture, samples
-from workers.runtimes.manifest import Metrics
+from workers.runtimes.manifest import ModelMetrics
 from workers.runtimes.ultralytics_model import import_ultralytics
 
 IOUS = np.linspace(0.5, 0.95, 10)
@@ -42,8 +42,8 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    metrics: Metrics
+class ModelMeasurement:
+    metrics: ModelMetrics
     ms_per_frame: float
     """Wall time of the detector alone, after a warm-up. Pictures are read before."""
 
@@ -55,7 +55,7 @@ def measure(
     cache: Path,
     most: int | None = None,
     progress: Progress = lambda _: None,
-) -> Measurement:
+) -> ModelMeasurement:
     """Run `detector`, opened at LEAST_CONFIDENCE, over the split. Blocks for long.
 
     `cache`: ultralytics' settings lie below it. Raises ConfigError if the model lacks a class of the dataset.
@@ -74,7 +74,7 @@ def measure(
         for sample, shown, detections in zip(part, pictures, found, strict=True):
             pairings.append(pair(detections, sample, numbers, (shown.shape[1], shown.shape[0])))
         progress(len(part))
-    return Measurement(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(chosen))
+    return ModelMeasurement(summed_up(pairings, detector.info.classes, cache), spent_s * 1000 / len(chosen))
 
 
 def class_numbers(dataset: Dataset, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -103,7 +103,7 @@ def pair(found: Detections, sample: Sample, numbers: NDArray[np.int64], size: tu
     return Pairing(hits, found.confidences, found.classes, wanted)
 
 
-def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) -> Metrics:
+def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) -> ModelMetrics:
     """The figures over all pictures; 0 where there is not a single label."""
     import_ultralytics(cache)
     from ultralytics.utils.metrics import ap_per_class  # noqa: PLC0415 - only after the environment says offline
@@ -115,7 +115,7 @@ def summed_up(pairings: Sequence[Pairing], classes: Sequence[str], cache: Path) 
         np.concatenate([item.wanted for item in pairings]),
     )
     by_class = [(classes[int(number)], area) for number, area in zip(present, areas, strict=True)]
-    return Metrics(
+    return ModelMetrics(
         images=len(pairings),
         map50=_mean(areas[:, 0]),
         map50_95=_mean(areas),

@@ -15,7 +15,7 @@ LOOK_S = 5.0
 
 
 @dataclass(slots=True)
-class Pace:
+class ReportPace:
     """Lets a line through if none has passed for SAY_EVERY_S. It travels to the process of each GPU: plain values."""
 
     say: Say
@@ -50,10 +50,10 @@ class TrainingProgress:
     """Steps since this process began."""
     began_s: float | None = None
     trained: bool = False
-    pace: Pace = field(init=False)
+    pace: ReportPace = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.say, self.clock)
+        self.pace = ReportPace(self.say, self.clock)
 
     def callbacks(self) -> dict[str, Callable[[Any], None]]:
         """For ultralytics, by the name of its event."""

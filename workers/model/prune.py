@@ -24,7 +24,7 @@ from workers.model.timing import Speed, time_in_turns
 from workers.model.train import Training, begin, fit, release
 from workers.model.training_manifest import manifest_of
 from workers.model.val import ValOptions, ValReport, open_at_least_confidence, validate
-from workers.runtimes.manifest import Manifest, Metrics, Source, file_digest, write_manifest
+from workers.runtimes.manifest import Manifest, ModelMetrics, Source, file_digest, write_manifest
 from workers.runtimes.ultralytics_model import open_weights
 
 TIMED = 24
@@ -61,7 +61,7 @@ class PruneRow:
     packed_bytes: int
     """Compressed by zlib: the size of a download or of an image's layer."""
     speed: Speed
-    metrics: Metrics
+    metrics: ModelMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _speeds(options: Pruning, states: list[Path]) -> list[Speed]:
     return time_in_turns(detectors, pictures, 4)
 
 
-def _row(name: str, path: Path, speed: Speed, metrics: Metrics) -> PruneRow:
+def _row(name: str, path: Path, speed: Speed, metrics: ModelMetrics) -> PruneRow:
     module = torch.load(path, map_location="cpu", weights_only=False)["model"]
     parameters = list(deepcopy(module).parameters())
     content = path.read_bytes()

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from workers.model.measure import Progress as Advance
-from workers.runtimes.manifest import Manifest, Metrics
+from workers.runtimes.manifest import Manifest, ModelMetrics
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def progress(what: str, total: int) -> Iterator[Advance]:
         yield lambda count: bar.advance(task, count)
 
 
-def table_of(metrics: Metrics, title: str) -> Table:
+def table_of(metrics: ModelMetrics, title: str) -> Table:
     """A row for each class, and one for all of them."""
     table = Table("class", title=title, title_justify="left", min_width=len(title))
     for column in ("mAP50", "mAP50-95"):

@@ -10,8 +10,8 @@ from rich.console import Group
 from andon.settings import ModelSettings
 from workers.detector import Detector, ModelInfo
 from workers.model.dataset import Dataset, read_dataset, samples
-from workers.model.export import Order, export
-from workers.model.measure import BATCH, LEAST_CONFIDENCE, Measurement, measure
+from workers.model.export import ExportOrder, export
+from workers.model.measure import BATCH, LEAST_CONFIDENCE, ModelMeasurement, measure
 from workers.model.tables import progress, table_of
 from workers.runtimes.cache import Format
 from workers.runtimes.choice import ON_CPU, open_model
@@ -35,7 +35,7 @@ class ValOptions:
 @dataclass(frozen=True, slots=True)
 class ValReport:
     info: ModelInfo
-    measured: Measurement
+    measured: ModelMeasurement
 
 
 def validate(options: ValOptions) -> ValReport:
@@ -46,7 +46,9 @@ def validate(options: ValOptions) -> ValReport:
     options.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.cache, prefix="val-") as room:
         form: Format = ON_CPU[0] if options.runtime == "auto" or options.runtime == "torch" else options.runtime  # noqa: PLR1714 - mypy narrows this one
-        order = Order(options.weights, form, options.precision, Path(room), options.cache, dataset, measured=False)
+        order = ExportOrder(
+            options.weights, form, options.precision, Path(room), options.cache, dataset, measured=False
+        )
         return _report(options, export(order).path, dataset)
 
 

@@ -24,7 +24,7 @@ class ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Metrics(ManifestPart):
+class ModelMetrics(ManifestPart):
     """Measured on `images` pictures that the model was not trained on, through the runtime that serves it."""
 
     images: int
@@ -47,7 +47,7 @@ class Source(ManifestPart):
     digest: str = Digest
 
 
-class Agreement(ManifestPart):
+class ExportAgreement(ManifestPart):
     """The comparison of the export with its source, before the export was released."""
 
     images: int
@@ -70,8 +70,8 @@ class Manifest(ManifestPart):
     imgsz: int
     source: Source | None = None
     calibration_images: int | None = None
-    agreement: Agreement | None = None
-    metrics: Metrics | None = None
+    agreement: ExportAgreement | None = None
+    metrics: ModelMetrics | None = None
     training: dict[str, Any] | None = None
     pruning: dict[str, Any] | None = None
     versions: dict[str, str]

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
-from andon.video.geometry import UPRIGHT, Plan
+from andon.video.geometry import UPRIGHT, PicturePlan
 from workers.runtimes.tensors import upright
 
 FORMAT = "nv12"
@@ -91,7 +91,7 @@ def pixels(picture: Nv12, crop: tuple[int, int, int, int]) -> torch.Tensor:
     return result
 
 
-def part_of(picture: Nv12, asked: Plan) -> torch.Tensor:
+def part_of(picture: Nv12, asked: PicturePlan) -> torch.Tensor:
     """uint8 (H, W, 3) BGR: the upright part that is inspected, before it is shrunk."""
     if asked.turn == UPRIGHT:
         return pixels(picture, asked.crop)

@@ -14,14 +14,14 @@ from workers.runtimes.cache import ENDINGS, ExportKind, cached_export
 from workers.runtimes.export import Recipe, copied, make
 from workers.runtimes.manifest import Runtime
 from workers.runtimes.quantize import Calibration, Care, quantize_onnx, quantize_openvino
-from workers.tuning.order import Order
+from workers.tuning.order import TuningOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Int8Maker:
     """Makes them for one source."""
 
-    order: Order
+    order: TuningOrder
     room: Path
     """Their folder."""
     source: ModelInfo

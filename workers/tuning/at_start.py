@@ -11,7 +11,7 @@ from andon.errors import ConfigError
 from andon.events import CandidateMeasured, Emit, ModelTuned, TuningBegun, TuningSkipped
 from andon.settings import Settings
 from workers.runtimes.tuned import Tuning, read_record
-from workers.tuning.order import Order, SkippedError, order_for
+from workers.tuning.order import SkippedError, TuningOrder, order_for
 from workers.tuning.pictures import folder_frames, topic_frames
 from workers.tuning.tune import FindFrames, TuningProcess, tune
 
@@ -42,7 +42,7 @@ def frames_for(settings: Settings, pool_name: str) -> FindFrames:
     return partial(topic_frames, settings.kafka, settings.pool_topic(pool_name))
 
 
-def _tune(order: Order, find_frames: FindFrames, process: TuningProcess, emit: Emit) -> None:
+def _tune(order: TuningOrder, find_frames: FindFrames, process: TuningProcess, emit: Emit) -> None:
     emit(TuningBegun(order.model.weights, order.limit_s))
     try:
         tuning = tune(order, find_frames, process)
@@ -66,6 +66,6 @@ def _tune(order: Order, find_frames: FindFrames, process: TuningProcess, emit: E
         emit(tuned_event(order, tuning, measured_now=True))
 
 
-def tuned_event(order: Order, tuning: Tuning, *, measured_now: bool) -> ModelTuned:
+def tuned_event(order: TuningOrder, tuning: Tuning, *, measured_now: bool) -> ModelTuned:
     choice = tuning.chosen.name if tuning.chosen is not None else ""
     return ModelTuned(order.model.weights, choice, tuning.reason, measured_now, tuning.seconds)

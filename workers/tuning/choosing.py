@@ -14,13 +14,13 @@ LEAST_GAIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CandidateChoice:
     index: int | None
     """Of the candidate. None: none agrees."""
     reason: str
 
 
-def choose(candidates: Sequence[Candidate], min_agreement: float, *, on_cpu: bool) -> Choice:
+def choose(candidates: Sequence[Candidate], min_agreement: float, *, on_cpu: bool) -> CandidateChoice:
     """The fastest candidate that agrees with its source.
 
     On a CPU it is the one that costs the least CPU time: with many cameras all cores are busy, and other programs on
@@ -35,7 +35,7 @@ def choose(candidates: Sequence[Candidate], min_agreement: float, *, on_cpu: boo
     )
     agreeing = [index for index in timed if not complaint(candidates[index], min_agreement)]
     if not agreeing:
-        return Choice(None, _none(candidates, min_agreement))
+        return CandidateChoice(None, _none(candidates, min_agreement))
     best = agreeing[0]
     floats = [index for index in agreeing if candidates[index].precision != "int8"]
     if candidates[best].precision == "int8" and floats and cost_ms(best) > (1 - LEAST_GAIN) * cost_ms(floats[0]):
@@ -46,7 +46,7 @@ def choose(candidates: Sequence[Candidate], min_agreement: float, *, on_cpu: boo
     others = [index for index in agreeing if _kind(candidates[index]) != _kind(candidates[best])]
     if others:
         words.append(f"next best is {candidates[others[0]].name} with {cost_ms(others[0]):.1f}")
-    return Choice(best, "; ".join(word for word in words if word))
+    return CandidateChoice(best, "; ".join(word for word in words if word))
 
 
 def complaint(candidate: Candidate, min_agreement: float) -> str:

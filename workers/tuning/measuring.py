@@ -24,7 +24,7 @@ from workers.tuning.agreement import compare
 from workers.tuning.artifacts import Int8Maker
 from workers.tuning.candidates import arrangements, candidates, not_installed, on_cpu
 from workers.tuning.choosing import choose, complaint
-from workers.tuning.order import ORDER, REPORT, Order
+from workers.tuning.order import ORDER, REPORT, TuningOrder
 
 MAKING = 0.75
 """The part of the time in which candidates are made. The rest is for timing them in turns."""
@@ -45,7 +45,7 @@ MESSAGE = 200
 
 
 @dataclass(slots=True)
-class Report:
+class TuningReport:
     """What was measured so far, on disk after each change."""
 
     path: Path
@@ -69,10 +69,10 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class ReferenceFrames:
     """The frames, and what the source sees in them."""
 
-    order: Order
+    order: TuningOrder
     room: Path
     source: Detector
     held_out: list[Picture]
@@ -98,15 +98,17 @@ class Contest:
         return time_in_turns(detectors, self.held_out[:TIMED], self.order.batch_size, turns)
 
 
-def measure(order: Order, room: Path) -> None:
+def measure(order: TuningOrder, room: Path) -> None:
     """Blocks for a minute or more. Raises AndonError if the source itself can't be served."""
     began_s = time.monotonic()
-    report = Report(room / REPORT)
+    report = TuningReport(room / REPORT)
     fp32 = order.model.model_copy(update={"runtime": "torch", "precision": "fp32"})
     source = open_model(fp32, order.batch_size, order.where, setup=Setup("torch", "fp32"))
     held_out = [picture(path) for path in order.held_out]
     expected = detect_all(source, held_out, order.batch_size)
-    contest = Contest(order, room, source, held_out, expected, Int8Maker(order, room, source.info, picture), began_s)
+    contest = ReferenceFrames(
+        order, room, source, held_out, expected, Int8Maker(order, room, source.info, picture), began_s
+    )
     rivals: dict[int, Detector] = {}
     for setup in candidates(order.model):
         for first_floats in FIRST_FLOATS if setup.precision == "int8" else (0,):
@@ -129,7 +131,7 @@ def _is_hopeless(setup: Setup, known: Sequence[Candidate]) -> bool:
     return bool(floats) and min(floats) > HOPELESS * min(costs.values())
 
 
-def _measured(contest: Contest, setup: Setup, first_floats: int) -> tuple[Detector | None, Candidate]:
+def _measured(contest: ReferenceFrames, setup: Setup, first_floats: int) -> tuple[Detector | None, Candidate]:
     """One candidate's boundary: whatever fails in it leaves it out."""
     order = contest.order
     assert setup.precision is not None
@@ -156,7 +158,7 @@ def _measured(contest: Contest, setup: Setup, first_floats: int) -> tuple[Detect
     return detector, asked.model_copy(update=measured)
 
 
-def _arrange(contest: Contest, report: Report, rivals: dict[int, Detector]) -> None:
+def _arrange(contest: ReferenceFrames, report: TuningReport, rivals: dict[int, Detector]) -> None:
     """Time the best candidate with other numbers of requests, in turns with all others."""
     order = contest.order
     choice = choose(report.candidates, order.model.min_agreement, on_cpu=on_cpu(order.model))
@@ -197,7 +199,7 @@ def _reason(error: Exception) -> str:
 def main(arguments: Sequence[str]) -> int:
     """The last line on stderr names the error. Returns 2 for a wrong setting."""
     room = Path(arguments[0])
-    order = Order.model_validate_json((room / ORDER).read_bytes())
+    order = TuningOrder.model_validate_json((room / ORDER).read_bytes())
     signal.setitimer(signal.ITIMER_REAL, order.limit_s + GRACE_S)  # SIGALRM ends the process
     os.nice(POLITE)
     try:

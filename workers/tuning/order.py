@@ -1,4 +1,4 @@
-"""What is to be measured: a pool's model, on which frames, within which time. It travels to the tuning's process."""
+"""The order for a tuning: a pool's model, on which frames, within which time. It travels to the tuning's process."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class SkippedError(AndonError):
     """Nothing was measured, and nothing was recorded: a later start tries again."""
 
 
-class Order(BaseModel):
+class TuningOrder(BaseModel):
     """One tuning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,11 +53,11 @@ class Order(BaseModel):
     def record(self) -> Path:
         return record_path(self.model, self.digest)
 
-    def with_frames(self, frames: "Frames") -> "Order":
+    def with_frames(self, frames: "TuningFrames") -> "TuningOrder":
         return self.model_copy(update={"calibration": frames.calibration, "held_out": frames.held_out})
 
 
-class Frames(BaseModel):
+class TuningFrames(BaseModel):
     """Pictures of the line, as files."""
 
     model_config = ConfigDict(frozen=True)
@@ -71,14 +71,14 @@ class Frames(BaseModel):
         return len(self.calibration) + len(self.held_out)
 
 
-def order_for(pool: PoolSettings, name: str, limit_s: float) -> Order | None:
+def order_for(pool: PoolSettings, name: str, limit_s: float) -> TuningOrder | None:
     """None: there is nothing to choose, because the settings or the file leave only one way. Raises ConfigError."""
     model, where = pool.model, f"pools.{name}.model"
     path, digest = checked_weights(model, where)
     if path.suffix != ".pt" or model.precision not in ("auto", "int8"):
         return None
-    return Order(model=model, digest=digest, batch_size=pool.batch.size, where=where, limit_s=limit_s)
+    return TuningOrder(model=model, digest=digest, batch_size=pool.batch.size, where=where, limit_s=limit_s)
 
 
-def is_tuned(order: Order) -> bool:
+def is_tuned(order: TuningOrder) -> bool:
     return read_record(order.record) is not None

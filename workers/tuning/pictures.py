@@ -13,7 +13,7 @@ from andon.wire import Record, decode
 from workers.model.dataset import read_dataset
 from workers.model.layout import pictures
 from workers.tuning.keyframes import as_jpeg, is_keyframe
-from workers.tuning.order import CALIBRATION, MOST_FRAMES, Frames, SkippedError
+from workers.tuning.order import CALIBRATION, MOST_FRAMES, SkippedError, TuningFrames
 
 ENDINGS = {"image/jpeg": ".jpg", "image/png": ".png"}
 """The content types that are kept as files, byte for byte."""
@@ -21,7 +21,7 @@ READ_S = 20.0
 """Time limit for reading frames back. What was read until then counts."""
 
 
-def topic_frames(kafka: KafkaSettings, topic: str, folder: Path) -> Frames:
+def topic_frames(kafka: KafkaSettings, topic: str, folder: Path) -> TuningFrames:
     """Up to MOST_FRAMES frames, spread evenly over the topic, as files in `folder`, which is new. Blocks for seconds.
 
     Raises SkippedError while the broker does not answer or has no such topic, and OSError.
@@ -62,7 +62,7 @@ def _picture(frame: Frame) -> bytes | None:
     return frame.payload if frame.content_type in ENDINGS else as_jpeg(frame)
 
 
-def folder_frames(path: Path) -> Frames:
+def folder_frames(path: Path) -> TuningFrames:
     """Up to MOST_FRAMES pictures, spread evenly. `path`: a folder of pictures, or a dataset. Raises ConfigError."""
     found = _pictures(path)
     if len(found) > MOST_FRAMES:
@@ -70,7 +70,7 @@ def folder_frames(path: Path) -> Frames:
     held_out = found[::3]
     taken = set(held_out)
     calibration = [one for one in found if one not in taken]
-    return Frames(source=str(path), calibration=tuple(calibration), held_out=tuple(held_out))
+    return TuningFrames(source=str(path), calibration=tuple(calibration), held_out=tuple(held_out))
 
 
 def _pictures(path: Path) -> Sequence[Path]:
@@ -82,7 +82,7 @@ def _pictures(path: Path) -> Sequence[Path]:
     return [one for split in ("train", "val") for one in splits.get(split, ())]
 
 
-def _by_time(source: str, cameras: Sequence[Sequence[Path]]) -> Frames:
+def _by_time(source: str, cameras: Sequence[Sequence[Path]]) -> TuningFrames:
     """The earlier frames of each camera calibrate, its later ones are held out."""
     calibration: list[Path] = []
     held_out: list[Path] = []
@@ -90,4 +90,4 @@ def _by_time(source: str, cameras: Sequence[Sequence[Path]]) -> Frames:
         middle = round(len(paths) * CALIBRATION)
         calibration += paths[:middle]
         held_out += paths[middle:]
-    return Frames(source=source, calibration=tuple(calibration), held_out=tuple(held_out))
+    return TuningFrames(source=source, calibration=tuple(calibration), held_out=tuple(held_out))

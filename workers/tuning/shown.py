@@ -12,14 +12,14 @@ from andon.settings import Settings
 from workers.runtimes.tuned import ENDING, Candidate, Tuning, read_record
 from workers.tuning.at_start import frames_for
 from workers.tuning.choosing import complaint
-from workers.tuning.order import Order, SkippedError, order_for
+from workers.tuning.order import SkippedError, TuningOrder, order_for
 from workers.tuning.pictures import folder_frames
 from workers.tuning.tune import FindFrames, TuningProcess, tune
 
 Records = Sequence[tuple[Path, Tuning]]
 
 
-def measure(settings: Settings, pool: str, order: Order, data: Path | None) -> None:
+def measure(settings: Settings, pool: str, order: TuningOrder, data: Path | None) -> None:
     """Raises FatalError, in one line, if nothing was measured."""
     find: FindFrames = frames_for(settings, pool) if data is None else lambda _: folder_frames(data)
     try:
@@ -30,7 +30,7 @@ def measure(settings: Settings, pool: str, order: Order, data: Path | None) -> N
         raise FatalError(f"{order.where}.cache: {order.cache}: {error.strerror or error}") from None
 
 
-def order_of(settings: Settings, pool: str, limit_s: float) -> Order:
+def order_of(settings: Settings, pool: str, limit_s: float) -> TuningOrder:
     """Raises ConfigError if there is no such pool, or nothing to choose."""
     if pool not in settings.pools:
         raise ConfigError(f"--pool {pool}: no such pool; the pools are: {', '.join(settings.pools)}")
@@ -44,18 +44,18 @@ def order_of(settings: Settings, pool: str, limit_s: float) -> Order:
     return order
 
 
-def records(order: Order) -> Records:
+def records(order: TuningOrder) -> Records:
     """All records of the model in the cache, of other machines and settings, too. The one that is used comes first."""
     found = [(path, read_record(path)) for path in sorted(order.cache.glob(f"{order.digest[:16]}-*{ENDING}"))]
     whole = [(path, tuning) for path, tuning in found if tuning is not None]
     return sorted(whole, key=lambda pair: pair[0] != order.record)
 
 
-def as_json(found: Records, order: Order) -> str:
+def as_json(found: Records, order: TuningOrder) -> str:
     return json.dumps([_document(path, tuning, order) for path, tuning in found], indent=2)
 
 
-def _document(path: Path, tuning: Tuning, order: Order) -> dict[str, object]:
+def _document(path: Path, tuning: Tuning, order: TuningOrder) -> dict[str, object]:
     chosen = tuning.chosen
     return {
         **tuning.model_dump(mode="json"),
@@ -64,7 +64,7 @@ def _document(path: Path, tuning: Tuning, order: Order) -> dict[str, object]:
     }
 
 
-def shown(found: Records, order: Order) -> Group | str:
+def shown(found: Records, order: TuningOrder) -> Group | str:
     """For a terminal."""
     if not found:
         return f"nothing was measured yet for {order.model.weights}: `andon model tune`, without --show"

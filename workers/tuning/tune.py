@@ -21,10 +21,10 @@ from workers.runtimes.manifest import file_digest
 from workers.runtimes.tuned import Candidate, Tuning, versions, write_record
 from workers.tuning.candidates import on_cpu
 from workers.tuning.choosing import choose
-from workers.tuning.order import LEAST_FRAMES, ORDER, REPORT, Frames, Order, SkippedError
+from workers.tuning.order import LEAST_FRAMES, ORDER, REPORT, SkippedError, TuningFrames, TuningOrder
 
 COMMAND: Sequence[str] = (sys.executable, "-m", "workers.tuning.measuring")
-FindFrames = Callable[[Path], Frames]
+FindFrames = Callable[[Path], TuningFrames]
 """Finds the frames to measure on. It may write them into the folder, which it makes."""
 CANDIDATES = TypeAdapter(tuple[Candidate, ...])
 
@@ -40,14 +40,14 @@ class TuningProcess(Exporter):
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _TuningResult:
     candidates: tuple[Candidate, ...]
     trouble: str
     """Why the measurement ended early. Empty: it did not."""
     seconds: float
 
 
-def tune(order: Order, find_frames: FindFrames, process: TuningProcess) -> Tuning:
+def tune(order: TuningOrder, find_frames: FindFrames, process: TuningProcess) -> Tuning:
     """Blocks for a minute or more. The record is on disk when this returns.
 
     Raises SkippedError: too few frames, another process is measuring, or it was stopped. Raises OSError: the cache
@@ -67,7 +67,7 @@ def tune(order: Order, find_frames: FindFrames, process: TuningProcess) -> Tunin
 
 
 @contextmanager
-def _alone(order: Order) -> Iterator[Path]:
+def _alone(order: TuningOrder) -> Iterator[Path]:
     """A room for the measurement, which no other process has meanwhile."""
     lock = FileLock(order.record.with_suffix(".lock"))
     try:
@@ -84,7 +84,7 @@ def _alone(order: Order) -> Iterator[Path]:
         lock.release()
 
 
-def _measure(order: Order, room: Path, process: TuningProcess) -> _Measured:
+def _measure(order: TuningOrder, room: Path, process: TuningProcess) -> _TuningResult:
     (room / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
     since_s, trouble = time.monotonic(), ""
     try:
@@ -93,7 +93,7 @@ def _measure(order: Order, room: Path, process: TuningProcess) -> _Measured:
         if process.stopped or isinstance(error, ConfigError):
             raise SkippedError("it was stopped" if process.stopped else str(error)) from None
         trouble = str(error).removeprefix(f"{order.named}: ")
-    return _Measured(_reported(room), trouble, time.monotonic() - since_s)
+    return _TuningResult(_reported(room), trouble, time.monotonic() - since_s)
 
 
 def _reported(room: Path) -> tuple[Candidate, ...]:
@@ -104,7 +104,7 @@ def _reported(room: Path) -> tuple[Candidate, ...]:
         return ()
 
 
-def _concluded(order: Order, frames: Frames, measured: _Measured) -> Tuning:
+def _concluded(order: TuningOrder, frames: TuningFrames, measured: _TuningResult) -> Tuning:
     model = order.model
     choice = choose(measured.candidates, model.min_agreement, on_cpu=on_cpu(model))
     return Tuning(
@@ -128,7 +128,7 @@ def _concluded(order: Order, frames: Frames, measured: _Measured) -> Tuning:
     )
 
 
-def _kept(tuning: Tuning, order: Order, room: Path) -> Tuning:
+def _kept(tuning: Tuning, order: TuningOrder, room: Path) -> Tuning:
     """The same, with the choice's artifact in the cache under a name of its own. The others' are dropped."""
     kept = list(tuning.candidates)
     for index, candidate in enumerate(kept):
@@ -154,7 +154,7 @@ def _fingerprint(artifact: Path) -> str:
     return hashlib.sha256("".join(file_digest(file) for file in files).encode()).hexdigest()[:8]
 
 
-def _remove_others(tuning: Tuning, order: Order) -> None:
+def _remove_others(tuning: Tuning, order: TuningOrder) -> None:
     """The artifacts of earlier tunings with the same settings on this machine."""
     kept = {candidate.artifact for candidate in tuning.candidates}
     for path in order.cache.glob(f"{order.record.stem}-*"):

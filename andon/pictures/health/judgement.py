@@ -6,7 +6,7 @@ for pixel: a sensor's noise always differs, but an encoder may repeat a still sc
 """
 
 from andon.messages import ImageHealth
-from andon.pictures.health.measurement import Measurement
+from andon.pictures.health.measurement import PictureMeasurement
 from andon.settings import HealthSettings
 
 KEYFRAME_CHANGE = 3.0
@@ -31,7 +31,7 @@ class UsualSharpness:
         self.usual: float | None = None
         """The tenth percentile of the samples: an empty belt is less sharp than a part. None: still learning."""
 
-    def saw(self, measurement: Measurement, at_s: float) -> None:
+    def saw(self, measurement: PictureMeasurement, at_s: float) -> None:
         """A healthy picture."""
         if measurement.size != self._size:
             self._size, self._samples, self._learned_s, self._last_s, self.usual = measurement.size, [], 0.0, None, None
@@ -59,7 +59,7 @@ class StillPicture:
         self._measurements = 0
         self._keyframe_s: float | None = None
 
-    def lasts_s(self, measurement: Measurement, at_s: float) -> float:
+    def lasts_s(self, measurement: PictureMeasurement, at_s: float) -> float:
         """For how long it has stood still; 0: it moves, or there are too few measurements."""
         same = measurement.change is not None and measurement.change <= self._most_change
         if not same and not self._keyframe(measurement, at_s):
@@ -70,7 +70,7 @@ class StillPicture:
             self._since_s = at_s
         return at_s - self._since_s if self._measurements >= STILL_MEASUREMENTS else 0.0
 
-    def _keyframe(self, measurement: Measurement, at_s: float) -> bool:
+    def _keyframe(self, measurement: PictureMeasurement, at_s: float) -> bool:
         """Whether this is a still picture that was coded anew."""
         if self._since_s is None or measurement.change is None or measurement.change > KEYFRAME_CHANGE:
             return False
@@ -91,9 +91,9 @@ class HealthJudgement:
         self._since_s: float | None = None
         self._candidate: ImageHealth | None = None
         self.camera: ImageHealth | None = None
-        """What is wrong with the camera's pictures; None: nothing."""
+        """The fault of the camera's pictures; None: they have none."""
 
-    def saw(self, measurement: Measurement, at_s: float) -> ImageHealth | None:
+    def saw(self, measurement: PictureMeasurement, at_s: float) -> ImageHealth | None:
         """Take the next picture; `at_s` never goes back. Returns what is wrong with it; None: nothing."""
         now = self._condition(measurement, at_s)
         self._settle(now, at_s)
@@ -102,7 +102,7 @@ class HealthJudgement:
         own = now if now in ("dark", "overexposed") else None  # they show on one picture; the others take time
         return self.camera or own
 
-    def _condition(self, measurement: Measurement, at_s: float) -> ImageHealth | None:
+    def _condition(self, measurement: PictureMeasurement, at_s: float) -> ImageHealth | None:
         settings = self._settings
         still_s = self._still.lasts_s(measurement, at_s)
         if measurement.bright < settings.dark_level * (EASE if self.camera == "dark" else 1):
@@ -114,7 +114,7 @@ class HealthJudgement:
             return "frozen"
         return "blurred" if self._blurred(measurement) else None
 
-    def _blurred(self, measurement: Measurement) -> bool:
+    def _blurred(self, measurement: PictureMeasurement) -> bool:
         if measurement.sharpness is not None:
             self._last_sharpness = measurement.sharpness
         usual, last = self._sharpness.usual, self._last_sharpness

@@ -20,7 +20,7 @@ DETAIL_PX = 640
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class PictureMeasurement:
     """Levels are 0 to 255, of the green channel: the one that sensors sample most."""
 
     bright: int
@@ -41,14 +41,14 @@ class PictureMeter:
     def __init__(self) -> None:
         self._before: Plane | None = None
 
-    def measure(self, bgr: Pixels, *, sharpness: bool) -> Measurement:
+    def measure(self, bgr: Pixels, *, sharpness: bool) -> PictureMeasurement:
         """`bgr`: uint8 (H, W, 3), not kept and not changed. Of one on a card only a thinned part comes to the host."""
         glance = _thinned(bgr, GLANCE_PX)
         before, self._before = self._before, glance
         same_size = before is not None and before.shape == glance.shape
         below = np.cumsum(cv2.calcHist([glance], [0], None, [256], [0, 256]))
         dim, bright = below.searchsorted((glance.size * 0.25, glance.size * 0.95))
-        return Measurement(
+        return PictureMeasurement(
             bright=int(bright),
             dim=int(dim),
             change=float(cv2.norm(glance, before, cv2.NORM_L1)) / glance.size

@@ -23,7 +23,7 @@ from deploy.local.demo.table import LiveTable
 from deploy.local.demo.table import show as keep_showing
 from deploy.local.folders import fresh_folder
 from deploy.local.interrupt import FORCED, Interrupt, alongside, run
-from deploy.local.line import Lag, Line, Plan, line
+from deploy.local.line import Lag, LinePlan, LocalLine, line
 from deploy.local.server import free_port
 from sample_streams import calibration
 from sample_streams.observer import Observer
@@ -43,7 +43,7 @@ BACKLOG_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    plan: Plan
+    plan: LinePlan
     port: int
     """The RTSP server's."""
     seconds: float
@@ -84,7 +84,7 @@ def _prepared(folder: Path, seconds: float, workers: int, *, keep: bool = False)
     with suppress(OSError):  # the worker says what it lacks, and serves the model as its runtime chooses
         calibration.write(Path(settings.pools["default"].model.cache).expanduser())
     observer = Observer([camera.id for camera in settings.cameras], settings.parts.label if settings.parts else "")
-    plan = Plan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds), board=True)
+    plan = LinePlan(config, settings, folder, workers, backlog_s=max(BACKLOG_S, 2 * seconds), board=True)
     return Demo(plan, port, seconds, observer, SystemClock(), Console(), keep)
 
 
@@ -120,7 +120,7 @@ async def _perform(demo: Demo, interrupt: Interrupt) -> Report | None:
         return await _result(demo)
 
 
-def _invite(console: Console, running: Line) -> None:
+def _invite(console: Console, running: LocalLine) -> None:
     """The board's address first of all, and what to look at."""
     if running.board is None:
         console.print(MISSING, highlight=False, markup=False)
@@ -138,7 +138,7 @@ def _tell(console: Console, event: Event) -> None:
         console.print(f"{event.name} {words}", highlight=False, markup=False)
 
 
-async def _watched(demo: Demo, running: Line, interrupt: Interrupt) -> None:
+async def _watched(demo: Demo, running: LocalLine, interrupt: Interrupt) -> None:
     """Start the cameras, observe, stop them, drain; the observer goes on until the last alert has come."""
     settings, observer = running.at.settings, demo.observer
     lag = Lag(running.groups.workers)

@@ -16,8 +16,8 @@ from andon.settings import DefectSettings, ModelSettings, PoolSettings, Settings
 from deploy.local.demo.line_yaml import CONFIDENCE, PART
 from deploy.local.interrupt import FORCED
 from deploy.sizing.bench import report
-from deploy.sizing.bench.steps import Bench, Order
-from deploy.sizing.measured import Encoding, Measured
+from deploy.sizing.bench.steps import Bench, BenchOrder
+from deploy.sizing.measured import BenchFigures, Encoding
 from deploy.sizing.sizes import DurationType, ResolutionType
 from sample_streams import model_card
 
@@ -73,7 +73,7 @@ def bench(path: Path | None, pool: str, out: Path | None, *, as_json: bool, **as
     if out is not None:
         _save(out, "")  # fails before the work begins
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
-    run = Bench(Order(settings, pool, say=lambda text: click.echo(text, err=True), **asked))
+    run = Bench(BenchOrder(settings, pool, say=lambda text: click.echo(text, err=True), **asked))
     with redirect_stdout(sys.stderr):  # libraries write there; stdout is for the result
         whole = run.run()
     _give(run.found, out, as_json=as_json)
@@ -94,7 +94,7 @@ def _settings(path: Path | None, pool: str) -> Settings:
     return settings
 
 
-def _give(found: Measured, out: Path | None, *, as_json: bool) -> None:
+def _give(found: BenchFigures, out: Path | None, *, as_json: bool) -> None:
     document = found.model_dump_json(indent=2) + "\n"
     if out is not None:
         _save(out, document)

@@ -20,7 +20,7 @@ from deploy.local import cpu
 from deploy.local.demo import watch
 from deploy.local.http_get import http_get
 from deploy.local.interrupt import alongside
-from deploy.local.line import Line, Plan, line
+from deploy.local.line import LinePlan, LocalLine, line
 from deploy.sizing.measured import Encoding, LineFigures
 from sample_streams import clips
 from sample_streams.observer import Observer, percentile
@@ -40,7 +40,7 @@ STARTS_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class LineTrial:
     """What to run: the pool's model and judgement of `settings`, on a number of cameras, until `deadline_s` (monotonic)
     at the latest."""
 
@@ -53,12 +53,12 @@ class Trial:
     span_s: float = SPAN_S
 
 
-def measure(trial: Trial, folder: Path) -> LineFigures:
+def measure(trial: LineTrial, folder: Path) -> LineFigures:
     """Blocks; every process has ended when it returns. Raises FatalError if the line is not up in time."""
     return asyncio.run(_within(trial, folder))
 
 
-def document(trial: Trial, folder: Path) -> dict[str, Any]:
+def document(trial: LineTrial, folder: Path) -> dict[str, Any]:
     """The line.yaml."""
     settings, names = trial.settings, list(clips.CLIPS)
     shared = {"loop": True, "encoding": trial.encoding}
@@ -81,20 +81,20 @@ def document(trial: Trial, folder: Path) -> dict[str, Any]:
     }
 
 
-async def _within(trial: Trial, folder: Path) -> LineFigures:
+async def _within(trial: LineTrial, folder: Path) -> LineFigures:
     clock = SystemClock()
     try:
         async with asyncio.timeout(trial.deadline_s - clock.monotonic()):
             config = folder / "line.yaml"
             config.write_text(yaml.safe_dump(document(trial, folder), sort_keys=False), encoding="utf-8")
-            plan = Plan(config, load(config, environ={}), folder)
+            plan = LinePlan(config, load(config, environ={}), folder)
             async with line(plan, silent, clock) as running:
                 return await _measured(trial, running)
     except TimeoutError:
         raise FatalError("the whole line was not up in time") from None
 
 
-async def _measured(trial: Trial, running: Line) -> LineFigures:
+async def _measured(trial: LineTrial, running: LocalLine) -> LineFigures:
     observer = Observer([f"bench-{number}" for number in range(trial.cameras)])
     await running.start_inspecting()
     async with alongside(watch.inspections(running.at.settings, observer, silent), running.fails()):
@@ -110,7 +110,7 @@ async def _measured(trial: Trial, running: Line) -> LineFigures:
         return figures(trial, span, observer.latencies_s[began:])
 
 
-async def _mark(running: Line, observer: Observer) -> cpu.Mark:
+async def _mark(running: LocalLine, observer: Observer) -> cpu.Mark:
     """Each process with the frames that it has dealt with: a line that falls behind publishes more than it inspects."""
     ingest = running.process("ingest").role
     answer = await http_get(f"{ingest.url}/metrics", METRICS_S)
@@ -129,7 +129,7 @@ def published(metrics: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
-def figures(trial: Trial, span: cpu.Span, latencies_s: list[float]) -> LineFigures:
+def figures(trial: LineTrial, span: cpu.CpuSpan, latencies_s: list[float]) -> LineFigures:
     """Raises FatalError if not a single frame was captured or inspected in the span."""
     p50_s, p99_s = percentile(latencies_s, 50), percentile(latencies_s, 99)
     if p50_s is None or p99_s is None or not all(span.frames.values()):

@@ -21,7 +21,7 @@ from deploy.sizing.measured import PictureFigures
 from ingest.encode import jpeg
 from ingest.sources.choice import open_source
 from sample_streams.clips import encode
-from sample_streams.render import Camera
+from sample_streams.render import LineRenderer
 from sample_streams.spec import LineSpec
 
 COUNT = 15
@@ -39,7 +39,7 @@ STEPS = 4
 def drawn(at: Resolution) -> list[Bgr]:
     """COUNT pictures of a synthetic line."""
     spec = LineSpec(seed=SEED, width_px=at.width, height_px=at.height, fps=COUNT, n_frames=4 * COUNT, margin_frames=0)
-    camera = Camera(spec)
+    camera = LineRenderer(spec)
     return [camera.frame(COUNT + number) for number in range(COUNT)]
 
 

@@ -4,17 +4,17 @@ from rich.console import Group
 from rich.table import Table
 
 from deploy.sizing.measured import (
+    BenchFigures,
     CarriedCameras,
     Encoding,
     LineFigures,
     MachineFigures,
-    Measured,
     ModelFigures,
     PictureFigures,
 )
 
 
-def shown(found: Measured) -> Group:
+def shown(found: BenchFigures) -> Group:
     parts: list[Table | str] = [_machine(found.machine)]
     if found.pictures:
         parts.append(_pictures(found.pictures))
@@ -77,7 +77,7 @@ def _line(line: LineFigures, encoding: Encoding) -> Table:
     return table
 
 
-def _carried(found: Measured) -> Table:
+def _carried(found: BenchFigures) -> Table:
     rates = list(dict.fromkeys(row.fps for row in found.carried))
     p99_ms = max(row.p99_ms for row in found.carried)
     batch = found.carried[0].batch

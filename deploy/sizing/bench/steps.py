@@ -16,7 +16,7 @@ from andon.settings import Settings
 from deploy.sizing.bench import line, machine, model, pictures
 from deploy.sizing.carried import carried
 from deploy.sizing.costs import Resolution
-from deploy.sizing.measured import Encoding, Measured
+from deploy.sizing.measured import BenchFigures, Encoding
 from ingest.encode import jpeg
 from workers.detector import Detector, Picture
 
@@ -34,7 +34,7 @@ USUAL_GAPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BenchOrder:
     """What to measure, and for how long."""
 
     settings: Settings
@@ -51,9 +51,9 @@ class Order:
 class Bench:
     """One run. `found` is always whole: Ctrl-C at any moment leaves what was measured before."""
 
-    order: Order
+    order: BenchOrder
     clock: Clock = field(default_factory=SystemClock)
-    found: Measured = field(init=False)
+    found: BenchFigures = field(init=False)
     _began_s: float = field(init=False)
     _gaps: list[str] = field(init=False, default_factory=list)
 
@@ -61,7 +61,7 @@ class Bench:
         self._began_s = self.clock.monotonic()
         here = machine.look()
         order = self.order
-        self.found = Measured(machine=here, seconds=0.0, latency_s=order.latency_s, encoding=order.encoding)
+        self.found = BenchFigures(machine=here, seconds=0.0, latency_s=order.latency_s, encoding=order.encoding)
         if not here.gpu:
             self._gaps.append("a GPU: there is none, or no driver")
 
@@ -122,7 +122,7 @@ class Bench:
         (row,) = carried(self.found, [LINE_SIZE], [line.FPS])
         cameras = max(1, min(MOST_CAMERAS, int(LOADED * row.cameras)))
         order.say(f"the whole line with {cameras} cameras of {LINE_SIZE}, {line.FPS} frames/s each")
-        trial = line.Trial(order.settings, order.pool, cameras, here.cores, deadline_s, order.encoding)
+        trial = line.LineTrial(order.settings, order.pool, cameras, here.cores, deadline_s, order.encoding)
         try:
             with tempfile.TemporaryDirectory(prefix="andon-bench-") as folder:
                 found = line.measure(trial, Path(folder))

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field, JsonValue
 
 from sinks.board.cursor import Page
-from sinks.board.models.query import Query, Shown
+from sinks.board.models.query import Query, View
 
 
 class ActionQuery(Query):
@@ -13,7 +13,7 @@ class ActionQuery(Query):
     limit: int = Field(default=100, ge=1, le=500)
 
 
-class ActionShown(Shown):
+class ActionView(View):
     at: datetime
     user: str
     via: str
@@ -24,5 +24,5 @@ class ActionShown(Shown):
     detail: dict[str, JsonValue]
 
 
-class ActionPage(Page[ActionShown]):
+class ActionPage(Page[ActionView]):
     pass

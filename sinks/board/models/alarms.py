@@ -8,7 +8,7 @@ from andon.alarms import MAX_SHELVED_S, Alarm, AlarmState
 from andon.alarms.messages import MAX_ALARMS, MAX_NOTE, kind_of
 from andon.messages import CameraId
 from sinks.board.cursor import Page
-from sinks.board.models.query import Query, Shown
+from sinks.board.models.query import Query, View
 
 Action = Literal["acknowledge", "shelve", "unshelve", "out_of_service", "return_to_service"]
 
@@ -68,7 +68,7 @@ class AlarmOrder(Query):
         return {name: tuple(item for item in self.alarms if item.startswith(f"{name}/")) for name in cameras}
 
 
-class AlarmReceipt(Shown):
+class AlarmReceipt(View):
     """Kafka has the requests. The alarms change when the sinks take them: look at the event stream, or at the list."""
 
     requests: list[str]

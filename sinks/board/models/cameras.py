@@ -22,8 +22,8 @@ class _Body(BaseModel):
 class Camera(_Model):
     tile: CameraTile
     settings: dict[str, JsonValue] | None
-    """What is set, as line.yaml writes it; of an address in the network only its host. None: the registry has not been
-    read yet."""
+    """As line.yaml writes them; of an address in the network only its host. None: the registry has not been read
+    yet."""
     changed_at: datetime | None
 
     @classmethod

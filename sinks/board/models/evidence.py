@@ -10,7 +10,7 @@ from andon.messages import Box, Defect, PartVerdict, Severity, Utc
 from sinks.board.cursor import Page
 from sinks.board.models.query import Query
 from sinks.channels.evidence_files import EvidenceFacts
-from sinks.store.labels import Label, LabelKind
+from sinks.store.labels import LabelKind, StoredLabel
 
 Name = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 """PostgreSQL stores no zero bytes."""
@@ -56,7 +56,7 @@ class LabelView(BaseModel):
     withdrawn_by: str | None
 
     @classmethod
-    def of(cls, label: Label) -> Self:
+    def of(cls, label: StoredLabel) -> Self:
         new = label.content
         return cls(
             id=label.id,

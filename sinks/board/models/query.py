@@ -9,7 +9,7 @@ class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Shown(BaseModel):
+class View(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(frozen=True)

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sinks.board.models.query import Shown
+from sinks.board.models.query import View
 
 
-class LatencyView(Shown):
+class LatencyView(View):
     at: datetime
     frames: int
     """Inspections in the sample."""
@@ -17,7 +17,7 @@ class LatencyView(Shown):
     """Mean frames in a batch."""
 
 
-class BacklogView(Shown):
+class BacklogView(View):
     """The worst of one minute."""
 
     at: datetime
@@ -29,7 +29,7 @@ class BacklogView(Shown):
     """Events that wait for their channels."""
 
 
-class GroupLag(Shown):
+class GroupLag(View):
     group: str
     topic: str
     records: int
@@ -37,13 +37,13 @@ class GroupLag(Shown):
     """Age of the oldest record that it has not finished."""
 
 
-class ChannelDepth(Shown):
+class ChannelDepth(View):
     channel: str
     waiting: int
     since: datetime | None
 
 
-class DiskRoom(Shown):
+class DiskRoom(View):
     what: str
     free_bytes: int
     total_bytes: int
@@ -51,7 +51,7 @@ class DiskRoom(Shown):
     """At the pace since the board first looked. None: it does not fill."""
 
 
-class LedgerBalance(Shown):
+class LedgerBalance(View):
     captured: int
     inspected: int
     shed: int
@@ -62,13 +62,13 @@ class LedgerBalance(Shown):
     """Nothing is negative: each captured frame has at most one outcome."""
 
 
-class ModelInService(Shown):
+class ModelInService(View):
     digest: str
     runtime: str
     last_at: datetime
 
 
-class ProcessView(Shown):
+class ProcessView(View):
     address: str
     role: str | None
     version: str | None
@@ -78,7 +78,7 @@ class ProcessView(Shown):
     spool_bytes: int | None
 
 
-class SystemView(Shown):
+class SystemView(View):
     at: datetime
     measured_at: datetime | None
     """When lag, outbox, disks and processes were looked at. None: not yet; ask again."""

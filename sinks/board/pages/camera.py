@@ -98,7 +98,7 @@ async def _history(board: Board, tile: Tile) -> dict[str, Any]:
 
 
 def _settings(config: CameraConfig | None) -> Section:
-    """What is set, as everybody may see it."""
+    """The settings, as everybody may see them."""
     section = dict((config and config.settings) or {})
     return section | ({"url": shown_url(str(section["url"]))} if "url" in section else {})
 

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from andon.messages import RecordRef
 from sinks.board.board import board_of
-from sinks.board.pictures import NoPictureError, Picture
+from sinks.board.pictures import BrowserPicture, NoPictureError
 from sinks.board.problems import ProblemError
 from sinks.board.security.roles import requires
 
@@ -44,7 +44,7 @@ async def small(request: Request) -> Response:
         raise _problem(error) from None
 
 
-def _answer(found: Picture, keep_s: int) -> Response:
+def _answer(found: BrowserPicture, keep_s: int) -> Response:
     headers = {"Cache-Control": f"private, max-age={keep_s}", "X-Frame": found.frame_id}
     return Response(found.payload, media_type=found.content_type, headers=headers)
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection
 
 from sinks.board import cursor
-from sinks.board.models.actions import ActionPage, ActionQuery, ActionShown
+from sinks.board.models.actions import ActionPage, ActionQuery, ActionView
 from sinks.store.actions import newest_actions
 
 
@@ -16,4 +16,4 @@ def action_page(connection: Connection, query: ActionQuery) -> ActionPage:
     found = newest_actions(connection, before, query.limit + 1)
     shown = found[: query.limit]
     following = cursor.encode(shown[-1][0]) if len(found) > query.limit else None
-    return ActionPage(items=[ActionShown(**asdict(action)) for _, action in shown], next=following)
+    return ActionPage(items=[ActionView(**asdict(action)) for _, action in shown], next=following)

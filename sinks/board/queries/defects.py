@@ -15,7 +15,7 @@ from sinks.store import tables
 
 
 @dataclass(frozen=True, slots=True)
-class DefectFilter:
+class GalleryFilter:
     """None: any."""
 
     camera: str | None = None
@@ -29,20 +29,20 @@ class DefectFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GalleryPosition:
     """Of a defect in the order of the gallery, the newest first."""
 
     opened_at: datetime
     defect_id: str
 
 
-def page(connection: Connection, wanted: DefectFilter, after: Place | None, limit: int) -> list[Defect]:
+def page(connection: Connection, wanted: GalleryFilter, after: GalleryPosition | None, limit: int) -> list[Defect]:
     """The next `limit` defects behind `after`, each as its last event says."""
     rows = connection.execute(gallery(wanted, after, limit))
     return [Defect.read_json(row.latest.encode()) for row in rows]
 
 
-def gallery(wanted: DefectFilter, after: Place | None, limit: int) -> Select[Any]:
+def gallery(wanted: GalleryFilter, after: GalleryPosition | None, limit: int) -> Select[Any]:
     table = tables.defects
     query = select(table.c.latest).where(*_conditions(wanted))
     if after is not None:
@@ -51,7 +51,7 @@ def gallery(wanted: DefectFilter, after: Place | None, limit: int) -> Select[Any
     return query.order_by(table.c.opened_at.desc(), table.c.defect_id.desc()).limit(limit)
 
 
-def _conditions(wanted: DefectFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: GalleryFilter) -> list[ColumnElement[bool]]:
     column = tables.defects.c
     given = {
         column.camera_id: wanted.camera,

@@ -18,7 +18,7 @@ PREFIX = "andon_"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Accounts:
     users: Mapping[str, StoredUser] = field(default_factory=dict)
     tokens: Mapping[str, StoredToken] = field(default_factory=dict)
     """By digest."""
@@ -28,10 +28,10 @@ class Directory:
     def __init__(self, store: BoardStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: Known | None = None
+        self._known: Accounts | None = None
         self._read_s = 0.0
 
-    async def known(self) -> Known:
+    async def known(self) -> Accounts:
         """While the store is away, what was read last. Raises RetryableError where nothing was ever read."""
         now_s = self._clock.monotonic()
         if self._known is None:
@@ -46,9 +46,9 @@ class Directory:
         """Read anew for the next request."""
         self._read_s = float("-inf")
 
-    async def _read(self) -> Known:
+    async def _read(self) -> Accounts:
         users, tokens = await self._store.read(lambda connection: (stored.users(connection), stored.tokens(connection)))
-        return Known({user.name: user for user in users}, {token.digest: token for token in tokens})
+        return Accounts({user.name: user for user in users}, {token.digest: token for token in tokens})
 
 
 def new_token() -> str:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from andon.clock import Clock
 from andon.settings import BoardRole, BoardSettings, OidcSettings
-from sinks.board.security.directory import Directory, Known, digest
+from sinks.board.security.directory import Accounts, Directory, digest
 from sinks.board.security.limits import LoginLimits
 from sinks.board.security.passwords import Passwords
 from sinks.board.security.roles import ROLES, User
@@ -21,7 +21,7 @@ OPEN = User("this machine", "engineer", "open")
 MOST_TOKEN = 200
 
 
-class Guard:
+class RequestGuard:
     def __init__(
         self,
         key: str,
@@ -64,7 +64,7 @@ class Guard:
         if user.via == "oidc":  # the store does not know this user
             session["role"] = user.role
 
-    def _of_session(self, session: dict[str, Any], known: Known) -> User | None:
+    def _of_session(self, session: dict[str, Any], known: Accounts) -> User | None:
         name, via = session.get("user"), session.get("via")
         if name is None or self._is_over(session):
             return None
@@ -87,7 +87,7 @@ class Guard:
             return None
         return User(f"screen {address}", "viewer", "screen") if any(address in each for each in self._screens) else None
 
-    def _of_token(self, header: str, known: Known) -> User | None:
+    def _of_token(self, header: str, known: Accounts) -> User | None:
         scheme, _, text = header.partition(" ")
         token = (
             known.tokens.get(digest(text.strip())) if scheme.lower() == "bearer" and len(text) < MOST_TOKEN else None

@@ -19,7 +19,7 @@ from andon.stream.publisher import KafkaPublisher
 from andon.stream.topics import ensure_topics
 from andon.wire import Outgoing
 from ingest.seeding import seed_registry
-from ingest.shares import Choice, Everything
+from ingest.shares import CameraSelection, Everything
 from tests.conftest import kafka_settings
 from tests.fakes import START, RecordedEvents
 
@@ -112,12 +112,12 @@ async def test_a_start_with_two_thousand_cameras_publishes_reads_and_shares_all_
     (seeded,) = events.of(CamerasSeeded)
     assert seeded.added.endswith(" and 1980 more")
     async with open_registry(kafka, silent) as registry:
-        loads = Choice().loads(registry)
+        loads = CameraSelection().loads(registry)
         assert len(registry.cameras) == sum(loads.values()) == 2000
         assert loads.keys() == set(range(64))
         shares = shared_out(range(64), {f"m{number}": Claim(-1, frozenset()) for number in range(16)}, loads)
         assert max(sum(loads[item] for item in share) for share in shares.values()) < 2 * 2000 / 16
-        wanted = Choice().wanted(registry, Everything(dict.fromkeys(shares["m0"], 7)))
+        wanted = CameraSelection().wanted(registry, Everything(dict.fromkeys(shares["m0"], 7)))
         assert len(wanted) == sum(loads[item] for item in shares["m0"])
 
 

@@ -32,7 +32,7 @@ def test_the_model_of_a_pool_is_timed_as_a_worker_serves_it(settings: Settings) 
 
 
 def test_a_whole_line_gives_the_cost_of_a_frame_in_each_process(settings: Settings, tmp_path: Path) -> None:
-    trial = line.Trial(settings, "default", 2, 2, time.monotonic() + 200, "passthrough", span_s=8.0)
+    trial = line.LineTrial(settings, "default", 2, 2, time.monotonic() + 200, "passthrough", span_s=8.0)
     found = line.measure(trial, tmp_path)
     assert set(found.cpu_ms) == PROCESSES
     assert all(found.cpu_ms[name] > 0 for name in ("ingest", "workers", "sinks"))

@@ -18,7 +18,7 @@ from aiokafka import TopicPartition
 
 from andon.clock import SystemClock
 from andon.events import CameraChanged, silent
-from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.messages import CameraStatus, Frame, Message, ShedRange
 from andon.settings import CameraSettings, KafkaSettings, Settings
 from andon.stream.clients import consumer, producer, started
 from andon.stream.publisher import KafkaPublisher
@@ -93,7 +93,9 @@ async def raw_log(kafka: KafkaSettings) -> list[Record]:
 
 async def log(kafka: KafkaSettings, camera_id: str) -> list[Message]:
     messages = [decode(record) for record in await raw_log(kafka)]
-    return [item for item in messages if isinstance(item, Frame | Shed | CameraStatus) and item.camera_id == camera_id]
+    return [
+        item for item in messages if isinstance(item, Frame | ShedRange | CameraStatus) and item.camera_id == camera_id
+    ]
 
 
 def numbers(messages: list[Message], session: str | None) -> list[int]:
@@ -102,7 +104,7 @@ def numbers(messages: list[Message], session: str | None) -> list[int]:
     for item in messages:
         if isinstance(item, Frame) and item.session == session:
             found.append(item.seq)
-        if isinstance(item, Shed) and item.session == session:
+        if isinstance(item, ShedRange) and item.session == session:
             found += range(item.first_seq, item.last_seq + 1)
     return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from andon.clock import SystemClock
 from andon.events import CameraChanged, CameraResized
-from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.messages import CameraStatus, Frame, Message, ShedRange
 from andon.settings import CameraSettings, HealthSettings, KafkaSettings
 from andon.wire import decode
 from ingest.camera import Camera, CameraOptions
@@ -162,7 +162,7 @@ async def test_a_camera_that_floods_costs_itself_frames_and_the_others_none(
         assert isinstance(last, CameraStatus)
         assert last.captured == count
         assert numbers(messages, last.session) == list(range(count))
-    assert not any(isinstance(item, Shed) for item in messages)  # the calm one's
+    assert not any(isinstance(item, ShedRange) for item in messages)  # the calm one's
 
 
 class GarbageCamera:

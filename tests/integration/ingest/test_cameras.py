@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.messages import CameraStatus, Frame, Shed
+from andon.messages import CameraStatus, Frame, ShedRange
 from andon.settings import KafkaSettings
 from tests.integration.ingest.line import FakeCamera, line_on, log, numbers, settings, until
 from tests.videos import RtspServer, make_video
@@ -24,7 +24,7 @@ async def test_every_frame_of_a_file_arrives_in_order_and_its_last_word_after_th
     assert isinstance(last, CameraStatus)
     assert (last.final, last.captured) == (True, 300)
     assert numbers(messages, last.session) == list(range(300))
-    assert not any(isinstance(item, Shed) for item in messages)
+    assert not any(isinstance(item, ShedRange) for item in messages)
 
 
 async def test_a_loop_goes_on_in_the_same_session(broker: KafkaSettings, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_a_live_camera_that_outruns_the_broker_sheds_and_says_so(broker: K
     async with line_on(broker) as line:
         await line.camera(settings("a", clip, mailbox_frames=1)).run(line.stop)
     messages = await log(broker, "a")
-    assert any(isinstance(item, Shed) and item.reason == "mailbox_full" for item in messages)
+    assert any(isinstance(item, ShedRange) and item.reason == "mailbox_full" for item in messages)
     last = messages[-1]
     assert isinstance(last, CameraStatus)
     assert numbers(messages, last.session) == list(range(100))

@@ -14,7 +14,7 @@ from andon.errors import ConfigError
 from ingest.commands import camera_discovery as command
 from ingest.onvif import probing
 from ingest.onvif.device import ask
-from ingest.onvif.probing import Answer, Search, own_addresses, search
+from ingest.onvif.probing import Answer, OnvifSearch, own_addresses, search
 from tests.onvif_camera import Encoder, Habits, Reply, onvif_camera, responder
 
 pytestmark = pytest.mark.integration
@@ -39,41 +39,41 @@ def added(output: str) -> list[list[str]]:
 
 async def test_a_camera_that_answers_by_multicast_is_found_with_its_name() -> None:
     with responder([Reply("http://[fe80::1]/onvif/device_service http://127.0.0.1:8123/onvif/device_service")]) as port:
-        answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
+        answers = await search(OnvifSearch(("127.0.0.1",), LONG_S, 1, port))
     (found,) = answers.found.values()
     assert (found.url, found.host, found.name, found.model) == ("http://127.0.0.1:8123", "127.0.0.1", "ACME X1", "X1")
 
 
 async def test_a_camera_that_answers_to_the_newer_type_only_is_found() -> None:
     with responder([Reply("http://127.0.0.1/")], answers_to=":Device<") as port:
-        answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
+        answers = await search(OnvifSearch(("127.0.0.1",), LONG_S, 1, port))
     assert list(answers.found) == ["http://127.0.0.1:80"]
 
 
 async def test_two_hundred_answers_are_two_hundred_cameras_and_a_search_ends_at_its_bound() -> None:
     replies = [Reply(f"http://127.0.0.1:{1000 + number}/") for number in range(200)]
     with responder(replies) as port:
-        assert len((await search(Search(("127.0.0.1",), LONG_S, 200, port))).found) == 200
-        assert len((await search(Search(("127.0.0.1",), LONG_S, 50, port))).found) == 50
+        assert len((await search(OnvifSearch(("127.0.0.1",), LONG_S, 200, port))).found) == 200
+        assert len((await search(OnvifSearch(("127.0.0.1",), LONG_S, 50, port))).found) == 50
 
 
 async def test_answers_that_are_none_are_counted_and_hide_no_camera() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
     replies = [Reply(raw=b"\xff\x00"), Reply(raw=bomb), Reply("http://127.0.0.1/", relates_to="urn:uuid:another")]
     with responder([*replies, Reply("soap.udp://127.0.0.1:9"), Reply("http://127.0.0.1:81/")]) as port:
-        answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
+        answers = await search(OnvifSearch(("127.0.0.1",), LONG_S, 1, port))
     assert list(answers.found) == ["http://127.0.0.1:81"]
     assert answers.unreadable == 4
 
 
 async def test_a_camera_that_names_another_host_is_asked_where_it_answered() -> None:
     with responder([Reply("http://10.9.8.7:8080/onvif/device_service")]) as port:
-        answers = await search(Search(("127.0.0.1",), LONG_S, 1, port))
+        answers = await search(OnvifSearch(("127.0.0.1",), LONG_S, 1, port))
     assert list(answers.found) == ["http://127.0.0.1:8080"]
 
 
 async def test_a_search_that_nobody_answers_ends_at_its_time() -> None:
-    assert (await search(Search(("127.0.0.1",), 0.05, 1, 9))).found == {}
+    assert (await search(OnvifSearch(("127.0.0.1",), 0.05, 1, 9))).found == {}
 
 
 def test_an_interface_that_is_not_there_is_one_line_that_names_those_that_are() -> None:
@@ -95,7 +95,7 @@ def test_the_command_searches_asks_and_prints_a_line_for_each_stream(monkeypatch
     encoders = (Encoder(), Encoder("sub", "JPEG", 640, 360, 5, 20, "rtsp://127.0.0.1:554/stream2?a=1&b=2"))
     habits = Habits(encoders, "viewer", "gEh31m!", clock_ahead=timedelta(days=-3))
     with onvif_camera(habits) as camera, responder([Reply(f"http://{camera.host}/onvif/device_service")]) as port:
-        monkeypatch.setattr(probing, "Search", functools.partial(Search, port=port))
+        monkeypatch.setattr(probing, "OnvifSearch", functools.partial(OnvifSearch, port=port))
         done = discover("--interface", "lo", "--seconds", str(LONG_S), *LOGIN)
     assert done.exit_code == 0, done.stderr
     login = "viewer:${CAMERA_PASSWORD}@"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from andon.events import silent
-from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.messages import CameraStatus, Frame, Message, ShedRange
 from andon.settings import KafkaSettings, Settings
 from andon.stream.topics import ensure_topics
 from ingest.spool import Spool, SpoolPlace
@@ -81,7 +81,7 @@ async def test_a_broker_that_hangs_costs_nothing_and_its_frames_come_in_order(
     captured = final(messages, session).captured
     assert captured >= SPOOLED
     assert numbers(messages, session) == list(range(captured))
-    assert not any(isinstance(item, Shed) for item in messages)
+    assert not any(isinstance(item, ShedRange) for item in messages)
     assert "spool.filling" in ingester.said
     spool = Spool(SpoolPlace(tmp_path / "spool" / "a", 10_000_000))
     assert spool.empty
@@ -165,7 +165,7 @@ async def shedding_and_back(ingester: Ingester, server: KafkaServer, *, mended: 
 def assert_shed_in_the_account(messages: list[Message]) -> None:
     (session,) = sessions(messages)
     assert numbers(messages, session) == list(range(final(messages, session).captured))
-    assert {item.reason for item in messages if isinstance(item, Shed)} == {"spool_full"}
+    assert {item.reason for item in messages if isinstance(item, ShedRange)} == {"spool_full"}
     details = {item.detail for item in messages if isinstance(item, CameraStatus)}
     assert any("frames can't be spooled: " in detail for detail in details)
 

@@ -9,25 +9,25 @@ from sqlalchemy import Connection, event, text
 
 from bench.board_pages import START, fill
 from sinks.board.queries import defects, shift
-from sinks.board.queries.defects import DefectFilter, Place
+from sinks.board.queries.defects import GalleryFilter, GalleryPosition
 from sinks.board.queries.standing import standings
 from sinks.store.database import opened
 
 pytestmark = pytest.mark.integration
 GROWING = ("parts", "defects", "defect_events", "quarters", "quarter_classes", "spans", "labels")
 END = START.replace(day=START.day + 1)
-DEEP = Place(END, "press-1/s/1/x-1")
+DEEP = GalleryPosition(END, "press-1/s/1/x-1")
 Query = Callable[[Connection], Any]
 QUERIES: dict[str, Query] = {
-    "newest": lambda c: defects.page(c, DefectFilter(), None, 24),
-    "deep": lambda c: defects.page(c, DefectFilter(), DEEP, 24),
-    "camera": lambda c: defects.page(c, DefectFilter(camera="press-3"), DEEP, 24),
-    "class": lambda c: defects.page(c, DefectFilter(label="crack"), DEEP, 24),
-    "severity": lambda c: defects.page(c, DefectFilter(severity="critical"), DEEP, 24),
-    "camera and class": lambda c: defects.page(c, DefectFilter(camera="press-3", label="dent"), DEEP, 24),
-    "camera and severity": lambda c: defects.page(c, DefectFilter(camera="press-3", severity="minor"), DEEP, 24),
-    "part": lambda c: defects.page(c, DefectFilter(part="part-500"), None, 24),
-    "time": lambda c: defects.page(c, DefectFilter(start=START, end=END), None, 24),
+    "newest": lambda c: defects.page(c, GalleryFilter(), None, 24),
+    "deep": lambda c: defects.page(c, GalleryFilter(), DEEP, 24),
+    "camera": lambda c: defects.page(c, GalleryFilter(camera="press-3"), DEEP, 24),
+    "class": lambda c: defects.page(c, GalleryFilter(label="crack"), DEEP, 24),
+    "severity": lambda c: defects.page(c, GalleryFilter(severity="critical"), DEEP, 24),
+    "camera and class": lambda c: defects.page(c, GalleryFilter(camera="press-3", label="dent"), DEEP, 24),
+    "camera and severity": lambda c: defects.page(c, GalleryFilter(camera="press-3", severity="minor"), DEEP, 24),
+    "part": lambda c: defects.page(c, GalleryFilter(part="part-500"), None, 24),
+    "time": lambda c: defects.page(c, GalleryFilter(start=START, end=END), None, 24),
     "life": lambda c: defects.life(c, "press-1/s/1/x-1"),
     "verdict": lambda c: defects.part_of(c, "part-500"),
     "choices": defects.choices,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from andon.config import load
 from andon.pictures import reader
-from andon.pictures.picture import Bgr, Layout
+from andon.pictures.picture import Bgr, PixelLayout
 from andon.process import lifecycle
 from andon.settings import PoolSettings
 from tests.detectors import FakeDetector
@@ -27,7 +27,7 @@ def block(*_: object) -> None:
     threading.Event().wait()
 
 
-def blocked_read(_payload: bytes, _layout: Layout, _width: int, _height: int) -> Bgr:
+def blocked_read(_payload: bytes, _layout: PixelLayout, _width: int, _height: int) -> Bgr:
     block()
     raise AssertionError
 

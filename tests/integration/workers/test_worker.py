@@ -8,7 +8,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from andon.events import silent
-from andon.messages import CameraStatus, Inspection, Shed
+from andon.messages import CameraStatus, Inspection, ShedRange
 from andon.settings import KafkaSettings, WorkerSettings
 from andon.stream.clients import admin, started
 from andon.wire import Outgoing
@@ -90,7 +90,7 @@ async def test_sheds_and_camera_records_stand_among_the_inspections_where_they_s
     line: Line,
 ) -> None:
     camera, now = CAMERAS[0], datetime.now(UTC)
-    shed = Shed(camera_id=camera, session="s", first_seq=1, last_seq=4, reason="mailbox_full", at=now)
+    shed = ShedRange(camera_id=camera, session="s", first_seq=1, last_seq=4, reason="mailbox_full", at=now)
     status = CameraStatus(camera_id=camera, session="s", state="stopped", captured=7, final=True, at=now)
     stale = frame(camera, 5, max_age_s=0.5, captured_at=now - timedelta(seconds=9), clock_offset_s=0.0)
     await line.publish(frame(camera, 0), shed, stale, frame(camera, 6), status)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from andon.settings import BoardSettings, PoolSettings, Settings
 from deploy.local.board import BoardAddress, board_address
-from deploy.local.line import Plan, role_groups
+from deploy.local.line import LinePlan, role_groups
 from deploy.local.places import ANY, Places, places
 from deploy.local.server import free_port
 
@@ -28,7 +28,7 @@ def test_servers_that_line_yaml_names_are_used_and_none_started(tmp_path: Path) 
 
 def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp_path: Path) -> None:
     settings = NAMED.model_copy(update={"pools": {"default": PoolSettings(), "heavy": PoolSettings()}})
-    found = role_groups(Plan(Path("line.yaml"), settings, tmp_path, workers=2), at(settings))
+    found = role_groups(LinePlan(Path("line.yaml"), settings, tmp_path, workers=2), at(settings))
     assert [role.name for role in found.workers.roles] == ["worker-1", "worker-2", "worker-heavy-1", "worker-heavy-2"]
     assert found.workers.roles[2].command[-2:] == ("--pool", "heavy")
     roles = (*found.ingest.roles, *found.workers.roles, *found.sinks.roles)
@@ -38,7 +38,7 @@ def test_each_pool_has_its_workers_and_each_role_a_port_and_a_log_of_its_own(tmp
 
 
 def test_nobody_waits_for_the_backlog_of_a_shared_broker(tmp_path: Path) -> None:
-    found = role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
+    found = role_groups(LinePlan(Path("line.yaml"), NAMED, tmp_path), at(NAMED))
     assert found.workers.behind is None
     assert found.sinks.behind is None
 
@@ -52,7 +52,7 @@ def test_the_board_listens_where_line_yaml_says_unless_that_port_is_taken(tmp_pa
         assert moved.url == f"http://127.0.0.1:{moved.port}"
     stays = board_address(settings)
     assert stays == BoardAddress(f"http://127.0.0.1:{port}", port)
-    found = role_groups(Plan(Path("line.yaml"), settings, tmp_path), at(settings), stays)
+    found = role_groups(LinePlan(Path("line.yaml"), settings, tmp_path), at(settings), stays)
     (role,) = found.board.roles
     assert role.env["ANDON_BOARD__PORT"] == str(port)
     assert role.url != stays.url
@@ -60,7 +60,7 @@ def test_the_board_listens_where_line_yaml_says_unless_that_port_is_taken(tmp_pa
 
 def test_the_board_reads_the_metrics_of_every_role_and_of_what_line_yaml_names(tmp_path: Path) -> None:
     settings = NAMED.model_copy(update={"board": BoardSettings(processes=("http://hall-2:9100",))})
-    plan = Plan(Path("line.yaml"), settings, tmp_path, workers=2)
+    plan = LinePlan(Path("line.yaml"), settings, tmp_path, workers=2)
     found = role_groups(plan, at(settings), BoardAddress("http://127.0.0.1:8080", 8080))
     (board,) = found.board.roles
     roles = (*found.ingest.roles, *found.workers.roles, *found.sinks.roles)
@@ -70,7 +70,7 @@ def test_the_board_reads_the_metrics_of_every_role_and_of_what_line_yaml_names(t
 
 
 def test_a_line_without_a_board_has_no_process_for_it(tmp_path: Path) -> None:
-    assert role_groups(Plan(Path("line.yaml"), NAMED, tmp_path), at(NAMED)).board.roles == ()
+    assert role_groups(LinePlan(Path("line.yaml"), NAMED, tmp_path), at(NAMED)).board.roles == ()
 
 
 def test_no_port_is_named_twice_in_a_row_of_roles() -> None:

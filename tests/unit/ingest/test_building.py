@@ -10,10 +10,10 @@ from andon.errors import ConfigError, FatalError
 from andon.messages import CameraConfig
 from andon.settings import Settings
 from ingest.building import Workshop, spool_place
-from ingest.fleet import Wanted
+from ingest.fleet import PlannedCamera
 from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 
-WANTED = Wanted(CameraConfig(camera_id="c", settings={"url": "clip.mp4"}, at=START), 7)
+WANTED = PlannedCamera(CameraConfig(camera_id="c", settings={"url": "clip.mp4"}, at=START), 7)
 
 
 async def away(topic: str) -> bool:

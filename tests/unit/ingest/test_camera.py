@@ -20,7 +20,7 @@ from ingest.capture_threads import MAX_HANGING
 from ingest.publisher import Route
 from ingest.second_way import SECOND_WAY_S, SecondWay
 from ingest.sources.genicam import GenicamSource
-from ingest.sources.genicam_device import Delivery
+from ingest.sources.genicam_device import GenicamPicture
 from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SilentError, SourceError
 from ingest.sources.urls import parse
 from tests.fakes import FakeClock, MemoryPublisher, RecordedEvents
@@ -258,7 +258,7 @@ async def test_a_call_into_an_industrial_cameras_library_that_hangs_takes_down_t
     hangs, let_go = threading.Event(), threading.Event()
 
     class HangingDevice(ScriptedDevice):
-        def take(self, timeout_s: float) -> Delivery | None:
+        def take(self, timeout_s: float) -> GenicamPicture | None:
             hangs.set()
             let_go.wait()
             return None

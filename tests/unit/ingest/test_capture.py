@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from andon.events import CameraNoted, FrameCaptured, FrameCorrupt, FramesShed, FrameTooLarge
-from andon.messages import Frame, Shed, new_session
+from andon.messages import Frame, ShedRange, new_session
 from andon.pictures.picture import Bgr
 from ingest.bridge import Bridge
 from ingest.capture import NO_PACE, Capture, Tools
@@ -87,7 +87,7 @@ async def test_a_crop_outside_the_picture_begins_no_session() -> None:
 async def test_frames_that_a_live_camera_sheds_are_counted_and_numbered() -> None:
     rig = Rig(ScriptedSource(pictures(4), clock="host"), frames=2)
     rig.capture().run()
-    assert [type(item) for item in rig.taken()] == [Frame, Frame, Shed]
+    assert [type(item) for item in rig.taken()] == [Frame, Frame, ShedRange]
     assert sum(event.count for event in rig.events.of(FramesShed)) == 2
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from andon.pictures.picture import Bgr
 from ingest.encode import JPEG_SIDE_PX, FpsLimit, encode
-from ingest.sources.source import Encoded, SourceError
+from ingest.sources.source import EncodedPicture, SourceError
 from tests.unit.ingest.fakes import bgr, camera_settings
 
 
-def decoded(encoded: Encoded) -> Bgr:
+def decoded(encoded: EncodedPicture) -> Bgr:
     pixels = cv2.imdecode(np.frombuffer(encoded.payload, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
     return np.asarray(pixels, dtype=np.uint8)

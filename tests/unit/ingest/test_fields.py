@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from andon.settings.cameras import Deinterlace
-from ingest.sources.fields import Decoded, Deinterlacer
+from ingest.sources.fields import Deinterlacer, PictureSlot
 from ingest.sources.upright import Orientation
 from tests.rtsp_camera import Footage, film
 from tests.videos import number_of
@@ -33,20 +33,20 @@ INTERLACED, PROGRESSIVE = decoded(film(12, interlaced=True)), decoded(film(12))
 
 def through(
     mode: Deinterlace, frames: Sequence[VideoFrame | None], corrupt: frozenset[int] = frozenset()
-) -> list[Decoded]:
+) -> list[PictureSlot]:
     fields = Deinterlacer(mode)
-    given = [Decoded(frame, number in corrupt) for number, frame in enumerate(frames)]
+    given = [PictureSlot(frame, number in corrupt) for number, frame in enumerate(frames)]
     return [out for item in given for out in fields.take(item)] + fields.end()
 
 
-def comb(item: Decoded) -> float:
+def comb(item: PictureSlot) -> float:
     """How far the lines of the bar lie from their neighbours, in levels."""
     assert item.frame is not None
     luma = item.frame.to_ndarray(format="gray")[42:78].astype(np.int16)
     return float(np.abs(luma[1:-1] - (luma[:-2] + luma[2:]) / 2).mean())
 
 
-def numbers(items: Sequence[Decoded]) -> list[int | None]:
+def numbers(items: Sequence[PictureSlot]) -> list[int | None]:
     return [
         None if item.frame is None else number_of(np.asarray(item.frame.to_ndarray(format="bgr24")[:15], np.uint8))
         for item in items
@@ -57,7 +57,7 @@ def numbers(items: Sequence[Decoded]) -> list[int | None]:
 def test_interlaced_pictures_come_out_once_in_order_and_without_combs(mode: Deinterlace) -> None:
     out = through(mode, INTERLACED)
     assert numbers(out) == list(range(12))
-    assert max(comb(item) for item in out) < 1 < 10 < min(comb(Decoded(frame, False)) for frame in INTERLACED)
+    assert max(comb(item) for item in out) < 1 < 10 < min(comb(PictureSlot(frame, False)) for frame in INTERLACED)
 
 
 def test_deinterlaced_pictures_keep_their_timestamps() -> None:
@@ -67,14 +67,14 @@ def test_deinterlaced_pictures_keep_their_timestamps() -> None:
 
 def test_deinterlaced_pictures_keep_their_orientation() -> None:
     fields, turned = Deinterlacer("on"), Orientation(0, 1, -1, 0)
-    out = [out for frame in INTERLACED for out in fields.take(Decoded(frame, False, turned))] + fields.end()
+    out = [out for frame in INTERLACED for out in fields.take(PictureSlot(frame, False, turned))] + fields.end()
     assert [item.orientation for item in out] == [turned] * 12
 
 
 @pytest.mark.parametrize(("mode", "frames"), [("auto", PROGRESSIVE), ("off", PROGRESSIVE), ("off", INTERLACED)])
 def test_what_is_not_to_be_deinterlaced_comes_out_at_once_as_it_is(mode: Deinterlace, frames: list[VideoFrame]) -> None:
     fields = Deinterlacer(mode)
-    assert [fields.take(Decoded(frame, False))[0].frame for frame in frames] == frames
+    assert [fields.take(PictureSlot(frame, False))[0].frame for frame in frames] == frames
     assert fields.end() == []
 
 

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 from andon.cameras.registry import Entry
 from andon.messages import CameraConfig
-from ingest.fleet import RESTART_S, Fleet, Wanted
-from ingest.shares import Choice
+from ingest.fleet import RESTART_S, Fleet, PlannedCamera
+from ingest.shares import CameraSelection
 from tests.fakes import START, FakeClock, until_idle
 
 
 class Runner:
     """A camera: it captures until it is stopped, and then sends what it has, unless `stuck`."""
 
-    def __init__(self, wanted: Wanted | None, *, stuck: bool = False) -> None:
+    def __init__(self, wanted: PlannedCamera | None, *, stuck: bool = False) -> None:
         self.wanted = wanted
         self.stuck = stuck
         self.ended = asyncio.Event()
@@ -48,11 +48,11 @@ class Rig:
     def _changed(self) -> None:
         self.looks += 1
 
-    def _build(self, wanted: Wanted) -> Runner:
+    def _build(self, wanted: PlannedCamera) -> Runner:
         self.built.append(Runner(wanted, stuck=self.stuck))
         return self.built[-1]
 
-    async def look(self, **cameras: Wanted) -> float | None:
+    async def look(self, **cameras: PlannedCamera) -> float | None:
         delay_s = self.fleet.look(cameras)
         await until_idle()
         return delay_s
@@ -62,8 +62,8 @@ class Rig:
         return [runner.state for runner in self.built]
 
 
-def wanted(camera_id: str, tenure: int = 1, **settings: int) -> Wanted:
-    return Wanted(CameraConfig(camera_id=camera_id, settings={"url": "x", **settings}, at=START), tenure)
+def wanted(camera_id: str, tenure: int = 1, **settings: int) -> PlannedCamera:
+    return PlannedCamera(CameraConfig(camera_id=camera_id, settings={"url": "x", **settings}, at=START), tenure)
 
 
 @asynccontextmanager
@@ -94,11 +94,11 @@ async def test_a_camera_that_is_written_again_as_it_was_goes_on() -> None:
     again = wanted("a").config.model_copy(update={"at": START + timedelta(seconds=1), "written": "digest"})
     async with running() as rig:
         await rig.look(a=wanted("a"))
-        await rig.look(a=Wanted(again, 1))
+        await rig.look(a=PlannedCamera(again, 1))
         assert rig.states == ["captures"]
         rig.built[0].ended.set()
         await until_idle()
-        await rig.look(a=Wanted(again, 1))
+        await rig.look(a=PlannedCamera(again, 1))
         assert rig.states == ["done"], "its source has come to its end"
 
 
@@ -169,7 +169,7 @@ def entry(**settings: int | str | bool) -> Entry:
 
 
 def test_an_ingester_takes_the_enabled_cameras_of_its_own_site() -> None:
-    here, nowhere = Choice(site="hall-2"), Choice()
+    here, nowhere = CameraSelection(site="hall-2"), CameraSelection()
     assert here.takes("a", entry(site="hall-2"))
     assert not here.takes("a", entry())
     assert not here.takes("a", entry(site="hall-3"))
@@ -179,13 +179,13 @@ def test_an_ingester_takes_the_enabled_cameras_of_its_own_site() -> None:
 
 
 def test_the_lines_only_ingester_takes_the_cameras_of_all_sites() -> None:
-    alone = Choice(alone=True)
+    alone = CameraSelection(alone=True)
     assert alone.takes("a", entry())
     assert alone.takes("a", entry(site="hall-2"))
     assert not alone.takes("a", entry(enabled=False))
 
 
 def test_a_camera_that_is_named_runs_although_it_is_disabled() -> None:
-    named = Choice(alone=True, only=frozenset({"a"}))
+    named = CameraSelection(alone=True, only=frozenset({"a"}))
     assert named.takes("a", entry(enabled=False))
     assert not named.takes("b", entry())

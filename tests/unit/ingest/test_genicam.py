@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.sources.genicam import GenicamSource
-from ingest.sources.genicam_device import WHOLE, Delivery, DeviceInfo
+from ingest.sources.genicam_device import WHOLE, DeviceInfo, GenicamPicture
 from ingest.sources.refusals import Refusal
 from ingest.sources.source import NoPictureYetError, Picture, SilentError, SourceError, try_read
 from ingest.sources.timeline import timeline
@@ -18,13 +18,13 @@ from tests.unit.ingest.fakes import camera_settings
 
 MONO8, MONO16, JPEG = 0x01080001, 0x01100007, 0x80000001
 INFO = DeviceInfo(MONO8, "Mono8", ("Mono8", "RGB8", "Odd"), 4, 3, fps=10.0, bits=None)
-Script = Iterable[Delivery | None]
+Script = Iterable[GenicamPicture | None]
 
 
-def delivery(frame_id: int, **values: object) -> Delivery:
+def delivery(frame_id: int, **values: object) -> GenicamPicture:
     """Whole, taken a tenth of a second after the one before."""
     at_s = 100 + frame_id / 10
-    whole = Delivery(WHOLE, frame_id, at_s, at_s + 1e9, MONO8, 4, 3, 0, bytes([frame_id % 256]) * 12)
+    whole = GenicamPicture(WHOLE, frame_id, at_s, at_s + 1e9, MONO8, 4, 3, 0, bytes([frame_id % 256]) * 12)
     return replace(whole, **values)  # type: ignore[arg-type]  # the fields of a delivery
 
 
@@ -40,7 +40,7 @@ class ScriptedDevice:
         self._script = iter(script)
         self._clock = clock
 
-    def take(self, timeout_s: float) -> Delivery | None:
+    def take(self, timeout_s: float) -> GenicamPicture | None:
         item = next(self._script, None)
         if item is None:
             self._clock.advance(timeout_s)
@@ -60,7 +60,7 @@ class ScriptedDevice:
 
 
 class Rig:
-    def __init__(self, *script: Delivery | None, info: DeviceInfo = INFO, **genicam: object) -> None:
+    def __init__(self, *script: GenicamPicture | None, info: DeviceInfo = INFO, **genicam: object) -> None:
         self.clock = FakeClock()
         self.device = ScriptedDevice(script, self.clock, info)
         settings = camera_settings(url="gige:7", read_timeout_s=2.0, genicam=genicam)
@@ -203,7 +203,7 @@ def test_a_format_that_is_not_read_is_refused_with_those_that_are() -> None:
 SIXTEEN = replace(INFO, pixel_format=MONO16, pixel_format_name="Mono16")
 
 
-def deep(value: int) -> Delivery:
+def deep(value: int) -> GenicamPicture:
     return delivery(1, pixel_format=MONO16, data=value.to_bytes(2, "little") * 12)
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ingest.sources import genicam_search
-from ingest.sources.genicam_search import Found, IndustrialCamera, Search, find, seen
+from ingest.sources.genicam_search import Found, GenicamSearch, IndustrialCamera, find, seen
 from ingest.sources.source import SourceError
 from tests.fakes import FakeClock
 
@@ -28,7 +28,7 @@ class Looks:
 
 
 def searched(monkeypatch: pytest.MonkeyPatch, *found: IndustrialCamera) -> None:
-    monkeypatch.setattr(genicam_search, "_SEARCH", Search(Looks(found)))
+    monkeypatch.setattr(genicam_search, "_SEARCH", GenicamSearch(Looks(found)))
 
 
 def test_a_camera_is_found_by_its_serial_number_and_its_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_whoever_asks_what_there_is_gets_cameras_with_their_urls(monkeypatch: py
 
 def test_cameras_that_are_opened_together_share_one_search() -> None:
     clock, looks = FakeClock(), Looks((FRONT,), (FRONT, BACK))
-    search = Search(looks)
+    search = GenicamSearch(looks)
     assert search.found(5.0, clock) == (FRONT,)
     clock.advance(1.9)
     assert search.found(5.0, clock) == (FRONT,)
@@ -86,7 +86,7 @@ def test_a_search_that_failed_is_made_again() -> None:
     def fail() -> Found:
         raise SourceError("no library")
 
-    search = Search(fail)
+    search = GenicamSearch(fail)
     for _ in range(2):
         with pytest.raises(SourceError, match="no library"):
             search.found(5.0, FakeClock())
@@ -100,7 +100,7 @@ def test_a_search_that_hangs_holds_up_the_other_cameras_for_their_time_limit_onl
         go_on.wait()
         return ()
 
-    search, clock = Search(hang), FakeClock()
+    search, clock = GenicamSearch(hang), FakeClock()
     first = threading.Thread(target=lambda: search.found(5.0, clock))
     first.start()
     looking.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from andon.messages import ImageHealth
 from andon.pictures.health.judgement import UsualSharpness
-from andon.pictures.health.measurement import Measurement, PictureMeter
+from andon.pictures.health.measurement import PictureMeasurement, PictureMeter
 from andon.pictures.health.monitor import MEASURE_S, HealthMonitor, Size
 from andon.pictures.picture import Bgr
 from andon.settings import HealthSettings
@@ -190,7 +190,7 @@ def test_a_flood_is_measured_no_more_often_than_needed(monkeypatch: pytest.Monke
     measured_at: list[float] = []
     measure = PictureMeter.measure
 
-    def counted(self: PictureMeter, bgr: Bgr, *, sharpness: bool) -> Measurement:
+    def counted(self: PictureMeter, bgr: Bgr, *, sharpness: bool) -> PictureMeasurement:
         measured_at.append(rig.at_s)
         return measure(self, bgr, sharpness=sharpness)
 

@@ -131,7 +131,7 @@ def test_a_stream_of_keyframes_only_has_no_interval() -> None:
     assert probe(ScriptedSource(pictures(100)), 2.0, FakeClock()).keyframes is None
 
 
-class Triggered:
+class TriggeredCamera:
     """A camera that delivers `count` pictures and then waits for its trigger."""
 
     def __init__(self, clock: FakeClock, count: int) -> None:
@@ -156,10 +156,10 @@ class Triggered:
 def test_a_camera_that_nothing_triggers_is_waited_for_so_long() -> None:
     clock = FakeClock()
     with pytest.raises(SourceError, match=r"^no picture within 60 s \(keyframe_timeout_s\): it waits for its trigger"):
-        probe(Triggered(clock, 0), 3.0, clock, patience_s=60.0)
+        probe(TriggeredCamera(clock, 0), 3.0, clock, patience_s=60.0)
     assert clock.monotonic() < 62
 
 
 def test_a_camera_whose_trigger_stops_is_measured_for_its_time() -> None:
     clock = FakeClock()
-    assert probe(Triggered(clock, 2), 3.0, clock).frames == 2
+    assert probe(TriggeredCamera(clock, 2), 3.0, clock).frames == 2

@@ -147,7 +147,7 @@ async def test_a_picture_that_the_broker_finds_too_large_goes_without_its_pixels
 async def test_stale_frames_are_reported_as_shed_when_they_are_taken() -> None:
     rig = Rig(MemoryPublisher(), max_age_s=1.0)
     rig.put(frame(0, age_s=9), frame(1, age_s=9), frame(2))
-    assert [type(item).__name__ for item in await rig.drain()] == ["Shed", "Frame"]
+    assert [type(item).__name__ for item in await rig.drain()] == ["ShedRange", "Frame"]
     assert [(event.reason, event.count) for event in rig.events.of(FramesShed)] == [("stale", 2)]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.messages import CameraStatus, Frame, Shed
+from andon.messages import CameraStatus, Frame, ShedRange
 from ingest.queue import STATUSES, Freshest, Lossless, Message, StatusQueue
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import frame, status
@@ -128,7 +128,7 @@ def test_ranges_of_two_sessions_are_never_one() -> None:
     queue.put(frame(0))
     queue.put(frame(1))
     queue.put(frame(2, session="t"))
-    shed = [item for item in take_all(queue) if isinstance(item, Shed)]
+    shed = [item for item in take_all(queue) if isinstance(item, ShedRange)]
     assert [(item.session, item.first_seq, item.last_seq) for item in shed] == [("s", 1, 1), ("t", 2, 2)]
 
 
@@ -224,7 +224,7 @@ class Run:
                 self.broken = False
                 self.flying.append(message)
                 self.out.append((message.session, message.seq))
-            case Shed():
+            case ShedRange():
                 self.broken = True
                 span = range(message.first_seq, message.last_seq + 1)
                 self.out.extend((message.session, seq) for seq in span)

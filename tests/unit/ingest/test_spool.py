@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from ingest.queue import Message
 from ingest.spool import NAME, Spool, SpoolPlace, is_damage, readable, reason, set_aside
-from ingest.spooled import ReadRow, Row
+from ingest.spooled_queue import ReadRow, Row
 from tests.fakes import START
 from tests.strategies import frames, sheds, statuses
 from tests.unit.ingest.fakes import frame, status

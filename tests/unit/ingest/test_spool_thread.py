@@ -14,14 +14,14 @@ import pytest
 from andon.backoff import Backoff
 from andon.clock import SystemClock
 from andon.events import SpoolDamaged, SpoolDrained, SpoolFailed, SpoolFilling, SpoolFound
-from andon.messages import CameraStatus, Frame, Message, Shed
+from andon.messages import CameraStatus, Frame, Message, ShedRange
 from andon.wire import decode
 from ingest.camera import Camera, CameraOptions
 from ingest.capture import Tools
 from ingest.publisher import Route
 from ingest.sources.source import Picture
 from ingest.spool import NAME, Spool, SpoolPlace
-from ingest.spooled import ReadRow, Row
+from ingest.spooled_queue import ReadRow, Row
 from tests.fakes import MemoryPublisher, RecordedEvents
 from tests.unit.ingest.fakes import Opener, ScriptedSource, bgr, camera_settings, frame
 
@@ -71,7 +71,7 @@ class Line:
         for item in self.log:
             if isinstance(item, Frame):
                 found.append(item.seq)
-            if isinstance(item, Shed):
+            if isinstance(item, ShedRange):
                 found += range(item.first_seq, item.last_seq + 1)
         return found
 
@@ -100,7 +100,7 @@ async def test_what_memory_has_no_room_for_waits_on_disk_and_goes_out_in_order(t
         while not line.events.of(SpoolDrained):
             await asyncio.sleep(0.001)
     assert line.numbers() == list(range(200))
-    assert not any(isinstance(item, Shed) for item in line.log)
+    assert not any(isinstance(item, ShedRange) for item in line.log)
     assert not line.events.of(SpoolFailed)
 
 
@@ -145,7 +145,7 @@ async def test_a_folder_that_cannot_be_had_is_reported_once_and_costs_only_what_
         while len(line.numbers()) < 50:
             await asyncio.sleep(0)
     assert line.numbers() == list(range(50))
-    assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
+    assert {item.reason for item in line.log if isinstance(item, ShedRange)} == {"spool_full"}
     (failure,) = line.events.of(SpoolFailed)
     assert "File exists" in failure.error or "Not a directory" in failure.error
 
@@ -164,7 +164,7 @@ async def test_a_full_spool_sheds_the_newest_says_so_and_recovers(tmp_path: Path
         while not line.events.of(SpoolDrained) or camera.spool.trouble or camera._status._detail:
             await asyncio.sleep(0.001)
     assert line.numbers() == list(range(300))
-    assert {item.reason for item in line.log if isinstance(item, Shed)} == {"spool_full"}
+    assert {item.reason for item in line.log if isinstance(item, ShedRange)} == {"spool_full"}
     assert line.events.of(SpoolFilling)
     assert "full" in line.events.of(SpoolFailed)[0].error
     assert not line.events.of(SpoolDamaged)
@@ -181,7 +181,7 @@ async def test_a_file_that_is_no_database_is_set_aside_with_one_line_and_the_cam
         while len(line.numbers()) < 50:
             await asyncio.sleep(0)
     assert line.numbers() == list(range(50))
-    assert not any(isinstance(item, Shed) for item in line.log)
+    assert not any(isinstance(item, ShedRange) for item in line.log)
     (damaged,) = line.events.of(SpoolDamaged)
     assert damaged.error.startswith("the spool was damaged: 0 records are read back, the others lost; it lies at ")
 

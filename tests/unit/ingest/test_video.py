@@ -24,10 +24,10 @@ from andon.process.metrics import Metrics
 from andon.video import h264
 from andon.video.decoder import GroupDecoder
 from andon.video.units import join, split
-from ingest.carried import Carried
+from ingest.held_units import HeldUnits
 from ingest.sources.choice import open_source
-from ingest.sources.passage import Passage, Passed
-from ingest.sources.source import Encoded, Picture, SourceError, Video
+from ingest.sources.passage import Passage, PictureUnit
+from ingest.sources.source import EncodedPicture, Picture, SourceError, Video
 from ingest.sources.upright import Orientation
 from tests.rtsp_camera.footage import Codec, Footage, film
 from tests.unit.ingest.fakes import camera_settings
@@ -237,8 +237,8 @@ def passage(tmp_path: Path, codec: Codec = "h264") -> Iterator[Passage]:
         yield Passage(stream)
 
 
-def passed(passing: Passage, access_units: Sequence[Sequence[bytes]], missed: int = 0) -> list[Passed]:
-    out: list[Passed] = []
+def passed(passing: Passage, access_units: Sequence[Sequence[bytes]], missed: int = 0) -> list[PictureUnit]:
+    out: list[PictureUnit] = []
     for units in access_units:
         packet: Packet[Any] = Packet(join(units))
         packet.time_base = Fraction(1, 25)
@@ -246,7 +246,7 @@ def passed(passing: Passage, access_units: Sequence[Sequence[bytes]], missed: in
     return out
 
 
-def same_pictures(found: Sequence[Passed], codec: Codec = "h264") -> bool:
+def same_pictures(found: Sequence[PictureUnit], codec: Codec = "h264") -> bool:
     def shown(payloads: Sequence[bytes]) -> list[Bgr]:
         decoder = GroupDecoder({"h264": "video/h264", "hevc": "video/h265"}[codec])
         out = [item for number, payload in enumerate(payloads) for item in decoder.feed(payload, number)]
@@ -383,12 +383,12 @@ def test_a_stream_that_changes_its_size_says_the_new_one(tmp_path: Path) -> None
 
 
 def unit(content: bytes, *, keyframe: bool = False, restarts: bool = False, gap: str | None = None) -> Picture:
-    encoded = Encoded(content, 4, 4, video=Video("video/h264", keyframe, gap))
+    encoded = EncodedPicture(content, 4, 4, video=Video("video/h264", keyframe, gap))
     return Picture(0.0, None, unit=encoded, keyframe=keyframe, restarts=restarts)
 
 
 def test_a_group_that_holds_no_frame_is_left_out() -> None:
-    carried = Carried(100)
+    carried = HeldUnits(100)
     carried.hold(unit(b"a", keyframe=True, restarts=True))
     carried.hold(unit(b"b"))
     carried.hold(unit(b"C", keyframe=True, restarts=True))
@@ -399,20 +399,20 @@ def test_a_group_that_holds_no_frame_is_left_out() -> None:
 
 
 def test_what_begins_anew_needs_nothing_that_was_held() -> None:
-    carried = Carried(100)
+    carried = HeldUnits(100)
     carried.hold(unit(b"a"))
     assert carried.before(unit(b"B", keyframe=True, restarts=True)).payload == b"B"
 
 
 def test_a_gap_among_the_units_is_the_frames() -> None:
-    carried = Carried(100)
+    carried = HeldUnits(100)
     carried.hold(unit(b"a", keyframe=True))
     carried.hold(unit(b"b", gap="lost"))
     assert carried.before(unit(b"c")).video == Video("video/h264", False, "lost", (1, 1, 1))
 
 
 def test_units_beyond_the_bound_are_a_gap() -> None:
-    carried = Carried(3)
+    carried = HeldUnits(3)
     for _ in range(3):
         carried.hold(unit(b"xx"))
     found = carried.before(unit(b"c"))

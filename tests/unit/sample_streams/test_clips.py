@@ -10,7 +10,7 @@ import pytest
 
 from sample_streams.clips import CLIPS, FOLDER, truth_path, write
 from sample_streams.line import in_view, plan
-from sample_streams.render import Camera
+from sample_streams.render import LineRenderer
 from sample_streams.spec import DEFECTS, SIZES, LineSpec
 from sample_streams.truth import clip_truth, load
 
@@ -48,7 +48,7 @@ def test_a_clip_has_a_keyframe_each_second_and_its_pictures_in_order(name: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_clip_shows_what_its_line_draws(name: str) -> None:
-    wanted, camera = 30, Camera(CLIPS[name])
+    wanted, camera = 30, LineRenderer(CLIPS[name])
     with av.open(str(clip(name))) as container:
         shown = next(islice(container.decode(video=0), wanted, None))
     error = abs(shown.to_ndarray(format="bgr24").astype(int) - camera.frame(wanted))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sample_streams.line import plan
-from sample_streams.render import Camera, frames
+from sample_streams.render import LineRenderer, frames
 from sample_streams.spec import DEFECTS, FASTEST, LineSpec, Look
 from sample_streams.truth import Label, clip_truth
 
@@ -15,14 +15,14 @@ BUSY = replace(SPEC, defect_rate=1.0, second_defect_rate=1.0)
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_order() -> None:
-    camera, again = Camera(SPEC), Camera(SPEC)
+    camera, again = LineRenderer(SPEC), LineRenderer(SPEC)
     forth = [camera.frame(index).tobytes() for index in (20, 40)]
     back = [again.frame(index).tobytes() for index in (40, 20)]
     assert forth == back[::-1]
 
 
 def test_another_seed_gives_another_picture() -> None:
-    assert Camera(SPEC).frame(20).tobytes() != Camera(replace(SPEC, seed=4)).frame(20).tobytes()
+    assert LineRenderer(SPEC).frame(20).tobytes() != LineRenderer(replace(SPEC, seed=4)).frame(20).tobytes()
 
 
 def test_frames_come_one_by_one_with_their_truth() -> None:
@@ -33,7 +33,7 @@ def test_frames_come_one_by_one_with_their_truth() -> None:
 
 
 def test_the_first_and_the_last_frames_show_an_empty_belt() -> None:
-    camera = Camera(SPEC)
+    camera = LineRenderer(SPEC)
     assert plan(SPEC)
     for index in (0, SPEC.margin_frames - 1, SPEC.n_frames - SPEC.margin_frames, SPEC.n_frames - 1):
         assert camera.frame(index)[60:420].mean() < 70  # metal is more than twice as bright
@@ -45,7 +45,7 @@ def test_moving_parts_are_smeared_along_their_way_and_still_ones_are_not() -> No
     fast = replace(SPEC, parts_per_minute=FASTEST, look=still)
     slow_shutter = replace(fast, look=replace(still, exposure_s=0.004))
     index = plan(fast)[1].entry_frame + 8
-    sharp, smeared = (Camera(spec).frame(index).astype(float) for spec in (fast, slow_shutter))
+    sharp, smeared = (LineRenderer(spec).frame(index).astype(float) for spec in (fast, slow_shutter))
     assert (sharp[:34] == smeared[:34]).all()
     steepest_across, steepest_down = (
         [float(np.abs(np.diff(picture[60:420], axis=axis)).max()) for picture in (sharp, smeared)] for axis in (1, 0)
@@ -55,7 +55,7 @@ def test_moving_parts_are_smeared_along_their_way_and_still_ones_are_not() -> No
 
 
 def test_a_part_lies_where_the_truth_says() -> None:
-    camera = Camera(replace(SPEC, defect_rate=0.0, look=Look(noise_grey=0.0)))
+    camera = LineRenderer(replace(SPEC, defect_rate=0.0, look=Look(noise_grey=0.0)))
     truth = clip_truth(camera.spec)
     index = next(frame.index for frame in truth.frames if frame.parts and 20 < frame.parts[0].box[0] < 300)
     x1, y1, x2, y2 = truth.frames[index].parts[0].box
@@ -65,7 +65,7 @@ def test_a_part_lies_where_the_truth_says() -> None:
 
 
 def brightness(spec: LineSpec, indices: range) -> list[float]:
-    camera = Camera(spec)
+    camera = LineRenderer(spec)
     return [float(camera.frame(index)[:30].mean()) for index in indices]
 
 
@@ -79,13 +79,13 @@ def test_the_lamps_beat_with_the_camera_s_rate_unless_the_shutter_evens_them_out
 
 
 def test_noise_differs_from_frame_to_frame_as_much_as_its_look_says() -> None:
-    camera = Camera(replace(SPEC, look=Look(noise_grey=4.0, flicker=0.0)))
+    camera = LineRenderer(replace(SPEC, look=Look(noise_grey=4.0, flicker=0.0)))
     first, second = camera.frame(0)[:30].astype(float), camera.frame(1)[:30].astype(float)
     assert (first - second).std() == pytest.approx(4.0 * 2**0.5, rel=0.1)
 
 
 def test_the_light_falls_off_towards_its_far_side() -> None:
-    camera = Camera(replace(SPEC, look=Look(light_gradient=0.4, light_angle_rad=0.0, noise_grey=0.0)))
+    camera = LineRenderer(replace(SPEC, look=Look(light_gradient=0.4, light_angle_rad=0.0, noise_grey=0.0)))
     rail = camera.frame(0)[5:10].mean(axis=(0, 2))
     assert rail[-1] / rail[0] == pytest.approx(0.8 / 1.2, rel=0.03)
 
@@ -104,8 +104,8 @@ def labels_of(name: str) -> tuple[LineSpec, int, Label]:
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_labelled_box_differs_from_the_same_part_without_its_defect(name: str) -> None:
     spec, index, label = labels_of(name)
-    with_it = Camera(spec).frame(index).astype(int)
-    without = Camera(spec, flaws=False).frame(index).astype(int)
+    with_it = LineRenderer(spec).frame(index).astype(int)
+    without = LineRenderer(spec, flaws=False).frame(index).astype(int)
     difference = np.abs(with_it - without).max(axis=2)
     x1, y1, x2, y2 = (round(edge) for edge in label.box)
     assert difference[y1:y2, x1:x2].max() > 40
@@ -114,7 +114,9 @@ def test_a_labelled_box_differs_from_the_same_part_without_its_defect(name: str)
 
 def test_pictures_differ_only_where_the_truth_has_defects() -> None:
     spec, index, _ = labels_of("scratch")
-    difference = np.abs(Camera(spec).frame(index).astype(int) - Camera(spec, flaws=False).frame(index)).max(axis=2)
+    difference = np.abs(LineRenderer(spec).frame(index).astype(int) - LineRenderer(spec, flaws=False).frame(index)).max(
+        axis=2
+    )
     for label in clip_truth(spec).frames[index].labels:
         x1, y1, x2, y2 = (round(edge) for edge in label.box)
         difference[max(y1 - 6, 0) : y2 + 6, max(x1 - 6, 0) : x2 + 6] = 0

@@ -10,14 +10,14 @@ from sinks.audit import audit_of
 from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger
 from sinks.judgement.step import AccountMessage
-from sinks.store.stored import Stored
+from sinks.store.stored import StoredAccounts
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import Steps, inspected, status
 
 
-def stored(steps: Steps) -> Stored:
+def stored(steps: Steps) -> StoredAccounts:
     ledgers = {("press-1", name): ledger for name, ledger in steps.camera.sessions.items()}
-    return Stored([("press-1", steps.camera.state)], ledgers, steps.spans)
+    return StoredAccounts([("press-1", steps.camera.state)], ledgers, steps.spans)
 
 
 def at(seconds: float, lag: int | None = 0) -> Circumstances:
@@ -88,7 +88,9 @@ def test_the_audit_may_cover_one_camera_only() -> None:
     both = stored(Steps().take(HALF_WAY))
     other = SessionLedger()
     other.add(0, 4, "inspected", None)
-    both = Stored([*both.states, ("press-2", both.states[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ())
+    both = StoredAccounts(
+        [*both.states, ("press-2", both.states[0][1])], {**both.ledgers, ("press-2", "s1"): other}, ()
+    )
     assert audit_of(both, at(2)).total.captured == 17
     assert list(audit_of(both, at(2), "press-2").cameras) == ["press-2"]
     assert audit_of(both, at(2), "press-9").cameras == {}

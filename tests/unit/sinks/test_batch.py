@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from andon.messages import Expired, RecordRef
+from andon.messages import ExpiredRange, RecordRef
 from andon.stream.offsets import Partition
-from sinks.batch import Work, clip_orders
+from sinks.batch import OpenBatch, clip_orders
 from sinks.judgement.consequences import Judgement
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
@@ -26,7 +26,9 @@ class StoredPartition:
         self.touched: set[str] = set()
 
     def take(self, *messages: AccountMessage) -> None:
-        work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
+        work = OpenBatch(
+            (), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START)
+        )
         work.step(self.cameras, DEFECT_RULES, ())
         self.touched = {camera.camera_id for camera in work.batch.states}
         for camera in self.cameras.values():
@@ -41,8 +43,8 @@ def frames(*numbers: int) -> Sequence[AccountMessage]:
     return [inspected(number, camera=camera) for number in numbers for camera in (ONE, OTHER)]
 
 
-def expired(camera: str, topic: str = "andon.frames", partition: int = 0) -> Expired:
-    return Expired(camera_id=camera, topic=topic, partition=partition, first_offset=3, last_offset=9, at=START)
+def expired(camera: str, topic: str = "andon.frames", partition: int = 0) -> ExpiredRange:
+    return ExpiredRange(camera_id=camera, topic=topic, partition=partition, first_offset=3, last_offset=9, at=START)
 
 
 def test_an_expired_range_that_one_camera_reports_counts_for_all_cameras_before_it() -> None:
@@ -72,7 +74,7 @@ def test_an_expired_range_reported_again_explains_no_loss_behind_it() -> None:
 
 
 @pytest.mark.parametrize("elsewhere", [expired(ONE, partition=1), expired(ONE, topic="andon.frames.heavy")])
-def test_an_expired_range_of_another_partition_does_not_concern_a_camera(elsewhere: Expired) -> None:
+def test_an_expired_range_of_another_partition_does_not_concern_a_camera(elsewhere: ExpiredRange) -> None:
     stored = StoredPartition()
     stored.take(*frames(0, 1, 2))
     stored.take(elsewhere, *frames(5))
@@ -112,7 +114,7 @@ def test_an_opened_defect_and_a_rejected_part_get_a_clip_and_nothing_else_does()
 @pytest.mark.parametrize("wanted", [True, False])
 def test_clips_leave_by_a_channel_of_their_own_where_they_are_wanted(*, wanted: bool) -> None:
     messages = crossing(range(6))
-    work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
+    work = OpenBatch((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
     work.step({}, DEFECT_RULES, ("redis",), clips=wanted)
     channels = ["redis", "evidence", *(["clips"] if wanted else []), "alarms"]
     assert [row.channel for row in work.batch.leaving] == channels

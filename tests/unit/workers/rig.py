@@ -24,7 +24,7 @@ from tests.fakes import START, FakeClock, MemoryPublisher, RecordedEvents
 from tests.spans import Traces
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
-from workers.decoding.place import HOST, Place
+from workers.decoding.place import HOST, DecodingPlace
 from workers.decoding.video import VideoLimits
 from workers.inference import Inference
 from workers.inspector import Deps, Inspector, PartitionInspection
@@ -110,7 +110,7 @@ async def worker(
     traced: bool = False,
     ahead: int = 16,
     max_decoders: int = 10,
-    place: Place = HOST,
+    place: DecodingPlace = HOST,
 ) -> AsyncIterator[Worker]:
     """A running worker. Its failures come out as an ExceptionGroup, as in the real role."""
     clock, events, memory = FakeClock(), RecordedEvents(), publisher or MemoryPublisher()

@@ -11,7 +11,7 @@ import pytest
 
 from andon.errors import FatalError
 from andon.events import BatchInferred, CameraRefused, FrameInspected, FramesShed, RecordQuarantined, Retrying
-from andon.messages import CameraStatus, Expired, Inspection, Message, RecordRef, Shed
+from andon.messages import CameraStatus, ExpiredRange, Inspection, Message, RecordRef, ShedRange
 from andon.stream.offsets import Partition
 from andon.stream.step import Cut, Delivery
 from andon.wire import Record
@@ -84,13 +84,13 @@ async def test_inspections_are_published_in_the_order_of_the_frames() -> None:
 
 
 async def test_sheds_and_camera_records_pass_on_unchanged_in_their_place() -> None:
-    shed = Shed(camera_id="cam", session="s", first_seq=1, last_seq=3, reason="mailbox_full", at=START)
+    shed = ShedRange(camera_id="cam", session="s", first_seq=1, last_seq=3, reason="mailbox_full", at=START)
     status = CameraStatus(camera_id="cam", session="s", state="online", captured=6, at=START)
     async with worker() as running:
         running.submit(frame(0), shed, frame(4), status, frame(5))
         await running.finish()
     kinds = [type(message).__name__ for message in running.published]
-    assert kinds == ["Inspection", "Shed", "Inspection", "CameraStatus", "Inspection"]
+    assert kinds == ["Inspection", "ShedRange", "Inspection", "CameraStatus", "Inspection"]
     assert running.published[1] == shed
     sent, original = running.publisher.topics["andon.inspections"][3], record_of(status, 3)
     assert (sent.key, sent.value, tuple(sent.headers)) == (original.key, original.value, tuple(original.headers))
@@ -300,11 +300,11 @@ async def test_each_camera_learns_once_of_a_hole_in_the_log_before_its_next_reco
         running.lanes[LANE].submit([Delivery(records[4], lambda: None)])
         await running.finish()
     kinds = [(type(item).__name__, item.camera_id) for item in running.published]  # type: ignore[attr-defined]
-    expired = [item for item in running.published if isinstance(item, Expired)]
+    expired = [item for item in running.published if isinstance(item, ExpiredRange)]
     assert kinds[2:] == [
-        ("Expired", "one"),
+        ("ExpiredRange", "one"),
         ("Inspection", "one"),
-        ("Expired", "two"),
+        ("ExpiredRange", "two"),
         ("Inspection", "two"),
         ("Inspection", "one"),
     ]
@@ -317,8 +317,8 @@ async def test_a_log_that_lost_its_end_is_read_on_there_and_each_camera_learns_o
         running.submit(frame(3), frame(4))
         await running.finish()
     kinds = [type(item).__name__ for item in running.published]
-    assert kinds == ["Expired", "Inspection", "Inspection"]
-    (hole,) = [item for item in running.published if isinstance(item, Expired)]
+    assert kinds == ["ExpiredRange", "Inspection", "Inspection"]
+    (hole,) = [item for item in running.published if isinstance(item, ExpiredRange)]
     assert (hole.first_offset, hole.last_offset, hole.reason) == (5, 8, "log_lost")
 
 

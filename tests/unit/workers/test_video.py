@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from andon.errors import FatalError, QuarantineReason
 from andon.events import CameraRefused, RecordQuarantined
-from andon.messages import CameraState, CameraStatus, Expired, Frame, Inspection, Message, Shed
+from andon.messages import CameraState, CameraStatus, ExpiredRange, Frame, Inspection, Message, ShedRange
 from andon.pictures.picture import PictureLimits
 from andon.stream.step import Cut
 from andon.wire import Record
@@ -22,7 +22,7 @@ from tests.fakes import START, MemoryPublisher
 from tests.unit.workers.rig import FRAMES, LANE, Worker, frame, record_of, worker
 from tests.video_units import B_FRAMES_264, GROUP, HEIGHT, OPEN_264, PLAIN_264, STREAMS, WIDTH, Encoder, stream
 from tests.video_units import FRAMES as COUNT
-from workers.decoding.place import Place
+from workers.decoding.place import DecodingPlace
 from workers.decoding.sessions import KEPT_S
 from workers.detector import Picture
 
@@ -123,7 +123,7 @@ async def test_a_card_that_fails_ends_the_worker_and_quarantines_nothing() -> No
     memory = MemoryPublisher()
 
     async def inspected() -> None:
-        async with running(place=Place(pictures=Broken), publisher=memory) as at:
+        async with running(place=DecodingPlace(pictures=Broken), publisher=memory) as at:
             submit(at, [(number, video(PLAIN_264, number)) for number in range(3)])
             await asyncio.Event().wait()
 
@@ -382,18 +382,18 @@ async def test_a_hole_in_the_log_breaks_the_group_and_is_reported_before_the_nex
     async with running(cuts={LANE: Cut(range(3, 5), 5)}) as at:
         submit(at, [(5 + number, video(PLAIN_264, number)) for number in range(12)])
         await at.finish()
-    assert isinstance(at.published[0], Expired)
+    assert isinstance(at.published[0], ExpiredRange)
     assert outcomes(at) == [(number, "inspected") for number in range(12)]
 
 
 async def test_shed_frames_come_after_those_before_them_and_cost_the_rest_of_their_group() -> None:
-    gone = Shed(camera_id="cam", session="s", first_seq=6, last_seq=7, reason="mailbox_full", at=START)
+    gone = ShedRange(camera_id="cam", session="s", first_seq=6, last_seq=7, reason="mailbox_full", at=START)
     async with running() as at:
         submit(at, [(number, video(B_FRAMES_264, number)) for number in range(6)])
         submit(at, [(6, gone)])
         submit(at, [(number, video(B_FRAMES_264, number)) for number in range(8, 15)])
         await at.finish()
-    place = next(number for number, message in enumerate(at.published) if isinstance(message, Shed))
+    place = next(number for number, message in enumerate(at.published) if isinstance(message, ShedRange))
     before = [message.seq for message in at.published[:place] if isinstance(message, Inspection)]
     assert sorted(before) == list(range(6))
     assert outcomes(at)[6:8] == [(8, "unproven"), (9, "unproven")]

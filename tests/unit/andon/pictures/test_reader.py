@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from andon.errors import PoisonError
 from andon.pictures import jpeg, png
-from andon.pictures.picture import Bgr, Layout, PictureLimits
+from andon.pictures.picture import Bgr, PictureLimits, PixelLayout
 from andon.pictures.reader import decode
 
 LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
@@ -156,8 +156,8 @@ def test_a_jpeg_with_any_byte_changed_is_read_or_refused(at: int, flip: int) -> 
 
 
 def test_the_size_is_read_from_the_picture_itself() -> None:
-    assert jpeg.layout(JPEG) == Layout(80, 60)
-    assert png.layout(PNG) == Layout(80, 60)
+    assert jpeg.layout(JPEG) == PixelLayout(80, 60)
+    assert png.layout(PNG) == PixelLayout(80, 60)
 
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_takes_minutes() -> None:

@@ -18,13 +18,13 @@ from andon.events import (
     SinkFailed,
 )
 from andon.process.log import EventLog, adopt_client_logs
-from andon.process.summary import MOST_KEYS, WINDOW_S, Line, Summary
+from andon.process.summary import MOST_KEYS, WINDOW_S, LogLine, Summary
 from tests.fakes import FakeClock
 
 SHED = FramesShed("press-3", "stale", 1)
 
 
-def brief(lines: list[Line]) -> list[tuple[object, ...]]:
+def brief(lines: list[LogLine]) -> list[tuple[object, ...]]:
     return [(line.values["camera"], line.values["count"], line.values.get("repeated")) for line in lines]
 
 

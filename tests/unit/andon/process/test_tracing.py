@@ -15,7 +15,7 @@ from ingest.capture import Capture, Tools
 from ingest.publisher import CameraPublisher, Route
 from ingest.spool import decode as read_row
 from ingest.spool import encode as to_row
-from sinks.batch import Work
+from sinks.batch import OpenBatch
 from sinks.outbox import Dispatcher
 from sinks.outbox_item import OutboxItem
 from sinks.outbox_queue import NamedChannel
@@ -214,8 +214,8 @@ async def test_a_worker_without_traces_passes_the_context_on() -> None:
 # ---- sinks
 
 
-def stepped(traces: Traces | None, *messages: Inspection) -> Work:
-    work = Work((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
+def stepped(traces: Traces | None, *messages: Inspection) -> OpenBatch:
+    work = OpenBatch((), messages, Batch(Partition("andon.inspections", 0), Position(1, "", 0), len(messages), START))
     if traces is not None:
         work.trace(traces.tracing, 0.0)
     work.step({}, DEFECT_RULES, ("redis",))

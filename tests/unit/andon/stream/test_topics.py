@@ -1,4 +1,4 @@
-"""What is said while a topic can't be read yet, and how the line's topics are made."""
+"""The message while a topic can't be read yet, and how the line's topics are made."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from andon.video.access_unit import AccessUnit
-from andon.video.gaps import Gaps
+from andon.video.gaps import UnitGaps
 from andon.video.h264 import H264
 from andon.video.h265 import H265
 from andon.video.units import MalformedError, join
@@ -77,7 +77,7 @@ def test_each_picture_of_a_stream_is_described(name: str) -> None:
 
 @NAMES
 def test_a_whole_stream_misses_nothing(name: str) -> None:
-    gaps = Gaps()
+    gaps = UnitGaps()
     assert [said for unit in units(name) if (said := gaps.before(unit)) is not None] == []
 
 
@@ -85,7 +85,7 @@ def test_a_whole_stream_misses_nothing(name: str) -> None:
 def test_a_missing_picture_that_others_refer_to_is_noticed(name: str) -> None:
     found = units(name)
     for missing in range(1, len(found) - 1):
-        gaps, said = Gaps(), []
+        gaps, said = UnitGaps(), []
         for number, unit in enumerate(found):
             if number != missing:
                 said.append(gaps.before(unit))
@@ -141,7 +141,7 @@ def test_damaged_units_are_read_or_malformed_and_nothing_else(name: str) -> None
     whole, read = [join(parts) for parts in footage.units[:6]], 0
     for seed in range(500):
         rng = Random(seed)
-        stream, gaps = reader(footage), Gaps()
+        stream, gaps = reader(footage), UnitGaps()
         for _ in range(3):
             try:
                 unit = stream.read(damaged(rng.choice(whole)[:400], rng))

@@ -3,9 +3,9 @@
 from bench.accuracy.event_score import Events
 from bench.accuracy.report import AIMS, Accuracy, Speed
 from bench.accuracy.verdict_matching import DECISIONS, ScoredPart
-from workers.runtimes.manifest import Metrics
+from workers.runtimes.manifest import ModelMetrics
 
-BOXES = Metrics(
+BOXES = ModelMetrics(
     images=1, map50=0.9, map50_95=0.7, precision=1, recall=1, map50_by_class={"part": 0.99}, map50_95_by_class={}
 )
 

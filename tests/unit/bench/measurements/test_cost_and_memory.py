@@ -3,7 +3,7 @@
 import pytest
 
 from bench.measurements.cost_and_memory import BUSY, MemorySample, mb_per_100k, possible_per_s
-from deploy.local.cpu import Span
+from deploy.local.cpu import CpuSpan
 
 
 def test_growth_of_settled_memory_is_for_a_hundred_thousand_frames() -> None:
@@ -21,8 +21,8 @@ def test_one_high_reading_is_no_growth() -> None:
     assert mb_per_100k(samples, ("ingest",)) == 0
 
 
-def span(**cpu_s: float) -> Span:
-    return Span(10, cpu_s, dict.fromkeys(cpu_s, 1000.0))
+def span(**cpu_s: float) -> CpuSpan:
+    return CpuSpan(10, cpu_s, dict.fromkeys(cpu_s, 1000.0))
 
 
 def test_the_cores_bound_the_rate() -> None:

@@ -13,7 +13,7 @@ from bench.harness.rounds import Rounds
 from bench.harness.synthetic_line import ROLES
 from bench.measurements import cost_and_memory, line_cost, plant_line, tutorial_throughput, worker_throughput
 from bench.measurements.cost_and_memory import MemorySample
-from deploy.local.cpu import Span
+from deploy.local.cpu import CpuSpan
 
 
 def throughput(cpu_ms: float, **more: Any) -> Throughput:
@@ -91,9 +91,9 @@ def test_the_tutorials_consumer_is_compared_by_frames_per_cpu_second() -> None:
     assert ratios(found) == {"worker_vs_tutorial_pt": 4.0, "worker_vs_tutorial_same_model": 2.0}
 
 
-def span(cpu_ms: float) -> Span:
+def span(cpu_ms: float) -> CpuSpan:
     names = (*ROLES, "broker", "redis")
-    return Span(1.0, dict.fromkeys(names, cpu_ms / 10), dict.fromkeys(names, 100.0))
+    return CpuSpan(1.0, dict.fromkeys(names, cpu_ms / 10), dict.fromkeys(names, 100.0))
 
 
 def test_cost_by_cameras_and_growth_of_memory() -> None:

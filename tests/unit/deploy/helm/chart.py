@@ -41,7 +41,7 @@ def refusal(example: str, *sets: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedChart:
     """The manifests of one installation."""
 
     manifests: tuple[Manifest, ...]
@@ -66,11 +66,11 @@ class Rendered:
         return text
 
 
-def rendered(example: str, *sets: str) -> Rendered:
+def rendered(example: str, *sets: str) -> RenderedChart:
     """`sets`: more values, each `path=JSON`."""
     options = [part for one in sets for part in ("--set-json", one)]
     text = _template("--values", str(CHART / "ci" / f"{example}.yaml"), *options)
-    return Rendered(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
+    return RenderedChart(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
 
 
 def component(manifest: Manifest) -> str:

@@ -20,7 +20,7 @@ from tests.unit.deploy.helm.chart import (
     EXAMPLES,
     ROLES,
     Manifest,
-    Rendered,
+    RenderedChart,
     component,
     container,
     pod,
@@ -31,7 +31,7 @@ from tests.unit.deploy.helm.chart import (
 SECRETS = "/secrets/"
 
 
-def settings_of(chart: Rendered, folder: Path, workload: Manifest | None = None) -> Settings:
+def settings_of(chart: RenderedChart, folder: Path, workload: Manifest | None = None) -> Settings:
     """The settings as a process of `workload` reads them, with a made-up content of each secret."""
     for name in set(re.findall(rf"{SECRETS}([A-Za-z0-9._-]+)", chart.line)):
         (folder / name).write_text(f"content-of-{name}\n")
@@ -173,7 +173,7 @@ def test_a_camera_that_is_added_restarts_no_worker() -> None:
     more = 'line.cameras=[{"id": "a", "url": "rtsp://a"}, {"id": "b", "url": "rtsp://b"}]'
     before, after = rendered("cpu-box"), rendered("cpu-box", more)
 
-    def checksum(chart: Rendered, kind: str, name: str) -> str:
+    def checksum(chart: RenderedChart, kind: str, name: str) -> str:
         return str(pod(chart.named(kind, name))["metadata"]["annotations"]["checksum/line"])
 
     worker, ingest = ("Deployment", "workers-default"), ("StatefulSet", "ingest")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.unit.deploy.helm.chart import EXAMPLES, Manifest, Rendered, component, container, pod, rendered
+from tests.unit.deploy.helm.chart import EXAMPLES, Manifest, RenderedChart, component, container, pod, rendered
 from tests.unit.deploy.helm.test_pods import selected
 
 
@@ -31,12 +31,12 @@ class Peer:
         return there and selected(rule.get("podSelector", {}), self.labels)
 
 
-def allowed(chart: Rendered, source: Peer, target: Peer, port: int) -> bool:
+def allowed(chart: RenderedChart, source: Peer, target: Peer, port: int) -> bool:
     """A connection goes through if both ends allow it; an end that no policy selects allows all."""
     return _end(chart, "Egress", source, target, port) and _end(chart, "Ingress", target, source, port)
 
 
-def _end(chart: Rendered, direction: str, own: Peer, other: Peer, port: int) -> bool:
+def _end(chart: RenderedChart, direction: str, own: Peer, other: Peer, port: int) -> bool:
     key, side = ("egress", "to") if direction == "Egress" else ("ingress", "from")
     policies = [
         one["spec"]
@@ -53,7 +53,7 @@ def _end(chart: Rendered, direction: str, own: Peer, other: Peer, port: int) -> 
     )
 
 
-def peer(chart: Rendered, name: str) -> Peer:
+def peer(chart: RenderedChart, name: str) -> Peer:
     workload = next(one for one in chart.workloads() if component(one) == name)
     return Peer(pod(workload)["metadata"]["labels"])
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from deploy.sizing.costs import Resolution, published_costs, published_speed
 from deploy.sizing.measured import (
     BatchFigures,
+    BenchFigures,
     Encoding,
     LineFigures,
     MachineFigures,
-    Measured,
     ModelFigures,
     PictureFigures,
 )
@@ -47,7 +47,7 @@ def machine(cores: int = 2, gpu: str = "") -> MachineFigures:
     )
 
 
-def measured(**changed: Any) -> Measured:
+def measured(**changed: Any) -> BenchFigures:
     """Two cores: as JPEG, pictures of 640x480 cost 4 ms in ingest and 1 in a worker, the model 5, and the processes 1
     each."""
     pictures = PictureFigures(
@@ -85,5 +85,5 @@ def measured(**changed: Any) -> Measured:
         p50_ms=60,
         p99_ms=120,
     )
-    found = Measured(machine=machine(), seconds=60, latency_s=1.0, pictures=(pictures,), model=model, line=line)
+    found = BenchFigures(machine=machine(), seconds=60, latency_s=1.0, pictures=(pictures,), model=model, line=line)
     return found.model_copy(update=changed)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.sizing.costs import (
-    Known,
     Resolution,
+    SourcedNumber,
     measured_costs,
     measured_speed,
     own_costs,
@@ -16,7 +16,7 @@ from deploy.sizing.costs import (
     published_speed,
     weakest,
 )
-from deploy.sizing.measured import Encoding, Measured
+from deploy.sizing.measured import BenchFigures, Encoding
 from deploy.sizing.published import GPUS, MODELS
 from tests.unit.deploy.sizing.plants import HD, VGA, measured, on_a_busy_machine
 
@@ -35,7 +35,7 @@ def test_at_the_measured_resolution_the_costs_are_those_of_the_line() -> None:
     assert bench.line is not None
     assert costs.ingest_ms.value == pytest.approx(bench.line.cpu_ms["ingest"])
     assert costs.all_ms + 5.0 == pytest.approx(sum(bench.line.cpu_ms.values()))
-    assert costs.bytes == Known(45_000, "measured", "andon bench")
+    assert costs.bytes == SourcedNumber(45_000, "measured", "andon bench")
 
 
 def test_another_resolution_is_scaled_by_its_pixels_and_says_so() -> None:
@@ -58,7 +58,7 @@ def test_what_is_passed_through_costs_ingest_no_picture_and_a_worker_the_decodin
     bench = measured()
     costs = measured_costs(VGA, bench, "passthrough")
     assert (costs.ingest_ms.value, costs.worker_ms.value) == pytest.approx((1.0, 1.0 + 3.0))
-    assert costs.bytes == Known(6_000, "measured", "andon bench")
+    assert costs.bytes == SourcedNumber(6_000, "measured", "andon bench")
     assert bench.line is not None
     passed = bench.line.model_copy(update={"cpu_ms": bench.line.cpu_ms | {"ingest": 1.0, "workers": 9.0}})
     assert measured_costs(VGA, measured(encoding="passthrough", line=passed), "passthrough") == costs
@@ -69,7 +69,7 @@ def test_what_is_passed_through_costs_ingest_no_picture_and_a_worker_the_decodin
 
 def test_a_bench_that_did_not_measure_h264_s_size_leaves_it_assumed() -> None:
     (pictures,) = measured().pictures
-    older = Measured.model_validate(
+    older = BenchFigures.model_validate(
         measured(pictures=(pictures.model_copy(update={"h264_bytes": 0}),)).model_dump(exclude={"encoding"})
     )
     assert older.encoding == "jpeg"
@@ -77,7 +77,7 @@ def test_a_bench_that_did_not_measure_h264_s_size_leaves_it_assumed() -> None:
 
 
 def test_a_figure_is_as_good_as_its_worst_number() -> None:
-    numbers = [Known(1, "measured", ""), Known(1, "assumed", ""), Known(1, "published", "")]
+    numbers = [SourcedNumber(1, "measured", ""), SourcedNumber(1, "assumed", ""), SourcedNumber(1, "published", "")]
     assert weakest(*numbers) == "assumed"
     assert weakest(numbers[0], numbers[2]) == "published"
 

@@ -9,7 +9,7 @@ import pytest
 
 from andon.alarms import Alarm, alarm_id
 from sinks.board.alarm_groups import grouped
-from sinks.board.line_state import Standing
+from sinks.board.line_state import BoardAlarm
 from sinks.board.pages.alarms import watch
 from sinks.board.standing_alarms import StandingAlarms
 from sinks.store.actions import newest_actions
@@ -79,7 +79,7 @@ async def test_the_page_of_the_line_has_what_nobody_has_acknowledged(tmp_path: P
         assert (await client.get("/alarms/unacknowledged?group=nowhere/0")).status_code == 404
         assert "<a " not in (await client.get("/alarms/unacknowledged?kiosk=hall")).text
         alarmed = await StandingAlarms(ours.board.store).read()
-        assert [item.standing for item in alarmed] == [Standing("major", START)] * 2
+        assert [item.standing for item in alarmed] == [BoardAlarm("major", START)] * 2
 
 
 async def pressed(ours: TestBoard, client: Any, **fields: Any) -> Any:

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement, product
 import pytest
 
 from andon.messages import Severity
-from sinks.board.line_state import SYMBOLS, LineState, Observed, Standing, Word, line_state
+from sinks.board.line_state import SYMBOLS, BoardAlarm, LineObservation, LineState, Word, line_state
 from sinks.board.tiles import Kind, Tile
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
@@ -19,8 +19,8 @@ def a_tile(kind: Kind, since: datetime | None = EARLIER) -> Tile:
     return Tile("press-1", kind, kind, "", since, 0.5, 0.5, "pass", 10.0, 0)
 
 
-def word(*kinds: Kind, alarms: Sequence[Standing] | None = ()) -> Word:
-    return line_state(Observed([a_tile(kind) for kind in kinds], alarms, NOW), None).word
+def word(*kinds: Kind, alarms: Sequence[BoardAlarm] | None = ()) -> Word:
+    return line_state(LineObservation([a_tile(kind) for kind in kinds], alarms, NOW), None).word
 
 
 def test_a_line_runs_only_if_every_camera_that_should_deliver_does() -> None:
@@ -47,36 +47,36 @@ def test_a_line_whose_alarms_cannot_be_read_is_blind() -> None:
 
 
 def test_any_alarm_wants_attention_and_a_critical_one_stops() -> None:
-    assert word("normal", alarms=[Standing("minor", EARLIER)]) == "attention"
-    assert word("normal", alarms=[Standing("minor", EARLIER), Standing("critical", NOW)]) == "stop"
+    assert word("normal", alarms=[BoardAlarm("minor", EARLIER)]) == "attention"
+    assert word("normal", alarms=[BoardAlarm("minor", EARLIER), BoardAlarm("critical", NOW)]) == "stop"
 
 
 def test_a_critical_alarm_stops_a_line_that_is_blind() -> None:
-    assert word("blind", alarms=[Standing("critical", NOW)]) == "stop"
+    assert word("blind", alarms=[BoardAlarm("critical", NOW)]) == "stop"
 
 
 def test_a_word_keeps_the_moment_at_which_it_began_to_hold() -> None:
-    first = line_state(Observed([a_tile("normal")], (), EARLIER), None)
-    same = line_state(Observed([a_tile("normal")], (), NOW), first)
+    first = line_state(LineObservation([a_tile("normal")], (), EARLIER), None)
+    same = line_state(LineObservation([a_tile("normal")], (), NOW), first)
     assert same == first
-    other = line_state(Observed([a_tile("fault")], (), NOW), same)
+    other = line_state(LineObservation([a_tile("fault")], (), NOW), same)
     assert (other.word, other.since) == ("attention", NOW)
 
 
 def test_a_board_that_starts_dates_the_word_by_its_oldest_cause() -> None:
     older = EARLIER - timedelta(hours=1)
     tiles = [a_tile("fault", EARLIER), a_tile("abnormal", older), a_tile("normal", older - timedelta(days=1))]
-    assert line_state(Observed(tiles, (), NOW), None).since == older
+    assert line_state(LineObservation(tiles, (), NOW), None).since == older
 
 
 def test_a_board_that_starts_dates_a_running_line_by_the_last_camera_that_came() -> None:
     tiles = [a_tile("normal", EARLIER), a_tile("normal", EARLIER - timedelta(hours=1))]
-    assert line_state(Observed(tiles, (), NOW), None).since == EARLIER
+    assert line_state(LineObservation(tiles, (), NOW), None).since == EARLIER
 
 
 def test_no_word_began_in_the_future() -> None:
     tiles = [a_tile("normal", NOW + timedelta(hours=1))]
-    assert line_state(Observed(tiles, (), NOW), None) == LineState("runs", NOW)
+    assert line_state(LineObservation(tiles, (), NOW), None) == LineState("runs", NOW)
 
 
 KINDS: Sequence[Kind] = ("normal", "abnormal", "fault", "blind", "off")
@@ -85,8 +85,8 @@ LINES = [kinds for number in range(4) for kinds in combinations_with_replacement
 ALARMS = [alarms for number in range(3) for alarms in combinations_with_replacement(SEVERITIES, number)]
 
 
-def standing(severities: Sequence[Severity]) -> list[Standing]:
-    return [Standing(severity, EARLIER) for severity in severities]
+def standing(severities: Sequence[Severity]) -> list[BoardAlarm]:
+    return [BoardAlarm(severity, EARLIER) for severity in severities]
 
 
 @pytest.mark.parametrize("worse", ["abnormal", "fault", "blind"])

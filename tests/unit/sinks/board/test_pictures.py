@@ -12,7 +12,7 @@ from andon.messages import Frame, RecordRef
 from andon.stream.offsets import Partition
 from andon.stream.ranges import Enough, never
 from andon.wire import Record, encode
-from sinks.board.pictures import WAITING, NoPictureError, Pictures
+from sinks.board.pictures import WAITING, BoardPictures, NoPictureError
 from sinks.board.small_pictures import SIDE_PX, SmallPictures, shrunk
 from tests.fakes import START
 from tests.video_units import GROUP, PLAIN_264, stream
@@ -73,8 +73,8 @@ def ref(offset: int, topic: str = TOPIC) -> RecordRef:
     return RecordRef(topic=topic, partition=0, offset=offset)
 
 
-def pictures(log: Log, kept_bytes: int = 1_000_000) -> Pictures:
-    return Pictures(log, frozenset({TOPIC}), kept_bytes)
+def pictures(log: Log, kept_bytes: int = 1_000_000) -> BoardPictures:
+    return BoardPictures(log, frozenset({TOPIC}), kept_bytes)
 
 
 async def test_a_jpeg_passes_as_it_is() -> None:

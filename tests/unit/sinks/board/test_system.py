@@ -19,7 +19,7 @@ from sinks.board.latencies import MINUTES, InspectionSample, Latencies
 from sinks.board.models.system import ChannelDepth, GroupLag
 from sinks.board.pages import system
 from sinks.board.queries.standing import CameraStanding
-from sinks.board.running_processes import Place, places
+from sinks.board.running_processes import ProcessAddress, places
 from sinks.board.system_news import SystemNews, ledger_of, rooms, samples
 from sinks.judgement.spans import LastDelivery
 from sinks.judgement.state import Totals
@@ -124,7 +124,7 @@ async def test_a_process_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     transport = httpx.MockTransport(lambda request: httpx.Response(200, text=text))
     async with httpx.AsyncClient(transport=transport) as client:
-        place = Place("http://ingest-1:9100", "http://10.0.0.5:9100/metrics", "ingest-1:9100")
+        place = ProcessAddress("http://ingest-1:9100", "http://10.0.0.5:9100/metrics", "ingest-1:9100")
         seen = await running_processes._process(client, place)
     assert (seen.role, seen.version, seen.spool_bytes, seen.in_flight, seen.fault) == (
         "ingest",
@@ -144,7 +144,7 @@ async def test_a_name_stands_for_all_its_processes(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
     assert await places("http://workers:8080") == [
-        Place(f"http://workers:8080 ({ip})", f"http://{ip}:8080/metrics", "workers:8080")
+        ProcessAddress(f"http://workers:8080 ({ip})", f"http://{ip}:8080/metrics", "workers:8080")
         for ip in ("10.0.0.5", "10.0.0.6")
     ]
 

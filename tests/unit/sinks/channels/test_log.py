@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from andon.messages import Frame, RecordRef
-from sinks.channels.log import Log, Logged
+from sinks.channels.log import Log, LoggedFrame
 from tests.unit.sinks.channels.test_clips import HERE, PICTURE, MemoryFrames, a_frame
 
 CAMERAS = ("press-3", "press-4")
@@ -15,7 +15,7 @@ def two_cameras(count: int) -> list[Frame]:
     return [a_frame(number // 2, CAMERAS[number % 2]) for number in range(count)]
 
 
-def offsets(found: Sequence[Logged]) -> list[int]:
+def offsets(found: Sequence[LoggedFrame]) -> list[int]:
     return [logged.offset for logged in found]
 
 

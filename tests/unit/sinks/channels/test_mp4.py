@@ -10,13 +10,13 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 
 from andon.errors import PoisonError
-from sinks.channels.mp4 import LAST_S, MOST_S, TICK, Sample, Track, mp4, timed
+from sinks.channels.mp4 import LAST_S, MOST_S, TICK, Mp4Sample, Mp4Track, mp4, timed
 from tests.fakes import START
 
 COUNT = 12
 
 
-def encoded(codec: str, b_frames: int) -> list[Sample]:
+def encoded(codec: str, b_frames: int) -> list[Mp4Sample]:
     """Grey pictures, 160x120, 25 a second, in the order of decoding."""
     encoder = av.CodecContext.create({"h264": "libx264", "hevc": "libx265"}[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
@@ -33,7 +33,7 @@ def encoded(codec: str, b_frames: int) -> list[Sample]:
         packets += encoder.encode(picture)
     packets += encoder.encode(None)
     return [
-        Sample(bytes(packet), START + timedelta(seconds=(packet.pts or 0) / 25), packet.is_keyframe)
+        Mp4Sample(bytes(packet), START + timedelta(seconds=(packet.pts or 0) / 25), packet.is_keyframe)
         for packet in packets
     ]
 
@@ -42,7 +42,7 @@ def encoded(codec: str, b_frames: int) -> list[Sample]:
     ("codec", "b_frames", "box"), [("h264", 0, b"avcC"), ("h264", 2, b"avcC"), ("hevc", 2, b"hvcC")]
 )
 def test_video_is_packed_without_a_change(codec: str, b_frames: int, box: bytes) -> None:
-    file = mp4(Track(codec, 160, 120), encoded(codec, b_frames))
+    file = mp4(Mp4Track(codec, 160, 120), encoded(codec, b_frames))
     assert file.index(b"moov") < file.index(b"mdat")
     assert box in file
     with av.open(BytesIO(file), "r") as container:
@@ -56,7 +56,7 @@ def test_video_is_packed_without_a_change(codec: str, b_frames: int, box: bytes)
 
 
 def test_the_first_keyframes_are_marked_so_that_a_player_can_jump() -> None:
-    file = mp4(Track("h264", 160, 120), encoded("h264", 0))
+    file = mp4(Mp4Track("h264", 160, 120), encoded("h264", 0))
     with av.open(BytesIO(file), "r") as container:
         assert [packet.is_keyframe for packet in container.demux(video=0) if packet.size].count(True) == 2
 
@@ -87,4 +87,4 @@ def test_a_clip_of_one_picture_has_a_duration() -> None:
 
 def test_what_can_not_be_packed_is_poison() -> None:
     with pytest.raises(PoisonError, match="no MP4 can be made of it"):
-        mp4(Track("h264", 0, 0), encoded("h264", 0))
+        mp4(Mp4Track("h264", 0, 0), encoded("h264", 0))

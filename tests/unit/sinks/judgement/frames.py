@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from andon.messages import Box, CameraState, CameraStatus, Defect, Detection, Inspection, PartVerdict, RecordRef, Shed
+from andon.messages import (
+    Box,
+    CameraState,
+    CameraStatus,
+    Defect,
+    Detection,
+    Inspection,
+    PartVerdict,
+    RecordRef,
+    ShedRange,
+)
 from andon.settings import DefectSettings
 from sinks.judgement.consequences import EvidenceOrder
 from sinks.judgement.rules import DefectRules, JudgementRules
@@ -47,9 +57,9 @@ def quarantined(seq: int, session: str = "s1") -> Inspection:
     return inspected(seq, session=session).model_copy(update={"outcome": "quarantined", "reason": "undecodable"})
 
 
-def shed(first: int, last: int, session: str = "s1") -> Shed:
+def shed(first: int, last: int, session: str = "s1") -> ShedRange:
     at = START + timedelta(seconds=last / FPS)
-    return Shed(camera_id="press-1", session=session, first_seq=first, last_seq=last, reason="mailbox_full", at=at)
+    return ShedRange(camera_id="press-1", session=session, first_seq=first, last_seq=last, reason="mailbox_full", at=at)
 
 
 def status(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from andon.messages import Box, Detection, Inspection, PartVerdict, Shed
+from andon.messages import Box, Detection, Inspection, PartVerdict, ShedRange
 from andon.settings import CameraPartSettings, DefectSettings, Settings
 from sinks.judgement.rules import DefectRules, JudgementRules
 from sinks.judgement.snapshot import snapshot
@@ -186,7 +186,7 @@ def test_a_part_that_crossed_the_line_in_lost_frames_is_unknown() -> None:
 
 def test_frames_that_were_shed_do_not_age_a_part() -> None:
     frames = passing(BAD, step_px=15.0)
-    given_up = Shed(camera_id="press-1", session="s1", first_seq=20, last_seq=34, reason="mailbox_full", at=START)
+    given_up = ShedRange(camera_id="press-1", session="s1", first_seq=20, last_seq=34, reason="mailbox_full", at=START)
     steps = run([*frames[:20], given_up, *frames[35:]])
     assert outcomes(steps) == [("reject", None)]
     assert len({event.defect_id for event in steps.events}) == 1
@@ -464,7 +464,7 @@ def _with_missing(frames: Sequence[Inspection], lost: set[int], given_up: set[in
 
 
 def _number(record: AccountMessage) -> int:
-    return record.seq if isinstance(record, Inspection) else record.first_seq if isinstance(record, Shed) else 0
+    return record.seq if isinstance(record, Inspection) else record.first_seq if isinstance(record, ShedRange) else 0
 
 
 boxes = st.tuples(*(st.floats(allow_nan=False, allow_infinity=False) for _ in range(4)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.messages import Box, Detection, Expired
+from andon.messages import Box, Detection, ExpiredRange
 from sinks.audit import audit_of
 from sinks.circumstances import Circumstances
 from sinks.judgement.ledger import SessionLedger
@@ -16,7 +16,7 @@ from sinks.judgement.snapshot import CameraSnapshot, snapshot
 from sinks.judgement.state import CameraAccount, from_bytes, to_bytes
 from sinks.judgement.step import AccountMessage
 from sinks.judgement.tally import total
-from sinks.store.stored import Stored
+from sinks.store.stored import StoredAccounts
 from tests.fakes import START
 from tests.unit.sinks.judgement.frames import Steps, crossing, detection, inspected, quarantined, shed, status
 
@@ -183,7 +183,7 @@ def test_a_lost_log_takes_the_frames_that_were_not_accounted_for() -> None:
     assert steps.camera.sessions["s1"].tally().lost == {"log_lost": 10, "missing": 4}
 
 
-def cut() -> Expired:
+def cut() -> ExpiredRange:
     return expired().model_copy(update={"reason": "log_lost"})
 
 
@@ -221,8 +221,8 @@ def test_a_camera_that_returns_is_shown_online_although_the_hosts_clock_was_set_
     assert snapshot(steps.camera).state == "offline"
 
 
-def expired() -> Expired:
-    return Expired(camera_id="press-1", topic="andon.frames", partition=0, first_offset=3, last_offset=9, at=START)
+def expired() -> ExpiredRange:
+    return ExpiredRange(camera_id="press-1", topic="andon.frames", partition=0, first_offset=3, last_offset=9, at=START)
 
 
 def test_expired_frames_reach_up_to_the_number_of_the_next_frame() -> None:
@@ -250,7 +250,7 @@ def test_a_camera_that_stays_silent_after_expired_records_lost_every_frame_known
     steps = Steps().take([*crossing(range(10)), status(14)])
     expire(steps.camera)
     later = Circumstances(START + timedelta(hours=1), 0, 3.0)
-    stored = Stored([("press-1", steps.camera.state)], {("press-1", "s1"): steps.camera.sessions["s1"]}, ())
+    stored = StoredAccounts([("press-1", steps.camera.state)], {("press-1", "s1"): steps.camera.sessions["s1"]}, ())
     assert audit_of(stored, later).total.lost == {"expired": 4}
 
 

@@ -15,7 +15,7 @@ from workers.runtimes.pytorch import card_of  # noqa: E402 - as above
 GPU = torch.device("cuda:1")
 
 
-class Asked:
+class RecordingStream:
     """A CUDA stream, and what torch.cuda is asked for, in order."""
 
     cuda_stream = 77
@@ -49,7 +49,7 @@ class Asked:
 def test_the_model_waits_for_the_pictures_and_their_decoders_never_for_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = Asked(monkeypatch)
+    asked = RecordingStream(monkeypatch)
     own = OwnStream(GPU)
     assert asked.calls == ["synchronize cuda:1", "Stream cuda:1"], "the weights have arrived"
     asked.calls.clear()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from andon.errors import ConfigError
-from workers.runtimes.manifest import Manifest, Metrics, manifest_path, read_manifest, verified, write_manifest
+from workers.runtimes.manifest import Manifest, ModelMetrics, manifest_path, read_manifest, verified, write_manifest
 
-METRICS = Metrics(
+METRICS = ModelMetrics(
     images=2, map50=0.5, map50_95=0.25, precision=1, recall=1, map50_by_class={"a": 0.5}, map50_95_by_class={"a": 0.25}
 )
 

@@ -16,7 +16,7 @@ from tests.detectors import DEMO_WEIGHTS
 from workers.runtimes.tuned import Tuning, read_record, record_path, tuned_setup
 from workers.tuning import tune as tuning_module
 from workers.tuning.at_start import tune_at_start
-from workers.tuning.order import Frames, Order, SkippedError, order_for
+from workers.tuning.order import SkippedError, TuningFrames, TuningOrder, order_for
 from workers.tuning.tune import TuningProcess, tune
 
 FLOAT = {"runtime": "openvino", "precision": "fp32", "cpu_ms": 17.5, "wall_ms": 9.0, "agreement": 1.0, "boxes": 200}
@@ -50,9 +50,9 @@ def measures(monkeypatch: pytest.MonkeyPatch) -> Measures:
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> Frames:
+def frames(tmp_path: Path) -> TuningFrames:
     paths = tuple(tmp_path / f"{number}.jpg" for number in range(50))
-    return Frames(source="the topic andon.frames", calibration=paths[:30], held_out=paths[30:])
+    return TuningFrames(source="the topic andon.frames", calibration=paths[:30], held_out=paths[30:])
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ NOBODY = {"bootstrap_servers": "127.0.0.1:9", "start_timeout_s": 0.2}
 """A port at which nothing listens."""
 
 
-def order_in(settings: Settings, limit_s: float = LIMIT_S) -> Order:
+def order_in(settings: Settings, limit_s: float = LIMIT_S) -> TuningOrder:
     order = order_for(settings.pools["default"], "default", limit_s)
     assert order is not None
     return order
 
 
-def tuned(settings: Settings, frames: Frames, limit_s: float = LIMIT_S) -> Tuning:
+def tuned(settings: Settings, frames: TuningFrames, limit_s: float = LIMIT_S) -> Tuning:
     return tune(order_in(settings, limit_s), lambda _: frames, TuningProcess(limit_s))
 
 
@@ -81,7 +81,9 @@ def model_of(settings: Settings) -> ModelSettings:
     return settings.pools["default"].model
 
 
-def test_the_choice_is_what_workers_serve_from_then_on(settings: Settings, frames: Frames, measures: Measures) -> None:
+def test_the_choice_is_what_workers_serve_from_then_on(
+    settings: Settings, frames: TuningFrames, measures: Measures
+) -> None:
     measures(report(FLOAT, INT8))
     tuning = tuned(settings, frames)
     assert tuning.chosen is not None
@@ -95,7 +97,7 @@ def test_the_choice_is_what_workers_serve_from_then_on(settings: Settings, frame
 
 
 def test_another_setting_or_a_lost_artifact_finds_no_choice(
-    settings: Settings, frames: Frames, measures: Measures
+    settings: Settings, frames: TuningFrames, measures: Measures
 ) -> None:
     measures(report(FLOAT, INT8))
     tuning = tuned(settings, frames)
@@ -110,7 +112,7 @@ def test_another_setting_or_a_lost_artifact_finds_no_choice(
 
 
 def test_a_new_measurement_replaces_the_artifact_and_nothing_else_is_left_in_the_cache(
-    settings: Settings, frames: Frames, measures: Measures
+    settings: Settings, frames: TuningFrames, measures: Measures
 ) -> None:
     measures(report(FLOAT, INT8))
     tuned(settings, frames)
@@ -140,7 +142,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 
 def test_a_measurement_that_hangs_is_killed_and_what_it_measured_decides(
-    settings: Settings, frames: Frames, measures: Measures, impatient: Callable[[Path], None]
+    settings: Settings, frames: TuningFrames, measures: Measures, impatient: Callable[[Path], None]
 ) -> None:
     measures(report(FLOAT) + "(room.parent / 'reported').touch()\nimport time\ntime.sleep(1e6)\n")
     impatient(order_in(settings).cache / "reported")
@@ -151,7 +153,7 @@ def test_a_measurement_that_hangs_is_killed_and_what_it_measured_decides(
 
 
 def test_what_a_hanging_measurement_started_ends_with_it(
-    settings: Settings, frames: Frames, measures: Measures, impatient: Callable[[Path], None], tmp_path: Path
+    settings: Settings, frames: TuningFrames, measures: Measures, impatient: Callable[[Path], None], tmp_path: Path
 ) -> None:
     held = tmp_path / "held"
     child = f"import fcntl, time; f = open({str(held)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); time.sleep(1e6)"
@@ -163,7 +165,7 @@ def test_what_a_hanging_measurement_started_ends_with_it(
 
 
 def test_a_measurement_that_dies_is_recorded_so_that_not_every_start_dies_of_it(
-    settings: Settings, frames: Frames, measures: Measures
+    settings: Settings, frames: TuningFrames, measures: Measures
 ) -> None:
     measures("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     tuning = tuned(settings, frames)
@@ -173,20 +175,20 @@ def test_a_measurement_that_dies_is_recorded_so_that_not_every_start_dies_of_it(
     assert tuned_setup(model_of(settings), tuning.digest) is None
 
 
-def test_a_report_that_is_damaged_counts_as_none(settings: Settings, frames: Frames, measures: Measures) -> None:
+def test_a_report_that_is_damaged_counts_as_none(settings: Settings, frames: TuningFrames, measures: Measures) -> None:
     measures(f"{WRITE}(room / 'candidates.json').write_text('[{{')\n")
     assert tuned(settings, frames).reason == "nothing was measured"
 
 
 def test_too_few_frames_are_no_reason_to_remember(settings: Settings, measures: Measures) -> None:
     measures("raise AssertionError")
-    few = Frames(source="the topic andon.frames", calibration=(Path("0.jpg"),), held_out=())
+    few = TuningFrames(source="the topic andon.frames", calibration=(Path("0.jpg"),), held_out=())
     with pytest.raises(SkippedError, match=r"^the topic andon\.frames has 1 usable frames, 40 are needed$"):
         tuned(settings, few)
     assert read_record(order_in(settings).record) is None
 
 
-def test_only_one_process_measures_at_a_time(settings: Settings, frames: Frames) -> None:
+def test_only_one_process_measures_at_a_time(settings: Settings, frames: TuningFrames) -> None:
     order = order_in(settings)
     order.cache.mkdir()
     with FileLock(order.record.with_suffix(".lock")), pytest.raises(SkippedError, match="another process is measuring"):
@@ -261,7 +263,7 @@ def test_a_full_disk_keeps_no_worker_from_starting(
 
 
 def test_a_start_that_may_not_measure_serves_what_was_measured_before(
-    settings: Settings, frames: Frames, measures: Measures
+    settings: Settings, frames: TuningFrames, measures: Measures
 ) -> None:
     never = settings.model_copy(update={"worker": settings.worker.model_copy(update={"tune_timeout_s": 0.0})})
     assert skipped(started(never)) == "worker.tune_timeout_s is 0"
@@ -277,7 +279,7 @@ def test_a_precision_that_is_named_leaves_nothing_to_measure(settings: Settings,
 
 
 def test_a_stop_ends_the_measurement_and_records_nothing(
-    settings: Settings, frames: Frames, measures: Measures
+    settings: Settings, frames: TuningFrames, measures: Measures
 ) -> None:
     measures("import time\ntime.sleep(1e6)\n")
     process = TuningProcess(LIMIT_S)

@@ -15,10 +15,10 @@ from andon.cli import main
 from andon.config import load
 from andon.errors import FatalError
 from andon.settings import PoolSettings, Settings
-from deploy.local.cpu import Span
+from deploy.local.cpu import CpuSpan
 from deploy.sizing.bench import line, model, pictures, steps
 from deploy.sizing.costs import Resolution
-from deploy.sizing.measured import LineFigures, Measured, PictureFigures
+from deploy.sizing.measured import BenchFigures, LineFigures, PictureFigures
 from tests.detectors import FakeDetector, grey
 from tests.fakes import FakeClock
 from tests.unit.deploy.sizing.plants import measured
@@ -50,10 +50,10 @@ def bench(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["bench", *sizes, *arguments], env={"COLUMNS": "160"})
 
 
-def found_by(*arguments: str) -> Measured:
+def found_by(*arguments: str) -> BenchFigures:
     done = bench("--json", *arguments)
     assert done.exit_code == 0, done.output
-    return Measured.model_validate_json(done.stdout)
+    return BenchFigures.model_validate_json(done.stdout)
 
 
 @pytest.mark.usefixtures("parts")
@@ -81,7 +81,7 @@ def test_the_tables_show_the_machine_the_costs_and_the_cameras(tmp_path: Path) -
     ):
         assert text in done.stdout, text
     assert "not measured: " in done.stdout
-    assert Measured.model_validate_json((tmp_path / "bench.json").read_bytes()).line is not None
+    assert BenchFigures.model_validate_json((tmp_path / "bench.json").read_bytes()).line is not None
 
 
 def test_ctrl_c_leaves_what_was_measured_before(parts: dict[str, Any], tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_ctrl_c_leaves_what_was_measured_before(parts: dict[str, Any], tmp_path:
     parts["model"] = interrupted
     done = bench("--json", "--out", "bench.json")
     assert done.exit_code == 130
-    found = Measured.model_validate_json(done.stdout)
+    found = BenchFigures.model_validate_json(done.stdout)
     assert len(found.pictures) == 3
     assert found.model is None
     assert found.carried == ()
@@ -128,7 +128,9 @@ def test_a_resolution_for_which_no_time_is_left_is_scaled_from_a_measured_one(pa
 
     parts["pictures"] = slow
     sizes = (Resolution(160, 120), Resolution(320, 240))
-    run = steps.Bench(steps.Order(Settings(), "default", sizes, (15.0,), 1.0, "jpeg", 100.0, lambda _: None), clock)
+    run = steps.Bench(
+        steps.BenchOrder(Settings(), "default", sizes, (15.0,), 1.0, "jpeg", 100.0, lambda _: None), clock
+    )
     assert run.run()
     assert [each.width for each in run.found.pictures] == [640]
     assert "decoding and encoding 160x120: no time was left; give more --seconds" in run.found.not_measured
@@ -137,10 +139,10 @@ def test_a_resolution_for_which_no_time_is_left_is_scaled_from_a_measured_one(pa
 
 
 def test_the_line_gets_cameras_that_the_machine_should_carry(parts: dict[str, Any]) -> None:
-    trials: list[line.Trial] = []
+    trials: list[line.LineTrial] = []
     whole = measured().line
 
-    def note(trial: line.Trial, _: Path) -> LineFigures | None:
+    def note(trial: line.LineTrial, _: Path) -> LineFigures | None:
         trials.append(trial)
         return whole
 
@@ -167,8 +169,8 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: Sequence[str], said: s
     assert done.stderr.splitlines(keepends=True)[-1] == said
 
 
-def trial(settings: Settings, pool: str = "default") -> line.Trial:
-    return line.Trial(settings, pool, 3, 2, 0.0, "passthrough")
+def trial(settings: Settings, pool: str = "default") -> line.LineTrial:
+    return line.LineTrial(settings, pool, 3, 2, 0.0, "passthrough")
 
 
 def test_the_measured_line_has_the_model_and_the_judgement_of_the_user_s_and_none_of_its_places(tmp_path: Path) -> None:
@@ -219,7 +221,7 @@ def test_a_user_s_environment_does_not_lead_the_measured_line_to_his_servers(
 
 def test_the_line_s_figures_are_costs_of_a_frame() -> None:
     cpu_s = {"ingest": 1.0, "workers": 4.0, "broker": 0.5}
-    span = Span(10.0, cpu_s, {"ingest": 500.0, "workers": 490.0, "broker": 500.0})
+    span = CpuSpan(10.0, cpu_s, {"ingest": 500.0, "workers": 490.0, "broker": 500.0})
     found = line.figures(trial(Settings(pools={"default": PoolSettings()})), span, [0.05] * 98 + [0.2, 0.4])
     assert found.cpu_ms == pytest.approx({"ingest": 2.0, "workers": 8.163, "broker": 1.0})
     assert (found.captured_per_s, found.frames_per_s, found.behind) == (50, 49, False)
@@ -232,7 +234,7 @@ def test_the_line_s_figures_are_costs_of_a_frame() -> None:
 def test_a_line_that_fell_behind_has_costs_and_its_latency_is_a_gap(
     parts: dict[str, Any],
 ) -> None:
-    span = Span(10.0, {"ingest": 1.5, "workers": 2.0}, {"ingest": 750.0, "workers": 250.0})
+    span = CpuSpan(10.0, {"ingest": 1.5, "workers": 2.0}, {"ingest": 750.0, "workers": 250.0})
     behind = line.figures(trial(Settings()), span, [9.0, 18.0])
     assert behind.cpu_ms == {"ingest": 2.0, "workers": 8.0}
     whole = measured().line

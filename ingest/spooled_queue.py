@@ -23,7 +23,7 @@ BATCH = 16
 """Messages that are stored, read or deleted in one transaction, at most."""
 
 
-class Spooled(Lossless):
+class SpooledQueue(Lossless):
     """One camera's head and tail. A thread (`ingest.spool_thread`) moves messages between them and the disk."""
 
     def __init__(self, frames: int, size_bytes: int, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from andon.messages import CameraStatus, Frame
 from ingest.queue import Message
-from ingest.spooled import BATCH, Spooled
+from ingest.spooled_queue import BATCH, SpooledQueue
 from tests.fakes import FakeClock
 from tests.unit.ingest.fakes import frame, status
 
@@ -17,7 +17,7 @@ class SpooledMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = Spooled(FRAMES, SIZE_BYTES, FakeClock())
+        self.queue = SpooledQueue(FRAMES, SIZE_BYTES, FakeClock())
         self.queue.opened(0, 0)
         self.disk: dict[int, Message] = {}
         self.flying: list[Message] = []
@@ -99,8 +99,8 @@ class SpooledMachine(RuleBasedStateMachine):
 TestSpooled = SpooledMachine.TestCase
 
 
-def spooled(frames: int = FRAMES) -> Spooled:
-    return Spooled(frames, 10_000, FakeClock())
+def spooled(frames: int = FRAMES) -> SpooledQueue:
+    return SpooledQueue(frames, 10_000, FakeClock())
 
 
 def test_nothing_passes_what_an_earlier_process_left_before_that_is_counted() -> None:

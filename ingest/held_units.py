@@ -5,15 +5,15 @@ Such are the pictures beyond a camera's `fps`, and those that its stream holds b
 
 from dataclasses import replace
 
-from ingest.sources.source import Encoded, Picture, Video
+from ingest.sources.source import EncodedPicture, Picture, Video
 
 
-class Carried:
+class HeldUnits:
     """One session's. At most one group of pictures waits here: what begins anew needs nothing from before."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._held: list[Encoded] = []
+        self._held: list[EncodedPicture] = []
         self._bytes = 0
         self._gap: str | None = None
 
@@ -29,7 +29,7 @@ class Carried:
             self._clear()
             self._gap = f"more than {self._max_bytes} bytes came between two frames"
 
-    def before(self, picture: Picture) -> Encoded:
+    def before(self, picture: Picture) -> EncodedPicture:
         """The frame's record: everything that was held, and the picture."""
         unit = picture.unit
         assert unit is not None
