@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ from deploy.sizing.measured import BenchFigures, LineFigures, PictureFigures
 from tests.detectors import FakeDetector, grey
 from tests.fakes import FakeClock
 from tests.unit.deploy.sizing.plants import measured
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """`andon bench` takes ANDON_* out of its process's environment, which here is that of all tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
