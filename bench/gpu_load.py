@@ -21,7 +21,7 @@ class GpuLoad:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
-        self._said = ""
+        self._output = ""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(  # noqa: S603 - nvidia-smi with fixed arguments
@@ -32,11 +32,11 @@ class GpuLoad:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._said = self._process.communicate(timeout=10)[0]
+        self._output = self._process.communicate(timeout=10)[0]
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Mean and highest of each. Empty: nvidia-smi said nothing."""
-        return summed_up(self._said.splitlines())
+        return summed_up(self._output.splitlines())
 
 
 def summed_up(lines: Iterable[str]) -> dict[str, dict[str, float]]:

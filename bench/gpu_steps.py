@@ -96,19 +96,19 @@ def planes(unit: DecodedUnit) -> list[np.ndarray]:
 
 def pictures_on_card(context: Context) -> dict[str, Any]:
     """From access units to what the model sees, as a worker makes it, against a worker without a card."""
-    given, said = units(context), list[str]()
-    return compared(gpu("0", said.append).place, given) | {"in_software": said}
+    given, notes = units(context), list[str]()
+    return compared(gpu("0", notes.append).place, given) | {"in_software": notes}
 
 
 def compared(place: DecodingPlace, given: Sequence[bytes]) -> dict[str, Any]:
-    ours, theirs = made(place, given), made(HOST, given)
+    ours, theirs = pixels_of(place, given), pixels_of(HOST, given)
     pairs = zip(ours, theirs, strict=True)
     apart = max(int(np.abs(on_host(one).astype(int) - on_host(other)).max()) for one, other in pairs)
     on_card = sum(not isinstance(one, np.ndarray) for one in ours)
     return {"frames": len(theirs), "on_card": on_card, "largest_difference": apart}
 
 
-def made(place: DecodingPlace, given: Sequence[bytes]) -> list[Pixels]:
+def pixels_of(place: DecodingPlace, given: Sequence[bytes]) -> list[Pixels]:
     """The pictures of a camera that sends these access units of H.264."""
     camera = CameraStream(LIMITS, SystemClock(), place.open_decoder, place.pictures())
     out = [outcome for number, unit in enumerate(given) for outcome in camera.take(_record(unit, number))]

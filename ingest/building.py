@@ -133,14 +133,14 @@ class Attempt:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Like `Camera.run`. What this machine lacks is said in the camera's status, again and again."""
-        said = ""
+        last_reason = ""
         while not stop.is_set():
             try:
                 self.camera = await self._workshop.camera(self._wanted)
             except ConfigError as error:
                 reason = str(error)
-                if reason != said:
-                    said = reason
+                if reason != last_reason:
+                    last_reason = reason
                     self._workshop.life.emit(CameraNotStarted(self._wanted.config.camera_id, reason))
                 await self._workshop.refuse(self._wanted, reason)
                 await either(stop.wait(), asyncio.sleep(RETRY_S))

@@ -30,7 +30,7 @@ CameraCheck = Callable[[CameraSettings], None]
 
 def check(settings: Settings) -> list[str]:
     """What can be said without a camera: urls, files, folders, devices, libraries, certificates, the spool's folder."""
-    faults = _asked(settings, _offline)
+    faults = _answers(settings, _offline)
     cameras = _enabled(settings)
     if any(spool_place(settings, camera, len(cameras)) for camera in cameras):
         faults += [f"spool.folder: {fault}" for fault in [unwritable(Path(settings.spool.folder))] if fault]
@@ -39,10 +39,10 @@ def check(settings: Settings) -> list[str]:
 
 def check_online(settings: Settings) -> list[str]:
     """Whether each camera delivers a whole picture, all at once, each within its own time limits."""
-    return _asked(settings, _delivers)
+    return _answers(settings, _delivers)
 
 
-def _asked(settings: Settings, ask: CameraCheck) -> list[str]:
+def _answers(settings: Settings, ask: CameraCheck) -> list[str]:
     answers = asyncio.run(_all(_enabled(settings), ask))
     return [answer for answer in answers if answer is not None]
 

@@ -4,7 +4,7 @@ import re
 import shlex
 from dataclasses import asdict, dataclass
 
-from ingest.sources.genicam_search import IndustrialCamera, seen
+from ingest.sources.genicam_search import IndustrialCamera, cameras_in_reach
 from ingest.sources.source import SourceError
 
 LONGEST_ID = 40
@@ -25,7 +25,7 @@ class Industrial:
 def searched_industrial() -> Industrial:
     """Blocks for about a second."""
     try:
-        return Industrial(seen())
+        return Industrial(cameras_in_reach())
     except SourceError as error:
         return Industrial(notes=(f"no industrial camera was searched for: {error}",))
 

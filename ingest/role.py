@@ -52,7 +52,7 @@ class IngestOptions:
         return CameraSelection(settings.ingest.site, self.alone or self.once or bool(self.only), self.only)
 
 
-async def ingest_role(life: Life, asked: IngestOptions) -> None:
+async def ingest_role(life: Life, options: IngestOptions) -> None:
     """Run this ingester's share of the line's cameras until `life.stop` is set.
 
     Raises:
@@ -74,10 +74,10 @@ async def ingest_role(life: Life, asked: IngestOptions) -> None:
     ):
         clock, watch = watched_clock(life)
         publisher = KafkaPublisher(client, kafka.request_timeout_s, clock, limits)
-        if asked.seed is not None:
+        if options.seed is not None:
             writer = Writer(registry, publisher, kafka.cameras_topic, life.clock)
-            await seed_registry(registry, writer, asked.seed, life.clock, life.emit)
-        _require_cameras(registry, asked)
+            await seed_registry(registry, writer, options.seed, life.clock, life.emit)
+        _require_cameras(registry, options)
         workshop = Workshop(life, publisher, clock, SecondWay(kafka), topics.exists)
         async with asyncio.TaskGroup() as watching:
             beside = [
@@ -85,7 +85,7 @@ async def ingest_role(life: Life, asked: IngestOptions) -> None:
                 watching.create_task(watch.run(), name="ingest.clock"),
                 watching.create_task(workshop.second_way.run(), name="ingest.second_way"),
             ]
-            await Ingester(life, asked, registry, workshop).run(watching)
+            await Ingester(life, options, registry, workshop).run(watching)
             for task in beside:
                 task.cancel()
 
@@ -93,10 +93,10 @@ async def ingest_role(life: Life, asked: IngestOptions) -> None:
 class Ingester:
     """Keeps the cameras running that are this process's share. Event loop only."""
 
-    def __init__(self, life: Life, asked: IngestOptions, registry: Registry, workshop: Workshop) -> None:
+    def __init__(self, life: Life, options: IngestOptions, registry: Registry, workshop: Workshop) -> None:
         self._life = life
-        self._asked = asked
-        self._choice = asked.choice(life.settings)
+        self._options = options
+        self._choice = options.choice(life.settings)
         self._registry = registry
         self._workshop = workshop
         self._wake = asyncio.Event()
@@ -124,7 +124,7 @@ class Ingester:
             if shares.joined and looking is None:
                 self._life.ready()
                 looking = watching.create_task(self._send_what_is_left(fleet, shares), name="ingest.leftover")
-            if self._asked.once and not fleet.captures:
+            if self._options.once and not fleet.captures:
                 break
             waits = [stop.wait(), self._wake.wait()]
             await either(*waits, *([] if delay_s is None else [asyncio.sleep(delay_s)]))
@@ -153,12 +153,12 @@ def _cameras(fleet: Fleet) -> list[Camera]:
     return [runs.camera for runs in fleet.cameras if isinstance(runs, Attempt) and runs.camera is not None]
 
 
-def _require_cameras(registry: Registry, asked: IngestOptions) -> None:
+def _require_cameras(registry: Registry, options: IngestOptions) -> None:
     known = registry.cameras.keys()
-    if unknown := asked.only - known:
+    if unknown := options.only - known:
         names = ", ".join(sorted(known)) or "none"
         raise ConfigError(f"no camera {', '.join(sorted(unknown))!r} in this line; it has: {names}")
-    if not known and asked.seed is not None:
+    if not known and options.seed is not None:
         raise ConfigError("cameras: there is none to watch; `andon init` writes an example")
 
 

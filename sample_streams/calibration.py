@@ -27,12 +27,12 @@ def write(cache: Path) -> None:
     if not target.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="demo-frames-") as room:
-            made = Path(room) / "made"
-            made.mkdir()
+            scratch = Path(room) / "made"
+            scratch.mkdir()
             for name in clips.CLIPS:
-                _write(clips.FOLDER / f"{name}.mp4", made)
+                _write(clips.FOLDER / f"{name}.mp4", scratch)
             if not target.is_dir():
-                made.rename(target)
+                scratch.rename(target)
 
 
 def _write(clip: Path, folder: Path) -> None:

@@ -157,13 +157,13 @@ def _frame(document: dict[str, Any]) -> FrameTruth:
 
 def _label(spec: LineSpec, part: Part, number: int, index: int) -> Label:
     flaw = part.flaws[number]
-    box, seen = _cut(spec, annotated(pose(spec, part, index).place(flaw.points), flaw.width_px))
-    return Label(box, flaw.name, part.part_id, defect_id(part, number), seen)
+    box, visibility = _cut(spec, annotated(pose(spec, part, index).place(flaw.points), flaw.width_px))
+    return Label(box, flaw.name, part.part_id, defect_id(part, number), visibility)
 
 
 def _part_box(spec: LineSpec, part: Part, index: int) -> PartBox:
-    box, seen = _cut(spec, bounds(pose(spec, part, index).place(part.kind.outline), 0.0))
-    return PartBox(box, part.part_id, seen)
+    box, visibility = _cut(spec, bounds(pose(spec, part, index).place(part.kind.outline), 0.0))
+    return PartBox(box, part.part_id, visibility)
 
 
 def _cut(spec: LineSpec, whole: Rect) -> tuple[Rect, float]:
@@ -171,8 +171,8 @@ def _cut(spec: LineSpec, whole: Rect) -> tuple[Rect, float]:
     x1, y1, x2, y2 = whole
     left, right = max(x1, 0.0), min(x2, float(spec.width_px))
     top, bottom = max(y1, 0.0), min(y2, float(spec.height_px))
-    seen = max(right - left, 0.0) * max(bottom - top, 0.0) / ((x2 - x1) * (y2 - y1))
-    return (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2)), round(seen, 3)
+    visibility = max(right - left, 0.0) * max(bottom - top, 0.0) / ((x2 - x1) * (y2 - y1))
+    return (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2)), round(visibility, 3)
 
 
 def _part_truth(part: Part, frames: tuple[FrameTruth, ...]) -> PartTruth:
@@ -180,7 +180,7 @@ def _part_truth(part: Part, frames: tuple[FrameTruth, ...]) -> PartTruth:
     defects = []
     for number, flaw in enumerate(part.flaws):
         name = defect_id(part, number)
-        seen = [frame.index for frame in passing for label in frame.labels if label.defect_id == name]
-        first, last = min(seen, default=None), max(seen, default=None)
+        indices = [frame.index for frame in passing for label in frame.labels if label.defect_id == name]
+        first, last = min(indices, default=None), max(indices, default=None)
         defects.append(DefectTruth(name, flaw.name, first, last, flaw.size))
     return PartTruth(part.part_id, part.kind.name, part.entry_frame, part.exit_frame, tuple(defects))

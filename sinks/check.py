@@ -42,10 +42,10 @@ def check_online(settings: Settings) -> Iterator[str]:
 def _tried(key: str, ask: Callable[[], object]) -> Iterator[str]:
     """One line if `ask` fails, or takes longer than the limit; then its thread is left behind."""
     pool = ThreadPoolExecutor(1)
-    asked = pool.submit(ask)
+    answer = pool.submit(ask)
     pool.shutdown(wait=False)
     try:
-        asked.result(ANSWER_S)
+        answer.result(ANSWER_S)
     except TimeoutError:
         yield f"{key}: no answer within {ANSWER_S:g} s"
     except AndonError as error:

@@ -70,10 +70,10 @@ class Takeover:
     def _new_epochs(
         self, ends: Mapping[Partition, Ends], stand: Positions, cuts: Mapping[Partition, Cut]
     ) -> dict[Partition, Epoch]:
-        judged = {
+        epoch_of = {
             item: another_log(stand.get(item), self._log, end, cuts.get(item)) for item, end in sorted(ends.items())
         }
-        return {item: epoch for item, epoch in judged.items() if epoch is not None}
+        return {item: epoch for item, epoch in epoch_of.items() if epoch is not None}
 
     async def _begin(self, epochs: Mapping[Partition, Epoch], stand: Positions) -> None:
         """Open these epochs. Records of open sessions that nobody has accounted for are lost with the log."""

@@ -46,21 +46,21 @@ class Head:
 PLAIN = Head()
 
 
-def read_head(said: Mapping[str, Any], named: str) -> Head:
+def read_head(metadata: Mapping[str, Any], named: str) -> Head:
     """The head of a model, from its metadata: `task`, and `head`, `stride`, `channels`, `kpt_shape`, `kpt_names`.
 
     Raises:
         UnknownTaskError: the task is not served.
         ConfigError: the keypoints, the stride or the channels are not served. `named` begins each message.
     """
-    task, kind = str(said["task"]), str(said.get("head") or "")
+    task, kind = str(metadata["task"]), str(metadata.get("head") or "")
     if task not in get_args(Task):
         described = f"{task} ({kind})" if kind else task
         served = f"{', '.join(get_args(Task)[:-1])} and {get_args(Task)[-1]}"
         raise UnknownTaskError(f"{named}: a {described} model; the tasks that are served are {served}")
-    require_channels(said.get("channels") or CHANNELS, named)
-    head = Head(cast(Task, task), kind == RTDETR, stride=_stride(said.get("stride"), named))
-    return head if task != "pose" else replace(head, **_pose(said, named))
+    require_channels(metadata.get("channels") or CHANNELS, named)
+    head = Head(cast(Task, task), kind == RTDETR, stride=_stride(metadata.get("stride"), named))
+    return head if task != "pose" else replace(head, **_pose(metadata, named))
 
 
 def require_channels(count: object, named: str) -> None:
@@ -80,32 +80,36 @@ def require_input(sides: Sequence[int | str | None], named: str) -> None:
     require_channels(sides[1], named)
 
 
-def _stride(said: Any, named: str) -> int:
+def _stride(stride_px: Any, named: str) -> int:
     """A model that says nothing has the common one. Raises ConfigError for one that no canvas fits."""
     try:
-        stride = max(int(side) for side in said) if isinstance(said, (list, tuple)) else int(said or STRIDE_PX)
+        stride = (
+            max(int(side) for side in stride_px)
+            if isinstance(stride_px, (list, tuple))
+            else int(stride_px or STRIDE_PX)
+        )
     except (TypeError, ValueError):
         stride = 0
     if not 0 < stride <= MAX_STRIDE_PX:
-        raise ConfigError(f"{named}: a model of stride {said!r}; one of 1 to {MAX_STRIDE_PX} pixels is needed")
+        raise ConfigError(f"{named}: a model of stride {stride_px!r}; one of 1 to {MAX_STRIDE_PX} pixels is needed")
     return stride
 
 
-def _pose(said: Mapping[str, Any], named: str) -> dict[str, Any]:
+def _pose(metadata: Mapping[str, Any], named: str) -> dict[str, Any]:
     """The fields of Head that a pose model has besides."""
     try:
-        count, values = (int(number) for number in said["kpt_shape"])
+        count, values = (int(number) for number in metadata["kpt_shape"])
     except (KeyError, TypeError, ValueError):
         raise ConfigError(f"{named}: a pose model that doesn't say how many keypoints it has") from None
     if not 0 < count <= MAX_KEYPOINTS or values not in (2, 3):
         raise ConfigError(f"{named}: a pose model of {count} keypoints x {values}; at most {MAX_KEYPOINTS} x 3 is read")
-    names = _keypoint_names(said.get("kpt_names"), count)
+    names = _keypoint_names(metadata.get("kpt_names"), count)
     return {"keypoints": count, "keypoint_values": values, "keypoint_names": names}
 
 
-def _keypoint_names(said: object, count: int) -> dict[int, tuple[str, ...]]:
+def _keypoint_names(metadata: object, count: int) -> dict[int, tuple[str, ...]]:
     """By class. A list whose length differs from the number of keypoints is left out."""
-    if not isinstance(said, Mapping):
+    if not isinstance(metadata, Mapping):
         return {}
-    lists = {int(index): tuple(str(name)[:MAX_NAME] for name in names) for index, names in said.items()}
+    lists = {int(index): tuple(str(name)[:MAX_NAME] for name in names) for index, names in metadata.items()}
     return {index: names for index, names in lists.items() if len(names) == count}

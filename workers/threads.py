@@ -11,9 +11,9 @@ MOST_DECODERS = 16
 """Threads that nobody asked for. A worker inspects some 900 frames/s, and a frame of 1080p takes 9 ms to decode."""
 
 
-def decoders(asked: int | None, cores: int) -> int:
+def decoders(configured: int | None, cores: int) -> int:
     """How many threads decode pictures. At least two, unless fewer are asked for: one decodes while another waits."""
-    return asked or max(2, min(cores, MOST_DECODERS))
+    return configured or max(2, min(cores, MOST_DECODERS))
 
 
 @contextmanager

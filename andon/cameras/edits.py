@@ -64,15 +64,15 @@ def checked(camera_id: str, section: Section, line: Settings) -> Section:
 class Edit:
     """One person's change, for `Writer.change`. It leaves alone what somebody else has changed meanwhile."""
 
-    def __init__(self, camera_id: str, seen: CameraConfig | None, wanted: CameraConfig | None) -> None:
-        """`seen`: the camera when the person decided; None: there was none. `wanted`: None removes it."""
+    def __init__(self, camera_id: str, before: CameraConfig | None, wanted: CameraConfig | None) -> None:
+        """`before`: the camera when the person decided; None: there was none. `wanted`: None removes it."""
         self._camera_id = camera_id
-        self._seen = seen
+        self._before = before
         self._wanted = wanted
         self._overtaken = False
 
     def __call__(self, present: CameraConfig | None) -> CameraConfig | None:
-        if self._overtaken or _settings(present) not in (_settings(self._seen), _settings(self._wanted)):
+        if self._overtaken or _settings(present) not in (_settings(self._before), _settings(self._wanted)):
             self._overtaken = True
             return present
         return self._wanted
@@ -90,9 +90,9 @@ def _settings(config: CameraConfig | None) -> Section | None:
     return None if config is None else config.settings
 
 
-def with_settings(seen: CameraConfig, settings: Section, at: datetime) -> CameraConfig:
+def with_settings(before: CameraConfig, settings: Section, at: datetime) -> CameraConfig:
     """The camera with other settings. line.yaml's section stays the one that it came from."""
-    return seen.model_copy(update={"settings": settings, "at": at})
+    return before.model_copy(update={"settings": settings, "at": at})
 
 
 def unknown(camera_id: str, known: Iterable[str]) -> ConfigError:

@@ -152,18 +152,20 @@ class Writer:
     async def change_all(self, changes: Mapping[str, Change]) -> dict[str, CameraConfig | None]:
         """Like `change`, for many cameras in the time of one, upon what has been read so far: a camera that somebody
         has changed since is changed once more."""
-        seen = {camera_id: self._seen(camera_id) for camera_id in changes}
+        previous = {camera_id: self._before_change(camera_id) for camera_id in changes}
         after: dict[str, CameraConfig | None] = {}
         for _ in range(ATTEMPTS):
-            wanted = {camera_id: changes[camera_id](at.present) for camera_id, at in seen.items()}
+            wanted = {camera_id: changes[camera_id](at.present) for camera_id, at in previous.items()}
             after |= wanted
-            refs = await self._send({name: to for name, to in wanted.items() if not _same(to, seen[name].stands)})
-            seen = {name: again for name, ref in refs.items() if (again := self._overtaken(name, seen[name], ref))}
-            if not seen:
+            refs = await self._send({name: to for name, to in wanted.items() if not _same(to, previous[name].stands)})
+            previous = {
+                name: again for name, ref in refs.items() if (again := self._overtaken(name, previous[name], ref))
+            }
+            if not previous:
                 return after
-        raise FatalError(f"{', '.join(seen)}: changed by somebody else all the time: try again later")
+        raise FatalError(f"{', '.join(previous)}: changed by somebody else all the time: try again later")
 
-    def _seen(self, camera_id: str) -> "_CameraBefore":
+    def _before_change(self, camera_id: str) -> "_CameraBefore":
         last = self._registry.latest(camera_id)
         config = None if last is None else _config(last)
         return _CameraBefore(config, config, -1 if last is None else last.offset)
@@ -178,10 +180,10 @@ class Writer:
             await self._registry.read_through(ref.partition, ref.offset)
         return refs
 
-    def _overtaken(self, camera_id: str, seen: "_CameraBefore", ref: RecordRef) -> "_CameraBefore | None":
+    def _overtaken(self, camera_id: str, previous: "_CameraBefore", ref: RecordRef) -> "_CameraBefore | None":
         """Somebody else's record stands between what was seen and ours: neither knew of the other. So the change is
         applied once more, upon theirs."""
-        others = self._registry.between(camera_id, seen.offset, ref.offset)
+        others = self._registry.between(camera_id, previous.offset, ref.offset)
         if not others:
             return None
         latest = self._registry.latest(camera_id)

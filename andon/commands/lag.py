@@ -71,10 +71,10 @@ def _has_committed(group: str, rows: Rows) -> bool:
 def _complaints(settings: Settings, missing: Sequence[str], new: Sequence[str]) -> str:
     """The missing topics and groups, in one line. Empty: none is missing."""
     where = settings.kafka.bootstrap_servers
-    said = [f"the topic {', '.join(missing)} is missing: `andon topics create` makes it"] if missing else []
+    complaints = [f"the topic {', '.join(missing)} is missing: `andon topics create` makes it"] if missing else []
     if new:
-        said.append(f"{', '.join(new)} has never committed: is the line up, and is this its broker?")
-    return f"at {where}, {'; '.join(said)}" if said else ""
+        complaints.append(f"{', '.join(new)} has never committed: is the line up, and is this its broker?")
+    return f"at {where}, {'; '.join(complaints)}" if complaints else ""
 
 
 def _table(rows: Rows, *, every: bool) -> Table:

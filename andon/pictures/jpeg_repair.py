@@ -87,8 +87,8 @@ def require_stuffing_only(payload: bytes, warning: str) -> None:
         _require_stuffed_scans(parts, warning)
         return
     for interval in alone(parts, frame):
-        if (said := _warning(interval.jpeg, interval.colours)) is not None:
-            _require_stuffing(said, interval.data)
+        if (ffmpeg_warning := _warning(interval.jpeg, interval.colours)) is not None:
+            _require_stuffing(ffmpeg_warning, interval.data)
 
 
 def _require_stuffed_scans(parts: list[JpegPart], warning: str) -> None:
@@ -97,9 +97,9 @@ def _require_stuffed_scans(parts: list[JpegPart], warning: str) -> None:
     if len(numbers) > MAX_REFINED:
         raise ValueError(f"{warning}, in a progressive JPEG of {len(numbers)} scans")
     for number in numbers:
-        while (said := _warning(joined(parts[: number + 1]))) is not None:
-            _require_stuffing(said, parts[number].data)
-            kept = parts[number].data[: -max(1, _stuffing_bytes(said) or 0)]
+        while (ffmpeg_warning := _warning(joined(parts[: number + 1]))) is not None:
+            _require_stuffing(ffmpeg_warning, parts[number].data)
+            kept = parts[number].data[: -max(1, _stuffing_bytes(ffmpeg_warning) or 0)]
             parts[number] = replace(parts[number], data=kept)
 
 

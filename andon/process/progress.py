@@ -179,6 +179,6 @@ class Progress:
         return self._watchdog.longest(0.0) or self.complaints.newest() or "it is starting"
 
     def _reason(self, duty: Duty) -> str:
-        said = self.complaints.since(duty.since_s - CHECK_S, duty.sources)
-        reasons = [duty.reason, said, self._watchdog.longest(LONG_CALL_S)]
+        complaint = self.complaints.since(duty.since_s - CHECK_S, duty.sources)
+        reasons = [duty.reason, complaint, self._watchdog.longest(LONG_CALL_S)]
         return "; ".join(reason for reason in reasons if reason) or UNKNOWN

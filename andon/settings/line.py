@@ -56,11 +56,11 @@ class Settings(Section):
     @field_validator("cameras")
     @classmethod
     def _unique_cameras(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
-        seen: set[str] = set()
+        ids: set[str] = set()
         for camera in cameras:
-            if camera.id in seen:
+            if camera.id in ids:
                 raise ValueError(f"camera {camera.id!r} is there twice")
-            seen.add(camera.id)
+            ids.add(camera.id)
         return cameras
 
     @model_validator(mode="after")

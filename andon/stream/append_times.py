@@ -26,7 +26,7 @@ class AppendTimes:
     def __init__(self, client: AIOKafkaConsumer, clock: BrokerClock) -> None:
         self._client = client
         self._clock = clock
-        self._asked: dict[TopicPartition, tuple[int, float]] = {}
+        self._questions: dict[TopicPartition, tuple[int, float]] = {}
         """For each partition an end of its log, and when it was asked for."""
 
     def saw(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
@@ -46,13 +46,13 @@ class AppendTimes:
         asked_s = self._clock.monotonic()
         ends = await self._client.end_offsets(list(partitions))
         for there, end in ends.items():
-            self._asked.setdefault(there, (end, asked_s))
+            self._questions.setdefault(there, (end, asked_s))
 
     def _follow(self, broker: str, there: TopicPartition, records: Sequence[Any]) -> None:
-        if there not in self._asked:
+        if there not in self._questions:
             return
-        end, asked_s = self._asked[there]
+        end, asked_s = self._questions[there]
         behind = [record for record in records if record.offset >= end]
         if behind:
-            del self._asked[there]
+            del self._questions[there]
             self._clock.followed(broker, asked_s, behind[0].timestamp)

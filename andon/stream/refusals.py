@@ -114,8 +114,8 @@ def refusal(topic: str, error: KafkaError) -> AndonError:
         return RetryableError(f"{topic}: {PASSING[type(error)]} ({reason})")
     if error.retriable:
         return RetryableError(f"{topic}: the broker has not taken a record: {reason}")
-    said = PERMANENT.get(type(error), "the broker refuses its records for good: its log says why")
-    return FatalError(f"{topic}: {said} ({reason})")
+    explanation = PERMANENT.get(type(error), "the broker refuses its records for good: its log says why")
+    return FatalError(f"{topic}: {explanation} ({reason})")
 
 
 def no_such_topic(topic: str) -> FatalError:

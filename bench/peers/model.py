@@ -37,8 +37,8 @@ def model_path(kind: str) -> Path:
     served = kind if setup is None or kind != "same" else setup.runtime
     if served == "torch":
         raise FatalError("Andon serves the .pt itself")
-    made = ExportKind("onnx") if served == "onnx" else ExportKind()
-    return cached_export(clips.MODEL, digest, cache(), str(clips.MODEL), made)
+    export_kind = ExportKind("onnx") if served == "onnx" else ExportKind()
+    return cached_export(clips.MODEL, digest, cache(), str(clips.MODEL), export_kind)
 
 
 def has_model(kind: str) -> bool:

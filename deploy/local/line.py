@@ -157,20 +157,20 @@ def role_groups(plan: LinePlan, at: Places, board: BoardAddress | None = None) -
     workers = [_worker(plan, at, pool, number) for pool in settings.pools for number in range(1, plan.workers + 1)]
     ingest = _role(plan, at, "ingest", "ingest", *(["--alone"] if at.own_broker else []))
     sinks = _role(plan, at, "sinks", "sink")
-    seen = (ingest, *workers, sinks)
+    watched_roles = (ingest, *workers, sinks)
     return RoleGroups(
         ingest=RoleGroup("ingest", (ingest,)),
         workers=RoleGroup("workers", tuple(workers), workers_lag),
         sinks=RoleGroup("sinks", (sinks,), sinks_lag),
-        board=RoleGroup("board", () if board is None else (_board(plan, at, board, seen),)),
+        board=RoleGroup("board", () if board is None else (_board(plan, at, board, watched_roles),)),
     )
 
 
-def _board(plan: LinePlan, at: Places, address: BoardAddress, seen: Iterable[Role]) -> Role:
+def _board(plan: LinePlan, at: Places, address: BoardAddress, watched_roles: Iterable[Role]) -> Role:
     """It reads the /metrics of these roles, and of the processes that line.yaml names. Workers that come and go with
     the lag are not among them: their ports are known once they start."""
     role = _role(plan, at, "board", "board")
-    processes = [*at.settings.board.processes, *(other.url for other in seen)]
+    processes = [*at.settings.board.processes, *(other.url for other in watched_roles)]
     own = {"ANDON_BOARD__PORT": str(address.port), "ANDON_BOARD__PROCESSES": json.dumps(processes)}
     return replace(role, env={**role.env, **own})
 

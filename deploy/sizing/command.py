@@ -37,7 +37,7 @@ from deploy.sizing.speed_choice import chosen_speed
 @click.option("--measured", "file", type=click.Path(path_type=Path, dir_okay=False), help="What `andon bench` wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def size(
-    file: Path | None, *, as_json: bool, encoding: Encoding, model: str | None, gpu: str | None, **asked: Any
+    file: Path | None, *, as_json: bool, encoding: Encoding, model: str | None, gpu: str | None, **options: Any
 ) -> None:
     """Say what a line needs: partitions, workers, brokers, network, disk, cores, memory.
 
@@ -51,8 +51,8 @@ def size(
       andon size --cameras 200 --model yolo26s --gpu l4 --retention 24h --json | jq .figures.workers.value
     """
     bench = read(file) if file else None
-    speed = chosen_speed(model, gpu, asked["imgsz"], bench)
-    plant = _plant(asked)
+    speed = chosen_speed(model, gpu, options["imgsz"], bench)
+    plant = _plant(options)
     if bench is not None and speed.basis == "measured":
         plant = replace(plant, worker_cores=bench.machine.cores)
     at = plant.resolution
@@ -64,9 +64,9 @@ def size(
         Console(markup=False, highlight=False).print(as_table(plant, figures))
 
 
-def _plant(asked: dict[str, Any]) -> Plant:
+def _plant(options: dict[str, Any]) -> Plant:
     keys = ("cameras", "fps", "resolution", "latency", "retention", "replication")
-    return Plant(*(asked[key] for key in keys))
+    return Plant(*(options[key] for key in keys))
 
 
 def as_document(plant: Plant, figures: list[Figure]) -> dict[str, Any]:

@@ -19,8 +19,10 @@ def chosen_speed(model: str | None, gpu: str | None, imgsz: int | None, bench: B
     known = {"--model": (model, list(MODELS)), "--gpu": (gpu, [*GPUS, CPU])}
     for option, (name, names) in known.items():
         if name not in names:
-            said = "not given" if name is None else f"{name}: nobody has published it"
-            raise ConfigError(f"{option}: {said}; known: {', '.join(names)}, or --measured with the same model and GPU")
+            reason = "not given" if name is None else f"{name}: nobody has published it"
+            raise ConfigError(
+                f"{option}: {reason}; known: {', '.join(names)}, or --measured with the same model and GPU"
+            )
     assert model is not None
     assert gpu is not None
     speed = published_speed(model, gpu, imgsz or PUBLISHED_IMGSZ)

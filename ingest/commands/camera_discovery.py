@@ -45,7 +45,9 @@ def discover(
     else:
         _print(found)
         _print_industrial(industrial)
-    if not industrial.cameras and not any(made for device in found.devices for made in found.suggestions(device)):
+    if not industrial.cameras and not any(
+        suggestion for device in found.devices for suggestion in found.suggestions(device)
+    ):
         raise FatalError(_nothing(found, hosts, seconds))
 
 
@@ -66,11 +68,11 @@ def _print(found: "Found") -> None:
     for device in found.devices:
         if device.fault:
             click.echo(f"{device.answer.host}: {device.fault}", err=True)
-        for profile, made in zip(device.profiles, found.suggestions(device), strict=True):
-            if made is None:
+        for profile, suggestion in zip(device.profiles, found.suggestions(device), strict=True):
+            if suggestion is None:
                 click.echo(f"{device.answer.host}: {profile.name}: its address is no rtsp:// url", err=True)
             else:
-                click.echo(made.line)
+                click.echo(suggestion.line)
     for note in found.notes:
         click.echo(note, err=True)
 

@@ -62,20 +62,20 @@ def _pixels(traits: Traits) -> dict[str, object]:
 
 def notes(found: Probe) -> list[str]:
     """What a person may not expect: of the stream, and of the measurement."""
-    said = list(found.info.notes)
+    lines = list(found.info.notes)
     keyframes, pace = found.keyframes, found.pace
-    if keyframes is not None and keyframes.rare and not any(SHORTER in note for note in said):
-        said.append(f"a keyframe {_interval(keyframes)}: whatever is lost spoils all pictures up to it; {SHORTER}")
+    if keyframes is not None and keyframes.rare and not any(SHORTER in note for note in lines):
+        lines.append(f"a keyframe {_interval(keyframes)}: whatever is lost spoils all pictures up to it; {SHORTER}")
     if pace is not None and abs(pace - 1) > PACE:
-        said.append(f"its timestamps advance {pace:.2f} s in 1 s: the host's clock will date its frames")
+        lines.append(f"its timestamps advance {pace:.2f} s in 1 s: the host's clock will date its frames")
     if found.b_frames:
-        said.append("it sends B-frames, which wait for later pictures: switch them off, or each frame comes late")
+        lines.append("it sends B-frames, which wait for later pictures: switch them off, or each frame comes late")
     if (drift := found.drift) is not None and drift.seconds >= DRIFT_S and abs(drift.ppm) - drift.error_ppm > DRIFT_PPM:
         pace_word = "fast" if drift.ppm > 0 else "slow"
-        said.append(f"its clock runs {pace_word} by {abs(drift.ppm) * 0.0036:.1f} s an hour: is that clock broken?")
+        lines.append(f"its clock runs {pace_word} by {abs(drift.ppm) * 0.0036:.1f} s an hour: is that clock broken?")
     if found.jumps:
-        said.append(f"its timestamps jump ({found.jumps} times)")
-    return said
+        lines.append(f"its timestamps jump ({found.jumps} times)")
+    return lines
 
 
 def _interval(keyframes: Keyframes) -> str:

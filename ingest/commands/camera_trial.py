@@ -90,11 +90,11 @@ class Once:
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
-        self._said: set[str] = set()
+        self._texts: set[str] = set()
 
     def __call__(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._texts:
+            self._texts.add(text)
             self._say(text)
 
 

@@ -40,8 +40,8 @@ def ingest(path: Path, cameras: tuple[str, ...], site: str | None, *, once: bool
         settings = settings.model_copy(update={"ingest": _ingest_settings(site)})
     written = as_written(path).get("cameras", [])
     seed = None if written == REGISTRY else seed_of(written, settings.line, os.path.abspath(path))
-    asked = IngestOptions(seed, frozenset(cameras), once=once, alone=alone)
-    sys.exit(run("ingest", functools.partial(ingest_role, asked=asked), settings))
+    options = IngestOptions(seed, frozenset(cameras), once=once, alone=alone)
+    sys.exit(run("ingest", functools.partial(ingest_role, options=options), settings))
 
 
 def _ingest_settings(site: str) -> IngestSettings:

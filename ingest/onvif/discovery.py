@@ -34,9 +34,10 @@ class Found:
 
     def _device(self, device: OnvifDevice) -> dict[str, Any]:
         profiles = [
-            asdict(profile) | {"url": made.url, "id": made.camera_id, "add": made.line.partition("  # ")[0]}
-            for profile, made in zip(device.profiles, self.suggestions(device), strict=True)
-            if made is not None
+            asdict(profile)
+            | {"url": suggestion.url, "id": suggestion.camera_id, "add": suggestion.line.partition("  # ")[0]}
+            for profile, suggestion in zip(device.profiles, self.suggestions(device), strict=True)
+            if suggestion is not None
         ]
         about = {"host": device.answer.host, "name": device.answer.name, "model": device.model}
         return about | {"fault": device.fault or None, "profiles": profiles}

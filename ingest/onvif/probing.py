@@ -118,15 +118,15 @@ def _socket(address: str) -> socket.socket:
 class _Collector(asyncio.DatagramProtocol):
     """Takes the answers of all sockets."""
 
-    def __init__(self, answers: Answers, most: int, asked: frozenset[str]) -> None:
+    def __init__(self, answers: Answers, most: int, question_ids: frozenset[str]) -> None:
         self.enough = asyncio.Event()
-        self._answers, self._most, self._asked = answers, most, asked
+        self._answers, self._most, self._question_ids = answers, most, question_ids
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self.enough.is_set():
             return
         try:
-            answers = _answers(data, addr[0], self._asked)
+            answers = _answers(data, addr[0], self._question_ids)
         except Exception:  # whoever is in this network can send us anything
             self._answers.unreadable += 1
             return
@@ -140,10 +140,10 @@ class _Collector(asyncio.DatagramProtocol):
             self.enough.set()
 
 
-def _answers(data: bytes, host: str, asked: frozenset[str]) -> list[Answer]:
+def _answers(data: bytes, host: str, question_ids: frozenset[str]) -> list[Answer]:
     """The devices in a datagram. Raises anything: it is no answer to us."""
     envelope = parseSOAPMessage(data, host)
-    if envelope.getRelatesTo() not in asked:
+    if envelope.getRelatesTo() not in question_ids:
         raise ValueError("an answer to somebody else")
     return [
         _answer(match.getXAddrs(), [str(scope) for scope in match.getScopes()], host)

@@ -43,7 +43,7 @@ class IndustrialCamera:
 Found = tuple[IndustrialCamera, ...]
 
 
-def seen(wait_s: float = 5.0) -> Found:
+def cameras_in_reach(wait_s: float = 5.0) -> Found:
     """The cameras that answer now. Blocks for a second. Raises SourceError: Aravis is missing, or the search hangs."""
     return _SEARCH.found(wait_s, SystemClock(), fresh_s=0.0)
 

@@ -61,10 +61,10 @@ class Passage:
 
     def read(self, packet: "Packet[VideoStream]", missed: int) -> Iterator[PictureUnit]:
         """The pictures in a packet. `missed`: RTP packets that were found missing while it was read."""
-        said = f"{missed} RTP packets are missing" if missed else ""
+        loss = f"{missed} RTP packets are missing" if missed else ""
         # What is missing belonged to this unit or to the begin of the next one: FFmpeg hands a unit on when the next
         # one begins.
-        suspect, self._suspect = said or self._suspect, said
+        suspect, self._suspect = loss or self._suspect, loss
         corrupt = "FFmpeg calls it corrupt" if packet.is_corrupt else ""
         copy: Packet[Any] = Packet(bytes(packet))  # the filter empties what it takes
         copy.time_base = packet.time_base

@@ -39,7 +39,7 @@ from ingest.sources.source import (
     SourceInfo,
     next_picture,
 )
-from ingest.sources.traits import KEYFRAME_S, SHORTER, asked, noteworthy, traits
+from ingest.sources.traits import KEYFRAME_S, SHORTER, noteworthy, orientation_of, traits
 from ingest.sources.upright import UPRIGHT, Orientation, upright
 from ingest.sources.urls import Address
 
@@ -234,7 +234,9 @@ class PyavSource:
         with suppress(av.FFmpegError):
             frames = self._stream.decode(packet)
         for frame in frames:
-            if asked(frame) not in (UPRIGHT, None) or (frame.interlaced_frame and self._camera.deinterlace == "auto"):
+            if orientation_of(frame) not in (UPRIGHT, None) or (
+                frame.interlaced_frame and self._camera.deinterlace == "auto"
+            ):
                 return False
             self._begin(frame)
         self._begun = True
@@ -256,13 +258,13 @@ class PyavSource:
             frames = []
         except av.FFmpegError as error:
             raise SourceError(explain(error, self._address, reading=True)) from None
-        decoded = [item for frame in frames if (item := self._judged(frame)) is not None]
+        decoded = [item for frame in frames if (item := self._slot_of(frame)) is not None]
         decoded += [PictureSlot(None, corrupt=True)] * self._damage.missing()
         out = [ready for item in decoded for ready in self._fields.take(item)]
         out += [] if packet.size else self._fields.end()
         return [self._picture(item) for item in out]
 
-    def _judged(self, frame: VideoFrame) -> PictureSlot | None:
+    def _slot_of(self, frame: VideoFrame) -> PictureSlot | None:
         """None: leave it out."""
         partial = frame.pict_type != PictureType.I
         corrupt = self._damage.delivered(keyframe=bool(frame.key_frame), corrupt=frame.is_corrupt, partial=partial)
@@ -272,7 +274,7 @@ class PyavSource:
             self._begin(frame)
         elif frame.key_frame:
             self._look(frame)
-        return PictureSlot(frame, corrupt, asked(frame))
+        return PictureSlot(frame, corrupt, orientation_of(frame))
 
     def _picture(self, item: PictureSlot) -> Picture:
         frame = item.frame

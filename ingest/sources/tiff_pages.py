@@ -23,13 +23,13 @@ def _count(file: BinaryIO) -> int:
     # bytes of an offset, of the number of entries in a directory, and of one entry
     offset_bytes, count_bytes, entry_bytes = (8, 8, 20) if big else (4, 2, 12)
     first = 8 if big else 4
-    offset, seen = int.from_bytes(start[first : first + offset_bytes], order), set[int]()
-    while offset and offset not in seen and len(seen) < MAX_PAGES:
+    offset, offsets = int.from_bytes(start[first : first + offset_bytes], order), set[int]()
+    while offset and offset not in offsets and len(offsets) < MAX_PAGES:
         file.seek(offset)
         count = file.read(count_bytes)
         if len(count) < count_bytes:  # the chain leads out of the file
             break
-        seen.add(offset)
+        offsets.add(offset)
         file.seek(int.from_bytes(count, order) * entry_bytes, 1)
         offset = int.from_bytes(file.read(offset_bytes), order)
-    return len(seen)
+    return len(offsets)

@@ -52,7 +52,7 @@ def traits(frame: VideoFrame, stream: VideoStream) -> Traits:
         pixel_format=frame.format.name,
         bits=frame.format.components[0].bits,
         fields=order if frame.interlaced_frame else PROGRESSIVE,
-        orientation=asked(frame),
+        orientation=orientation_of(frame),
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
         levels=_RANGES.get(int(frame.color_range), NOT_STATED),
         matrix=_MATRICES.get(int(frame.colorspace), NOT_STATED),
@@ -60,7 +60,7 @@ def traits(frame: VideoFrame, stream: VideoStream) -> Traits:
     )
 
 
-def asked(frame: VideoFrame) -> Orientation | None:
+def orientation_of(frame: VideoFrame) -> Orientation | None:
     """How the picture asks to be turned; see `orientation`."""
     sent = frame.side_data
     if "DISPLAYMATRIX" not in sent:

@@ -61,11 +61,11 @@ def orientation(matrix: bytes) -> Orientation | None:
     return Orientation(a, b, c, d) if axes in (({1}, {0}), ({0}, {1})) else None
 
 
-def upright(bgr: Bgr, asked: Orientation) -> Bgr:
+def upright(bgr: Bgr, orientation: Orientation) -> Bgr:
     """The picture as it is to be shown; the same array if it is upright already."""
-    rows, columns = asked.d, asked.a
-    if asked.swaps:
-        bgr, rows, columns = np.asarray(cv2.transpose(bgr), np.uint8), asked.b, asked.c
+    rows, columns = orientation.d, orientation.a
+    if orientation.swaps:
+        bgr, rows, columns = np.asarray(cv2.transpose(bgr), np.uint8), orientation.b, orientation.c
     if (rows, columns) == (1, 1):
         return bgr
     axis = -1 if rows == columns else int(columns < 0)  # OpenCV: 0 turns rows around, 1 columns, -1 both

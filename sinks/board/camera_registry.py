@@ -71,16 +71,16 @@ def added(camera_id: str, section: Mapping[str, JsonValue], line: Settings, at: 
 
 
 def changed(
-    camera_id: str, changes: Mapping[str, JsonValue], line: Settings, at: datetime, seen: str | None = None
+    camera_id: str, changes: Mapping[str, JsonValue], line: Settings, at: datetime, known_digest: str | None = None
 ) -> Decide:
-    """The camera with these changes. `seen`: the digest of its settings as the person saw them; None: whatever it is.
+    """The camera with these changes. `known_digest`: of its settings as the person saw them; None: whatever they are.
 
     Raises ConfigError where a setting is wrong, FatalError where somebody else has changed the camera meanwhile.
     """
 
     def decide(cameras: Cameras) -> CameraConfig:
         present = _present(camera_id, cameras)
-        if seen is not None and digest(present.settings or {}) != seen:
+        if known_digest is not None and digest(present.settings or {}) != known_digest:
             raise FatalError(f"camera {camera_id}: somebody else has changed it meanwhile: look at it and try again")
         return with_settings(present, checked(camera_id, merged(present.settings or {}, changes), line), at)
 

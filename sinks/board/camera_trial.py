@@ -69,10 +69,10 @@ class Trials:
             with tempfile.TemporaryDirectory(prefix="andon-trial-") as folder:
                 picture = Path(folder) / "snapshot.jpg"
                 given = ["camera", "test", *options, "--seconds", f"{MEASURE_S:g}", "--snapshot", str(picture)]
-                said = await self._said([*given, "--json", "--", url])
-                return self._trial(said, picture)
+                answer = await self._ask([*given, "--json", "--", url])
+                return self._trial(answer, picture)
 
-    async def _said(self, arguments: Sequence[str]) -> bytes:
+    async def _ask(self, arguments: Sequence[str]) -> bytes:
         process = await asyncio.create_subprocess_exec(
             *self._command,
             *arguments,
@@ -95,8 +95,8 @@ class Trials:
             raise ConfigError(_last_line(complaint))
         return out
 
-    def _trial(self, said: bytes, picture: Path) -> TrialFindings:
-        facts = json.loads(said)
+    def _trial(self, answer: bytes, picture: Path) -> TrialFindings:
+        facts = json.loads(answer)
         notes = [str(note) for note in facts.pop("notes", ())]
         if facts.pop("snapshot", None) is None or picture.stat().st_size > MOST_BYTES:
             return TrialFindings(facts, notes, None)

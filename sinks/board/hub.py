@@ -102,8 +102,8 @@ class Hub:
 
     def asked_for(self, prefix: str) -> frozenset[str]:
         """What follows `prefix` in the topics with a colon that somebody asked for."""
-        asked = frozenset[str]().union(*(viewer.also for viewer in self._open))
-        return frozenset(topic.removeprefix(prefix) for topic in asked if topic.startswith(prefix))
+        topics = frozenset[str]().union(*(viewer.also for viewer in self._open))
+        return frozenset(topic.removeprefix(prefix) for topic in topics if topic.startswith(prefix))
 
     def publish(self, topic: str, data: Mapping[str, JsonValue], *, keep: bool = True) -> None:
         """Send `data` to everybody who takes `topic`. `keep`: also to those who reconnect later."""

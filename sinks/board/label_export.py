@@ -71,21 +71,21 @@ def data_set(
     by_frame: dict[str, list[LabelledDefect]] = {}
     for defect in sorted(labelled, key=lambda item: (item.facts.captured_at, item.facts.defect.defect_id)):
         by_frame.setdefault(defect.facts.frame, []).append(defect)
-    judged = [
+    with_labels = [
         defects
         for frame, defects in by_frame.items()
         if not unseen.get(frame) and all(item.opinion is not None for item in defects)
     ]
-    pictures = [_picture(defects) for defects in judged]
+    pictures = [_picture(defects) for defects in with_labels]
     groups = list(_groups(pictures))
     chosen = _validation(list(groups), val_share)
-    kinds = [label.content.kind for defects in judged for item in defects for label in item.labels]
+    kinds = [label.content.kind for defects in with_labels for item in defects for label in item.labels]
     return DataSet(
         classes=_classes(pictures, classes),
         train=[picture for name, members in groups if name not in chosen for picture in members],
         val=[picture for name, members in groups if name in chosen for picture in members],
         groups=len(groups),
-        unjudged=len(by_frame) - len(judged),
+        unjudged=len(by_frame) - len(with_labels),
         counts={kind: kinds.count(kind) for kind in ("real", "false_alarm", "missed")},
     )
 

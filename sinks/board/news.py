@@ -90,13 +90,13 @@ class _Defects:
     """The newest defects, and which changes are known."""
 
     newest: tuple[Defect, ...] = ()
-    seen: dict[str, datetime] = field(default_factory=dict)
+    last_changes: dict[str, datetime] = field(default_factory=dict)
     read: bool = False
     """What was there at the start is no news."""
 
     @property
     def since(self) -> datetime | None:
-        return max(self.seen.values(), default=None)
+        return max(self.last_changes.values(), default=None)
 
 
 class News:
@@ -192,12 +192,12 @@ class News:
     async def _look_at_defects(self) -> None:
         known, store = self._defects, self._from.store
         changes = await store.read(lambda connection: queries.changed_defects(connection, known.since))
-        new = [name for name, at in changes if known.seen.get(name) != at]
+        new = [name for name, at in changes if known.last_changes.get(name) != at]
         first, known.read = not known.read, True
         if not new:
             return
         found = await store.read(lambda connection: queries.defects(connection, new[:SHOWN_DEFECTS]))
-        known.seen = dict(changes)
+        known.last_changes = dict(changes)
         again = {defect.defect_id for defect in found}
         rest = (defect for defect in known.newest if defect.defect_id not in again)
         known.newest = tuple(sorted((*found, *rest), key=lambda defect: defect.at, reverse=True)[:SHOWN_DEFECTS])

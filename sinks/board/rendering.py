@@ -70,7 +70,7 @@ def standalone(name: str, language: str, **context: Any) -> str:
 @cache
 def environment(language: str) -> Environment:
     """One for each language: a compiled template keeps the texts that it was made with."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
@@ -78,11 +78,11 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-    made.globals["asset"] = asset
-    made.filters["moment"] = moment
-    made.filters.update(filters(language))
-    return made
+    jinja.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    jinja.globals["asset"] = asset
+    jinja.filters["moment"] = moment
+    jinja.filters.update(filters(language))
+    return jinja
 
 
 @cache

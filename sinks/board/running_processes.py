@@ -44,7 +44,7 @@ async def _named(client: httpx.AsyncClient, address: str) -> list[ProcessView]:
         async with asyncio.timeout(ANSWER_S):
             there = await places(address)
     except (OSError, UnicodeError):  # UnicodeError: no name can be like this; TimeoutError is an OSError
-        return [_seen(address, "no process has this name")]
+        return [_view(address, "no process has this name")]
     return list(await asyncio.gather(*(_process(client, place) for place in there)))
 
 
@@ -74,17 +74,17 @@ async def _process(client: httpx.AsyncClient, place: ProcessAddress) -> ProcessV
         answer = await client.get(place.url, headers={"Host": place.host}, extensions=name)
         answer.raise_for_status()
         if len(answer.content) > MOST_METRICS:
-            return _seen(place.name, "its metrics are too large")
+            return _view(place.name, "its metrics are too large")
         families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     except (httpx.HTTPError, ValueError) as error:
-        return _seen(place.name, f"no answer: {type(error).__name__}")
+        return _view(place.name, f"no answer: {type(error).__name__}")
     info = families.get("andon_process_info")
     labels = info.samples[0].labels if info and info.samples else {}
 
     def total(name: str) -> int | None:
         return int(sum(sample.value for sample in families[name].samples)) if name in families else None
 
-    return _seen(
+    return _view(
         place.name,
         None,
         role=labels.get("role"),
@@ -94,6 +94,6 @@ async def _process(client: httpx.AsyncClient, place: ProcessAddress) -> ProcessV
     )
 
 
-def _seen(address: str, fault: str | None, **values: object) -> ProcessView:
+def _view(address: str, fault: str | None, **values: object) -> ProcessView:
     nothing = dict.fromkeys(("role", "version", "in_flight", "spool_bytes"))
     return ProcessView.model_validate({"address": address, "fault": fault, **nothing, **values})

@@ -79,13 +79,13 @@ class StoredEvidence:
         content = await self.marked(path)
         if content is None:
             return None
-        made = await self._run(lambda: shrunk(content))
+        small_picture = await self._run(lambda: shrunk(content))
         if path not in self._small:
-            self._small[path] = made
-            self._bytes += len(made)
+            self._small[path] = small_picture
+            self._bytes += len(small_picture)
         while self._bytes > KEPT_BYTES:
             self._bytes -= len(self._small.popitem(last=False)[1])
-        return made
+        return small_picture
 
     async def _read(self, path: str, most: int) -> bytes | None:
         return await self._run(lambda: self._files.read(path, most))

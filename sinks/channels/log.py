@@ -153,14 +153,14 @@ class Log:
     async def _read(
         self, partition: Partition, first: int, last: int | None, camera_id: str, over: Over = endless
     ) -> list[LoggedFrame]:
-        seen: dict[int, LoggedFrame | None] = {}
+        by_offset: dict[int, LoggedFrame | None] = {}
 
         def enough(record: Record) -> bool:
-            logged = seen[record.offset] = logged_of(record)
+            logged = by_offset[record.offset] = logged_of(record)
             return logged is not None and over(logged)
 
         records = await self.ranges.read_range(partition, first, last, camera_id.encode(), enough)
-        found = (seen[record.offset] if record.offset in seen else logged_of(record) for record in records)
+        found = (by_offset[record.offset] if record.offset in by_offset else logged_of(record) for record in records)
         return [logged for logged in found if logged is not None]
 
     def _keep(self, key: tuple[Partition, str], piece: _Piece) -> None:

@@ -95,17 +95,17 @@ def _send(
     fields = {"note": more["note"]} | ({} if minutes is None else {"for_s": minutes * 60})
     by = more["by"] or f"{getpass.getuser()}@{socket.gethostname()}"
     try:
-        asked = request(camera, action, by, SystemClock().now(), alarm, **fields)
+        alarm_request = request(camera, action, by, SystemClock().now(), alarm, **fields)
     except ValidationError as error:
         raise ConfigError(f"andon alarms: {complaint(error)}") from None
-    asyncio.run(_sent(settings, asked))
-    click.echo(asked.model_dump_json() if as_json else "Sent. The alarm changes when the line has taken it.")
+    asyncio.run(_sent(settings, alarm_request))
+    click.echo(alarm_request.model_dump_json() if as_json else "Sent. The alarm changes when the line has taken it.")
 
 
-async def _sent(settings: Settings, asked: Any) -> None:
+async def _sent(settings: Settings, alarm_request: Any) -> None:
     async with AlarmRequests(settings.kafka) as requests:
         try:
-            await requests.send(asked)
+            await requests.send(alarm_request)
         except RetryableError as error:
             raise FatalError(f"the request was not sent: {error}") from None
 

@@ -75,9 +75,9 @@ async def _export(settings: Settings, folder: Path, since: datetime | None, val_
         raise FatalError(str(error)) from None
     finally:
         await reader.close()
-    made = data_set(labelled, unseen, list(settings.defects.classes), val_share)
-    gone += _write(made, folder, files)
-    return _summary(made, gone)
+    dataset = data_set(labelled, unseen, list(settings.defects.classes), val_share)
+    gone += _write(dataset, folder, files)
+    return _summary(dataset, gone)
 
 
 async def _with_facts(
@@ -113,15 +113,15 @@ def _unseen(connection: Connection, labelled: Sequence[LabelledDefect]) -> dict[
     return unseen
 
 
-def _write(made: DataSet, folder: Path, files: Files) -> int:
+def _write(dataset: DataSet, folder: Path, files: Files) -> int:
     """Returns how many pictures were gone."""
     gone = 0
-    for split, pictures in (("train", made.train), ("val", made.val)):
+    for split, pictures in (("train", dataset.train), ("val", dataset.val)):
         for kind in ("images", "labels", "prelabels"):
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
-        gone += sum(not _write_picture(picture, folder, split, files, made.classes) for picture in pictures)
-    names = dict(enumerate(made.classes))
-    val = "images/val" if made.val else "images/train"
+        gone += sum(not _write_picture(picture, folder, split, files, dataset.classes) for picture in pictures)
+    names = dict(enumerate(dataset.classes))
+    val = "images/val" if dataset.val else "images/train"
     content = {"path": str(folder.resolve()), "train": "images/train", "val": val, "names": names}
     (folder / "data.yaml").write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     return gone
@@ -139,18 +139,18 @@ def _write_picture(picture: LabelledPicture, folder: Path, split: str, files: Fi
     return True
 
 
-def _summary(made: DataSet, gone: int) -> dict[str, Any]:
-    pictures = [*made.train, *made.val]
+def _summary(dataset: DataSet, gone: int) -> dict[str, Any]:
+    pictures = [*dataset.train, *dataset.val]
     return {
         "pictures": len(pictures),
-        "train": len(made.train),
-        "val": len(made.val),
-        "groups": made.groups,
+        "train": len(dataset.train),
+        "val": len(dataset.val),
+        "groups": dataset.groups,
         "boxes": sum(len(picture.boxes) for picture in pictures),
         "background": sum(not picture.boxes for picture in pictures),
-        "labels": dict(made.counts),
-        "left_out": {"unjudged": made.unjudged, "picture_gone": gone},
-        "classes": list(made.classes),
+        "labels": dict(dataset.counts),
+        "left_out": {"unjudged": dataset.unjudged, "picture_gone": gone},
+        "classes": list(dataset.classes),
     }
 
 

@@ -64,15 +64,15 @@ class ReportOrder:
 def _text(settings: Settings, order: ReportOrder) -> str:
     now = SystemClock().now()
     shift = chosen(ShiftPlan.of(settings.board), now, order.name, order.day.date() if order.day else None)
-    made = asyncio.run(_read(settings, shift, now, order.camera))
-    if order.camera is not None and made.empty:
+    shift_report = asyncio.run(_read(settings, shift, now, order.camera))
+    if order.camera is not None and shift_report.empty:
         raise ConfigError(f"--camera {order.camera}: nothing is known of such a camera in this shift")
     if order.form == "csv":
-        return as_csv(made)
+        return as_csv(shift_report)
     if order.form == "json":
-        return made.model_dump_json(indent=2) + "\n"
+        return shift_report.model_dump_json(indent=2) + "\n"
     styles = "".join((STATIC / name).read_text("utf-8") for name in ("shift_file.css", "shift.css"))
-    return standalone("shift_file.html", order.language, report=made, styles=Markup(f"<style>{styles}</style>"))  # noqa: S704  # our own
+    return standalone("shift_file.html", order.language, report=shift_report, styles=Markup(f"<style>{styles}</style>"))  # noqa: S704  # our own
 
 
 async def _read(settings: Settings, shift: Shift, now: datetime, camera: str | None) -> ShiftReport:

@@ -97,9 +97,9 @@ class _Scene:
             label = self.alarms.label_of(self.camera.camera_id, event.label)
             self._raise("defect", label, event.severity, event.defect_id)
         if judgement.events:
-            seen = self._classes_in_view()
+            labels_in_view = self._classes_in_view()
             for alarm in list(self.alarms.standing.values()):
-                if alarm.kind == "defect" and alarm.active and alarm.label not in seen:
+                if alarm.kind == "defect" and alarm.active and alarm.label not in labels_in_view:
                     self._note(alarm, alarm.clear())
 
     def _classes_in_view(self) -> set[str]:

@@ -53,8 +53,8 @@ class PartScene:
         9. Settle the parts that have crossed the line.
         10. Count the verdicts.
         """
-        seen = frame.inspection
-        moment = Moment(seen.camera_id, seen.session, seen.captured_at)
+        inspection = frame.inspection
+        moment = Moment(inspection.camera_id, inspection.session, inspection.captured_at)
         left = follow(self.parts, frame, own)
         alive = {track.part_id: track for track in self.parts.tracks.alive}
         if self.parts.tracks.belt is not None:
@@ -64,7 +64,7 @@ class PartScene:
         matches += self._follow_defects(frame, alive)
         self._attach(alive, matches)
         owners = {name: place.part_id for name, place in self.parts.places.items()}
-        judgement += judge(self.defects, matches, seen, self.rules, owners)
+        judgement += judge(self.defects, matches, inspection, self.rules, owners)
         self._record_defects(alive)
         judgement += self._settle_crossed(alive, frame, own, moment)
         self._count(judgement)

@@ -242,8 +242,8 @@ def _is_away(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     # a server that is away or starting up has not asked for the password; libpq tells no more of a failed connection
-    asked = getattr(getattr(error.orig, "pgconn", None), "used_password", False)
-    return isinstance(error, AWAY) and not asked
+    used_password = getattr(getattr(error.orig, "pgconn", None), "used_password", False)
+    return isinstance(error, AWAY) and not used_password
 
 
 def _migrate(connection: Connection) -> None:

@@ -72,13 +72,13 @@ def val(weights: Path | None, data: Path | None, *, as_json: bool, **given: Any)
     if weights is None and given["runtime"] == "auto":
         given |= {"runtime": "torch", "device": "cpu"}  # as the card's figures were measured
     weights, data = (weights, data) if weights else _demo(given["cache"])
-    asked = work.ValOptions(weights=weights, data=_named(data, weights), **given)
+    options = work.ValOptions(weights=weights, data=_named(data, weights), **given)
     with redirect_stdout(sys.stderr):  # libraries write their progress; stdout is for the result
-        done = work.validate(asked)
+        done = work.validate(options)
     if as_json:
-        click.echo(json.dumps(work.as_json(done, asked), indent=2))
+        click.echo(json.dumps(work.as_json(done, options), indent=2))
     else:
-        _print(work.shown(done, asked))
+        _print(work.shown(done, options))
 
 
 @model.command()
@@ -107,11 +107,11 @@ def export(weights: Path, data: Path | None, *, as_json: bool, **given: Any) -> 
     given["cache"] = given["cache"].expanduser()
     order = work.ExportOrder(weights=weights, data=read_dataset(data) if data else None, **given)
     with redirect_stdout(sys.stderr):
-        made = work.export(order, lambda text: click.echo(text, err=True))
+        artifact = work.export(order, lambda text: click.echo(text, err=True))
     if as_json:
-        click.echo(made.manifest.model_dump_json(exclude_none=True, indent=2))
+        click.echo(artifact.manifest.model_dump_json(exclude_none=True, indent=2))
     else:
-        _print(work.shown(made))
+        _print(work.shown(artifact))
 
 
 @model.command()

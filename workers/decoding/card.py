@@ -42,11 +42,11 @@ class Card:
     """The part of its memory that is free."""
     say: Callable[[str], None]
     """Reports why something is decoded in software. Called on the decoders' threads, once for each reason."""
-    said: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
 
     def report(self, reason: str) -> None:
-        if reason not in self.said:
-            self.said.add(reason)
+        if reason not in self.reasons:
+            self.reasons.add(reason)
             self.say(reason)
 
     @property
@@ -145,10 +145,10 @@ class CardPictures:
 
     def of(self, decoded: VideoFrame, frame: Frame, look: Look) -> DecodedPicture[Pixels]:
         """Raises PoisonError: the camera's roi lies outside its picture; FatalError: the card works no more."""
-        asked = plan(decoded.width, decoded.height, frame.roi, frame.longest_side, frame.turn)
+        geometry = plan(decoded.width, decoded.height, frame.roi, frame.longest_side, frame.turn)
         try:
             with card_works(f"GPU {self._card.number}"), torch_memory():
-                return self._made(nv12(decoded), asked, look)
+                return self._picture_from(nv12(decoded), geometry, look)
         except NotNv12Error as error:
             if layout(decoded) in ON_CARD:
                 self._card.report(f"{error}: GPU {self._card.number} decodes it, the rest is done in software")
@@ -156,9 +156,9 @@ class CardPictures:
             self._card.report(f"GPU {self._card.number} has too little memory for a picture: {error}")
         return self._host.of(decoded, frame, look)
 
-    def _made(self, picture: Nv12, asked: PicturePlan, look: Look) -> DecodedPicture[Pixels]:
-        part = part_of(picture, asked)
+    def _picture_from(self, picture: Nv12, geometry: PicturePlan, look: Look) -> DecodedPicture[Pixels]:
+        part = part_of(picture, geometry)
         look(part)
-        if asked.shrinks:
-            part = shrunk(part, asked.width, asked.height)
-        return DecodedPicture(part, asked.width, asked.height)
+        if geometry.shrinks:
+            part = shrunk(part, geometry.width, geometry.height)
+        return DecodedPicture(part, geometry.width, geometry.height)

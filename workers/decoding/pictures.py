@@ -24,12 +24,12 @@ class VideoPictures:
 
     def of(self, decoded: VideoFrame, frame: Frame, look: Look) -> DecodedPicture[Bgr]:
         """Raises PoisonError: the camera's roi lies outside its picture."""
-        asked = plan(decoded.width, decoded.height, frame.roi, frame.longest_side, frame.turn)
-        bgr = np.asarray(upright(self._converter.convert(decoded), asked.turn), np.uint8)
-        x, y, width, height = asked.crop
+        geometry = plan(decoded.width, decoded.height, frame.roi, frame.longest_side, frame.turn)
+        bgr = np.asarray(upright(self._converter.convert(decoded), geometry.turn), np.uint8)
+        x, y, width, height = geometry.crop
         part = bgr[y : y + height, x : x + width]
         look(part)
-        if asked.shrinks:
-            small = cv2.resize(part, (asked.width, asked.height), interpolation=cv2.INTER_AREA)
+        if geometry.shrinks:
+            small = cv2.resize(part, (geometry.width, geometry.height), interpolation=cv2.INTER_AREA)
             part = np.asarray(small, np.uint8)
-        return DecodedPicture(part, asked.width, asked.height)
+        return DecodedPicture(part, geometry.width, geometry.height)

@@ -261,10 +261,10 @@ class CameraStream:
         later, began_s = self._later(record), self._clock.monotonic()
         if record.stale or decoded is None:
             return Outcome(record, start=item.start, later=later)
-        seen: list[ImageHealth | None] = [None]
+        image_health: list[ImageHealth | None] = [None]
 
         def look(pixels: Pixels) -> None:
-            seen[0] = self.health.saw(record.frame, pixels)
+            image_health[0] = self.health.saw(record.frame, pixels)
 
         try:
             picture = self._pictures.of(decoded, record.frame, look)
@@ -272,7 +272,7 @@ class CameraStream:
             return Outcome(record, error=error, later=later)
         took_s = item.decode_s + max(0.0, self._clock.monotonic() - began_s)
         timed = replace(picture, decode_s=took_s)
-        return Outcome(record, timed, None, item.start, seen[0], self.health.camera, later)
+        return Outcome(record, timed, None, item.start, image_health[0], self.health.camera, later)
 
     def _later(self, record: VideoRecord) -> tuple[int, ...]:
         waiting = [*(item for _, item in self._ready), *self._awaited.values()]

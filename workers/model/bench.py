@@ -67,8 +67,8 @@ def bench(contest: Contest, say: Say) -> BenchReport:
     dataset = read_dataset(contest.data)
     contest.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=contest.cache, prefix="bench-") as room:
-        made, left_out = _artifacts(contest, dataset, contest.keep or Path(room), say)
-        detectors = [_opened(path, contest) for path in made]
+        paths, left_out = _artifacts(contest, dataset, contest.keep or Path(room), say)
+        detectors = [_opened(path, contest) for path in paths]
         metrics = []
         for detector in detectors:
             say(f"measuring {detector.info.runtime} {detector.info.precision}")
@@ -76,13 +76,13 @@ def bench(contest: Contest, say: Say) -> BenchReport:
         say(f"timing all of them, in {contest.turns} turns")
         pictures = [picture(sample.path) for sample in samples(dataset, "val", TIMED)]
         speeds = time_in_turns(detectors, pictures, contest.batch, contest.turns)
-        columns = zip(detectors, speeds, metrics, made, strict=True)
+        columns = zip(detectors, speeds, metrics, paths, strict=True)
         rows = tuple(BenchRow(detector.info, speed, found, _size(path)) for detector, speed, found, path in columns)
     return BenchReport(rows, left_out)
 
 
 def _artifacts(contest: Contest, dataset: Dataset, folder: Path, say: Say) -> tuple[list[Path], dict[str, str]]:
-    made, left_out = [contest.weights], {}
+    paths, left_out = [contest.weights], {}
     for form in get_args(Format):
         for precision in contest.precisions:
             name = f"{form} {precision}"
@@ -91,10 +91,10 @@ def _artifacts(contest: Contest, dataset: Dataset, folder: Path, say: Say) -> tu
             try:
                 if reason:
                     raise ConfigError(reason)
-                made.append(export(order, say).path)
+                paths.append(export(order, say).path)
             except AndonError as error:
                 left_out[name] = str(error)
-    return made, left_out
+    return paths, left_out
 
 
 def _missing(form: Format) -> str:

@@ -56,27 +56,27 @@ def read_dataset(path: Path) -> Dataset:
     """Raises ConfigError, in one line, if `path` is not a dataset's YAML or a folder with one."""
     path = find_yaml(path)
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}: --data names a dataset's YAML") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a dataset's YAML ({type(error).__name__})") from None
-    if isinstance(said, dict) and "val" not in said and "validation" in said:
-        said["val"] = said.pop("validation")
-    if not isinstance(said, dict) or not (said.get("val") or said.get("test")):
+    if isinstance(content, dict) and "val" not in content and "validation" in content:
+        content["val"] = content.pop("validation")
+    if not isinstance(content, dict) or not (content.get("val") or content.get("test")):
         raise ConfigError(f"{path}: not a dataset's YAML, which has `names`, `train` and `val`")
-    classes = _names(said, path)
-    if said.get("channels", 3) != 3:
-        raise ConfigError(f"{path}: channels: {said['channels']}; models of 3 channels are served")
-    starts = roots(path, said.get("path"))
+    classes = _names(content, path)
+    if content.get("channels", 3) != 3:
+        raise ConfigError(f"{path}: channels: {content['channels']}; models of 3 channels are served")
+    starts = roots(path, content.get("path"))
     splits, missing = {}, {}
     for split in SPLITS:
         try:
-            if said.get(split):
-                splits[split] = pictures(said[split], starts, f"{path}: {split}")
+            if content.get(split):
+                splits[split] = pictures(content[split], starts, f"{path}: {split}")
         except ConfigError as error:
             missing[split] = str(error)
-    return Dataset(path, classes, splits, said, missing)
+    return Dataset(path, classes, splits, content, missing)
 
 
 def write_dataset(dataset: Dataset, folder: Path, val: str = "val") -> Path:
@@ -115,8 +115,8 @@ def picture(path: Path) -> Bgr:
         raise ConfigError(f"{path}: not a picture: {error}") from None
 
 
-def _names(said: dict[str, Any], path: Path) -> tuple[str, ...]:
-    names, count = said.get("names"), said.get("nc")
+def _names(content: dict[str, Any], path: Path) -> tuple[str, ...]:
+    names, count = content.get("names"), content.get("nc")
     if names is None and isinstance(count, int):
         return tuple(f"class_{index}" for index in range(count))
     if isinstance(names, dict) and all(str(key).isdecimal() for key in names):

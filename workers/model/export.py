@@ -93,10 +93,10 @@ def export(order: ExportOrder, say: Callable[[str], None] = lambda text: None) -
         with tempfile.TemporaryDirectory(dir=order.out, prefix="export-") as room:
             copy = copied(order.weights, digest, Path(room), order.named)
             say(f"exporting {order.weights.name} to {order.to} {order.precision}")
-            made = make(copy, _recipe(order, Path(room)), order.cache, order.named)
-            checked = _checked(order, copy, made, say)
-            manifest = _manifest(order, made, digest, checked)
-            write_manifest(manifest, _put(made, order.target))
+            artifact = make(copy, _recipe(order, Path(room)), order.cache, order.named)
+            checked = _checked(order, copy, artifact, say)
+            manifest = _manifest(order, artifact, digest, checked)
+            write_manifest(manifest, _put(artifact, order.target))
     except OSError as error:
         raise ConfigError(f"{error.filename or order.out}: {error.strerror}: choose another --out") from None
     return Artifact(order.target, manifest, checked.source)
@@ -142,15 +142,15 @@ class _Check:
     source: ModelMetrics | None = None
 
 
-def _checked(order: ExportOrder, copy: Path, made: Path, say: Callable[[str], None]) -> _Check:
+def _checked(order: ExportOrder, copy: Path, artifact: Path, say: Callable[[str], None]) -> _Check:
     """Raises FatalError if the export must not be released."""
     if order.precision != "int8":
         say("checking it against its source")
-        check(open_weights(copy, order.cache, order.named), made, order.named, order.to)
+        check(open_weights(copy, order.cache, order.named), artifact, order.named, order.to)
     if order.data is None or not order.measured:
         return _Check()
     say("measuring it beside its source")
-    source, served = (_open(path, order) for path in (copy, made))
+    source, served = (_open(path, order) for path in (copy, artifact))
     before = measure(source, order.data, "val", order.cache, order.most).metrics
     after = measure(served, order.data, "val", order.cache, order.most).metrics
     pictures = [picture(sample.path) for sample in samples(order.data, "val", min(order.most or 50, 50))]
@@ -178,18 +178,18 @@ def _detect_all(detector: Detector, pictures: Sequence[Picture]) -> list[Detecti
 
 def agreeing(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
     """Of the certain detections of either, the part that the other has, too, 0 to 1. 1: there are none."""
-    certain = seen = 0
+    certain = matches = 0
     for one, other in [*zip(ours, theirs, strict=True), *zip(theirs, ours, strict=True)]:
         sure = one.confidences >= CERTAIN
         overlaps = ious(one.boxes[sure].astype(np.float64), other.boxes.astype(np.float64))
         same = (one.classes[sure][:, None] == other.classes[None]) & (other.confidences >= VISIBLE)[None]
         certain += int(sure.sum())
-        seen += int(((overlaps >= SAME_IOU) & same).any(axis=1).sum())
-    return seen / certain if certain else 1.0
+        matches += int(((overlaps >= SAME_IOU) & same).any(axis=1).sum())
+    return matches / certain if certain else 1.0
 
 
-def _manifest(order: ExportOrder, made: Path, digest: str, checked: _Check) -> Manifest:
-    opened = _open(made, order).info
+def _manifest(order: ExportOrder, artifact: Path, digest: str, checked: _Check) -> Manifest:
+    opened = _open(artifact, order).info
     source = read_manifest(order.weights, order.named)
     return Manifest(
         file=order.target.name,
@@ -222,21 +222,21 @@ def _libraries(order: ExportOrder) -> tuple[str, ...]:
     return ("andon", *LIBRARIES[order.to], *(("nncf",) if quantized else ()))
 
 
-def _put(made: Path, target: Path) -> Path:
+def _put(artifact: Path, target: Path) -> Path:
     """Replaces the artifact of an earlier run."""
     if target.is_dir():
         shutil.rmtree(target)
-    return made.replace(target)
+    return artifact.replace(target)
 
 
-def shown(made: Artifact) -> str:
+def shown(artifact: Artifact) -> str:
     """The artifact, and the lines for line.yaml."""
-    manifest = made.manifest
-    lines = [f"{made.path}", f"sha256 {manifest.digest}"]
-    if manifest.metrics is not None and made.source is not None and manifest.agreement is not None:
+    manifest = artifact.manifest
+    lines = [f"{artifact.path}", f"sha256 {manifest.digest}"]
+    if manifest.metrics is not None and artifact.source is not None and manifest.agreement is not None:
         lines.append(
-            f"mAP50 {manifest.metrics.map50:.4f} (source {made.source.map50:.4f}), mAP50-95 "
-            f"{manifest.metrics.map50_95:.4f} ({made.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of the "
-            f"certain detections of either are in both"
+            f"mAP50 {manifest.metrics.map50:.4f} (source {artifact.source.map50:.4f}), mAP50-95 "
+            f"{manifest.metrics.map50_95:.4f} ({artifact.source.map50_95:.4f}), {manifest.agreement.matched:.1%} of "
+            f"the certain detections of either are in both"
         )
-    return "\n".join([*lines, line_yaml(made.path, manifest)])
+    return "\n".join([*lines, line_yaml(artifact.path, manifest)])

@@ -30,22 +30,22 @@ def find_yaml(path: Path) -> Path:
     return found[0]
 
 
-def roots(yaml_path: Path, said: Any) -> tuple[Path, ...]:
+def roots(yaml_path: Path, value: Any) -> tuple[Path, ...]:
     """Where relative paths may start, best first: at `path`, from the YAML or the working directory; at the YAML.
 
     A `path` that is not on this machine was written on another one, so the YAML's folder is tried, too.
     """
-    given = Path(_slashes(said or "."))
+    given = Path(_slashes(value or "."))
     starts = (yaml_path.parent / given, given, yaml_path.parent)
     return tuple(dict.fromkeys(start.resolve() for start in starts if start.is_dir()))
 
 
-def pictures(said: Any, starts: Sequence[Path], named: str) -> tuple[Path, ...]:
+def pictures(value: Any, starts: Sequence[Path], named: str) -> tuple[Path, ...]:
     """The pictures of one split, in the order of their names. `named` begins each message.
 
-    `said`: a folder, a text file that lists pictures, or several of them. Raises ConfigError if one is missing.
+    `value`: a folder, a text file that lists pictures, or several of them. Raises ConfigError if one is missing.
     """
-    places = said if isinstance(said, list) else [said]
+    places = value if isinstance(value, list) else [value]
     found = [picture for place in places for picture in _in(_place(str(place), starts, named), starts, named)]
     return tuple(sorted(map(_labelled, found)))
 
@@ -67,10 +67,10 @@ def labels_of(picture: Path) -> Path:
     return Path(*parts)
 
 
-def _place(said: str, starts: Sequence[Path], named: str) -> Path:
+def _place(value: str, starts: Sequence[Path], named: str) -> Path:
     """Roboflow writes `../train/images` for a folder beside the YAML, so a leading `../` is dropped where it leads
     nowhere."""
-    text = _slashes(said)
+    text = _slashes(value)
     for start in starts:
         for way in (text, text.removeprefix("../")):
             if (start / way).exists():
@@ -122,7 +122,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS
 
 
-def _slashes(said: object) -> str:
+def _slashes(value: object) -> str:
     """Windows writes backslashes. A name on Linux may have one, so it stays where the file is there."""
-    text = str(said)
+    text = str(value)
     return text if "\\" not in text or Path(text).exists() else text.replace("\\", "/")

@@ -106,23 +106,23 @@ def _require_trainable(found: Sequence[Sample]) -> None:
 def begin(training: Training, resume: bool) -> Training:
     """The run in `out`, or a new one. Raises ConfigError if `out` holds a run with other settings."""
     state = training.out / "train.json"
-    asked = _options(training)
+    options = _options(training)
     if not state.exists():
         if resume:
             raise ConfigError(f"--resume: there is no run in {training.out}")
         _architecture(training.model)
         training.out.mkdir(parents=True, exist_ok=True)
-        state.write_text(json.dumps({"asked": asked, "done": False}, indent=2) + "\n", encoding="utf-8")
+        state.write_text(json.dumps({"asked": options, "done": False}, indent=2) + "\n", encoding="utf-8")
         return training
-    said = json.loads(state.read_text(encoding="utf-8"))
-    if resume and not said["done"]:
-        return Training(**{**said["asked"], "data": Path(said["asked"]["data"]), "out": training.out})
-    other = next((key for key in asked if asked[key] != said["asked"].get(key)), None)
+    record = json.loads(state.read_text(encoding="utf-8"))
+    if resume and not record["done"]:
+        return Training(**{**record["asked"], "data": Path(record["asked"]["data"]), "out": training.out})
+    other = next((key for key in options if options[key] != record["asked"].get(key)), None)
     if other is not None:
-        kind = "a run that is through" if said["done"] else "an unfinished run"
-        remedy = "name another --out" if said["done"] else "--resume goes on with it, or name another --out"
+        kind = "a run that is through" if record["done"] else "an unfinished run"
+        remedy = "name another --out" if record["done"] else "--resume goes on with it, or name another --out"
         raise ConfigError(
-            f"{training.out}: holds {kind} with {other} {said['asked'].get(other)}, not {asked[other]}: {remedy}"
+            f"{training.out}: holds {kind} with {other} {record['asked'].get(other)}, not {options[other]}: {remedy}"
         )
     return training
 

@@ -19,10 +19,10 @@ Constants = tuple[float | None, ...]
 """The inputs of an operation, None for one that is computed."""
 
 
-def suppresses(said: Mapping[str, Any]) -> bool:
+def suppresses(metadata: Mapping[str, Any]) -> bool:
     """Whether an export's metadata says that it was exported with `nms=True`."""
-    arguments = said.get("args")
-    return isinstance(arguments, Mapping) and arguments.get("nms") is True and not said.get("end2end")
+    arguments = metadata.get("args")
+    return isinstance(arguments, Mapping) and arguments.get("nms") is True and not metadata.get("end2end")
 
 
 def of_onnx(path: Path) -> BuiltIn:

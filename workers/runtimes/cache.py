@@ -155,14 +155,16 @@ def cached_export(
     """
     exporter, kind = exporter or Exporter(), kind or ExportKind()
     target = cache / f"{digest[:16]}-{_machine(kind.form, named)}{kind.ending}"
-    asked = kind.form if kind.precision is None else f"{kind.form} {kind.precision}"
+    form_and_precision = kind.form if kind.precision is None else f"{kind.form} {kind.precision}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with exporter.locked(cache / f"{target.name}.lock", named):
             if not target.exists():  # it is there whole or not at all: it was renamed to its place
                 # made here and not by the export: that may be killed
                 with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as room:
-                    exporter.run([str(weights), digest, str(target), str(cache), room, named, asked], named)
+                    exporter.run(
+                        [str(weights), digest, str(target), str(cache), room, named, form_and_precision], named
+                    )
     except OSError as error:
         raise ConfigError(
             f"{named}: its export can't be kept in {cache}: {error.strerror}; choose another model.cache"

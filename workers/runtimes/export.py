@@ -77,9 +77,9 @@ def export(job: Job) -> None:
     cache, named = Path(job.cache), job.named
     copy = copied(Path(job.weights), job.digest, Path(job.room), named)
     precision = job.precision or ("fp16" if job.form == "tensorrt" else "fp32")
-    made = make(copy, Recipe(job.form, precision), cache, named)
-    check(open_weights(copy, cache, named), made, named, job.form)
-    made.rename(job.target)
+    artifact = make(copy, Recipe(job.form, precision), cache, named)
+    check(open_weights(copy, cache, named), artifact, named, job.form)
+    artifact.rename(job.target)
 
 
 def copied(weights: Path, digest: str, room: Path, named: str) -> Path:
@@ -104,24 +104,24 @@ def make(copy: Path, recipe: Recipe, cache: Path, named: str) -> Path:
     options["quantize"] = None if quantized else BITS[recipe.precision]
     if recipe.data is not None:
         options["data"] = str(recipe.data)
-    made = Path(opened.yolo.export(**options))
+    artifact = Path(opened.yolo.export(**options))
     if quantized:
         from workers.runtimes.quantize import Calibration, quantize_onnx, quantize_openvino  # noqa: PLC0415 - as above
 
         calibration = Calibration(recipe.calibration, imgsz, opened.head)
         if recipe.form == "onnx":
-            quantize_onnx(made, calibration)
+            quantize_onnx(artifact, calibration)
         else:
-            quantize_openvino(made, calibration, named)
-    return made
+            quantize_openvino(artifact, calibration, named)
+    return artifact
 
 
-def check(opened: YoloModel, made: Path, named: str, form: Format = "openvino") -> None:
-    """Raises FatalError unless the export `made` gives the detections of its source `opened`."""
+def check(opened: YoloModel, artifact: Path, named: str, form: Format = "openvino") -> None:
+    """Raises FatalError unless the export `artifact` gives the detections of its source `opened`."""
     info = ModelInfo("", "", "cpu", opened.imgsz, opened.classes, head=opened.head)
     source = TorchNetwork(opened, device_named("cpu", named), SAMPLE_CONFIDENCE)
     pictures = sample_pictures()
-    served = _served(made, form, len(pictures), named)
+    served = _served(artifact, form, len(pictures), named)
     pairs = zip(
         LetterboxDetector(source, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
         LetterboxDetector(served, info, len(pictures), SAMPLE_CONFIDENCE).detect(pictures),
@@ -133,14 +133,14 @@ def check(opened: YoloModel, made: Path, named: str, form: Format = "openvino") 
             raise FatalError(f"{named}: the {form} export differs from its source ({complaint}): use runtime: torch")
 
 
-def _served(made: Path, form: Format, batch_size: int, named: str) -> Network:
+def _served(artifact: Path, form: Format, batch_size: int, named: str) -> Network:
     if form == "onnx":
         from workers.runtimes.onnx import OnnxNetwork, open_onnx  # noqa: PLC0415 - only the target runtime is needed
 
-        return OnnxNetwork(open_onnx(made, "cpu", batch_size, named), SAMPLE_CONFIDENCE)
+        return OnnxNetwork(open_onnx(artifact, "cpu", batch_size, named), SAMPLE_CONFIDENCE)
     from workers.runtimes.openvino import OpenVinoNetwork, read_export  # noqa: PLC0415 - as above
 
-    return OpenVinoNetwork(read_export(made, named), "CPU", SAMPLE_CONFIDENCE, named)
+    return OpenVinoNetwork(read_export(artifact, named), "CPU", SAMPLE_CONFIDENCE, named)
 
 
 def disagreement(source: Detections, served: Detections) -> str:
@@ -190,8 +190,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         weights, digest, target, cache, room, named, kind = arguments
         form, _, precision = kind.partition(" ")
-        asked = cast("Precision | None", precision or None)
-        export(Job(weights, digest, target, cache, room, named, cast(Format, form), asked))
+        job_precision = cast("Precision | None", precision or None)
+        export(Job(weights, digest, target, cache, room, named, cast(Format, form), job_precision))
     except FatalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, ConfigError) else 1

@@ -91,11 +91,11 @@ def pixels(picture: Nv12, crop: tuple[int, int, int, int]) -> torch.Tensor:
     return result
 
 
-def part_of(picture: Nv12, asked: PicturePlan) -> torch.Tensor:
+def part_of(picture: Nv12, geometry: PicturePlan) -> torch.Tensor:
     """uint8 (H, W, 3) BGR: the upright part that is inspected, before it is shrunk."""
-    if asked.turn == UPRIGHT:
-        return pixels(picture, asked.crop)
+    if geometry.turn == UPRIGHT:
+        return pixels(picture, geometry.crop)
     height, width = picture.luma.shape
-    left, top, w, h = asked.crop
-    turned = upright(pixels(picture, (0, 0, width, height)), asked.turn)
+    left, top, w, h = geometry.crop
+    turned = upright(pixels(picture, (0, 0, width, height)), geometry.turn)
     return turned[top : top + h, left : left + w].contiguous()

@@ -117,10 +117,10 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except (RuntimeException, Fail) as error:
-        said = str(error)
-        if not any(sign in said for sign in NO_MEMORY):
+        message = str(error)
+        if not any(sign in message for sign in NO_MEMORY):
             raise
-        raise OutOfMemoryError(said.strip().splitlines()[-1][:200]) from error
+        raise OutOfMemoryError(message.strip().splitlines()[-1][:200]) from error
 
 
 def _place(device: str, named: str) -> str:
@@ -156,16 +156,16 @@ def _described(session: Any, place: str, lanes: int, path: Path, named: str) -> 
     """From the metadata that ultralytics writes into the file: texts, most of them Python literals."""
     texts = session.get_modelmeta().custom_metadata_map
     try:
-        said = {key: ast.literal_eval(texts[key]) for key in LITERALS if key in texts}
-        names = said["names"]
+        metadata = {key: ast.literal_eval(texts[key]) for key in LITERALS if key in texts}
+        names = metadata["names"]
         classes = tuple(str(names[index]) for index in sorted(names))
-        imgsz = max(int(side) for side in said["imgsz"])
-        head = read_head(texts | said, named)
+        imgsz = max(int(side) for side in metadata["imgsz"])
+        head = read_head(texts | metadata, named)
     except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ConfigError(f"{named}: not an ONNX model that ultralytics exported ({type(error).__name__})") from None
     floats, (batch, height, width) = _input(session, named)
     canvas = None if height is None or width is None else (height, width)
-    built_in = of_onnx(path) if suppresses(said) else None
+    built_in = of_onnx(path) if suppresses(metadata) else None
     return OnnxModel(session, place, lanes, classes, imgsz, batch, canvas, floats, head, built_in)
 
 

@@ -59,14 +59,14 @@ def read_export(folder: Path, where: str) -> OpenVinoExport:
     if len(models) != 1 or not card.is_file():
         raise ConfigError(f"{where}: {folder}: not an OpenVINO export (one .xml, its .bin and metadata.yaml)")
     try:
-        said = yaml.safe_load(card.read_text(encoding="utf-8"))
-        names = said["names"]
-        imgsz = [int(side) for side in said["imgsz"]]
+        metadata = yaml.safe_load(card.read_text(encoding="utf-8"))
+        names = metadata["names"]
+        imgsz = [int(side) for side in metadata["imgsz"]]
         classes = tuple(str(names[index]) for index in sorted(names))
-        head = read_head(said, f"{where}: {folder}")
+        head = read_head(metadata, f"{where}: {folder}")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"{where}: {card}: not what ultralytics writes ({type(error).__name__})") from None
-    return OpenVinoExport(models[0], classes, max(imgsz), head, suppresses(said))
+    return OpenVinoExport(models[0], classes, max(imgsz), head, suppresses(metadata))
 
 
 def export_digest(exported: OpenVinoExport) -> str:
@@ -83,10 +83,10 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        said = str(error)
-        if not any(sign in said for sign in NO_MEMORY):
+        message = str(error)
+        if not any(sign in message for sign in NO_MEMORY):
             raise
-        raise OutOfMemoryError(said.strip().splitlines()[-1][:200]) from error
+        raise OutOfMemoryError(message.strip().splitlines()[-1][:200]) from error
 
 
 def import_openvino() -> Any:

@@ -80,8 +80,8 @@ def quantize_openvino(folder: Path, calibration: Calibration, named: str, care: 
     target = folder / "int8"
     target.mkdir()
     ov.save_model(quantized, target / xml.name, compress_to_fp16=False)
-    for made in target.iterdir():
-        made.replace(folder / made.name)  # after the weights were read: they are mapped from the file
+    for file in target.iterdir():
+        file.replace(folder / file.name)  # after the weights were read: they are mapped from the file
     target.rmdir()
 
 
@@ -138,20 +138,20 @@ def quantize_onnx(path: Path, calibration: Calibration, care: Care | None = None
     kept = {last} if care is None else {last, *_read_by(graph, last), *range(care.first_modules)}
     left = [node.name for node in graph.node if _module(node.name) in kept]
     reader = _reader(quantization.CalibrationDataReader, calibration, graph.input[0].name)
-    made = path.with_name("int8.onnx")
+    int8_path = path.with_name("int8.onnx")
     quantization.quantize_static(
         path,
-        made,
+        int8_path,
         reader,
         nodes_to_exclude=left,
         per_channel=True,
         # signed ones are twice as slow on x86. Source: ONNX Runtime, "Quantize ONNX Models", and measured
         activation_type=quantization.QuantType.QUInt8,
     )
-    described = onnx.load(made)
+    described = onnx.load(int8_path)
     onnx.helper.set_model_props(described, {item.key: item.value for item in onnx.load(path).metadata_props})
     onnx.save(described, path)
-    made.unlink()
+    int8_path.unlink()
 
 
 def _read_by(graph: Any, head: int) -> set[int]:

@@ -77,14 +77,14 @@ def read_header(path: Path, named: str) -> Header:
     try:
         if not 0 < length < MAX_HEADER_BYTES:
             raise ValueError("no header")
-        said = json.loads(content[HEADER_BYTES : HEADER_BYTES + length])
-        names = {int(number): str(name) for number, name in said["names"].items()}
+        metadata = json.loads(content[HEADER_BYTES : HEADER_BYTES + length])
+        names = {int(number): str(name) for number, name in metadata["names"].items()}
         classes = tuple(names[index] for index in sorted(names))
-        imgsz = max(int(side) for side in said["imgsz"])
-        head = read_head(said, named)
+        imgsz = max(int(side) for side in metadata["imgsz"])
+        head = read_head(metadata, named)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{named}: not a TensorRT engine that ultralytics built ({type(error).__name__})") from None
-    return Header(classes, imgsz, head, content[HEADER_BYTES + length :], BuiltIn() if suppresses(said) else None)
+    return Header(classes, imgsz, head, content[HEADER_BYTES + length :], BuiltIn() if suppresses(metadata) else None)
 
 
 def open_engine(find: Callable[[], Path], device: str, named: str) -> Engine:

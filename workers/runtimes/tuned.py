@@ -133,7 +133,7 @@ def versions() -> dict[str, str]:
 
 
 def _key(model: ModelSettings) -> str:
-    asked = (model.runtime, model.precision, model.device, model.imgsz, model.confidence, model.min_agreement)
+    options = (model.runtime, model.precision, model.device, model.imgsz, model.confidence, model.min_agreement)
     libraries = [f"{name}={number}" for name, number in versions().items()]
-    parts = [platform.machine(), processor(), str(cores()), *gpus(), *libraries, *map(str, asked)]
+    parts = [platform.machine(), processor(), str(cores()), *gpus(), *libraries, *map(str, options)]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]

@@ -66,7 +66,7 @@ def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ConfigError(f"{named}: not a YOLO model that ultralytics opens: {reason}") from None
     last = model.model[-1] if hasattr(model, "model") else None
-    head = read_head(_said(yolo, last), named)
+    head = read_head(_metadata(yolo, last), named)
     if not isinstance(last, (ultralytics.nn.modules.Detect, ultralytics.nn.modules.RTDETRDecoder)):
         raise ConfigError(f"{named}: a model that ends in {type(last).__name__}; one of YOLO or RT-DETR is needed")
     channels = next((weight.shape[1] for weight in model.parameters() if weight.ndim == 4), CHANNELS)
@@ -81,7 +81,7 @@ def open_weights(weights: Path, cache: Path, named: str) -> YoloModel:
     return YoloModel(model, yolo, classes, _trained_imgsz(yolo), nms_free, head)
 
 
-def _said(yolo: Any, last: Any) -> dict[str, Any]:
+def _metadata(yolo: Any, last: Any) -> dict[str, Any]:
     """The metadata that an export of the model would carry."""
     names = getattr(yolo.model, "kpt_names", None)
     kind = type(last).__name__

@@ -58,5 +58,5 @@ class Int8Maker:
         document = {"path": str(building), "train": str(listed), "val": str(listed), "names": names}
         data.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
         copy = copied(self.order.weights, self.order.digest, building, self.order.named)
-        made = make(copy, Recipe("tensorrt", "int8", data=data), self.order.cache, self.order.named)
-        return made.rename(self.room / f"int8{ENDINGS['tensorrt']}")
+        artifact = make(copy, Recipe("tensorrt", "int8", data=data), self.order.cache, self.order.named)
+        return artifact.rename(self.room / f"int8{ENDINGS['tensorrt']}")

@@ -135,27 +135,27 @@ def _measured(contest: ReferenceFrames, setup: Setup, first_floats: int) -> tupl
     """One candidate's boundary: whatever fails in it leaves it out."""
     order = contest.order
     assert setup.precision is not None
-    asked = Candidate(runtime=setup.runtime, precision=setup.precision, first_floats=first_floats)
+    candidate = Candidate(runtime=setup.runtime, precision=setup.precision, first_floats=first_floats)
     if not contest.making:
-        return None, asked.model_copy(update={"left_out": "no time was left for it"})
+        return None, candidate.model_copy(update={"left_out": "no time was left for it"})
     try:
         if setup.precision == "int8":
             artifact = contest.maker.make(setup.runtime, first_floats)
-            asked = asked.model_copy(update={"artifact": artifact.name})
+            candidate = candidate.model_copy(update={"artifact": artifact.name})
             setup = replace(setup, artifact=artifact)
         detector = contest.open(setup)
-        seen = detect_all(detector, contest.held_out, order.batch_size)
+        detections = detect_all(detector, contest.held_out, order.batch_size)
         (speed,) = contest.timed([detector], FIRST_TURNS)
     except Exception as error:  # a library's, about a model or a processor that it can't serve
-        return None, asked.model_copy(update={"left_out": _reason(error)})
-    agreement = compare(contest.expected, seen, order.model.confidence)
+        return None, candidate.model_copy(update={"left_out": _reason(error)})
+    agreement = compare(contest.expected, detections, order.model.confidence)
     measured = {
         "cpu_ms": speed.cpu_ms,
         "wall_ms": speed.wall_ms,
         "agreement": round(agreement.share, 4),
         "boxes": agreement.confident,
     }
-    return detector, asked.model_copy(update=measured)
+    return detector, candidate.model_copy(update=measured)
 
 
 def _arrange(contest: ReferenceFrames, report: TuningReport, rivals: dict[int, Detector]) -> None:
@@ -192,8 +192,8 @@ def picture(path: Path) -> Picture:
 
 
 def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    return (said if isinstance(error, AndonError) else f"{type(error).__name__}: {said}")[:MESSAGE]
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if isinstance(error, AndonError) else f"{type(error).__name__}: {text}")[:MESSAGE]
 
 
 def main(arguments: Sequence[str]) -> int:

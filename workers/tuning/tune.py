@@ -134,10 +134,10 @@ def _kept(tuning: Tuning, order: TuningOrder, room: Path) -> Tuning:
     for index, candidate in enumerate(kept):
         name = None
         if candidate.artifact is not None and index == tuning.choice:
-            made = room / candidate.artifact
-            name = f"{order.record.stem}-{_fingerprint(made)}-{candidate.precision}{ENDINGS[_form(candidate)]}"
+            artifact = room / candidate.artifact
+            name = f"{order.record.stem}-{_fingerprint(artifact)}-{candidate.precision}{ENDINGS[_form(candidate)]}"
             shutil.rmtree(order.cache / name, ignore_errors=True)
-            made.replace(order.cache / name)
+            artifact.replace(order.cache / name)
         kept[index] = candidate.model_copy(update={"artifact": name})
     return tuning.model_copy(update={"candidates": tuple(kept)})
 

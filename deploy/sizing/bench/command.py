@@ -56,7 +56,7 @@ USUAL = Path("line.yaml")
 @click.option("--seconds", type=click.FloatRange(5, 600), default=100.0, show_default=True, help="Duration.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there, for `andon size`.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def bench(path: Path | None, pool: str, out: Path | None, *, as_json: bool, **asked: Any) -> None:
+def bench(path: Path | None, pool: str, out: Path | None, *, as_json: bool, **options: Any) -> None:
     """Measure this machine: ms a frame for decoding, encoding and the model, and how many cameras it carries.
 
     It measures the model of line.yaml, or the demo's where there is none, alone and in a whole line that runs for some
@@ -73,7 +73,7 @@ def bench(path: Path | None, pool: str, out: Path | None, *, as_json: bool, **as
     if out is not None:
         _save(out, "")  # fails before the work begins
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
-    run = Bench(BenchOrder(settings, pool, say=lambda text: click.echo(text, err=True), **asked))
+    run = Bench(BenchOrder(settings, pool, say=lambda text: click.echo(text, err=True), **options))
     with redirect_stdout(sys.stderr):  # libraries write there; stdout is for the result
         whole = run.run()
     _give(run.found, out, as_json=as_json)

@@ -47,10 +47,10 @@ def measure(at: Resolution, pictures: list[Bgr], enough_px: int, seconds: float)
     """`enough_px`: of the model's input; see `ModelInfo`. Blocks for about `seconds` and for the coding of a clip."""
     each_s = seconds / STEPS
     with _clip_of(at, pictures) as camera:
-        seen = _seen(camera)
-        h264_ms = _ms(time_rounds(lambda: _seen(camera), each_s), len(seen))
-        h264_bytes = Path(camera.url.get_secret_value()).stat().st_size // len(seen)
-    few = seen[:: COUNT // FEW]
+        delivered = _pictures_of(camera)
+        h264_ms = _ms(time_rounds(lambda: _pictures_of(camera), each_s), len(delivered))
+        h264_bytes = Path(camera.url.get_secret_value()).stat().st_size // len(delivered)
+    few = delivered[:: COUNT // FEW]
     jpegs = [jpeg(picture, SETTINGS).payload for picture in few]
     pngs = [cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for picture in few[:2]]
 
@@ -81,16 +81,16 @@ def _clip_of(at: Resolution, pictures: list[Bgr]) -> Iterator[CameraSettings]:
         yield CameraSettings(id="bench", url=SecretStr(str(clip)), pace="fast", encoding="jpeg")
 
 
-def _seen(camera: CameraSettings) -> list[Bgr]:
+def _pictures_of(camera: CameraSettings) -> list[Bgr]:
     """The pictures as they come out of the camera: video coding takes noise away, so that JPEGs get smaller."""
-    source, seen = open_source(camera, SystemClock()), []
+    source, delivered = open_source(camera, SystemClock()), []
     try:
         while (picture := source.read()) is not None:
             if picture.bgr is not None:
-                seen.append(picture.bgr())
+                delivered.append(picture.bgr())
     finally:
         source.close()
-    return seen
+    return delivered
 
 
 def _ms(rounds: Time, count: int) -> float:

@@ -77,19 +77,19 @@ class ShiftNow(_Model):
     """None: the store has not answered yet."""
 
     @classmethod
-    def of(cls, made: Production) -> "ShiftNow":
+    def of(cls, production: Production) -> "ShiftNow":
         return cls(
-            name=made.shift and made.shift.name,
-            start=made.shift and made.shift.start,
-            end=made.shift and made.shift.end,
-            good=made.counts and made.counts.passed,
-            rejected=made.counts and made.counts.rejected,
-            unknown=made.counts and made.counts.unknown,
-            yield_percent=made.yield_percent,
-            target_percent=made.target.yield_percent,
-            per_hour=made.per_hour,
-            target_per_hour=made.target.parts_per_hour,
-            counted_at=made.counted_at,
+            name=production.shift and production.shift.name,
+            start=production.shift and production.shift.start,
+            end=production.shift and production.shift.end,
+            good=production.counts and production.counts.passed,
+            rejected=production.counts and production.counts.rejected,
+            unknown=production.counts and production.counts.unknown,
+            yield_percent=production.yield_percent,
+            target_percent=production.target.yield_percent,
+            per_hour=production.per_hour,
+            target_per_hour=production.target.parts_per_hour,
+            counted_at=production.counted_at,
         )
 
 

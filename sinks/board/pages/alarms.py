@@ -86,9 +86,9 @@ async def act(request: Request) -> Response:
 async def _standing(request: Request, template: str) -> Response:
     found = await board_of(request).store.read(standing)
     aside = [alarm for alarm in found if alarm.state in ("shelved", "out_of_service")]
-    asked = [alarm for alarm in found if alarm.state not in ("shelved", "out_of_service")]
-    waiting = sum(alarm.needs_operator for alarm in asked)
-    context: dict[str, Any] = {"groups": grouped(asked), "aside": grouped(aside), "waiting": waiting}
+    open_alarms = [alarm for alarm in found if alarm.state not in ("shelved", "out_of_service")]
+    waiting = sum(alarm.needs_operator for alarm in open_alarms)
+    context: dict[str, Any] = {"groups": grouped(open_alarms), "aside": grouped(aside), "waiting": waiting}
     return render(request, template, **context, **WORDS)
 
 

@@ -30,7 +30,7 @@ async def report_on(request: Request, name: str, day: date | None, camera: str |
     return await board.store.read(query)
 
 
-async def _asked(request: Request) -> ShiftReport:
+async def _report_for(request: Request) -> ShiftReport:
     """The report that the address names."""
     given = request.query_params
     day = given.get("date")
@@ -46,7 +46,7 @@ async def shift(request: Request) -> Response:
     board, given = board_of(request), request.query_params
     report, problem, status = None, None, 200
     try:
-        report = await _asked(request)
+        report = await _report_for(request)
     except NoSuchShiftError as error:
         problem, status = str(error), 404
     cameras, _ = await board.store.read(choices)
@@ -68,7 +68,7 @@ async def shift(request: Request) -> Response:
 @requires("viewer")
 async def numbers(request: Request) -> Response:
     try:
-        return render(request, "shift_numbers.html", report=await _asked(request))
+        return render(request, "shift_numbers.html", report=await _report_for(request))
     except NoSuchShiftError:
         return Response(status_code=404)
 
@@ -76,7 +76,7 @@ async def numbers(request: Request) -> Response:
 @requires("viewer")
 async def table(request: Request) -> Response:
     try:
-        report = await _asked(request)
+        report = await _report_for(request)
     except NoSuchShiftError as error:
         return Response(str(error), 404, media_type="text/plain")
     name = f"shift-{report.shift.day}-{report.shift.name}.csv"

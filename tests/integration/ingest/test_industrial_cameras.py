@@ -19,7 +19,7 @@ from andon.settings import CameraSettings, KafkaSettings, Settings
 from ingest.check import check_online
 from ingest.onvif import probing
 from ingest.sources.choice import open_source
-from ingest.sources.genicam_search import seen
+from ingest.sources.genicam_search import cameras_in_reach
 from ingest.sources.source import FrameSource, NoPictureYetError, Picture, SourceError, try_read
 from tests.gige_camera import GigeCamera, gige_camera, missing, with_more_features
 from tests.integration.ingest.line import line_on, log, numbers, settings, until
@@ -71,7 +71,7 @@ def whole(source: FrameSource) -> NDArray[np.uint8]:
 
 
 def test_it_is_found_by_its_serial_number_and_refused_by_another(camera: GigeCamera) -> None:
-    assert f"gige:{camera.serial}" in [item.url for item in seen(20)]
+    assert f"gige:{camera.serial}" in [item.url for item in cameras_in_reach(20)]
     source = opened(f"gige:{camera.serial}")
     assert whole(source).shape == (512, 512, 3)
     source.close()

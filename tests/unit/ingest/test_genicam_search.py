@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ingest.sources import genicam_search
-from ingest.sources.genicam_search import Found, GenicamSearch, IndustrialCamera, find, seen
+from ingest.sources.genicam_search import Found, GenicamSearch, IndustrialCamera, cameras_in_reach, find
 from ingest.sources.source import SourceError
 from tests.fakes import FakeClock
 
@@ -68,7 +68,7 @@ def test_two_cameras_of_one_serial_number_are_told_apart_by_their_makers(monkeyp
 
 def test_whoever_asks_what_there_is_gets_cameras_with_their_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     searched(monkeypatch, FRONT, BACK)
-    assert [camera.url for camera in seen()] == ["gige:2301", "usb3:77"]
+    assert [camera.url for camera in cameras_in_reach()] == ["gige:2301", "usb3:77"]
 
 
 def test_cameras_that_are_opened_together_share_one_search() -> None:

@@ -34,7 +34,7 @@ def test_without_the_library_the_search_says_why_it_found_none(monkeypatch: pyte
     def missing() -> Found:
         raise SourceError("industrial cameras need the library Aravis")
 
-    monkeypatch.setattr(industrial, "seen", missing)
+    monkeypatch.setattr(industrial, "cameras_in_reach", missing)
     found = searched_industrial()
     assert found == Industrial(
         (), ("no industrial camera was searched for: industrial cameras need the library Aravis",)
