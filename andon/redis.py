@@ -7,10 +7,11 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis, SSLConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -69,7 +70,24 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
     except ValueError:
         raise ConfigError("not a Redis URL; expected redis://HOST:PORT/0, rediss://... or unix:///path") from None
     _look_at_authorities(redis)
+    redis.connection_pool.connection_class = _expecting_resets(redis.connection_pool.connection_class)
     return redis
+
+
+def _expecting_resets(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """A connection that redis-py (8.0) knows to be lost where the server has just reset it.
+
+    uvloop raises RuntimeError for a write to it. redis-py closes the connection then, but lets the error through.
+    """
+
+    class Connection(kind):  # type: ignore[valid-type, misc]  # the kind depends on the URL
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # as redis-py's
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                raise RedisConnectionError("the connection was reset") from error
+
+    return Connection
 
 
 def _cut(url: str) -> bool:

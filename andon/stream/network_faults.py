@@ -36,7 +36,7 @@ def _expect_resets(network: AIOKafkaClient) -> None:
         try:
             await bootstrap()
         except RuntimeError as error:
-            raise KafkaConnectionError(str(error)) from error
+            raise KafkaConnectionError("the broker has reset the connection") from error
 
     async def ready_or_not(node_id: int, *, group: Any = ConnectionGroup.DEFAULT) -> bool:
         try:
@@ -59,7 +59,7 @@ def _expect_lost_requests(network: AIOKafkaClient) -> None:
                 raise
             raise RequestTimedOutError from error
         except RuntimeError as error:
-            raise KafkaConnectionError(str(error)) from error
+            raise KafkaConnectionError("the broker has reset the connection") from error
 
     network.send = send_or_fail
 

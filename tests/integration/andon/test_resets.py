@@ -1,93 +1,54 @@
-"""Kafka clients whose connections are reset again and again ask who leads, and get an answer once that is over."""
+"""Clients whose connections are reset again and again work once that is over, and call it what it is meanwhile.
+
+On uvloop, as every process of the line: only there a write to a connection that was just reset raises RuntimeError.
+"""
 
 import asyncio
-import socket
-import struct
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import itertools
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiokafka.client
 import pytest
 import uvloop
 
+from andon import redis as andon_redis
 from andon.events import silent
 from andon.settings import KafkaSettings
 from andon.stream.clients import reader, started
 from tests.conftest import kafka_settings
+from tests.resetting_network import resetting_network
 
 pytestmark = pytest.mark.integration
 CLIENTS = 8
 RESETS_S = 3.0
-"""Without `andon.stream.network_faults` all clients have stopped asking after a second."""
+"""Without `andon.stream.network_faults` all Kafka clients have stopped asking after a second."""
 
 
-class Resetting:
-    """Stands between clients and a broker, and resets every connection again and again."""
+def on_uvloop(trial: Awaitable[Any]) -> Any:
+    async def run() -> Any:
+        return await trial
 
-    def __init__(self, servers: str) -> None:
-        self._host, self._port = servers.split(":")
-        self._accepted: set[asyncio.StreamWriter] = set()
-
-    async def serve(self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter) -> None:
-        self._accepted.add(writing)
-        try:
-            from_broker, to_broker = await asyncio.open_connection(self._host, int(self._port))
-            await asyncio.gather(_pass_on(reading, to_broker), _pass_on(from_broker, writing))
-        finally:
-            self._accepted.discard(writing)
-            writing.close()
-
-    async def reset_for(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
-                    await asyncio.sleep(0.015)
-                    for writing in tuple(self._accepted):
-                        self._reset(writing)
-
-    def _reset(self, writing: asyncio.StreamWriter) -> None:
-        self._accepted.discard(writing)
-        if not writing.is_closing():
-            at_once = struct.pack("ii", 1, 0)
-            writing.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-            writing.transport.abort()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
 
 
-async def _pass_on(reading: asyncio.StreamReader, writing: asyncio.StreamWriter) -> None:
-    with suppress(OSError, RuntimeError):
-        while data := await reading.read(65_536):
-            writing.write(data)
-            await writing.drain()
-    writing.close()
+def test_kafka_clients_ask_who_leads_as_before(embedded_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = kafka_settings(embedded_broker, embedded=True)
+    assert on_uvloop(_answers_after_resets(kafka, monkeypatch)) == [True] * CLIENTS
 
 
-@asynccontextmanager
-async def resetting(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resetting]:
-    """Clients connect to it, whatever address the broker gives them."""
-    between = Resetting(kafka.bootstrap_servers)
-    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+async def _answers_after_resets(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    host, port = kafka.bootstrap_servers.split(":")
     connect = aiokafka.client.create_conn
+    async with resetting_network(host, int(port)) as between, AsyncExitStack() as clients:
 
-    async def connect_to_it(host: str, _: int, **how: Any) -> Any:
-        return await connect("127.0.0.1", port, **how)
+        async def connect_to_it(_host: str, _port: int, **how: Any) -> Any:
+            return await connect("127.0.0.1", between.port, **how)  # whatever address the broker gives
 
-    monkeypatch.setattr(aiokafka.client, "create_conn", connect_to_it)
-    try:
-        yield between
-    finally:
-        server.close()
-
-
-async def _ask(network: Any) -> None:
-    while True:
-        await asyncio.wait({network.force_metadata_update()}, timeout=1.0)
-
-
-async def _outlive(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each client learns who leads after the resets."""
-    async with resetting(kafka, monkeypatch) as between, AsyncExitStack() as clients:
+        monkeypatch.setattr(aiokafka.client, "create_conn", connect_to_it)
         networks = [
             (await clients.enter_async_context(started(lambda: reader(kafka), kafka, silent)))._client
             for _ in range(CLIENTS)
@@ -100,6 +61,11 @@ async def _outlive(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> lis
         return [await _learns(network) for network in networks]
 
 
+async def _ask(network: Any) -> None:
+    while True:
+        await asyncio.wait({network.force_metadata_update()}, timeout=1.0)
+
+
 async def _learns(network: Any) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(5.0):
@@ -109,8 +75,33 @@ async def _learns(network: Any) -> bool:
     return False
 
 
-def test_clients_outlive_connections_that_are_reset(embedded_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On uvloop, as every process of the line."""
-    kafka = kafka_settings(embedded_broker, embedded=True)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(_outlive(kafka, monkeypatch)) == [True] * CLIENTS
+def test_a_redis_that_resets_connections_is_away_and_nothing_else(valkey_url: str) -> None:
+    answers, faults = on_uvloop(_commands_under_resets(urlsplit(valkey_url).port or 0))
+    assert answers > 0
+    assert not faults
+
+
+async def _commands_under_resets(port: int) -> tuple[int, set[str]]:
+    """How many commands had an answer, and the errors that do not say that Redis is away."""
+    answers, faults, over = itertools.count(), set[str](), asyncio.Event()
+
+    async def use(name: str) -> None:
+        while not over.is_set():
+            try:
+                await client.incr(name)
+                next(answers)
+            except andon_redis.AWAY:
+                pass
+            except Exception as error:
+                faults.add(repr(error))
+            await asyncio.sleep(0)
+
+    async with resetting_network("127.0.0.1", port) as between:
+        client = andon_redis.client(f"redis://127.0.0.1:{between.port}/0", 1.0)
+        using = [asyncio.create_task(use(f"resets.{number}"), name="use") for number in range(CLIENTS)]
+        await between.reset_for(RESETS_S)
+        over.set()
+        async with asyncio.timeout(5.0):
+            await asyncio.gather(*using)
+        await client.aclose()
+        return next(answers), faults

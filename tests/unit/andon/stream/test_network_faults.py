@@ -131,7 +131,7 @@ async def _error_after_a_reset(monkeypatch: pytest.MonkeyPatch) -> BaseException
 async def test_a_request_on_a_connection_that_was_reset_has_no_connection(kind: str) -> None:
     client, network = NETWORKS[kind]()
     network._conns[1, ConnectionGroup.DEFAULT] = Reset(network)
-    with pytest.raises(KafkaConnectionError, match="the handler is closed"):
+    with pytest.raises(KafkaConnectionError, match="the broker has reset the connection"):
         await network.send(1, object())
     client._closed = True
 
