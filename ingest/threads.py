@@ -7,10 +7,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_running: set[threading.Thread] = set()
 
 
 def on_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
-    """Run `work` on a new thread. It can't be cancelled; a thread that is left behind ends with the process."""
+    """Run `work` on a new thread. It can't be cancelled; a thread that is left behind ends with the process, which must
+    not wait for the interpreter then: see `still_running`."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     future.add_done_callback(_ignore_failure)
@@ -24,11 +26,20 @@ def on_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
             settle: tuple[Callable[[Any], None], object] = (future.set_result, work())
         except BaseException as error:  # it is raised where the future is awaited
             settle = (future.set_exception, error)
+        _running.discard(threading.current_thread())
         with suppress(RuntimeError):  # the loop has ended before this thread
             loop.call_soon_threadsafe(settle_future, *settle)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    _running.add(thread)
+    thread.start()
     return future
+
+
+def still_running() -> bool:
+    """Whether a thread still runs. FFmpeg and drivers crash where the interpreter ends under them: end the process with
+    `andon.process.watchdog.end`."""
+    return bool(_running)
 
 
 async def either(*ways: "Coroutine[Any, Any, object] | asyncio.Future[Any]") -> None:

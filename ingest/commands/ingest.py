@@ -13,8 +13,10 @@ from andon.cli import config_option
 from andon.config import as_written, load
 from andon.errors import ConfigError
 from andon.process.lifecycle import run
+from andon.process.watchdog import end
 from andon.settings import REGISTRY, IngestSettings
 from ingest.role import IngestOptions, ingest_role
+from ingest.threads import still_running
 
 
 @click.command()
@@ -41,7 +43,10 @@ def ingest(path: Path, cameras: tuple[str, ...], site: str | None, *, once: bool
     written = as_written(path).get("cameras", [])
     seed = None if written == REGISTRY else seed_of(written, settings.line, os.path.abspath(path))
     options = IngestOptions(seed, frozenset(cameras), once=once, alone=alone)
-    sys.exit(run("ingest", functools.partial(ingest_role, options=options), settings))
+    code = run("ingest", functools.partial(ingest_role, options=options), settings)
+    if still_running():
+        end(code)
+    sys.exit(code)
 
 
 def _ingest_settings(site: str) -> IngestSettings:

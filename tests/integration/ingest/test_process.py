@@ -137,6 +137,25 @@ async def test_a_source_that_blocks_for_ever_takes_down_its_camera_only_and_hold
     assert numbers(messages, last.session) == list(range(last.captured))
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_the_interpreter_does_not_end_under_a_thread_that_is_left_behind(
+    hangs: bool, embedded_broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg would crash there: six of 24 ingesters, whose cameras timed out just then, ended by SIGSEGV."""
+    (tmp_path / "sitecustomize.py").write_text("import atexit\natexit.register(print, 'the interpreter ends')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    clip = make_video(tmp_path / "clip.mp4", 20)
+    os.mkfifo(tmp_path / "blocks.mp4")
+    kafka = kafka_settings(embedded_broker, embedded=True)
+    await ensure_topics(Settings(kafka=kafka), silent)
+    with Ingester(tmp_path, kafka, {"id": "b", "url": str(tmp_path / "blocks.mp4" if hangs else clip)}) as ingester:
+        await until(lambda: "state=connecting" in ingester.said)
+        ingester.process.send_signal(signal.SIGTERM)
+        assert await ingester.ended() == 0
+    assert "event=process.stopped" in ingester.said
+    assert ("the interpreter ends" in ingester.said) is not hangs
+
+
 async def test_a_broker_that_hangs_and_a_source_that_blocks_hold_up_no_end(tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(reason)
