@@ -145,7 +145,8 @@ class RoleProcess:
         """SIGKILL to it and to whatever it started; it does not start again."""
         self._stopping.set()
         if self._process is not None and self._alive():
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended just now, and the event loop has not heard of it
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.returncode is None

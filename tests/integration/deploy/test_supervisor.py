@@ -155,6 +155,17 @@ async def test_leaving_the_block_leaves_no_process(tmp_path: Path) -> None:
     assert not psutil.pid_exists(pid)
 
 
+async def test_a_process_that_ended_a_moment_ago_can_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(pid: int, number: int) -> None:
+        raise ProcessLookupError
+
+    async with supervisor(RecordedEvents()) as running:
+        await running.start(stage(tmp_path, "ingest"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "killpg", gone)
+            running.processes[0].kill()
+
+
 async def test_the_output_of_a_process_is_echoed_line_by_line_and_kept_in_its_log(tmp_path: Path) -> None:
     lines: list[tuple[str, str]] = []
     code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(2)"
