@@ -36,12 +36,14 @@ def _expect_resets(network: AIOKafkaClient) -> None:
         try:
             await bootstrap()
         except RuntimeError as error:
+            _require_reset(error)
             raise KafkaConnectionError("the broker has reset the connection") from error
 
     async def ready_or_not(node_id: int, *, group: Any = ConnectionGroup.DEFAULT) -> bool:
         try:
             return bool(await ready(node_id, group=group))
         except RuntimeError as error:
+            _require_reset(error)
             _log.error("Unable connect to node with id %s: %s", node_id, error)
             return False
 
@@ -59,6 +61,7 @@ def _expect_lost_requests(network: AIOKafkaClient) -> None:
                 raise
             raise RequestTimedOutError from error
         except RuntimeError as error:
+            _require_reset(error)
             raise KafkaConnectionError("the broker has reset the connection") from error
 
     network.send = send_or_fail
@@ -75,3 +78,9 @@ def _expect_any(network: AIOKafkaClient) -> None:
             return False
 
     network._metadata_update = update_or_fail
+
+
+def _require_reset(error: RuntimeError) -> None:
+    """Raise an error of another kind as it is: NotImplementedError says that the broker's version does not fit."""
+    if type(error) is not RuntimeError:
+        raise error

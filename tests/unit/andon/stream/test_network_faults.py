@@ -57,15 +57,18 @@ async def test_a_request_that_times_out_after_its_connection_closed_has_timed_ou
     client._closed = True  # it was never started, so there is nothing to close
 
 
-async def test_another_missing_key_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [KeyError("another"), NotImplementedError("a version")], ids=lambda it: type(it).__name__
+)
+async def test_another_error_stays_what_it_is(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     client, network = NETWORKS["consumer"]()
 
     async def failing(self: Lost, request: object, expect_response: bool) -> None:
-        raise KeyError("another")
+        raise error
 
     monkeypatch.setattr(Lost, "send", failing)
     network._conns[1, ConnectionGroup.DEFAULT] = Lost(network)
-    with pytest.raises(KeyError):
+    with pytest.raises(type(error)):
         await network.send(1, object())
     client._closed = True
 
