@@ -144,13 +144,17 @@ async def test_the_interpreter_does_not_end_under_a_thread_that_is_left_behind(
     """FFmpeg would crash there: six of 24 ingesters, whose cameras timed out just then, ended by SIGSEGV."""
     (tmp_path / "sitecustomize.py").write_text("import atexit\natexit.register(print, 'the interpreter ends')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    clip = make_video(tmp_path / "clip.mp4", 20)
-    os.mkfifo(tmp_path / "blocks.mp4")
     kafka = kafka_settings(embedded_broker, embedded=True)
     await ensure_topics(Settings(kafka=kafka), silent)
-    with Ingester(tmp_path, kafka, {"id": "b", "url": str(tmp_path / "blocks.mp4" if hangs else clip)}) as ingester:
-        await until(lambda: "state=connecting" in ingester.said)
-        ingester.process.send_signal(signal.SIGTERM)
+    if hangs:
+        os.mkfifo(tmp_path / "camera.mp4")
+    else:
+        make_video(tmp_path / "camera.mp4", 20)
+    camera = {"id": "b", "url": str(tmp_path / "camera.mp4"), "open_timeout_s": 0.3, "hang_grace_s": 0.3}
+    with Ingester(tmp_path, kafka, camera, once=not hangs) as ingester:
+        if hangs:
+            await until(lambda: "its thread is left behind" in ingester.said)
+            ingester.process.send_signal(signal.SIGTERM)
         assert await ingester.ended() == 0
     assert "event=process.stopped" in ingester.said
     assert ("the interpreter ends" in ingester.said) is not hangs
