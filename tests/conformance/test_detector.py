@@ -28,6 +28,8 @@ from workers.runtimes.ultralytics_model import import_ultralytics, open_weights
 MARKED = range(900, 912)
 """Seeds of pictures that the demo model was not trained on; it sees flaws in some of them."""
 REAL = ("torch", "openvino", "onnx")
+ON_GPU = ("cuda", "tensorrt")
+"""`cuda`: torch."""
 EXPORTED: tuple[Format, ...] = ("openvino", "onnx")
 SERVED = "the tasks that are served are detect, segment, pose and obb"
 
@@ -51,18 +53,21 @@ def older_weights(cache: Path) -> Path:
 
 
 def real(runtime: str, weights: Path, cache: Path, batch: int = 4) -> Detector:
-    device = "cuda:0" if runtime == "tensorrt" else "cpu"
-    model = {"weights": str(weights), "runtime": runtime, "cache": str(cache), "device": device}
+    device = "cuda:0" if runtime in ON_GPU else "cpu"
+    served = "torch" if runtime == "cuda" else runtime
+    model = {"weights": str(weights), "runtime": served, "cache": str(cache), "device": device}
     return load(PoolSettings.model_validate({"model": model, "batch": {"size": batch}}), "default")
 
 
-@pytest.fixture(scope="module", params=["fake", *REAL, *(f"{runtime}-older" for runtime in REAL), "tensorrt"])
+@pytest.fixture(scope="module", params=["fake", *REAL, *(f"{runtime}-older" for runtime in REAL), *ON_GPU])
 def detector(request: pytest.FixtureRequest, cache: Path) -> Detector:
     runtime, _, older = str(request.param).partition("-")
     if runtime == "fake":
         return FakeDetector()
-    if runtime == "tensorrt" and (find_spec("tensorrt") is None or not torch.cuda.is_available()):
-        pytest.skip("an engine takes an NVIDIA GPU and `pip install tensorrt`")
+    if runtime in ON_GPU and not torch.cuda.is_available():
+        pytest.skip("it takes an NVIDIA GPU and a torch with CUDA")
+    if runtime == "tensorrt" and find_spec("tensorrt") is None:
+        pytest.skip("an engine takes `pip install tensorrt`")
     weights = request.getfixturevalue("older_weights") if older else DEMO_WEIGHTS
     return real(runtime, weights, cache)
 

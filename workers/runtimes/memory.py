@@ -1,5 +1,6 @@
 """Recognises a device that has run out of memory: a batch may be too large for it, and no picture is to blame."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,10 +12,14 @@ from workers.detector import OutOfMemoryError
 
 @contextmanager
 def torch_memory() -> Iterator[None]:
-    """Raises OutOfMemoryError in place of torch's own, after torch's cache has been given back to the device."""
+    """Raises OutOfMemoryError in place of torch's own, after all that the block took has been given back to the device.
+
+    The error's frames hold the tensors of the batch that failed, and half of it would still find no room.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
+        traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
         raise OutOfMemoryError(str(error).splitlines()[0]) from error
 

@@ -1,5 +1,6 @@
 """A device that runs out of memory is recognised in each runtime's own error; any other failure stays what it is."""
 
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -43,3 +44,18 @@ def test_any_other_failure_stays_unchanged(guard: Guard, error: Exception) -> No
     with pytest.raises(type(error)) as caught, guard():
         raise error
     assert caught.value is error
+
+
+def test_the_error_of_torch_keeps_no_tensor_alive() -> None:
+    """On a GPU, half a batch found no room beside what the whole batch had left behind."""
+    left: list[weakref.ref[torch.Tensor]] = []
+
+    def layer() -> None:
+        tensor = torch.zeros(3)
+        left.append(weakref.ref(tensor))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    with pytest.raises(OutOfMemoryError) as caught, torch_memory():
+        layer()
+    assert caught.value.__cause__ is not None, "the error itself is kept"
+    assert left[0]() is None
