@@ -1,5 +1,5 @@
-"""The steps of `bench.gpu`, over the worker's own code. Written without a GPU at hand: the pure parts are tested, and
-what a card does is tested with pictures in the host's memory; the rest runs where one is."""
+"""The steps of `bench.gpu`, over the worker's own code. The pure parts are tested, and what a card does is tested with
+pictures in the host's memory; the rest runs where a GPU is."""
 
 import asyncio
 import threading

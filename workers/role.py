@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from andon.stream.topics import topic_there
 from workers.batcher import Batcher
 from workers.decoder_pool import DecoderOptions, DecoderPool
 from workers.decoding.choice import place_of
+from workers.decoding.context import made_by_ffmpeg
 from workers.decoding.place import DecodingPlace
 from workers.decoding.video import VideoLimits
 from workers.detector import Detector
@@ -85,7 +86,8 @@ async def _loaded(life: Life, pool_name: str, open_detector: OpenDetector | None
 
     def load_and_warm_up() -> tuple[Detector, float]:
         limit_s = worker.export_timeout_s + worker.load_timeout_s
-        with life.watchdog.limit("the loading of the model", limit_s, "worker.load_timeout_s"):
+        shared = made_by_ffmpeg(pool.model.device) if worker.decode == "auto" else nullcontext()
+        with life.watchdog.limit("the loading of the model", limit_s, "worker.load_timeout_s"), shared:
             detector = open_model(pool, pool_name, exporter)
         require_classes(life.settings, pool_name, detector.info.classes)
         since_s = life.clock.monotonic()

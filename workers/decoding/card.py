@@ -7,7 +7,6 @@ layout that is not converted on it, and all that comes when its memory is short.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import av
 from av.codec.hwaccel import HWAccel
 from av.video.frame import VideoFrame
 
@@ -16,6 +15,7 @@ from andon.messages import Frame
 from andon.pictures.picture import DecodedPicture, Pixels
 from andon.video.decoder import DecodedUnit, GroupDecoder, UnitDecoder
 from andon.video.geometry import PicturePlan, plan
+from workers.decoding.context import REFUSALS
 from workers.decoding.pictures import Look, VideoPictures
 from workers.decoding.place import DecodingPlace, OpenDecoder
 from workers.detector import OutOfMemoryError
@@ -23,8 +23,6 @@ from workers.runtimes.memory import card_works, free_share, torch_memory
 from workers.runtimes.nv12 import NotNv12Error, Nv12, nv12, part_of
 from workers.runtimes.tensors import shrunk
 
-REFUSALS = (av.FFmpegError, NotImplementedError, RuntimeError)
-"""What PyAV raises where a card can't decode: without a card PermissionError, whatever fallback is allowed."""
 RESERVE = 1 / 8
 """With less of its memory free, a card gets no further decoder: the model's batches need room, too."""
 ON_CARD = ("nv12", "p010le", "p016le")

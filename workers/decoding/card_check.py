@@ -13,7 +13,8 @@ from andon.errors import PoisonError
 from andon.pictures.picture import Bgr
 from andon.video.decoder import GroupDecoder, UnitDecoder
 from andon.video.pixels import BgrConverter
-from workers.decoding.card import ON_CARD, REFUSALS, Card, layout
+from workers.decoding.card import ON_CARD, Card, layout
+from workers.decoding.context import REFUSALS
 from workers.runtimes.nv12 import NotNv12Error, nv12, pixels
 
 KEYFRAME = base64.b64decode(

@@ -1,8 +1,11 @@
 """A model on a real NVIDIA GPU."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,7 +69,8 @@ async def inferred(detector: Detector, count: int, events: RecordedEvents) -> li
         pictures = [grey(level, (SIDE_PX, SIDE_PX)) for level in range(count)]
         responses = asyncio.gather(*(inference.infer("cam", picture) for picture in pictures))
         try:
-            await asyncio.wait({serving, responses}, return_when=asyncio.FIRST_COMPLETED)
+            under_way: set[asyncio.Future[Any]] = {serving, responses}
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 await serving
             return await responses
@@ -93,3 +97,20 @@ async def test_memory_that_is_too_small_for_half_a_batch_ends_the_process(detect
     assert isinstance(error, FatalError)
     assert f"has too little memory for the model with {BATCH // 2} pictures (" in str(error)
     assert "\n" not in str(error)
+
+
+def test_the_card_that_serves_the_model_decodes_its_video(tmp_path: Path) -> None:
+    """In a process of its own: the first to use a GPU there decides for all that follow."""
+    script = (
+        "from andon.settings import PoolSettings\n"
+        "from workers.decoding.card import gpu\n"
+        "from workers.decoding.card_check import why_not\n"
+        "from workers.decoding.context import made_by_ffmpeg\n"
+        "from workers.runtimes.choice import load\n"
+        f"model = {{'weights': {str(DEMO_WEIGHTS)!r}, 'runtime': 'torch', 'cache': {str(tmp_path)!r}}}\n"
+        "with made_by_ffmpeg('auto'):\n"
+        "    load(PoolSettings.model_validate({'model': model}), 'default').warm_up()\n"
+        "reason = why_not(gpu('0', print))\n"
+        "assert 'Operation not supported' not in reason, reason\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], check=True, timeout=300)
