@@ -6,7 +6,8 @@ The client's own retries are off: the caller knows whether to wait, to drop or t
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -70,24 +71,44 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
     except ValueError:
         raise ConfigError("not a Redis URL; expected redis://HOST:PORT/0, rediss://... or unix:///path") from None
     _look_at_authorities(redis)
-    redis.connection_pool.connection_class = _expecting_resets(redis.connection_pool.connection_class)
+    redis.connection_pool.connection_class = _mended(redis.connection_pool.connection_class)
     return redis
 
 
-def _expecting_resets(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """A connection that redis-py (8.0) knows to be lost where the server has just reset it.
+def _mended(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """A connection without two faults of redis-py (8.1) where it sends a command.
 
-    uvloop raises RuntimeError for a write to it. redis-py closes the connection then, but lets the error through.
+    - Where the server has just reset the connection, uvloop raises RuntimeError for a write. redis-py closes the
+      connection then, but lets the error through.
+    - It sends by `asyncio.wait_for`, and that of Python 3.11 loses a cancellation that comes as the command is out. The
+      task would go on, and whoever waits for its end would wait for ever.
     """
 
     class Connection(kind):  # type: ignore[valid-type, misc]  # the kind depends on the URL
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # as redis-py's
             try:
-                await super().send_packed_command(command, check_health)
+                with _cancellations_kept():
+                    await super().send_packed_command(command, check_health)
             except RuntimeError as error:
                 raise RedisConnectionError("the connection was reset") from error
+            except asyncio.CancelledError:
+                await self.disconnect(nowait=True)  # the answer to the command would be taken for that to the next one
+                raise
 
     return Connection
+
+
+@contextmanager
+def _cancellations_kept() -> Iterator[None]:
+    """Raise CancelledError at the end where the task was cancelled inside, whatever became of the cancellation."""
+    task = asyncio.current_task()
+    assert task is not None, "a command is sent by a task"
+    before = task.cancelling()
+    try:
+        yield
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _cut(url: str) -> bool:

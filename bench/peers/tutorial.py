@@ -25,7 +25,8 @@ async def consume(model: Any, bootstrap: str, topic: str, meter: Meter) -> Throu
     await consumer.start()
     try:
         while True:
-            record = await asyncio.wait_for(consumer.getone(), timeout=20)
+            async with asyncio.timeout(20):
+                record = await consumer.getone()
             picture = cv2.imdecode(np.frombuffer(record.value, np.uint8), cv2.IMREAD_COLOR)
             result = model(picture, **PREDICT_OPTIONS)[0]
             frames += 1

@@ -88,7 +88,8 @@ async def search(wanted: OnvifSearch) -> Answers:
                 for _ in range(REPEATS):
                     _ask(senders, questions, wanted.port)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(collector.enough.wait(), PAUSE_S)
+                        async with asyncio.timeout(PAUSE_S):
+                            await collector.enough.wait()
                 await collector.enough.wait()
         except TimeoutError:
             pass

@@ -1,11 +1,12 @@
 """The alert client on a real Valkey: events are shared, acknowledged, taken over, and survive an absent Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 
 from andon import redis as andon_redis
 from andon.alerts import DEFECTS, PARTS, DefectAlerts, DefectFilter, Delivery, PartFilter, PartVerdicts, Start, tail
@@ -324,6 +325,28 @@ async def test_a_key_that_is_no_stream_is_one_line(line: Line) -> None:
     with pytest.raises(FatalError, match="WRONGTYPE"):
         async with line.consumer():
             pass
+
+
+@pytest.mark.parametrize("answer", ["", "lost"])
+async def test_a_consumer_ends_that_is_cancelled_as_its_command_goes_out(
+    line: Line, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = AbstractConnection._send_packed_command
+
+    async def send_and_cancel(connection: AbstractConnection, command: Iterable[bytes]) -> None:
+        await send(connection, command)
+        if any(b"XREADGROUP" in part for part in command):
+            consuming.cancel()
+            if answer == "lost":
+                raise ConnectionResetError
+
+    monkeypatch.setattr(AbstractConnection, "_send_packed_command", send_and_cancel)
+    async with line.consumer() as alerts:
+        consuming = asyncio.create_task(take(alerts, 1))
+        done, _ = await asyncio.wait({consuming}, timeout=3.0)
+        consuming.cancel()
+        assert done, "it goes on"
+        assert consuming.cancelled()
 
 
 # ---- looking on without a group
