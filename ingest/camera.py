@@ -268,7 +268,7 @@ class Camera:
             return f"{unsent} frames wait for the broker" + (f"; more can't be spooled: {trouble}" if trouble else "")
         if self.delivers:
             return "each of its pictures is shed or corrupt"
-        return f"the camera is {self._status.said}"
+        return f"the camera is {self._status.summary}"
 
     def _report_stall(self) -> None:
         """Say in the status why no frame is acknowledged, by the second way if the first one is blocked."""

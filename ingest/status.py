@@ -71,7 +71,7 @@ class StatusReporter:
         self._send()
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """The state, and why the camera is in it."""
         return f"{self.state}: {self._detail}" if self._detail else self.state
 

@@ -8,7 +8,7 @@ from andon.process.lifecycle import Life
 from andon.process.metrics import Reading
 from andon.stream.broker_clock import AGREE_S, SKEW_S, BrokerClock
 
-MADE = datetime(2026, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """A host whose clock shows an earlier time has lost it."""
 LOOK_S = 1.0
 CHANGED = 0.1
@@ -26,7 +26,7 @@ class ClockWatch:
     async def run(self) -> None:
         """Never returns; cancel it at any time."""
         host = self._clock.host()
-        if host < MADE:
+        if host < EARLIEST:
             self._emit(ClockUnset(host.isoformat()))
         while True:
             await asyncio.sleep(LOOK_S)

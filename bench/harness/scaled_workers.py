@@ -55,7 +55,7 @@ class ScaledWorkers:
         later = {name: at_s for name, at_s in self.ready_s.items() if name != "worker-1"}
         return max((at_s - self.started_s[name] for name, at_s in later.items()), default=0.0)
 
-    def heard(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         if isinstance(event, PoolScaled):
             self.changes.append(Change(self.clock.monotonic(), event.workers))
         elif isinstance(event, RoleStarted):
@@ -80,13 +80,13 @@ async def scaled_workers(config: Path, most: int, batch_ms: float, clock: Clock)
     (pool,) = scaled_pools(plan, Places(plan.settings, {}, {}))
     pool = replace(pool, role=partial(_sleeping, pool, config, batch_ms))
     found = ScaledWorkers(clock)
-    async with Supervisor(found.heard, clock, Timeouts(ready_s=READY_S)) as supervisor:
+    async with Supervisor(found.note, clock, Timeouts(ready_s=READY_S)) as supervisor:
         found.supervisor = supervisor
         await supervisor.start(RoleGroup(GROUP, (pool.role(1),)))
         found.changes.append(Change(clock.monotonic(), 1))
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(keep_scaled(pool, supervisor, clock, found.heard), name="scale"),
+                group.create_task(keep_scaled(pool, supervisor, clock, found.note), name="scale"),
                 group.create_task(found.watch(), name="watch.workers"),
             ]
             yield found

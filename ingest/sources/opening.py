@@ -42,7 +42,7 @@ def open_container(
     limits = (camera.open_timeout_s, camera.read_timeout_s) if live else None
     options = _options(camera) | tls_options(address, camera) if live else {}
     try:
-        with losses.heard() if losses is not None else nullcontext():
+        with losses.counting() if losses is not None else nullcontext():
             return av.open(address.target, options=options, timeout=limits)
     except av.HTTPUnauthorizedError:
         raise SourceError(advised(f"{address.shown}: {refused_login(address, camera)}", address)) from None

@@ -107,7 +107,7 @@ class PyavSource:
         if self._silent:
             raise self._silence()
         try:
-            with self._losses.heard() if self._losses is not None else nullcontext():
+            with self._losses.counting() if self._losses is not None else nullcontext():
                 packet = next(self._packets, None)
         except (av.error.ExitError, av.error.TimeoutError) as error:
             raise SilentError(explain(error, self._address, reading=True)) from None

@@ -25,7 +25,7 @@ class RtpLosses:
         _listen()
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def counting(self) -> Iterator[None]:
         """Around every call that reads from the network, on the thread that makes it."""
         with av.logging.Capture(local=True) as lines:
             yield

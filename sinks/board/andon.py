@@ -15,10 +15,10 @@ from andon.clock import Clock
 from andon.errors import RetryableError
 from andon.settings import BoardSettings, ScreenLine
 from sinks.board.camera_registry import CameraRegistry
-from sinks.board.hearing import Hearing
 from sinks.board.hub import Hub
 from sinks.board.line_state import BoardAlarm, LineObservation, LineState, line_state
 from sinks.board.news import News
+from sinks.board.state_ages import StateAges
 from sinks.board.tiles import Tile, tile
 
 WHOLE = "line"
@@ -61,7 +61,7 @@ class Andon:
         self._hub = hub
         self._settings = settings
         self._clock = clock
-        self._hearing = Hearing(clock)
+        self._ages = StateAges(clock)
         self._groups = groups_of(settings)
         self._lines: dict[str, LineState] = {}
         self._sent: Mapping[str, dict[str, JsonValue]] = {}
@@ -79,18 +79,18 @@ class Andon:
     async def look(self) -> None:
         """Bring tiles and words up to date, and publish what has changed."""
         self.at = self._clock.now()
-        heard = self._hearing.of(_states(self._known.news))
+        states = self._ages.of(_states(self._known.news))
         self.tiles = {
-            name: tile(name, heard.get(name), self._settings.fresh_s, enabled=self._known.registry.enabled(name))
-            for name in self._names(heard)
+            name: tile(name, states.get(name), self._settings.fresh_s, enabled=self._known.registry.enabled(name))
+            for name in self._names(states)
         }
         await self._judge()
         self._publish()
 
-    def _names(self, heard: Collection[str]) -> list[str]:
+    def _names(self, reported: Collection[str]) -> list[str]:
         """The cameras that the registry has; what Redis knows besides was removed. Without a registry: all of Redis."""
         registered = self._known.registry.cameras
-        return sorted(heard if registered is None else registered)
+        return sorted(reported if registered is None else registered)
 
     async def _judge(self) -> None:
         try:

@@ -26,7 +26,7 @@ BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AgedState:
     """A camera's live state, and how old it is."""
 
     live: LiveState
@@ -65,20 +65,20 @@ class Tile:
         return SYMBOLS[self.kind]
 
 
-def tile(camera_id: str, heard: Heard | None, fresh_s: float, *, enabled: bool = True) -> Tile:
+def tile(camera_id: str, aged: AgedState | None, fresh_s: float, *, enabled: bool = True) -> Tile:
     """The tile of a camera. `fresh_s`: how long its news counts."""
-    if heard is None:
+    if aged is None:
         kind: Kind = "blind" if enabled else "off"
         return Tile(camera_id, kind, BLIND if enabled else "disabled", "", None, None, None, "unknown", None, 0)
-    live, age_s = heard.live, heard.frame_age_s
-    kind, state = _kind(live, heard, fresh_s, enabled=enabled)
+    live, age_s = aged.live, aged.frame_age_s
+    kind, state = _kind(live, aged, fresh_s, enabled=enabled)
     return Tile(
         camera_id,
         kind,
         state,
         live.detail,
         live.state_since,
-        heard.age_s,
+        aged.age_s,
         age_s,
         live.last_verdict if kind in ("normal", "abnormal") else "unknown",
         live.fps,
@@ -86,10 +86,10 @@ def tile(camera_id: str, heard: Heard | None, fresh_s: float, *, enabled: bool =
     )
 
 
-def _kind(live: LiveState, heard: Heard, fresh_s: float, *, enabled: bool) -> tuple[Kind, str]:
+def _kind(live: LiveState, aged: AgedState, fresh_s: float, *, enabled: bool) -> tuple[Kind, str]:
     if not enabled:
         return "off", "disabled"
-    if heard.age_s > fresh_s and live.state != "stopped":  # nobody says more of it
+    if aged.age_s > fresh_s and live.state != "stopped":  # nobody says more of it
         return "blind", BLIND
     if live.state in FAULTS:
         return "fault", live.state
@@ -97,5 +97,5 @@ def _kind(live: LiveState, heard: Heard, fresh_s: float, *, enabled: bool) -> tu
         return "abnormal", live.state
     if live.state != "online":
         return "blind", BLIND
-    late = heard.frame_age_s is not None and heard.frame_age_s > BEHIND_S
+    late = aged.frame_age_s is not None and aged.frame_age_s > BEHIND_S
     return ("abnormal", "behind") if late else ("normal", live.state)

@@ -20,15 +20,15 @@ class ReportPace:
 
     say: Say
     clock: Callable[[], float] = time.monotonic
-    said_s: float | None = None
+    last_line_s: float | None = None
 
     def __post_init__(self) -> None:
-        self.said_s = self.clock()
+        self.last_line_s = self.clock()
 
     def tick(self, describe: Callable[[], str]) -> None:
         now_s = self.clock()
-        if self.said_s is None or now_s - self.said_s >= SAY_EVERY_S:
-            self.said_s = now_s
+        if self.last_line_s is None or now_s - self.last_line_s >= SAY_EVERY_S:
+            self.last_line_s = now_s
             self.say(describe())
 
 
@@ -93,7 +93,7 @@ class TrainingProgress:
         self.trained = False
         found = trainer.metrics or {}
         losses = " ".join(f"{name} {value:.3f}" for name, value in trainer.label_loss_items(trainer.tloss).items())
-        self.pace.said_s = self.clock()
+        self.pace.last_line_s = self.clock()
         self.say(
             f"epoch {trainer.epoch + 1}/{trainer.epochs}  {losses.replace('train/', '')}  "
             f"mAP50 {found.get('metrics/mAP50(B)', 0.0):.3f}  mAP50-95 {found.get('metrics/mAP50-95(B)', 0.0):.3f}"

@@ -63,7 +63,7 @@ async def new(request: Request) -> Response:
 @requires("engineer")
 async def edit(request: Request) -> Response:
     camera_id, section = _section(request)
-    return _form(request, CameraForm.of(camera_id, section), seen=digest(section))
+    return _form(request, CameraForm.of(camera_id, section), known_digest=digest(section))
 
 
 @requires("engineer")
@@ -83,13 +83,13 @@ async def add(request: Request) -> Response:
 async def change(request: Request) -> Response:
     board, form = board_of(request), await request.form()
     camera_id, section = _section(request)
-    filled, seen = CameraForm.sent(camera_id, _texts(form)), str(form.get("seen") or "")
+    filled, known_digest = CameraForm.sent(camera_id, _texts(form)), str(form.get("known_digest") or "")
     try:
         changes = filled.changes(section)
-        decide = changed(camera_id, changes, board.settings, board.clock.now(), seen)
+        decide = changed(camera_id, changes, board.settings, board.clock.now(), known_digest)
         await apply(request, "camera.set", camera_id, decide, {"settings": [*sorted(changes)]})
     except (ConfigError, FatalError) as error:
-        return _form(request, filled, seen=seen, complaint=str(error))
+        return _form(request, filled, known_digest=known_digest, complaint=str(error))
     return RedirectResponse(f"/cameras/{camera_id}", 303)
 
 
@@ -159,9 +159,14 @@ def _section(request: Request) -> tuple[str, dict[str, Any]]:
     return camera_id, dict(config.settings or {})
 
 
-def _form(request: Request, form: CameraForm, *, seen: str = "", complaint: str = "") -> Response:
+def _form(request: Request, form: CameraForm, *, known_digest: str = "", complaint: str = "") -> Response:
     board: Board = board_of(request)
-    context = {"form": form, "seen": seen, "complaint": complaint, "pools": sorted(board.settings.pools)}
+    context = {
+        "form": form,
+        "known_digest": known_digest,
+        "complaint": complaint,
+        "pools": sorted(board.settings.pools),
+    }
     return render(request, "camera_form.html", status_code=422 if complaint else 200, **context)
 
 
