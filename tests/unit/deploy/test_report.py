@@ -23,14 +23,14 @@ def audit(**other: int) -> dict[str, Any]:
 
 
 def observer() -> Observer:
-    seen = Observer(["cam"])
+    witness = Observer(["cam"])
     for seq, latency_s in enumerate((0.1, 0.2, 0.3)):
-        seen.add_message(frame(seq, "inspected", latency_s))
-    seen.add_alert(defect("opened"), START + timedelta(seconds=0.5))
-    return seen
+        witness.add_message(frame(seq, "inspected", latency_s))
+    witness.add_alert(defect("opened"), START + timedelta(seconds=0.5))
+    return witness
 
 
-def made(folder: Path, **ledger: int) -> Report:
+def demo_report(folder: Path, **ledger: int) -> Report:
     return report(audit(**ledger), observer(), FOUND, folder)
 
 
@@ -38,7 +38,7 @@ def test_the_json_has_exactly_the_keys_that_are_promised(tmp_path: Path) -> None
     (tmp_path / "cam").mkdir()
     picture = tmp_path / "cam" / "d1.jpg"
     picture.touch()
-    assert made(tmp_path).as_json() == {
+    assert demo_report(tmp_path).as_json() == {
         "ledger": {
             "captured": 3,
             "inspected": 3,
@@ -60,7 +60,7 @@ def test_the_json_has_exactly_the_keys_that_are_promised(tmp_path: Path) -> None
 
 
 def test_a_demo_that_showed_everything_has_no_failure(tmp_path: Path) -> None:
-    assert made(tmp_path).failures == []
+    assert demo_report(tmp_path).failures == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_demo_that_showed_everything_has_no_failure(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_account_is_a_failure(tmp_path: Path, change: dict[str, int], complaint: str) -> None:
-    (failure,) = made(tmp_path, **change).failures
+    (failure,) = demo_report(tmp_path, **change).failures
     assert complaint in failure
 
 
@@ -82,9 +82,9 @@ def test_finding_no_true_defect_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_an_alert_that_came_twice_is_a_duplicate(tmp_path: Path) -> None:
-    seen = observer()
-    seen.add_alert(defect("opened"), START)
-    result = report(audit(), seen, FOUND, tmp_path)
+    witness = observer()
+    witness.add_alert(defect("opened"), START)
+    result = report(audit(), witness, FOUND, tmp_path)
     assert result.ledger["duplicates"] == 1
     assert not result.balanced
 
@@ -93,7 +93,7 @@ def test_the_printed_report_names_missed_defects_and_evidence(tmp_path: Path) ->
     (tmp_path / "d1.jpg").touch()
     console = Console(width=100)
     with console.capture() as printed:
-        show(made(tmp_path), tmp_path, console)
+        show(demo_report(tmp_path), tmp_path, console)
     text = printed.get()
     for word in ("balanced", "captured", "p99 ms", "missed: a", str(tmp_path / "d1.jpg")):
         assert word in text

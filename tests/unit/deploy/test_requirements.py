@@ -20,8 +20,8 @@ def test_a_roles_layers_together_hold_what_its_extra_asks_for() -> None:
     written = layers(PROJECT)
     for role, below in BELOW.items():
         extras = PROJECT["optional-dependencies"]
-        asked = {*PROJECT["dependencies"], *extras["traces"], *extras[role], *(BOARD if role == "sinks" else ())}
-        assert {line for layer in (*below, role) for line in written[layer]} == asked
+        requirements = {*PROJECT["dependencies"], *extras["traces"], *extras[role], *(BOARD if role == "sinks" else ())}
+        assert {line for layer in (*below, role) for line in written[layer]} == requirements
 
 
 def test_what_two_roles_share_lies_in_the_layer_below_both() -> None:

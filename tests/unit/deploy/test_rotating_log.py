@@ -74,10 +74,10 @@ def test_a_full_disk_stops_the_log_and_not_the_process(tmp_path: Path, monkeypat
 def test_of_a_log_the_line_is_shown_that_says_why_its_process_ended(tmp_path: Path, log: str, why: str) -> None:
     path = tmp_path / "role.log"
     path.write_text(log)
-    said = last_words(path)
-    assert said.endswith(why)
-    assert bool(said) == bool(why)
-    assert "|" not in said
+    line = last_words(path)
+    assert line.endswith(why)
+    assert bool(line) == bool(why)
+    assert "|" not in line
 
 
 def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ def test_a_reading_asks_for_as_many_workers_as_the_cluster_would(lags: list[int]
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=40), st.integers(1, 40), st.integers(1, 500))
 def test_no_reading_asks_for_more_workers_than_partitions_with_lag(lags: list[int], current: int, each: int) -> None:
     rule = ScalingRule(0, 100, lag_threshold=each)
-    asked = wanted(rule, lags, current)
-    assert asked <= max(sum(1 for lag in lags if lag), current)
-    if asked != current:
-        assert asked == min(math.ceil(sum(lags) / each), sum(1 for lag in lags if lag))
+    workers = wanted(rule, lags, current)
+    assert workers <= max(sum(1 for lag in lags if lag), current)
+    if workers != current:
+        assert workers == min(math.ceil(sum(lags) / each), sum(1 for lag in lags if lag))
 
 
 def test_workers_come_at_once_and_go_when_no_reading_of_the_window_needs_them() -> None:

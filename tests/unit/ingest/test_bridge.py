@@ -13,9 +13,9 @@ from tests.unit.ingest.fakes import frame, status
 
 def bridge(frames: int = 1) -> Bridge:
     clock = FakeClock()
-    made = Bridge(Lossless(frames, 1000, clock), clock)
-    made.open("s")
-    return made
+    crossing = Bridge(Lossless(frames, 1000, clock), clock)
+    crossing.open("s")
+    return crossing
 
 
 async def blocked_put(crossing: Bridge) -> "asyncio.Future[int | None]":

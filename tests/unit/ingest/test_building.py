@@ -30,15 +30,15 @@ def workshop(topic_exists: Any, publisher: MemoryPublisher) -> Workshop:
 
 
 @pytest.mark.parametrize(
-    ("exists", "said"), [(away, "no Kafka at"), (missing, "the topic andon.frames of its pool is")]
+    ("exists", "complaint"), [(away, "no Kafka at"), (missing, "the topic andon.frames of its pool is")]
 )
 async def test_a_topic_that_can_not_be_asked_for_is_the_cameras_trouble_and_not_the_processs(
-    exists: Any, said: str
+    exists: Any, complaint: str
 ) -> None:
     shop = workshop(exists, MemoryPublisher())
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=complaint):
         await shop.camera(WANTED)
-    await shop.refuse(WANTED, said)
+    await shop.refuse(WANTED, complaint)
 
 
 async def test_a_camera_that_waits_stops_when_it_is_asked_to() -> None:

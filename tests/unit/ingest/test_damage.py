@@ -19,14 +19,14 @@ def run(packets: list[tuple[bool, bool]], delay: int = 0) -> list[bool]:
         elif not lost:
             waiting.append(keyframe)
         while len(waiting) > delay:
-            out += said(damage, keyframe=waiting.pop(0))
+            out += delivery(damage, keyframe=waiting.pop(0))
         out += [True] * damage.missing()
     for keyframe in waiting:
-        out += said(damage, keyframe=keyframe)
+        out += delivery(damage, keyframe=keyframe)
     return out + [True] * damage.missing()
 
 
-def said(damage: Damage, *, keyframe: bool) -> list[bool]:
+def delivery(damage: Damage, *, keyframe: bool) -> list[bool]:
     corrupt = damage.delivered(keyframe=keyframe, corrupt=False)
     return [] if corrupt is None else [corrupt]
 

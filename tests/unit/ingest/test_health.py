@@ -36,14 +36,14 @@ class Rig:
 
     def scene(self, size: Size = (160, 120)) -> Bgr:
         """One of a few, made once: noise is dear."""
-        made = self._scenes.setdefault(size, [])
-        if len(made) < SCENES:
+        scenes = self._scenes.setdefault(size, [])
+        if len(scenes) < SCENES:
             picture = np.full((size[1], size[0], 3), 70, np.uint8)
             cv2.rectangle(picture, (size[0] // 4, size[1] // 4), (size[0] // 2, size[1] // 2), (150, 160, 170), -1)
             noisy = picture + self._random.normal(0, 3, picture.shape)
-            made.append(np.clip(noisy, 0, 255).astype(np.uint8))
-        self._next = (self._next + 1) % len(made)
-        return made[self._next]
+            scenes.append(np.clip(noisy, 0, 255).astype(np.uint8))
+        self._next = (self._next + 1) % len(scenes)
+        return scenes[self._next]
 
     def show(self, seconds: float, picture: Callable[[], Bgr], fps: float = FPS) -> list[ImageHealth | None]:
         return list(self._shown(seconds, picture, fps))

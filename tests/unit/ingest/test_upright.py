@@ -42,13 +42,13 @@ def test_a_mirrored_picture_is_mirrored_back_and_then_turned(abcd: tuple[int, in
 
 def test_every_pixel_goes_where_the_matrix_sends_it() -> None:
     for signs, swaps in itertools.product(itertools.product((1, -1), repeat=2), (False, True)):
-        asked = Orientation(0, signs[0], signs[1], 0) if swaps else Orientation(signs[0], 0, 0, signs[1])
-        shown = upright(numbered(), asked)
+        turn = Orientation(0, signs[0], signs[1], 0) if swaps else Orientation(signs[0], 0, 0, signs[1])
+        shown = upright(numbered(), turn)
         for y, x in np.ndindex(2, 3):
-            right, down = asked.a * x + asked.c * y, asked.b * x + asked.d * y
+            right, down = turn.a * x + turn.c * y, turn.b * x + turn.d * y
             # a mirrored axis counts from the far side
-            row = down + (shown.shape[0] - 1) * (asked.b + asked.d < 0)
-            column = right + (shown.shape[1] - 1) * (asked.a + asked.c < 0)
+            row = down + (shown.shape[0] - 1) * (turn.b + turn.d < 0)
+            column = right + (shown.shape[1] - 1) * (turn.a + turn.c < 0)
             assert (shown[row, column] == numbered()[y, x]).all()
 
 

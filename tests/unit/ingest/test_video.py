@@ -108,11 +108,11 @@ def test_samples_of_any_kind_are_passed_on(tmp_path: Path, pixels: str) -> None:
 def remuxed(clip: Path, path: Path, change: Callable[["Packet[VideoStream]", int], None]) -> Path:
     """The same packets, changed one by one."""
     with av.open(str(clip)) as source, av.open(str(path), "w") as container:
-        made = container.add_stream_from_template(source.streams.video[0])
+        stream = container.add_stream_from_template(source.streams.video[0])
         packets = [packet for packet in source.demux(video=0) if packet.size]
         for number, packet in enumerate(packets):
             change(packet, number)
-            packet.stream = made
+            packet.stream = stream
             container.mux(packet)
     return path
 
@@ -351,8 +351,8 @@ def test_missing_packets_spoil_the_unit_in_which_they_were_noticed_and_the_next(
     units = footage().units
     with passage(tmp_path) as passing:
         found = passed(passing, units[:4]) + passed(passing, units[4:5], missed=2) + passed(passing, units[5:])
-    said = "2 RTP packets are missing"
-    assert [item.gap for item in found[3:7]] == [None, said, said, None]
+    gap = "2 RTP packets are missing"
+    assert [item.gap for item in found[3:7]] == [None, gap, gap, None]
     with passage(tmp_path) as passing:
         found = passed(passing, units[:5]) + passed(passing, units[5:6], missed=1) + passed(passing, units[6:])
     assert not found[6].keyframe

@@ -71,9 +71,9 @@ def brightness(spec: LineSpec, indices: range) -> list[float]:
 
 def test_the_lamps_beat_with_the_camera_s_rate_unless_the_shutter_evens_them_out() -> None:
     lamps = Look(noise_grey=0.0, flicker=0.1, flicker_hz=100.0)
-    seen = brightness(replace(SPEC, fps=30, look=lamps), range(6))
-    assert max(seen) > 1.08 * min(seen)
-    assert seen[:3] == pytest.approx(seen[3:], rel=0.01)  # 100 Hz seen 30 times a second comes again each third frame
+    greys = brightness(replace(SPEC, fps=30, look=lamps), range(6))
+    assert max(greys) > 1.08 * min(greys)
+    assert greys[:3] == pytest.approx(greys[3:], rel=0.01)  # 100 Hz seen 30 times a second comes again each third frame
     evened = brightness(replace(SPEC, fps=30, look=replace(lamps, exposure_s=0.01)), range(6))
     assert max(evened) == pytest.approx(min(evened), rel=0.005)
 

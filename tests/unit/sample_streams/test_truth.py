@@ -41,10 +41,10 @@ def test_a_defect_less_than_half_in_the_picture_is_not_in_the_labels() -> None:
 
 def test_a_defect_is_in_the_labels_of_each_frame_from_its_first_to_its_last() -> None:
     for defect in TRUTH.defects:
-        seen = [f.index for f in TRUTH.frames for label in f.labels if label.defect_id == defect.defect_id]
+        indices = [f.index for f in TRUTH.frames for label in f.labels if label.defect_id == defect.defect_id]
         assert defect.first_frame is not None
         assert defect.last_frame is not None
-        assert seen == list(range(defect.first_frame, defect.last_frame + 1))
+        assert indices == list(range(defect.first_frame, defect.last_frame + 1))
 
 
 def test_a_defect_moves_with_the_belt() -> None:
@@ -62,12 +62,12 @@ def test_every_label_names_a_defect_of_its_part() -> None:
 
 def test_a_part_is_in_the_labels_of_the_frames_in_which_enough_of_it_is_seen() -> None:
     for part in TRUTH.parts:
-        seen = [(f.index, one.visible) for f in TRUTH.frames for one in f.parts if one.part_id == part.part_id]
-        indices = [index for index, _ in seen]
+        views = [(f.index, one.visible) for f in TRUTH.frames for one in f.parts if one.part_id == part.part_id]
+        indices = [index for index, _ in views]
         assert indices == list(range(indices[0], indices[-1] + 1))
         assert part.entry_frame <= indices[0] < indices[-1] <= part.exit_frame
-        assert min(visible for _, visible in seen) >= PART_MIN_VISIBLE
-        assert max(visible for _, visible in seen) == 1.0
+        assert min(visible for _, visible in views) >= PART_MIN_VISIBLE
+        assert max(visible for _, visible in views) == 1.0
 
 
 def test_a_defect_s_box_lies_in_its_part_s() -> None:

@@ -19,11 +19,11 @@ from tests.fakes import START, FakeClock, RecordedEvents
 
 class FakeStore:
     def __init__(self) -> None:
-        self.asked: list[frozenset[int] | None] = []
+        self.requests: list[frozenset[int] | None] = []
         self.away = False
 
     async def prune(self, partitions: frozenset[int] | None = None) -> PruneCounts:
-        self.asked.append(partitions)
+        self.requests.append(partitions)
         if self.away:
             raise RetryableError("the store is locked")
         return PruneCounts(parts=7)
@@ -65,7 +65,7 @@ async def test_only_the_partitions_that_the_sink_owns_now_are_pruned() -> None:
     await rig.retention.prune()
     rig.owned = frozenset({4})
     await rig.retention.prune()
-    assert rig.store.asked == [frozenset({3, 4}), frozenset({4})]
+    assert rig.store.requests == [frozenset({3, 4}), frozenset({4})]
 
 
 async def test_the_owner_of_partition_0_prunes_the_evidence() -> None:

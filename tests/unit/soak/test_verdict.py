@@ -84,7 +84,7 @@ def test_frames_in_flight_are_a_complaint_at_the_end_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "heard", "wrong"),
+    ("stored", "alerts", "wrong"),
     [
         ({"a", "b"}, {"a": 1, "b": 1}, None),
         ({"a"}, {"a": 1, "b": 1}, "missing from the store"),
@@ -94,8 +94,8 @@ def test_frames_in_flight_are_a_complaint_at_the_end_alone() -> None:
         ({"a", "b"}, {"a": 1, "b": 2}, "alerted twice"),
     ],
 )
-def test_events_are_those_of_the_log_each_once(stored: set[str], heard: dict[str, int], wrong: str | None) -> None:
-    events = compared({"a": 1, "b": 1}, frozenset(stored), heard)
+def test_events_are_those_of_the_log_each_once(stored: set[str], alerts: dict[str, int], wrong: str | None) -> None:
+    events = compared({"a": 1, "b": 1}, frozenset(stored), alerts)
     assert {what for what, count in events.items() if count} == {"raised"} | ({wrong} if wrong else set())
     soak = outcome()
     soak.finish(account(), events)

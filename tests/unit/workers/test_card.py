@@ -139,23 +139,23 @@ def test_the_worker_says_that_a_camera_on_the_card_is_dark() -> None:
 def test_what_the_card_refuses_to_open_is_decoded_in_software_and_said_once(
     encoder: Encoder, refusal: Exception
 ) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
     def refuses(_: str) -> UnitDecoder:
         raise refusal
 
-    outcomes = on(replace(card_in_memory(say=said.append), open_decoder=refuses), records(encoder, range(SHORT)))
+    outcomes = on(replace(card_in_memory(say=lines.append), open_decoder=refuses), records(encoder, range(SHORT)))
     assert places(outcomes) == ["host"] * SHORT
     assert_near(pixels(outcomes), [stream(encoder).pictures[number] for number in range(SHORT)], 0)
-    (reason,) = said
+    (reason,) = lines
     assert reason.startswith(f"GPU 0 does not decode {stream(encoder).content_type}: {type(refusal).__name__}: ")
 
 
 def test_a_keyframe_that_only_the_card_refuses_costs_no_frame() -> None:
-    said: list[str] = []
-    outcomes = on(failing(lambda _: True, said.append), records(PLAIN_264, range(SHORT)))
+    lines: list[str] = []
+    outcomes = on(failing(lambda _: True, lines.append), records(PLAIN_264, range(SHORT)))
     assert places(outcomes) == ["host"] * SHORT
-    (reason,) = said
+    (reason,) = lines
     assert "Generic error in an external library" in reason
 
 
@@ -166,20 +166,20 @@ def test_a_card_that_fails_within_a_group_is_left_at_the_next_keyframe_without_a
 
 
 def test_a_unit_that_software_refuses_too_is_to_blame_and_the_card_goes_on() -> None:
-    said: list[str] = []
-    at, camera = CardDecoder("video/h264", card_in_memory(say=said.append)), stream(PLAIN_264)
+    lines: list[str] = []
+    at, camera = CardDecoder("video/h264", card_in_memory(say=lines.append)), stream(PLAIN_264)
     for _ in range(2):
         with pytest.raises(PoisonError, match="the video decoder refuses it: Invalid data"):
             at.feed(camera.units[0][:20], 0)
         at.flush()
         assert [layout(each.frame) for each in at.feed(camera.units[0], 1)] == ["nv12"]
         at.flush()
-    assert said == []
+    assert lines == []
 
 
 def test_a_card_without_room_gets_no_decoder_until_it_has_room_again() -> None:
-    free, said = [1.0], list[str]()
-    at = card_in_memory(free=lambda: free[0], say=said.append)
+    free, lines = [1.0], list[str]()
+    at = card_in_memory(free=lambda: free[0], say=lines.append)
     first, second = camera_on(at), camera_on(at)
     given = records(PLAIN_264, range(3 * GROUP))
     outcomes = list[list[Outcome]]()
@@ -191,38 +191,38 @@ def test_a_card_without_room_gets_no_decoder_until_it_has_room_again() -> None:
     assert places(outcomes[0]) == ["card"] * GROUP
     assert places(outcomes[1]) == ["card"] * GROUP + ["host"] * GROUP, "the first keeps its decoder"
     assert places(outcomes[2]) == ["card"] * 2 * GROUP, "the second is back"
-    assert said == ["GPU 0 has less than 12.5% of its memory free"]
+    assert lines == ["GPU 0 has less than 12.5% of its memory free"]
 
 
 def test_a_stream_that_the_card_can_not_decode_goes_on_in_software_and_is_named() -> None:
-    said: list[str] = []
-    outcomes = on(card_in_memory(say=said.append), records(IN_422, range(12)))
+    lines: list[str] = []
+    outcomes = on(card_in_memory(say=lines.append), records(IN_422, range(12)))
     assert places(outcomes) == ["host"] * 12
     assert_near(pixels(outcomes), [stream(IN_422).pictures[number] for number in range(12)], 0)
-    assert said == ["GPU 0 does not decode video/h264 in yuv422p of 160x128 pixels"]
+    assert lines == ["GPU 0 does not decode video/h264 in yuv422p of 160x128 pixels"]
 
 
 @pytest.mark.parametrize("encoder", [DEEP_264, DEEP_265], ids=["h264", "h265"])
 def test_ten_bits_are_decoded_on_the_card_and_converted_on_the_host(encoder: Encoder) -> None:
-    said: list[str] = []
-    outcomes = on(card_in_memory(say=said.append), records(encoder, range(12)))
+    lines: list[str] = []
+    outcomes = on(card_in_memory(say=lines.append), records(encoder, range(12)))
     assert places(outcomes) == ["host"] * 12
     assert_near(pixels(outcomes), [stream(encoder).pictures[number] for number in range(12)], 1)
-    assert said == ["p010le is not converted on a card: GPU 0 decodes it, the rest is done in software"]
+    assert lines == ["p010le is not converted on a card: GPU 0 decodes it, the rest is done in software"]
 
 
 def test_a_picture_for_which_the_card_lacks_memory_is_made_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, said = part_of, list[str]()
+    original, lines = part_of, list[str]()
 
     def once(*given: Any) -> Any:
-        monkeypatch.setattr(card, "part_of", made)
+        monkeypatch.setattr(card, "part_of", original)
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 24 MiB\nand more")
 
     monkeypatch.setattr(card, "part_of", once)
-    outcomes = on(card_in_memory(say=said.append), records(PLAIN_264, range(3)))
+    outcomes = on(card_in_memory(say=lines.append), records(PLAIN_264, range(3)))
     assert places(outcomes) == ["host", "card", "card"]
     assert_near(pixels(outcomes), [stream(PLAIN_264).pictures[number] for number in range(3)])
-    assert said == ["GPU 0 has too little memory for a picture: CUDA out of memory. Tried to allocate 24 MiB"]
+    assert lines == ["GPU 0 has too little memory for a picture: CUDA out of memory. Tried to allocate 24 MiB"]
 
 
 def test_a_broken_card_ends_the_process_and_no_picture_is_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_without_a_gpu_the_check_says_so_in_one_line(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("on_card", "wanted", "place", "said"),
+    ("on_card", "wanted", "place", "reason"),
     [
         (None, "auto", "software", "fake on cpu reads pictures from the host"),
         ("0", "software", "software", "worker.decode is software"),
@@ -271,14 +271,14 @@ def test_without_a_gpu_the_check_says_so_in_one_line(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_worker_says_at_its_start_where_it_decodes_and_why(
-    on_card: str | None, wanted: Any, place: Any, said: str, monkeypatch: pytest.MonkeyPatch
+    on_card: str | None, wanted: Any, place: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Event] = []
     monkeypatch.setattr(card, "gpu", lambda _, say: card_in_memory(say=say))
     if on_card == "7":
-        monkeypatch.setattr(card_check, "why_not", lambda _: said)
+        monkeypatch.setattr(card_check, "why_not", lambda _: reason)
     chosen = place_of(replace(FAKE_INFO, card=on_card), wanted, events.append)
-    assert events == [VideoPlace(place, said)]
+    assert events == [VideoPlace(place, reason)]
     assert (chosen is HOST) == (place == "software")
     if place == "gpu":
         decoded(records(IN_422, range(1)), at=CameraStream(LIMITS, FakeClock(), chosen.open_decoder, chosen.pictures()))

@@ -53,15 +53,15 @@ async def test_the_waiting_pictures_are_shared_between_the_threads_a_few_at_a_ti
 
     monkeypatch.setattr(decoder_pool, "decode", slow)
     async with pool(2) as at:
-        asked = ask(at, *[jpeg()] * (2 * TOGETHER + 1))
+        tasks = ask(at, *[jpeg()] * (2 * TOGETHER + 1))
         for _ in range(2):
             assert await asyncio.to_thread(begun.acquire, timeout=60)
         assert len(at) == 1, "the ninth is not with a thread yet"
-        for task in asked[1:]:
+        for task in tasks[1:]:
             task.cancel()
         go.set()
-        assert (await asked[0]).width == 64
-        await asyncio.gather(*asked, return_exceptions=True)
+        assert (await tasks[0]).width == 64
+        await asyncio.gather(*tasks, return_exceptions=True)
         late = await asyncio.gather(*ask(at, jpeg()))
     assert late[0].height == 48, "those that were cancelled are in nobody's way"
 
@@ -120,11 +120,11 @@ async def test_a_closed_pool_hands_nothing_to_threads_that_have_ended(monkeypatc
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     monkeypatch.setattr(decoder_pool, "decode", slow)
     async with pool(1) as at:
-        asked = ask(at, *[jpeg()] * (2 * TOGETHER))
+        tasks = ask(at, *[jpeg()] * (2 * TOGETHER))
         assert await asyncio.to_thread(begun.acquire, timeout=60)
         at.close()
     go.set()
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [DecodedPicture] * TOGETHER + [asyncio.CancelledError] * TOGETHER
     with pytest.raises(asyncio.CancelledError):
         await at.decode(jpeg(), "image/jpeg")

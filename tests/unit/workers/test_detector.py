@@ -20,11 +20,11 @@ Answer = Callable[[NDArray[np.uint8]], Rows]
 
 class Network:
     def __init__(self, answer: Answer) -> None:
-        self.seen: list[NDArray[np.uint8]] = []
+        self.batches: list[NDArray[np.uint8]] = []
         self._answer = answer
 
     def forward(self, canvases: NDArray[np.uint8]) -> list[Rows]:
-        self.seen.append(canvases.copy())
+        self.batches.append(canvases.copy())
         return [self._answer(canvas) for canvas in canvases]
 
 
@@ -90,10 +90,10 @@ def test_the_detections_of_a_picture_do_not_depend_on_its_neighbours() -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (h, w, 3), dtype=np.uint8) for h, w in ((480, 640), (640, 480), (480, 640))]
     looking.detect(pictures)
-    together = [network.seen[0][0], network.seen[1][0], network.seen[0][1]]
+    together = [network.batches[0][0], network.batches[1][0], network.batches[0][1]]
     for picture, canvas in zip(pictures, together, strict=True):
         looking.detect([picture])
-        assert (network.seen[-1][0] == canvas).all()
+        assert (network.batches[-1][0] == canvas).all()
 
 
 def test_the_canvas_is_the_scaled_picture_centred_on_grey() -> None:
@@ -103,7 +103,7 @@ def test_the_canvas_is_the_scaled_picture_centred_on_grey() -> None:
     LetterboxDetector(network, ModelInfo("", "", "", 320, ()), 1, 0.25).detect([picture])
     scaled = cv2.resize(picture, (320, 240))
     expected = cv2.copyMakeBorder(scaled, 8, 8, 0, 0, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY))
-    assert (network.seen[0][0] == expected).all()
+    assert (network.batches[0][0] == expected).all()
 
 
 def test_boxes_end_at_the_pictures_edge_and_empty_ones_are_dropped() -> None:
@@ -129,8 +129,8 @@ def test_a_model_of_queries_sees_pictures_stretched_over_its_square() -> None:
     info = ModelInfo("", "fake", "cpu", 320, ("a",), head=Head("detect", True))
     picture = marked(480, 640, (0, 0, 320, 480))
     (found,) = LetterboxDetector(network, info, 1, 0.25).detect([picture])
-    assert network.seen[0].shape == (1, 320, 320, 3)
-    assert (network.seen[0][0, :, :158] == 255).all()
+    assert network.batches[0].shape == (1, 320, 320, 3)
+    assert (network.batches[0][0, :, :158] == 255).all()
     assert found.boxes.tolist() == [[0, 120, 320, 480]]
     assert (info.enough_px, replace(info, head=Head()).enough_px) == (640, 320)
 

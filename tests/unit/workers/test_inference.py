@@ -48,13 +48,13 @@ async def test_while_one_batch_infers_the_next_one_gathers() -> None:
     gate = Gate()
     detector = FakeDetector(gate)
     async with running(detector) as inference:
-        asked = ask(inference, 1)
+        calls = ask(inference, 1)
         await gate.arrival()
-        asked += ask(inference, 2, 3, 4)
+        calls += ask(inference, 2, 3, 4)
         await asyncio.sleep(0)
         for _ in range(2):
             gate.open.release()
-        await asyncio.gather(*asked)
+        await asyncio.gather(*calls)
     assert detector.batches == [1, 3]
 
 
@@ -62,14 +62,14 @@ async def test_a_full_batch_does_not_wait_for_the_one_before_where_the_detector_
     gate = Gate()
     detector = FakeDetector(gate)
     async with running(detector, size=2, at_once=2) as inference:
-        asked = ask(inference, 1)
+        calls = ask(inference, 1)
         await gate.arrival()
-        asked += ask(inference, 2, 3, 4, 5)
+        calls += ask(inference, 2, 3, 4, 5)
         await gate.arrival()
         assert detector.batches == [1, 2], "both are under way and none is done"
         for _ in range(3):
             gate.open.release()
-        await asyncio.gather(*asked)
+        await asyncio.gather(*calls)
     assert detector.batches == [1, 2, 2]
 
 
@@ -140,10 +140,10 @@ async def test_a_detector_that_gives_too_few_results_ends_the_process() -> None:
     with detector_threads() as thread:
         inference = Inference(Short(), thread, Batcher(4, 0.0), FakeClock(), RecordedEvents())
         task = asyncio.create_task(inference.serve(), name="detect")
-        asked = ask(inference, 1)
+        calls = ask(inference, 1)
         with pytest.raises(ExceptionGroup) as caught:
             await task
-        for waiting in asked:
+        for waiting in calls:
             waiting.cancel()
     assert caught.group_contains(FatalError, match="0 results for 1 pictures")
 

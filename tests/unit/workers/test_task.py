@@ -21,8 +21,8 @@ def test_the_other_tasks_are_known_by_name(task: str) -> None:
 
 
 def test_a_pose_models_keypoints_have_number_values_and_names() -> None:
-    said = {"task": "pose", "kpt_shape": [2, 3], "kpt_names": {0: ["heel", "toe"], 1: ["one too few"]}}
-    assert read_head(said, "weights") == Head("pose", False, 2, 3, {0: ("heel", "toe")})
+    metadata = {"task": "pose", "kpt_shape": [2, 3], "kpt_names": {0: ["heel", "toe"], 1: ["one too few"]}}
+    assert read_head(metadata, "weights") == Head("pose", False, 2, 3, {0: ("heel", "toe")})
     assert read_head({"task": "pose", "kpt_shape": (2, 2)}, "weights") == Head("pose", False, 2, 2)
 
 
@@ -34,11 +34,13 @@ def test_keypoints_that_make_no_sense_are_reported_in_one_line(shape: object) ->
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("said", [{"task": "classify", "head": "Classify"}, {"task": "depth"}, {"task": "nonsense"}])
-def test_an_unknown_task_is_an_error_of_its_own_in_one_line(said: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "metadata", [{"task": "classify", "head": "Classify"}, {"task": "depth"}, {"task": "nonsense"}]
+)
+def test_an_unknown_task_is_an_error_of_its_own_in_one_line(metadata: dict[str, str]) -> None:
     with pytest.raises(UnknownTaskError) as caught:
-        read_head(said, "weights: m.pt")
+        read_head(metadata, "weights: m.pt")
     message = str(caught.value)
-    assert message.startswith(f"weights: m.pt: a {said['task']}")
+    assert message.startswith(f"weights: m.pt: a {metadata['task']}")
     assert message.endswith("the tasks that are served are detect, segment, pose and obb")
     assert "\n" not in message

@@ -40,7 +40,7 @@ every_stream = pytest.mark.parametrize("encoder", STREAMS.values(), ids=STREAMS)
 
 def records(encoder: Encoder, numbers: Iterable[int] = range(FRAMES), **fields: Any) -> list[VideoRecord]:
     """Record `n` holds unit `n`, at offset 100 + n."""
-    camera, made = stream(encoder), []
+    camera, clip = stream(encoder), []
     for number in numbers:
         given = {"session": "s", "payload": camera.units[number], "media_time_s": camera.order[number] / 25} | fields
         frame = Frame(
@@ -53,8 +53,8 @@ def records(encoder: Encoder, numbers: Iterable[int] = range(FRAMES), **fields: 
             content_type=camera.content_type,
             **given,
         )
-        made.append(VideoRecord(frame, 100 + number))
-    return made
+        clip.append(VideoRecord(frame, 100 + number))
+    return clip
 
 
 def decoded(frames: Sequence[VideoRecord], *, at: CameraStream | None = None, end: bool = True) -> list[Outcome]:

@@ -195,14 +195,14 @@ def test_an_event_below_the_level_is_not_written(capsys: pytest.CaptureFixture[s
 
 
 def test_the_kafka_clients_lines_become_events_of_one_line_each() -> None:
-    heard: list[Event] = []
-    undo = adopt_client_logs(heard.append)
+    events: list[Event] = []
+    undo = adopt_client_logs(events.append)
     try:
         logging.getLogger("aiokafka.conn").warning("broker %s is away\nand more", "b:9092")
         logging.getLogger("aiokafka.conn").info("not this one")
     finally:
         undo()
-    assert heard == [KafkaNoise("broker b:9092 is away", 1)]
+    assert events == [KafkaNoise("broker b:9092 is away", 1)]
 
 
 def test_a_value_that_quotes_a_whole_picture_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,9 +143,9 @@ def test_a_call_that_takes_long_is_named() -> None:
     assert stall.reason == "the model has been under way for 40 s"
 
 
-@pytest.mark.parametrize("said", [True, False])
-def test_a_starting_process_says_what_it_waits_for(*, said: bool) -> None:
+@pytest.mark.parametrize("complaint", [True, False])
+def test_a_starting_process_says_what_it_waits_for(*, complaint: bool) -> None:
     rig = Rig()
-    if said:
+    if complaint:
         rig.progress.complaints(Retrying("kafka start", "no broker", 1, 1.0))
-    assert rig.progress.startup() == ("no broker" if said else "it is starting")
+    assert rig.progress.startup() == ("no broker" if complaint else "it is starting")

@@ -172,13 +172,13 @@ async def test_a_worker_adds_its_steps_and_links_the_frames_of_a_batch() -> None
 async def test_a_traced_frame_knows_the_other_traced_frames_of_its_batch() -> None:
     gate = Gate()
     async with inferring(FakeDetector(gate)) as inference:
-        asked = [asyncio.create_task(inference.infer("cam", grey(1)), name="first")]
+        tasks = [asyncio.create_task(inference.infer("cam", grey(1)), name="first")]
         await gate.arrival()
         for number, traceparent in enumerate((PARENT, None, OTHER)):
-            asked.append(asyncio.create_task(inference.infer("cam", grey(1), traceparent), name=f"next {number}"))
+            tasks.append(asyncio.create_task(inference.infer("cam", grey(1), traceparent), name=f"next {number}"))
         await asyncio.sleep(0)
         gate.open.release(2)
-        responses = await asyncio.gather(*asked)
+        responses = await asyncio.gather(*tasks)
     assert [response.beside for response in responses] == [(), (OTHER,), (), (PARENT,)]
 
 

@@ -17,7 +17,7 @@ def test_what_the_client_calls_retriable_is_tried_again(error: errors.KafkaError
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "words"),
     [
         (errors.KafkaTimeoutError(), "buffer is full"),
         (errors.OutOfOrderSequenceNumber(), "through a new one"),
@@ -29,10 +29,10 @@ def test_what_the_client_calls_retriable_is_tried_again(error: errors.KafkaError
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_passes_is_tried_again_with_a_line_that_says_why(error: errors.KafkaError, said: str) -> None:
+def test_what_passes_is_tried_again_with_a_line_that_says_why(error: errors.KafkaError, words: str) -> None:
     reason = refusal("t", error)
     assert isinstance(reason, RetryableError)
-    assert said in str(reason)
+    assert words in str(reason)
     assert "\n" not in str(reason)
 
 

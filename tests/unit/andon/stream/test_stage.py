@@ -175,13 +175,13 @@ class Opening(Holding):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[frozenset[Partition]] = []
+        self.requests: list[frozenset[Partition]] = []
         self.loaded = asyncio.Event()
 
     async def open(
         self, partitions: frozenset[Partition], cuts: Mapping[Partition, Cut] = NO_CUTS
     ) -> Mapping[Partition, HoldingPartition]:
-        self.asked.append(partitions)
+        self.requests.append(partitions)
         await self.loaded.wait()
         return await super().open(partitions, cuts)
 
@@ -191,7 +191,7 @@ async def test_the_group_goes_on_while_a_step_loads_and_records_come_when_it_has
     rig = Rig(step=step)
     rig.log.append(0, b"x")
     running = asyncio.create_task(rig.run_until(lambda: bool(step.held)))
-    while not step.asked:
+    while not step.requests:
         await asyncio.sleep(0)
     await asyncio.wait_for(rig.consumer.rebalance(frozenset({LANE})), 60)
     assert (rig.stage.in_flight, rig.stage.joined.is_set()) == (0, False)
@@ -204,7 +204,7 @@ async def test_a_partition_that_is_taken_away_while_it_loads_is_never_opened() -
     step = Opening()
     rig = Rig(partitions=2, step=step)
     running = asyncio.create_task(rig.run_until(rig.stop.is_set))
-    while not step.asked:
+    while not step.requests:
         await asyncio.sleep(0)
     other = frozenset({Partition(TOPIC, 1)})
     await rig.consumer.rebalance(other)
@@ -220,7 +220,7 @@ async def test_a_partition_that_is_taken_away_while_it_loads_is_never_opened() -
 async def test_a_stage_that_stops_does_not_wait_for_a_step_that_loads() -> None:
     step = Opening()
     rig = Rig(step=step)
-    await rig.run_until(lambda: bool(step.asked))
+    await rig.run_until(lambda: bool(step.requests))
     assert step.opened == []
 
 

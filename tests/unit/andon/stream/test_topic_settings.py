@@ -21,8 +21,8 @@ def topic(replicas: int = 3, **configs: str) -> Topic:
 
 
 def test_cameras_are_refused_where_their_hosts_stamp_them() -> None:
-    (said,) = unfit_for_cameras(topic(message_timestamp_type="CreateTime"), KafkaSettings(replication=3))
-    assert "set it to LogAppendTime" in said
+    (line,) = unfit_for_cameras(topic(message_timestamp_type="CreateTime"), KafkaSettings(replication=3))
+    assert "set it to LogAppendTime" in line
     assert list(unfit_for_cameras(topic(cleanup_policy="compact"), KafkaSettings(replication=3))) == []
 
 
@@ -32,7 +32,7 @@ def test_of_a_topic_that_fits_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "complaint"),
     [
         (topic(max_message_bytes="1048588"), "max.message.bytes is 1048588, kafka.max_record_bytes 8000000"),
         (topic(retention_ms="60000"), "retention.ms is 60000, kafka.retention_minutes 60"),
@@ -45,9 +45,9 @@ def test_of_a_topic_that_fits_nothing_is_said() -> None:
     ],
     ids=lambda value: value.replace(" ", "_") if isinstance(value, str) else "",
 )
-def test_each_setting_that_does_not_fit_is_one_line(given: Topic, said: str) -> None:
+def test_each_setting_that_does_not_fit_is_one_line(given: Topic, complaint: str) -> None:
     (line,) = unfit(given, KafkaSettings(replication=3))
-    assert said in line
+    assert complaint in line
     assert "\n" not in line
 
 
@@ -67,6 +67,6 @@ def test_records_that_are_kept_for_ever_are_kept_long_enough() -> None:
 def test_a_topic_of_cameras_that_would_forget_them_is_refused() -> None:
     assert forgetful(topic(cleanup_policy="compact")) is None
     for policy in ("delete", "compact,delete"):
-        said = forgetful(topic(cleanup_policy=policy)) or ""
-        assert f"its cleanup.policy is {policy}" in said
-        assert "set cleanup.policy=compact" in said
+        complaint = forgetful(topic(cleanup_policy=policy)) or ""
+        assert f"its cleanup.policy is {policy}" in complaint
+        assert "set cleanup.policy=compact" in complaint

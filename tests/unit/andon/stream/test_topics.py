@@ -103,8 +103,8 @@ async def test_a_broker_that_goes_away_while_a_topic_is_awaited_is_asked_again()
     events = RecordedEvents()
     client: Any = ScriptedClient(KafkaError("Unable to get cluster metadata"), set(), {"frames"})
     await topic_there(client, "frames", KafkaSettings(), events)
-    said = [event.error for event in events.of(Retrying)]
-    assert said == [
+    errors = [event.error for event in events.of(Retrying)]
+    assert errors == [
         "can't be looked up at 127.0.0.1:9092: KafkaError: Unable to get cluster metadata",
         "is missing at 127.0.0.1:9092: `andon topics create` makes it",
     ]

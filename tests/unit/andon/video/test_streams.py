@@ -78,25 +78,25 @@ def test_each_picture_of_a_stream_is_described(name: str) -> None:
 @NAMES
 def test_a_whole_stream_misses_nothing(name: str) -> None:
     gaps = UnitGaps()
-    assert [said for unit in units(name) if (said := gaps.before(unit)) is not None] == []
+    assert [reason for unit in units(name) if (reason := gaps.before(unit)) is not None] == []
 
 
 @NAMES
 def test_a_missing_picture_that_others_refer_to_is_noticed(name: str) -> None:
     found = units(name)
     for missing in range(1, len(found) - 1):
-        gaps, said = UnitGaps(), []
+        gaps, reasons = UnitGaps(), []
         for number, unit in enumerate(found):
             if number != missing:
-                said.append(gaps.before(unit))
+                reasons.append(gaps.before(unit))
         following = found[missing + 1]
         fresh = following.random_access != "none" and not following.recovery
         needed = found[missing].reference and not fresh
         if found[0].kind == "h264":
-            assert (said[missing] is not None) == needed, missing
+            assert (reasons[missing] is not None) == needed, missing
         else:
-            assert (not needed) or any(said[missing:]), missing
-        assert found[missing].reference or not any(said), missing
+            assert (not needed) or any(reasons[missing:]), missing
+        assert found[missing].reference or not any(reasons), missing
 
 
 def test_random_access_points_are_those_that_the_stream_has() -> None:

@@ -19,8 +19,8 @@ def test_a_longer_clip_repeats_the_clip(tmp_path: Path) -> None:
 
 
 def test_a_longer_clip_is_written_once(tmp_path: Path) -> None:
-    made = clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns
-    assert clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns == made
+    mtime_ns = clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns
+    assert clips.longer(tmp_path, 1)["weld-2"].stat().st_mtime_ns == mtime_ns
 
 
 def test_jpegs_are_whole_pictures_of_the_cameras_size() -> None:

@@ -36,11 +36,11 @@ MACHINE = {"broker": "Apache Kafka", "commit": "abc", "cpu": "EPYC", "vector_uni
 
 
 def report() -> Report:
-    made = Report(MACHINE)
+    outcome = Report(MACHINE)
     ratio = Ratio("worker_vs_bare", 0.95, {"worker_frames_per_s": 95.0, "bare_frames_per_s": 100.0}, spread=0.14)
     rows = [{"contender": "worker", "frames/s": 95.0, "note": None}, {"contender": "bare", "frames/s": 100.0}]
-    made.add("worker", Findings([ratio], {"rounds": 3}, {"contenders": rows}), Course(12.3, 0.4))
-    return made
+    outcome.add("worker", Findings([ratio], {"rounds": 3}, {"contenders": rows}), Course(12.3, 0.4))
+    return outcome
 
 
 def test_every_aim_has_a_key_also_if_not_measured() -> None:
@@ -51,18 +51,18 @@ def test_every_aim_has_a_key_also_if_not_measured() -> None:
 
 
 def test_a_missing_ratio_has_a_reason() -> None:
-    made = report()
-    made.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", Course(3.0))
-    document = made.as_json()
+    outcome = report()
+    outcome.fail("line", ["line_vs_predict_pt"], "FatalError: no broker", Course(3.0))
+    document = outcome.as_json()
     assert document["failed"]["line_vs_predict_pt"] == "FatalError: no broker"
     assert document["failed"]["spike_drain_vs_ideal"] == "not measured in this run"
     assert "worker_vs_bare" not in document["failed"]
 
 
 def test_a_failed_measurement_without_ratios_is_reported_by_its_name() -> None:
-    made = report()
-    made.fail("peers.roboflow", (), "OSError: no space", Course(3.0))
-    assert made.as_json()["failed"]["peers.roboflow"] == "OSError: no space"
+    outcome = report()
+    outcome.fail("peers.roboflow", (), "OSError: no space", Course(3.0))
+    assert outcome.as_json()["failed"]["peers.roboflow"] == "OSError: no space"
 
 
 def test_an_aim_is_met_on_its_own_side_and_at_its_limit() -> None:
@@ -120,10 +120,10 @@ def test_the_file_is_the_report(tmp_path: Path) -> None:
 
 
 def test_the_tables_and_the_failures_are_printed() -> None:
-    made = report()
-    made.fail("line", ["line_vs_predict_pt"], "FatalError: [no] broker", Course(3.0))
+    outcome = report()
+    outcome.fail("line", ["line_vs_predict_pt"], "FatalError: [no] broker", Course(3.0))
     console = Console(record=True, width=160, file=StringIO())
-    show(made, console)
+    show(outcome, console)
     shown = console.export_text()
     assert "ratios on EPYC with avx2, avx512_vnni" in shown
     assert "scatter by 14%" in shown

@@ -7,8 +7,8 @@ import pytest
 from bench.harness.rounds import Patience, Rounds, Turns, median_ratio, relative_spread
 
 
-def turns(rounds: int, said: list[str], left_s: float = 1e9) -> Turns:
-    return Turns(rounds, said.append, Patience(left_s), lambda: 0.25)
+def turns(rounds: int, lines: list[str], left_s: float = 1e9) -> Turns:
+    return Turns(rounds, lines.append, Patience(left_s), lambda: 0.25)
 
 
 def test_contenders_take_turns_and_what_else_runs_is_looked_at_before_each() -> None:
@@ -50,11 +50,11 @@ def test_the_spread_is_relative_to_the_median() -> None:
 
 def test_rounds_that_scatter_get_one_more_and_it_is_said() -> None:
     values = {"quiet": iter([1.0, 1.05, 1.0]), "loud": iter([1.0, 1.5, 1.2])}
-    said: list[str] = []
+    lines: list[str] = []
     contenders = {name: partial(next, numbers) for name, numbers in values.items()}
-    done = turns(2, said).run(contenders, float, "frames/s")
+    done = turns(2, lines).run(contenders, float, "frames/s")
     assert done.results == {"quiet": [1.0, 1.05, 1.0], "loud": [1.0, 1.5, 1.2]}
-    assert said == ["the rounds scatter by more than 10% (loud 40%): all contenders run once more"]
+    assert lines == ["the rounds scatter by more than 10% (loud 40%): all contenders run once more"]
     quiet, loud = done.rows()
     assert (quiet[""], loud[""]) == ("", "scatters; ran once more, all rounds count")
     assert loud["frames/s, by round"] == "1  1.5  1.2"
@@ -62,11 +62,11 @@ def test_rounds_that_scatter_get_one_more_and_it_is_said() -> None:
 
 
 def test_rounds_that_scatter_are_not_run_again_if_the_time_for_it_is_spent() -> None:
-    said: list[str] = []
+    lines: list[str] = []
     numbers = iter([1.0, 1.5])
-    done = turns(2, said, left_s=0.0).run({"loud": lambda: next(numbers)}, float, "frames/s")
+    done = turns(2, lines, left_s=0.0).run({"loud": lambda: next(numbers)}, float, "frames/s")
     assert done.results == {"loud": [1.0, 1.5]}
-    assert said == ["the rounds scatter by more than 10% (loud 40%): no time is left to run again"]
+    assert lines == ["the rounds scatter by more than 10% (loud 40%): no time is left to run again"]
     assert done.rows()[0][""] == "scatters; no time to run again"
 
 
@@ -76,10 +76,10 @@ def test_patience_is_spent_once_by_all_measurements_together() -> None:
 
 
 def test_rounds_that_agree_and_a_single_one_are_not_repeated() -> None:
-    said: list[str] = []
-    assert turns(3, said).run({"a": lambda: 2.0}, float, "ms").results == {"a": [2.0] * 3}
-    assert turns(1, said).run({"a": lambda: 2.0}, float, "ms").results == {"a": [2.0]}
-    assert said == []
+    lines: list[str] = []
+    assert turns(3, lines).run({"a": lambda: 2.0}, float, "ms").results == {"a": [2.0] * 3}
+    assert turns(1, lines).run({"a": lambda: 2.0}, float, "ms").results == {"a": [2.0]}
+    assert lines == []
 
 
 def test_a_ratio_of_rounds_says_how_far_its_contenders_scatter() -> None:

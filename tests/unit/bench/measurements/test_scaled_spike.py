@@ -21,7 +21,7 @@ CHANGES = [Change(0, 1), Change(9, 4), Change(70, 1)]
 
 def inspections(waits_s: Sequence[float]) -> list[Inspection]:
     """A frame a second, each of which waited so long."""
-    made = [frame(seq, "inspected", wait_s) for seq, wait_s in enumerate(waits_s)]
+    frames = [frame(seq, "inspected", wait_s) for seq, wait_s in enumerate(waits_s)]
     return [
         each.model_copy(
             update={
@@ -29,7 +29,7 @@ def inspections(waits_s: Sequence[float]) -> list[Inspection]:
                 "inspected_at": START + timedelta(seconds=seq + waits_s[seq]),
             }
         )
-        for seq, each in enumerate(made)
+        for seq, each in enumerate(frames)
     ]
 
 
@@ -53,7 +53,7 @@ def test_the_ratios_are_the_time_until_the_lag_is_gone_and_the_wait_after_it() -
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "reason"),
     [
         ({"sent": 90}, "10 of 90 frames were lost"),
         ({"died": 1}, "1 workers died"),
@@ -61,10 +61,10 @@ def test_the_ratios_are_the_time_until_the_lag_is_gone_and_the_wait_after_it() -
         ({"changes": [Change(0, 1), Change(9, 3), Change(70, 1)]}, "the workers went 1 -> 3 -> 1, not 1 -> 4 -> 1"),
     ],
 )
-def test_what_proves_nothing_gives_no_ratio(changed: dict[str, object], said: str) -> None:
+def test_what_proves_nothing_gives_no_ratio(changed: dict[str, object], reason: str) -> None:
     found = findings(replace(run(), **changed))  # type: ignore[arg-type]  # one field each
     assert found.ratios == ()
-    assert found.failed == dict.fromkeys(KEYS, said)
+    assert found.failed == dict.fromkeys(KEYS, reason)
 
 
 def test_a_lag_that_never_goes_is_an_error() -> None:

@@ -147,13 +147,13 @@ def test_keda_logs_in_as_the_workers_do(tmp_path: Path) -> None:
 def test_strimzi_makes_the_topics_that_andon_would_make(example: str, tmp_path: Path) -> None:
     chart = rendered(example)
     settings = settings_of(chart, tmp_path)
-    made = {topic["spec"]["topicName"]: topic["spec"] for topic in chart.kind("KafkaTopic")}
+    specs = {topic["spec"]["topicName"]: topic["spec"] for topic in chart.kind("KafkaTopic")}
     expected = {topic.name: topic for topic in new_topics(line_topics(settings), settings.kafka)}
-    assert made.keys() == expected.keys()
+    assert specs.keys() == expected.keys()
     for name, topic in expected.items():
-        config = {key: str(value).lower() for key, value in made[name]["config"].items()}
+        config = {key: str(value).lower() for key, value in specs[name]["config"].items()}
         assert config == {key: value.lower() for key, value in topic.topic_configs.items()}, name
-        assert (made[name]["partitions"], made[name]["replicas"]) == (topic.num_partitions, topic.replication_factor)
+        assert (specs[name]["partitions"], specs[name]["replicas"]) == (topic.num_partitions, topic.replication_factor)
     assert chart.kind("Job") == []
 
 

@@ -222,14 +222,14 @@ def test_the_board_asks_a_headless_service_of_each_workload_for_its_metrics(exam
     chart = rendered(example, "board.enabled=true")
     env = {one["name"]: one.get("value") for one in container(chart.named("Deployment", "board"))["env"]}
     services = {one["metadata"]["name"]: one["spec"] for one in chart.kind("Service")}
-    asked: list[str] = []
+    names: list[str] = []
     for address in json.loads(env["ANDON_BOARD__PROCESSES"]):
         name, port = address.removeprefix("http://").split(":")
         (own,) = services[name]["ports"]
         assert (services[name]["clusterIP"], own["port"]) == ("None", int(port))
         behind = {"matchLabels": services[name]["selector"]}
-        asked += [one["metadata"]["name"] for one in chart.roles() if selected(behind, pod(one)["metadata"]["labels"])]
-    assert sorted(asked) == sorted(one["metadata"]["name"] for one in chart.roles())
+        names += [one["metadata"]["name"] for one in chart.roles() if selected(behind, pod(one)["metadata"]["labels"])]
+    assert sorted(names) == sorted(one["metadata"]["name"] for one in chart.roles())
 
 
 def test_a_board_that_cannot_have_its_port_or_its_volume_is_refused() -> None:

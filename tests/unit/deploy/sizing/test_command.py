@@ -39,12 +39,12 @@ def test_the_json_has_every_figure_by_its_key_in_base_units() -> None:
 def test_what_was_measured_is_taken_and_called_so(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     file.write_text(measured().model_dump_json())
-    asked = ("--cameras", "4", "--fps", "15", "--resolution", "vga", "--measured", str(file), "--json")
-    document = json.loads(size(*asked, "--encoding", "jpeg").stdout)
+    arguments = ("--cameras", "4", "--fps", "15", "--resolution", "vga", "--measured", str(file), "--json")
+    document = json.loads(size(*arguments, "--encoding", "jpeg").stdout)
     figures = document["figures"]
     frame = figures["frame_bytes"]
     assert (frame["value"], frame["basis"], frame["source"]) == (45_000, "measured", "andon bench")
-    assert json.loads(size(*asked).stdout)["figures"]["frame_bytes"]["value"] == 6_000
+    assert json.loads(size(*arguments).stdout)["figures"]["frame_bytes"]["value"] == 6_000
     # 3 ms of the model and half of 2 ms of decoding and Kafka: 175 frames/s, 11 cameras a worker
     assert figures["workers"]["value"] == 1
     assert figures["workers"]["basis"] == "measured"

@@ -61,7 +61,7 @@ def test_the_measured_model_is_taken_where_nothing_else_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "gpu", "said"),
+    ("model", "gpu", "complaint"),
     [
         (None, "t4", r"^--model: not given; known: yolo26n, .*--measured"),
         ("yolov99", "t4", r"^--model: yolov99: nobody has published it; known: yolo26n, "),
@@ -70,8 +70,8 @@ def test_the_measured_model_is_taken_where_nothing_else_is_asked_for() -> None:
         ("rtdetr-l", "cpu", r"^--model rtdetr-l: nobody has published it on a CPU"),
     ],
 )
-def test_an_unknown_name_is_one_line_with_what_is_known(model: str | None, gpu: str | None, said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as caught:
+def test_an_unknown_name_is_one_line_with_what_is_known(model: str | None, gpu: str | None, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as caught:
         chosen_speed(model, gpu, None, None)
     assert "\n" not in str(caught.value)
 

@@ -151,13 +151,13 @@ async def test_the_api_lists_alarms_and_what_happened_part_by_part(tmp_path: Pat
             None,
         ]
         assert len((await client.get("/api/v1/alarms?state=normal")).json()["items"]) == 1
-        seen: list[str] = []
+        ids: list[str] = []
         query: dict[str, str] | None = {"camera": "press-1", "limit": "2"}
         while query is not None:
             part = (await client.get("/api/v1/alarms/events", params=query)).json()
-            seen += [item["event_id"] for item in part["items"]]
+            ids += [item["event_id"] for item in part["items"]]
             query = query | {"cursor": part["next"]} if part["next"] else None
-        assert seen == ["e4", "e3", "e2", "e1", "e0"]
+        assert ids == ["e4", "e3", "e2", "e1", "e0"]
         assert (await client.get("/alarms/history")).text.count("<tr>") == 8
 
 

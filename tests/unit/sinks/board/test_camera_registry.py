@@ -36,11 +36,11 @@ def test_a_change_keeps_the_other_settings() -> None:
 
 
 def test_a_change_to_a_camera_that_somebody_else_has_changed_meanwhile_is_refused() -> None:
-    seen = digest(PRESS.settings or {})
+    fingerprint = digest(PRESS.settings or {})
     other = PRESS.model_copy(update={"settings": {"url": URL, "fps": 9}})
-    assert changed("press-1", {"fps": 10}, LINE, START, seen)({"press-1": PRESS}) is not None
+    assert changed("press-1", {"fps": 10}, LINE, START, fingerprint)({"press-1": PRESS}) is not None
     with pytest.raises(FatalError, match="somebody else"):
-        changed("press-1", {"fps": 10}, LINE, START, seen)({"press-1": other})
+        changed("press-1", {"fps": 10}, LINE, START, fingerprint)({"press-1": other})
 
 
 def test_a_camera_that_is_not_there_can_be_neither_changed_nor_removed() -> None:

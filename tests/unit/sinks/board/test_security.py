@@ -179,7 +179,7 @@ async def test_users_and_tokens_are_made_and_removed_on_the_command_line(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "given", "said"),
+    ("arguments", "given", "complaint"),
     [
         (["add", "anna", "--role", "viewer"], "short\n", "a password has 10 to 200 characters"),
         (["add", "a/b", "--role", "viewer"], f"{PASSWORD}\n", "a name has letters"),
@@ -187,17 +187,17 @@ async def test_users_and_tokens_are_made_and_removed_on_the_command_line(tmp_pat
         (["token", "nobody", "--name", "plc", "--role", "viewer"], "", "there is no user 'nobody'"),
     ],
 )
-async def test_a_mistake_is_said_in_one_line(tmp_path: Path, arguments: list[str], given: str, said: str) -> None:
+async def test_a_mistake_is_said_in_one_line(tmp_path: Path, arguments: list[str], given: str, complaint: str) -> None:
     async with a_board(tmp_path) as ours:
         result = await asyncio.to_thread(
             CliRunner().invoke, user, [*arguments, "-c", str(a_line(tmp_path, ours))], given
         )
         assert isinstance(result.exception, ConfigError)
-        assert said in str(result.exception)
+        assert complaint in str(result.exception)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "complaint"),
     [
         ({"host": "127.0.0.1"}, None),
         ({"host": "::1"}, None),
@@ -207,13 +207,13 @@ async def test_a_mistake_is_said_in_one_line(tmp_path: Path, arguments: list[str
     ],
 )
 async def test_a_board_that_others_reach_takes_users(
-    tmp_path: Path, settings: dict[str, object], said: str | None
+    tmp_path: Path, settings: dict[str, object], complaint: str | None
 ) -> None:
     async with a_board(tmp_path, {"board": settings}) as ours:
-        if said is None:
+        if complaint is None:
             await require_safe(ours.board)
             return
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=complaint):
             await require_safe(ours.board)
 
 

@@ -104,7 +104,7 @@ def at(hours: float) -> datetime:
     return SHIFT.start + timedelta(hours=hours)
 
 
-def heard(camera: str, until: datetime) -> CameraStanding:
+def standing_until(camera: str, until: datetime) -> CameraStanding:
     """A camera that delivered and was heard of until then."""
     return CameraStanding(camera, LastDelivery(frame_at=until, grew_at=until), until, Totals())
 
@@ -161,7 +161,7 @@ def test_coverage_is_the_time_with_frames_times_the_frames_that_were_really_insp
 
 def test_a_silence_that_began_before_the_shift_and_one_that_lasts_count_within_it() -> None:
     before = Span("press-1", at(-5), at(1), "offline", True)
-    standing = heard("press-1", at(6))
+    standing = standing_until("press-1", at(6))
     report = report_of(facts(sums("press-1"), spans=(before,), standings=(standing,)), SHIFT, at(20), rules())
     assert report.down_s == 3 * 3600
     assert [item.reason for item in report.cameras[0].downtimes] == ["offline", NO_NEWS]
@@ -175,7 +175,7 @@ def test_overlapping_times_count_once() -> None:
 
 def test_a_camera_that_was_stopped_on_purpose_all_the_time_does_not_count_and_a_dead_one_does() -> None:
     stopped = CameraStanding("old", LastDelivery(frame_at=at(-90), state="stopped"), at(-90), Totals())
-    dead = heard("dead", at(-1))
+    dead = standing_until("dead", at(-1))
     report = report_of(facts(sums("press-1"), standings=(stopped, dead)), SHIFT, at(20), rules())
     assert [item.camera for item in report.cameras] == ["dead", "press-1"]
     assert report.coverage == pytest.approx(0.5)

@@ -125,8 +125,8 @@ async def test_a_process_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     transport = httpx.MockTransport(lambda request: httpx.Response(200, text=text))
     async with httpx.AsyncClient(transport=transport) as client:
         place = ProcessAddress("http://ingest-1:9100", "http://10.0.0.5:9100/metrics", "ingest-1:9100")
-        seen = await running_processes._process(client, place)
-    assert (seen.role, seen.version, seen.spool_bytes, seen.in_flight, seen.fault) == (
+        process = await running_processes._process(client, place)
+    assert (process.role, process.version, process.spool_bytes, process.in_flight, process.fault) == (
         "ingest",
         "0.1.0",
         15,

@@ -69,10 +69,10 @@ def test_a_type_of_another_package_has_the_settings_that_the_package_says(line: 
     ],
 )
 def test_a_mistake_in_a_channel_of_another_package_is_one_line(line: Path, channel: str, complaint: str) -> None:
-    said = check(line, f"sinks: {{channels: {{hall-2: {channel}}}}}")
-    assert complaint in said
-    assert said.count("\n") == 1
-    assert "hunter2" not in said
+    output = check(line, f"sinks: {{channels: {{hall-2: {channel}}}}}")
+    assert complaint in output
+    assert output.count("\n") == 1
+    assert "hunter2" not in output
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_an_installed_package_is_found_by_a_process_that_starts(tmp_path: Path, 
 
 
 def test_the_former_list_of_alerts_is_read_and_said_to_be_outdated(line: Path) -> None:
-    said = check(line, "sinks: {alerts: [kafka]}")
-    assert "sinks.alerts is outdated: write sinks.channels: {kafka: {type: kafka}}" in said
-    assert "ok, 0 cameras" in said
+    output = check(line, "sinks: {alerts: [kafka]}")
+    assert "sinks.alerts is outdated: write sinks.channels: {kafka: {type: kafka}}" in output
+    assert "ok, 0 cameras" in output
     assert list(load(line, {}).sinks.channels) == ["kafka"]
 
 
@@ -152,6 +152,6 @@ def test_the_present_way_gives_no_warning(line: Path) -> None:
     ],
 )
 def test_a_mistake_in_the_channels_is_one_line_with_the_key(line: Path, sinks: str, complaint: str) -> None:
-    said = check(line, f"sinks: {sinks}")
-    assert complaint in said
-    assert said.count("\n") == 1
+    output = check(line, f"sinks: {sinks}")
+    assert complaint in output
+    assert output.count("\n") == 1

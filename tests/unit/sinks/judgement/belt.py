@@ -67,26 +67,26 @@ class Belt:
             captured_at=START + timedelta(seconds=seq / self.fps),
             media_time_s=seq / self.fps,
             outcome="inspected",
-            detections=tuple(self._seen(seq, draw)),
+            detections=tuple(self._detections(seq, draw)),
             width=WIDTH,
             height=HEIGHT,
             frame=RecordRef(topic="andon.frames", partition=0, offset=seq),
             inspected_at=START + timedelta(seconds=seq / self.fps),
         )
 
-    def _seen(self, seq: int, draw: random.Random) -> Iterator[Detection]:
+    def _detections(self, seq: int, draw: random.Random) -> Iterator[Detection]:
         gone_px = self.step_px * seq if self.way is None else self.way(seq)
         for piece in self.pieces:
             left, top = piece.at_px + gone_px - piece.width_px / 2, piece.y_px - piece.height_px / 2
-            seen = self._shown("part", (left, top, piece.width_px, piece.height_px), draw)
-            if seen and draw.random() >= self.miss_part:
-                yield seen
+            detection = self._shown("part", (left, top, piece.width_px, piece.height_px), draw)
+            if detection and draw.random() >= self.miss_part:
+                yield detection
             for flaw in piece.flaws:
                 x, y = left + flaw.x * piece.width_px, top + flaw.y * piece.height_px
                 half, side = flaw.side_px / 2, flaw.side_px
-                seen = self._shown(flaw.label, (x - half, y - half, side, side), draw)
-                if seen and draw.random() >= self.miss:
-                    yield seen
+                detection = self._shown(flaw.label, (x - half, y - half, side, side), draw)
+                if detection and draw.random() >= self.miss:
+                    yield detection
 
     def _shown(self, label: str, place: tuple[float, float, float, float], draw: random.Random) -> Detection | None:
         """The part of the box inside the picture; None if it is less than a fifth."""

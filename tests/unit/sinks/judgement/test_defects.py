@@ -185,8 +185,8 @@ def test_an_evidence_order_has_the_shape_of_the_best_frame_if_there_is_one() -> 
 
 def test_an_evidence_order_names_the_keyframe_of_the_best_frame_and_old_ones_are_still_read() -> None:
     keyframe = RecordRef(topic="andon.frames", partition=0, offset=0)
-    seen = [frame.model_copy(update={"keyframe": keyframe}) for frame in crossing(range(6))]
-    (order,) = Steps().take(seen, stored_between=True).orders
+    frames = [frame.model_copy(update={"keyframe": keyframe}) for frame in crossing(range(6))]
+    (order,) = Steps().take(frames, stored_between=True).orders
     assert order.keyframe == keyframe
     old = order.model_dump(exclude={"keyframe"})
     assert EvidenceOrder.model_validate(old).keyframe is None

@@ -68,10 +68,10 @@ def test_two_close_tracks_stay_apart_before_the_belts_velocity_is_known() -> Non
 
 def test_an_unseen_track_moves_on_and_is_found_again() -> None:
     tracks = Tracks()
-    seen = [view(n, (40.0 * n, 50.0)) for n in range(5)]
+    sightings = [view(n, (40.0 * n, 50.0)) for n in range(5)]
     hidden = [view(n) for n in range(5, 11)]
     back = [view(11, (440.0, 50.0))]
-    matches = run(tracks, seen + hidden + back)[-1]
+    matches = run(tracks, sightings + hidden + back)[-1]
     assert names(matches) == ["press-1/s1/0/scratch-1"]
     assert matches[0].track.window == 0b10000001
 

@@ -59,8 +59,8 @@ class Tiny(torch.nn.Module):
         self.layer = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
 
     def forward(self, pictures: torch.Tensor) -> dict[str, Any]:
-        seen = self.layer(pictures)
-        return {"boxes": seen, "feats": [seen, (seen,)], "count": 3}
+        features = self.layer(pictures)
+        return {"boxes": features, "feats": [features, (features,)], "count": 3}
 
 
 def ticking() -> Callable[[], float]:
@@ -83,11 +83,11 @@ def test_a_training_computes_in_the_fastest_way_and_says_so(monkeypatch: pytest.
     monkeypatch.setattr(train, "step_timer", lambda *_: lambda way: 4.68 if way.bf16 == slow else 0.46)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     trainer = SimpleNamespace(model=Tiny(), amp=None, batch_size=8, args=SimpleNamespace(imgsz=320))
-    said: list[str] = []
-    train.quicken(trainer, 2, said.append)
+    lines: list[str] = []
+    train.quicken(trainer, 2, lines.append)
     kept = trainer.model.layer[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert (trainer.amp, kept) == (not slow, not slow)
-    assert said == [
+    assert lines == [
         "computing in fp32, 0.46 s a step of 8 (bf16 with channels_last 4.68 s)"
         if slow
         else "computing in bf16 with channels_last, 0.46 s a step of 8 (fp32 4.68 s)"

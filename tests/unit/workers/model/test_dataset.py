@@ -70,20 +70,20 @@ def test_a_text_file_may_list_the_pictures(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("2 0.5 0.5 0.1 0.1", "line 1: class 2, the dataset names 2 classes"),
         ("0 0.5 0.5", "line 1: not a YOLO label"),
         ("\nring 0.5 0.5 0.1 0.1", "line 2: not a YOLO label"),
     ],
 )
-def test_a_line_that_is_no_label_is_refused(data: Path, text: str, said: str) -> None:
+def test_a_line_that_is_no_label_is_refused(data: Path, text: str, reason: str) -> None:
     path = label(data, text)
-    assert complaint(data).startswith(f"{path}: {said}")
+    assert complaint(data).startswith(f"{path}: {reason}")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("- 1", "not a dataset's YAML"),
         ("names: [a", "not a dataset's YAML"),
@@ -91,9 +91,9 @@ def test_a_line_that_is_no_label_is_refused(data: Path, text: str, said: str) ->
         ("names: [a]\nval: nowhere", "no such folder of pictures"),
     ],
 )
-def test_a_yaml_that_is_no_dataset_is_refused(data: Path, text: str, said: str) -> None:
+def test_a_yaml_that_is_no_dataset_is_refused(data: Path, text: str, reason: str) -> None:
     data.write_text(text)
-    assert said in complaint(data)
+    assert reason in complaint(data)
 
 
 def test_a_missing_yaml_is_refused(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ def found(*rows: tuple[float, float, float, float, float, int]) -> Detections:
     return Detections(table[:, :4], table[:, 4], table[:, 5].astype(np.int64))
 
 
-def hits(seen: Detections, *labels: tuple[int, float, float, float, float]) -> list[bool]:
+def hits(detections: Detections, *labels: tuple[int, float, float, float, float]) -> list[bool]:
     """At an IoU of 0.5, in a picture of 100 x 100."""
     table = np.array(labels, np.float64).reshape(-1, 5)
     sample = Sample(Path("x.jpg"), table[:, 0].astype(np.int64), table[:, 1:])
-    return [bool(hit) for hit in pair(seen, sample, np.arange(3), (100, 100)).hits[:, 0]]
+    return [bool(hit) for hit in pair(detections, sample, np.arange(3), (100, 100)).hits[:, 0]]
 
 
 def test_a_detection_on_its_label_is_right() -> None:
@@ -35,8 +35,8 @@ def test_a_detection_of_another_class_is_wrong() -> None:
 
 
 def test_of_two_detections_on_one_label_the_more_confident_is_right_even_if_the_other_fits_better() -> None:
-    seen = found((12, 10, 32, 30, 0.9, 1), (10, 10, 30, 30, 0.5, 1))
-    assert hits(seen, (1, 0.1, 0.1, 0.3, 0.3)) == [True, False]
+    detections = found((12, 10, 32, 30, 0.9, 1), (10, 10, 30, 30, 0.5, 1))
+    assert hits(detections, (1, 0.1, 0.1, 0.3, 0.3)) == [True, False]
 
 
 def test_a_picture_without_labels_and_detections_adds_nothing() -> None:

@@ -15,8 +15,8 @@ class Run:
 
     def __init__(self, terminal: bool = False) -> None:
         self.now_s = 0.0
-        self.said: list[str] = []
-        self.shown = TrainingProgress(self.said.append, terminal, lambda: self.now_s)
+        self.lines: list[str] = []
+        self.shown = TrainingProgress(self.lines.append, terminal, lambda: self.now_s)
         self.trainer = SimpleNamespace(
             epoch=0, epochs=3, train_loader=range(100), metrics={}, tloss=None, epoch_time=50.0,
             label_loss_items=lambda losses: {"train/box": 1.5},
@@ -35,7 +35,7 @@ def test_a_line_comes_every_half_minute_with_an_estimate() -> None:
     run = Run()
     run.call("on_train_epoch_start")
     run.step(40, each_s=2.0)
-    assert run.said == [
+    assert run.lines == [
         "epoch 1/3  step 15/100  2.00 s a step, about 10 min left",
         "epoch 1/3  step 30/100  2.00 s a step, about 9 min left",
     ]
@@ -48,7 +48,7 @@ def test_a_line_comes_before_the_first_step_ends() -> None:
     run.call("on_train_epoch_start")
     run.now_s += SAY_EVERY_S
     run.shown.tick()
-    assert run.said == [
+    assert run.lines == [
         "reading the pictures, then timing a step",
         "epoch 1/3  step 0/100  the first step is not done yet",
     ]
@@ -61,7 +61,7 @@ def test_a_line_comes_while_an_epoch_is_validated() -> None:
     run.call("on_val_start", SimpleNamespace())
     run.now_s = 40.0
     run.call("on_val_batch_end", SimpleNamespace())
-    assert run.said == ["epoch 1/3  validating  0.40 s a step, about 80 s left"]
+    assert run.lines == ["epoch 1/3  validating  0.40 s a step, about 80 s left"]
 
 
 def test_an_epoch_has_a_line_and_the_last_validation_has_none() -> None:
@@ -70,7 +70,7 @@ def test_an_epoch_has_a_line_and_the_last_validation_has_none() -> None:
     run.call("on_train_epoch_end")
     run.call("on_fit_epoch_end")
     run.call("on_fit_epoch_end")
-    assert run.said == ["epoch 1/3  box 1.500  mAP50 0.000  mAP50-95 0.000  50 s"]
+    assert run.lines == ["epoch 1/3  box 1.500  mAP50 0.000  mAP50-95 0.000  50 s"]
 
 
 def test_a_run_that_continues_estimates_from_its_own_steps() -> None:
@@ -78,14 +78,14 @@ def test_a_run_that_continues_estimates_from_its_own_steps() -> None:
     run.trainer.epoch = 2
     run.call("on_train_epoch_start")
     run.step(31, each_s=1.0)
-    assert run.said == ["epoch 3/3  step 30/100  1.00 s a step, about 70 s left"]
+    assert run.lines == ["epoch 3/3  step 30/100  1.00 s a step, about 70 s left"]
 
 
 def test_a_terminal_sees_each_step_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     run = Run(terminal=True)
     run.call("on_train_epoch_start")
     run.step(40, each_s=2.0)
-    assert run.said == []
+    assert run.lines == []
     assert capsys.readouterr().err.count("\r") == 80
 
 

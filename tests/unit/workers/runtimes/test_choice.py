@@ -187,6 +187,6 @@ def test_openvino_refuses_a_precision_that_the_processor_would_imitate() -> None
 
 def test_the_options_of_openvino_are_those_of_the_setup() -> None:
     assert properties(CompileOptions(), "GPU") == {"PERFORMANCE_HINT": "THROUGHPUT"}
-    asked = properties(CompileOptions(precision="bf16", streams=3), "CPU")
-    assert asked.pop("INFERENCE_NUM_THREADS") >= 1
-    assert asked == {"NUM_STREAMS": 3, "INFERENCE_PRECISION_HINT": "bf16"}
+    options = properties(CompileOptions(precision="bf16", streams=3), "CPU")
+    assert options.pop("INFERENCE_NUM_THREADS") >= 1
+    assert options == {"NUM_STREAMS": 3, "INFERENCE_PRECISION_HINT": "bf16"}

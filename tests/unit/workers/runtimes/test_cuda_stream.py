@@ -49,15 +49,15 @@ class RecordingStream:
 def test_the_model_waits_for_the_pictures_and_their_decoders_never_for_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = RecordingStream(monkeypatch)
+    stream = RecordingStream(monkeypatch)
     own = OwnStream(GPU)
-    assert asked.calls == ["synchronize cuda:1", "Stream cuda:1"], "the weights have arrived"
-    asked.calls.clear()
+    assert stream.calls == ["synchronize cuda:1", "Stream cuda:1"], "the weights have arrived"
+    stream.calls.clear()
     with own.current():
-        assert asked.calls == ["default_stream cuda:1", "wait for the default one", "device cuda:1", "enter"]
-    asked.calls.clear()
+        assert stream.calls == ["default_stream cuda:1", "wait for the default one", "device cuda:1", "enter"]
+    stream.calls.clear()
     own.finish()
-    assert (own.handle, asked.calls) == (77, ["wait for its work"])
+    assert (own.handle, stream.calls) == (77, ["wait for its work"])
 
 
 def test_on_a_cpu_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

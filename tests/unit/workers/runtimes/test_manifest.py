@@ -74,6 +74,6 @@ def test_a_file_that_is_no_manifest_is_refused_in_one_line(artifact: Path, text:
 
 
 def test_a_field_without_a_value_is_not_written(artifact: Path) -> None:
-    said = json.loads(write_manifest(manifest(), artifact).read_text())
-    assert "pruning" not in said
-    assert said["metrics"]["map50"] == 0.5
+    document = json.loads(write_manifest(manifest(), artifact).read_text())
+    assert "pruning" not in document
+    assert document["metrics"]["map50"] == 0.5

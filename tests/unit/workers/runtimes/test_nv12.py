@@ -104,7 +104,7 @@ def test_the_decoders_memory_is_not_copied_and_outlives_its_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "complaint"),
     [
         (planar(1, 1, "p010le"), "p010le"),
         (planar(1, 1, "yuv420p"), "yuv420p"),
@@ -114,6 +114,6 @@ def test_the_decoders_memory_is_not_copied_and_outlives_its_frame() -> None:
     ],
     ids=["10-bit", "planar", "odd", "bt2020", "10-bit-on-a-card"],
 )
-def test_what_it_can_not_convert_is_refused(frame: VideoFrame, said: str) -> None:
-    with pytest.raises(NotNv12Error, match=said):
+def test_what_it_can_not_convert_is_refused(frame: VideoFrame, complaint: str) -> None:
+    with pytest.raises(NotNv12Error, match=complaint):
         nv12(frame)

@@ -20,12 +20,12 @@ from workers.runtimes.installed import NEEDS
 from workers.runtimes.tensorrt import Engine, TensorRtNetwork, open_engine, read_header
 from workers.task import PLAIN
 
-SAID = {"names": {"0": "ring", "1": "bar"}, "imgsz": [320, 256], "task": "detect", "end2end": True}
+HEADER = {"names": {"0": "ring", "1": "bar"}, "imgsz": [320, 256], "task": "detect", "end2end": True}
 
 
-def engine(tmp_path: Path, **said: Any) -> Path:
+def engine(tmp_path: Path, **fields: Any) -> Path:
     """As ultralytics writes it: a length, JSON, the engine."""
-    header = json.dumps(SAID | said).encode()
+    header = json.dumps(HEADER | fields).encode()
     path = tmp_path / "line.engine"
     path.write_bytes(len(header).to_bytes(4, "little") + header + b"the engine")
     return path

@@ -45,11 +45,11 @@ def loaded(folder: Path, cache: Path) -> dict[str, Bgr]:
 
 
 def test_a_training_sees_the_pixels_that_a_line_sees_and_changes_no_file(folder: Path, tmp_path: Path) -> None:
-    seen = loaded(folder, tmp_path)
-    assert set(seen) == set(FILES)
+    images = loaded(folder, tmp_path)
+    assert set(images) == set(FILES)
     for name, content in FILES.items():
         path = folder / "images" / name
-        assert np.array_equal(seen[name], read_file(path)), name
+        assert np.array_equal(images[name], read_file(path)), name
         assert path.read_bytes() == content, name
     require_readable()
 

@@ -28,12 +28,12 @@ WRITE = "import json, pathlib, sys\nroom = pathlib.Path(sys.argv[1])\n"
 
 def report(*candidates: dict[str, Any]) -> str:
     """Python that measures these, and makes the artifacts that they name."""
-    made = "".join(
-        f"made = room / {one['artifact']!r}\nmade.mkdir()\n(made / 'model.bin').write_bytes(b'8')\n"
+    artifacts = "".join(
+        f"artifact = room / {one['artifact']!r}\nartifact.mkdir()\n(artifact / 'model.bin').write_bytes(b'8')\n"
         for one in candidates
         if "artifact" in one
     )
-    return f"{WRITE}{made}(room / 'candidates.json').write_text(json.dumps({list(candidates)!r}))\n"
+    return f"{WRITE}{artifacts}(room / 'candidates.json').write_text(json.dumps({list(candidates)!r}))\n"
 
 
 Measures = Callable[[str], None]

@@ -161,7 +161,7 @@ def test_the_line_gets_cameras_that_the_machine_should_carry(parts: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "complaint"),
     [
         (("--pool", "heavy", "-c", "line.yaml"), "andon: --pool heavy: no such pool; the pools are: default\n"),
         (("-c", "none.yaml"), "andon: none.yaml: No such file or directory; `andon init` writes an example\n"),
@@ -169,13 +169,13 @@ def test_the_line_gets_cameras_that_the_machine_should_carry(parts: dict[str, An
     ],
 )
 @pytest.mark.usefixtures("parts")
-def test_a_mistake_is_one_line(tmp_path: Path, arguments: Sequence[str], said: str) -> None:
+def test_a_mistake_is_one_line(tmp_path: Path, arguments: Sequence[str], complaint: str) -> None:
     (tmp_path / "other.yaml").write_text("{}")
     if "line.yaml" in arguments:
         (tmp_path / "line.yaml").write_text("pools: {default: {model: {weights: a.pt}}}")
     done = bench(*arguments)
     assert done.exit_code == 2
-    assert done.stderr.splitlines(keepends=True)[-1] == said
+    assert done.stderr.splitlines(keepends=True)[-1] == complaint
 
 
 def trial(settings: Settings, pool: str = "default") -> line.LineTrial:
@@ -216,16 +216,16 @@ def test_a_user_s_environment_does_not_lead_the_measured_line_to_his_servers(
 ) -> None:
     (tmp_path / "line.yaml").write_text("pools: {default: {model: {weights: a.pt}}}")
     monkeypatch.setenv("ANDON_SINKS__STORE", "postgresql://db/andon")
-    seen: list[str | None] = []
+    stores: list[str | None] = []
     whole = measured().line
 
     def note(*_: object) -> LineFigures | None:
-        seen.append(os.environ.get("ANDON_SINKS__STORE"))
+        stores.append(os.environ.get("ANDON_SINKS__STORE"))
         return whole
 
     parts["line"] = note
     found_by()
-    assert seen == [None]
+    assert stores == [None]
 
 
 def test_the_line_s_figures_are_costs_of_a_frame() -> None:
@@ -257,9 +257,9 @@ def test_a_line_that_missed_the_aimed_latency_says_so(parts: dict[str, Any]) -> 
     whole = measured().line
     assert whole is not None
     parts["line"] = lambda *_: whole.model_copy(update={"p99_ms": 1_200.0})
-    said = "latency as computed: the whole line's p99 was 1200 ms; does the machine do something else, too?"
-    assert said in found_by().not_measured
-    assert said not in found_by("--latency", "2s").not_measured
+    gap = "latency as computed: the whole line's p99 was 1200 ms; does the machine do something else, too?"
+    assert gap in found_by().not_measured
+    assert gap not in found_by("--latency", "2s").not_measured
 
 
 def test_what_ingest_published_is_read_off_its_metrics() -> None:
