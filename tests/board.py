@@ -171,7 +171,7 @@ async def a_board(
     line = Settings.model_validate({"sinks": sinks, **(settings or {})})
     line = line.model_copy(update={"redis": redis_at})
     clock, events = clock or SystemClock(), list[Event]()
-    await _made(folder / "board.db")
+    await _empty_store(folder / "board.db")
     store = await BoardStore.open(line.sinks.store.get_secret_value())
     client = redis.client(line.redis.url.get_secret_value(), line.redis.timeout_s)
     guard = RequestGuard(await store.write(signing_key), store, line.board, clock, Passwords(QUICK))
@@ -191,7 +191,7 @@ async def a_board(
         await store.close()
 
 
-async def _made(file: Path) -> None:
+async def _empty_store(file: Path) -> None:
     """A store without rows. The migrations run once for all tests of a process."""
     if not _EMPTY:
         await (await opened(f"sqlite:///{file}")).close()

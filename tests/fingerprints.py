@@ -56,7 +56,7 @@ def fingerprint(picture: Picture) -> str:
     return _digest(picture).hex()
 
 
-def seen(inspection: Inspection) -> str:
+def fingerprint_in(inspection: Inspection) -> str:
     """The fingerprint of the pixels that were inspected."""
     return "".join(detection.label for detection in inspection.detections)
 

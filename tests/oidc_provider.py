@@ -44,24 +44,24 @@ class OidcProvider:
         return JSONResponse({"issuer": self.issuer, **document, **algorithms})
 
     async def authorize(self, request: Request) -> Response:
-        asked = dict(request.query_params)
-        assert asked["client_id"] == CLIENT
-        assert asked["code_challenge_method"] == "S256"
+        query = dict(request.query_params)
+        assert query["client_id"] == CLIENT
+        assert query["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(8)
-        self.codes[code] = asked
-        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}")
+        self.codes[code] = query
+        return RedirectResponse(f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}")
 
     async def token(self, request: Request) -> Response:
         form = await request.form()
-        asked = self.codes.pop(str(form["code"]), None)
+        query = self.codes.pop(str(form["code"]), None)
         login = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
-        if asked is None or request.headers.get("authorization") != f"Basic {login}":
+        if query is None or request.headers.get("authorization") != f"Basic {login}":
             return JSONResponse({"error": "invalid_client"}, 401)
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
-        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != asked["code_challenge"]:
+        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != query["code_challenge"]:
             return JSONResponse({"error": "invalid_grant"}, 400)
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": self.audience, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        claims = {"iss": self.issuer, "aud": self.audience, "iat": now, "exp": now + 300, "nonce": query["nonce"]}
         id_token = jwt.encode({"alg": "RS256", "kid": "k1"}, claims | self.claims, self.key)
         return JSONResponse({"access_token": "a", "token_type": "Bearer", "expires_in": 300, "id_token": id_token})
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from andon.messages import Frame, Inspection
 from andon.video.units import split
-from tests.fingerprints import fingerprint, seen
+from tests.fingerprints import fingerprint, fingerprint_in
 from tests.video_units import Encoder, stream
 
 Expected = Callable[[Frame], str | None]
@@ -49,7 +49,7 @@ def assert_none_smeared(frames: Iterable[Frame], inspections: Iterable[Inspectio
         outcomes[item.reason or item.outcome] += 1
         accounted.add(item.frame_id)
         if item.outcome == "inspected":
-            assert seen(item) == expected(sent[item.frame_id]), f"{item.frame_id} is smeared"
+            assert fingerprint_in(item) == expected(sent[item.frame_id]), f"{item.frame_id} is smeared"
     assert accounted == set(sent)
     assert outcomes["inspected"], outcomes
     assert set(outcomes) <= {"inspected", "unproven"}, outcomes

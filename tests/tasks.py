@@ -95,7 +95,7 @@ def _wake(model: Any) -> None:
 
 def _level(model: Any, pixels: torch.Tensor) -> None:
     """Sets the last layers by what they say now. Those of YOLO hear nothing of each other, RT-DETR's little."""
-    said: dict[Any, torch.Tensor] = {}
+    outputs: dict[Any, torch.Tensor] = {}
     aims: dict[Any, tuple[float, float]] = {}
     hooks: list[Any] = []
     for label, module in model.model[-1].named_modules():
@@ -105,20 +105,20 @@ def _level(model: Any, pixels: torch.Tensor) -> None:
         if not module.weight.any():  # RT-DETR's boxes begin as their anchors
             torch.nn.init.normal_(module.weight, std=0.3)
         aims[module] = aim
-        hooks.append(module.register_forward_hook(lambda module, _inputs, output: said.update({module: output})))
+        hooks.append(module.register_forward_hook(lambda module, _inputs, output: outputs.update({module: output})))
     with torch.no_grad():
         model.predict(pixels)
     for hook in hooks:
         hook.remove()
-    for module, output in said.items():
+    for module, output in outputs.items():
         _rescale(module, output, *aims[module])
 
 
-def _rescale(module: Any, said: torch.Tensor, mean: float, spread: float) -> None:
+def _rescale(module: Any, output: torch.Tensor, mean: float, spread: float) -> None:
     """So that its numbers have this mean and standard deviation."""
-    factor = spread / said.std()
+    factor = spread / output.std()
     module.weight.data *= factor
-    module.bias.data = (module.bias.data - said.mean()) * factor + mean
+    module.bias.data = (module.bias.data - output.mean()) * factor + mean
     if module.weight.shape[0] == 4 * DISTANCES:  # in each direction a distribution: most of it near
         module.bias.data -= torch.arange(4 * DISTANCES) % DISTANCES * 0.8
 

@@ -87,12 +87,12 @@ def stream(encoder: Encoder) -> Stream:
 def write_file(encoder: Encoder, path: Path) -> Path:
     """The same pictures as a file, for example an MP4."""
     with av.open(str(path), "w") as container:
-        made = container.add_stream(encoder.codec, rate=25)
-        assert isinstance(made, VideoStream)
-        _set_up(made.codec_context, encoder)
+        video = container.add_stream(encoder.codec, rate=25)
+        assert isinstance(video, VideoStream)
+        _set_up(video.codec_context, encoder)
         for number in range(encoder.frames):
-            container.mux(made.encode(_scene(encoder, number)))
-        container.mux(made.encode())
+            container.mux(video.encode(_scene(encoder, number)))
+        container.mux(video.encode())
     return path
 
 

@@ -40,9 +40,9 @@ async def test_live_boxes_always_belong_to_the_picture_that_is_shown(board: Test
             "frame => document.querySelector('.live-boxes').dataset.frame?.endsWith(frame)", arg=f"/{seq}"
         )
         for _ in range(3):  # also while the next one is under way
-            seen = await page.evaluate(LOOK)
-            assert seen["fits"], seen
-            frames.add(seen["frame"])
+            view = await page.evaluate(LOOK)
+            assert view["fits"], view
+            frames.add(view["frame"])
     assert len(frames) >= 11
     await page.get_by_role("button", name="Hold the picture").click()
     held = await page.evaluate(LOOK)

@@ -30,7 +30,7 @@ APART = 0.15
 STATES = {"press-1": "online", "press-2": "dark", "press-3": "offline", "press-4": "blind", "press-5": "off"}
 
 
-async def seen(page: Page, area: Locator) -> NDArray[np.float64]:
+async def luminance(page: Page, area: Locator) -> NDArray[np.float64]:
     """The light of each pixel of an area, from 0 to 1."""
     with Image.open(BytesIO(await area.screenshot())) as shot:
         light: NDArray[np.float64] = LINEAR[np.asarray(shot.convert("RGB"))] @ np.array([0.2126, 0.7152, 0.0722])
@@ -67,7 +67,7 @@ async def shapes_of(page: Page) -> dict[str, NDArray[np.bool_]]:
     shapes = {}
     for name, state in STATES.items():
         place = "[data-fresh-text]" if state == "blind" else ".camera-state"
-        light = await seen(page, page.locator(f"#tile-{name} {place}"))
+        light = await luminance(page, page.locator(f"#tile-{name} {place}"))
         assert contrast(light) >= SEEN_CONTRAST, (state, contrast(light))
         shapes[state] = shape(light)
     return shapes

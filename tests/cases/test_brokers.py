@@ -119,7 +119,7 @@ class Settings:
     """A frames topic that somebody else has made."""
 
     configs: Mapping[str, str]
-    said: str
+    message: str
     """Part of the one line."""
     refused: bool = False
 
@@ -160,13 +160,13 @@ async def test_settings(given: Settings, apache_kafka: str) -> None:
     await make_topic(kafka, **FIT | dict(given.configs))
     events = RecordedEvents()
     if given.refused:
-        with pytest.raises(ConfigError, match=re.escape(given.said)):
+        with pytest.raises(ConfigError, match=re.escape(given.message)):
             await check_topics(kafka, [kafka.frames_topic], events)
         return
     limits = await check_topics(kafka, [kafka.frames_topic], events)
     assert limits == {kafka.frames_topic: int(given.configs.get("max_message_bytes", FIT["max_message_bytes"]))}
     (unfit,) = events.of(TopicUnfit)
-    assert (unfit.topic, given.said in unfit.setting) == (kafka.frames_topic, True)
+    assert (unfit.topic, given.message in unfit.setting) == (kafka.frames_topic, True)
 
 
 async def test_the_topics_that_andon_makes_fit(broker: KafkaSettings) -> None:
@@ -221,19 +221,19 @@ class Lag:
     """`andon lag` on a broker that has, or has not, what the line needs."""
 
     topics: bool
-    said: str
+    message: str
 
 
 LAGS = (
     Case(
         "andon lag names the topics that are missing, and fails",
         "seen by hand",
-        Lag(topics=False, said="is missing: `andon topics create` makes it"),
+        Lag(topics=False, message="is missing: `andon topics create` makes it"),
     ),
     Case(
         "andon lag names the groups that have never committed, and fails",
         "seen by hand",
-        Lag(topics=True, said="has never committed: is the line up, and is this its broker?"),
+        Lag(topics=True, message="has never committed: is the line up, and is this its broker?"),
     ),
 )
 
@@ -249,7 +249,7 @@ def test_lags(given: Lag, apache_kafka: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "andon", "lag", "-c", str(path)], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert given.said in done.stderr
+    assert given.message in done.stderr
     named = kafka.inspections_topic if not given.topics else f"{kafka.group_prefix}."
     assert named in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -37,8 +37,8 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def describe(folder: Path, **keys: Any) -> Path:
     """Its YAML, with other values for some keys. None leaves one out."""
     path = folder / "data.yaml"
-    said = {"train": "images/train", "val": "images/val", "names": NAMES, **keys}
-    path.write_text(yaml.safe_dump({key: value for key, value in said.items() if value is not None}))
+    entries = {"train": "images/train", "val": "images/val", "names": NAMES, **keys}
+    path.write_text(yaml.safe_dump({key: value for key, value in entries.items() if value is not None}))
     return path
 
 
@@ -289,9 +289,9 @@ def test_a_picture_that_its_exif_turns(given: Callable[[Path], NDArray[Any]], pl
     lying(plain)
     first = samples(read_dataset(describe(plain)), "val")[0]
     drawn, _ = yolo_dataset.draw(int(first.path.stem))
-    seen = given(first.path)
-    assert seen.shape == drawn.shape
-    assert np.abs(seen.astype(int) - drawn).mean() < 6, "but for what JPEG loses"
+    pixels = given(first.path)
+    assert pixels.shape == drawn.shape
+    assert np.abs(pixels.astype(int) - drawn).mean() < 6, "but for what JPEG loses"
 
 
 @dataclass(frozen=True)

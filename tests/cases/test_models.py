@@ -134,7 +134,7 @@ def edited(change: Callable[[onnx.ModelProto], None]) -> Callable[[Path, Path], 
     return write
 
 
-def said(**texts: str | None) -> Callable[[Path, Path], Path]:
+def metadata(**texts: str | None) -> Callable[[Path, Path], Path]:
     """Other metadata. None: without that key."""
 
     def change(model: onnx.ModelProto) -> None:
@@ -183,27 +183,27 @@ EXPORTS = (
     Case(
         "An export that names fewer classes than it has is refused",
         "seen by hand",
-        Weights(said(names="{0: 'scratch'}"), "the onnx runtime can't serve it: an output of"),
+        Weights(metadata(names="{0: 'scratch'}"), "the onnx runtime can't serve it: an output of"),
     ),
     Case(
         "An export without names is refused",
         "seen by hand",
-        Weights(said(names=None), "not an ONNX model that ultralytics exported (KeyError)"),
+        Weights(metadata(names=None), "not an ONNX model that ultralytics exported (KeyError)"),
     ),
     Case(
         "An export of one channel is refused",
         "ultralytics/ultralytics#20561",
-        Weights(said(channels="1"), "a model of 1 channels; one of 3 is needed"),
+        Weights(metadata(channels="1"), "a model of 1 channels; one of 3 is needed"),
     ),
     Case(
         "An export whose stride is no number is refused",
         "seen by hand",
-        Weights(said(stride="wide"), "a model of stride 'wide'"),
+        Weights(metadata(stride="wide"), "a model of stride 'wide'"),
     ),
     Case(
         "An export that is said to have a finer grid than it has is refused",
         "ultralytics/yolov5#13150",
-        Weights(said(stride="32"), "the onnx runtime can't serve it: "),
+        Weights(metadata(stride="32"), "the onnx runtime can't serve it: "),
     ),
 )
 
@@ -312,7 +312,7 @@ def test_the_thresholds_inside_an_openvino_export_are_found() -> None:
 def test_a_confidence_below_that_of_the_export_is_refused_with_its_own(
     exported: Path, room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = said(args="{'nms': True}")(exported, tmp_path)
+    path = metadata(args="{'nms': True}")(exported, tmp_path)
     monkeypatch.setattr(onnx_runtime, "of_onnx", lambda _: BuiltIn(0.25, 0.7, 300))
     message = complaint(path, room, confidence=0.1)
     assert message.startswith(
@@ -322,7 +322,7 @@ def test_a_confidence_below_that_of_the_export_is_refused_with_its_own(
 
 
 def test_thresholds_that_cannot_be_found_are_unknown(exported: Path, room: Path, tmp_path: Path) -> None:
-    path = said(args="{'nms': True}")(exported, tmp_path)
+    path = metadata(args="{'nms': True}")(exported, tmp_path)
     assert opened(path, room, confidence=0.01).info.built_in == BuiltIn()
     assert opened(exported, room, confidence=0.01).info.built_in is None
 

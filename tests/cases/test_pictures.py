@@ -152,8 +152,8 @@ def test_a_jpeg_with_missing_pixels_is_refused_at_any_size(given: bytes) -> None
 def test_camera_test_judges_a_jpeg_as_a_worker_does(given: bytes, tmp_path: Path) -> None:
     (tmp_path / "1.jpg").write_bytes(given)
     (tmp_path / "2.jpg").write_bytes(PLAIN)
-    said = CliRunner().invoke(camera, ["test", str(tmp_path)], catch_exceptions=False).output
-    assert f" 2, {1 if _is_damaged(given) else 0} of them corrupt" in said
+    output = CliRunner().invoke(camera, ["test", str(tmp_path)], catch_exceptions=False).output
+    assert f" 2, {1 if _is_damaged(given) else 0} of them corrupt" in output
 
 
 def _is_damaged(content: bytes) -> bool:

@@ -160,9 +160,9 @@ def test_config_check_fails_on_what_cannot_run(
     document, complaint = given
     monkeypatch.chdir(tmp_path)
     fill(tmp_path)
-    code, said = checked(document)
+    code, faults = checked(document)
     assert code == 2
-    (fault,) = said
+    (fault,) = faults
     assert fault.startswith("line.yaml: ")
     assert complaint in fault
     assert SECRET not in fault
@@ -187,9 +187,9 @@ def test_config_check_passes_what_can_run(document: str, tmp_path: Path, monkeyp
 def test_config_check_names_every_fault_and_not_only_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     fill(tmp_path)
-    code, said = checked(line("none.mp4", weights="none.pt") + "sinks: {channels: {a: {type: x}, b: {type: y}}}")
+    code, faults = checked(line("none.mp4", weights="none.pt") + "sinks: {channels: {a: {type: x}, b: {type: y}}}")
     assert code == 2
-    assert len(said) == 4
+    assert len(faults) == 4
 
 
 def test_config_check_makes_no_file_and_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,8 +215,8 @@ def test_config_check_online_passes_a_camera_that_delivers_and_names_one_that_do
     with http_camera(pictures(3)) as camera:
         assert checked(line(camera.url()), "--online") == (0, [])
     with http_camera([b"no picture"] * 3) as camera:
-        code, said = checked(line(camera.url()), "--online")
-        assert (code, said) == (1, ["line.yaml: camera c: it opened, but delivered no whole picture"])
+        code, faults = checked(line(camera.url()), "--online")
+        assert (code, faults) == (1, ["line.yaml: camera c: it opened, but delivered no whole picture"])
 
 
 AWAY = (
@@ -249,9 +249,9 @@ def test_config_check_online_fails_on_what_does_not_answer(
     port = unused_port()
     document = line(camera.format(port=port)) + more.format(port=port)
     assert checked(document) == (0, [])
-    code, said = checked(document, "--online")
+    code, faults = checked(document, "--online")
     assert code == 1
-    (fault,) = said
+    (fault,) = faults
     assert complaint in fault
     assert SECRET not in fault
 

@@ -85,12 +85,12 @@ READ_IN_ORDER: tuple[Case[tuple[Callable[[Path], None], str | None]], ...] = (
 
 @rows(READ_IN_ORDER)
 def test_a_folder(given: tuple[Callable[[Path], None], str | None], tmp_path: Path) -> None:
-    fill, said = given
+    fill, text = given
     fill(tmp_path)
     source = opened(tmp_path)
     notes = source.info.notes
-    assert bool(notes) == (said is not None), notes
-    assert said is None or any(said in note for note in notes)
+    assert bool(notes) == (text is not None), notes
+    assert text is None or any(text in note for note in notes)
     read = numbers(source)
     assert read == ([0, 0] if fill is paged else list(range(len(read))))
     assert read

@@ -59,7 +59,7 @@ def opened(settings: dict[str, object], webcam: Webcam, url: str = "usb:/dev/vid
     return UsbSource(parse(url), webcam, UsbSettings.model_validate(settings))
 
 
-ASKED: tuple[Case[tuple[dict[str, object], tuple[int, int], str | None]], ...] = (
+REQUESTS: tuple[Case[tuple[dict[str, object], tuple[int, int], str | None]], ...] = (
     Case("a camera that is asked for nothing delivers its default", "opencv#9540", ({}, (640, 480), None)),
     Case(
         "a size that only one pixel format carries is set after the format",
@@ -103,7 +103,7 @@ ASKED: tuple[Case[tuple[dict[str, object], tuple[int, int], str | None]], ...] =
 )
 
 
-@rows(ASKED)
+@rows(REQUESTS)
 def test_a_usb_camera_is_asked(given: tuple[dict[str, object], tuple[int, int], str | None]) -> None:
     settings, size, refused = given
     source = opened(settings, Webcam())

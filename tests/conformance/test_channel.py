@@ -152,7 +152,7 @@ async def _kafka(settings: KafkaSettings, go_away: Callable[[], None]) -> AsyncI
 
 async def _distinct(settings: KafkaSettings) -> ReceivedEvents:
     """The topic's events, as a consumer reads them that passes over a `ce_id` it has seen."""
-    seen: dict[str, Defect | PartVerdict] = {}
+    events: dict[str, Defect | PartVerdict] = {}
     async with started(lambda: consumer(settings, None), settings, silent) as client:
         client.subscribe([settings.defects_topic])
         while batch := await client.getmany(timeout_ms=1500):
@@ -161,8 +161,8 @@ async def _distinct(settings: KafkaSettings) -> ReceivedEvents:
                 event = decode(record)
                 assert isinstance(event, Defect | PartVerdict)
                 assert raw.key == event.camera_id.encode()
-                seen.setdefault(dict(raw.headers)["ce_id"].decode(), event)
-    return list(seen.items())
+                events.setdefault(dict(raw.headers)["ce_id"].decode(), event)
+    return list(events.items())
 
 
 def test_every_registered_type_is_held_to_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,8 +112,8 @@ def test_batches_that_it_is_given_at_once_do_not_meet(detector: Detector, pictur
     alone = [detector.detect([picture])[0] for picture in pictures]
     with ThreadPoolExecutor(detector.info.at_once) as threads:
         turns = [pictures[shift:] + pictures[:shift] for shift in range(6)]
-        seen = list(threads.map(detector.detect, turns))
-    for shift, batch in enumerate(seen):
+        batches = list(threads.map(detector.detect, turns))
+    for shift, batch in enumerate(batches):
         assert all(same(one, other) for one, other in zip(batch, alone[shift:] + alone[:shift], strict=True))
 
 
@@ -150,8 +150,10 @@ def test_pictures_on_its_card_are_as_those_on_the_host(detector: Detector, pictu
         each if index % 3 == 0 else torch.from_numpy(each).to(device) for index, each in enumerate(pictures)
     ]
     before = [on_host(each).copy() for each in mixed]
-    seen = detector.detect(mixed)
-    assert [disagreement(one, other) for one, other in zip(detector.detect(pictures), seen, strict=True)] == [""] * 13
+    detections = detector.detect(mixed)
+    assert [disagreement(one, other) for one, other in zip(detector.detect(pictures), detections, strict=True)] == [
+        ""
+    ] * 13
     assert all((on_host(each) == kept).all() for each, kept in zip(mixed, before, strict=True))
 
 
@@ -175,17 +177,17 @@ def test_all_say_the_same_of_the_model(cache: Path) -> None:
 
 @pytest.mark.parametrize("runtime", EXPORTED)
 def test_an_export_is_made_once_and_then_read_from_the_cache(cache: Path, runtime: str) -> None:
-    made = export_of_demo(cache, runtime)
-    made_at = made.stat().st_mtime_ns
+    export = export_of_demo(cache, runtime)
+    made_at = export.stat().st_mtime_ns
     real(runtime, DEMO_WEIGHTS, cache)
-    assert made.stat().st_mtime_ns == made_at
+    assert export.stat().st_mtime_ns == made_at
     assert not list(cache.glob("export-*")), "nothing half made is left"
 
 
 @pytest.mark.parametrize("runtime", EXPORTED)
 def test_an_export_is_served_as_it_is(cache: Path, pictures: list[Bgr], runtime: str) -> None:
-    made = export_of_demo(cache, runtime)
-    served = real("auto", made, cache)
+    export = export_of_demo(cache, runtime)
+    served = real("auto", export, cache)
     assert served.info.runtime == runtime
     assert served.info.digest != _digest_of(DEMO_WEIGHTS), "it is its own source"
     ours = real(runtime, DEMO_WEIGHTS, cache).detect(pictures)
@@ -199,9 +201,9 @@ def test_an_export_for_one_shape_only_is_served_in_that_shape(cache: Path, pictu
     yolo.save(str(cache / "fixed.pt"))
     import_openvino()
     copy = import_ultralytics(cache).YOLO(str(cache / "fixed.pt"))
-    made = Path(copy.export(format=runtime, dynamic=False, nms=False, imgsz=320, batch=3))
+    export = Path(copy.export(format=runtime, dynamic=False, nms=False, imgsz=320, batch=3))
     ours = real("torch", DEMO_WEIGHTS, cache).detect(pictures)
-    theirs = real(runtime, made, cache, batch=5).detect(pictures)
+    theirs = real(runtime, export, cache, batch=5).detect(pictures)
     agreeing = [same(one, other) for one, other in zip(ours, theirs, strict=True)]
     assert agreeing.count(True) >= len(pictures) - 2, "more padding moves a confidence a little"
 
@@ -230,13 +232,13 @@ def test_a_file_that_is_no_model_of_a_served_task_is_refused_in_one_line(
 
 @pytest.mark.parametrize("runtime", EXPORTED)
 def test_an_export_that_differs_from_its_source_is_refused(cache: Path, runtime: Format) -> None:
-    made = export_of_demo(cache, runtime)
+    export = export_of_demo(cache, runtime)
     opened = open_weights(DEMO_WEIGHTS, cache, "weights")
-    check(opened, made, "weights", runtime)
+    check(opened, export, "weights", runtime)
     for scale in opened.model.model[-1].one2one_cv3:
         scale[-1].bias.data.add_(2.0)
     with pytest.raises(FatalError, match=f"weights: the {runtime} export differs from its source"):
-        check(opened, made, "weights", runtime)
+        check(opened, export, "weights", runtime)
 
 
 def test_workers_that_start_at_once_make_one_export_between_them(
@@ -251,9 +253,9 @@ def test_workers_that_start_at_once_make_one_export_between_them(
 
     monkeypatch.setattr(Exporter, "run", count)
     with ThreadPoolExecutor(3) as starting:
-        made = list(starting.map(lambda _: real("openvino", DEMO_WEIGHTS, tmp_path), range(3)))
+        detectors = list(starting.map(lambda _: real("openvino", DEMO_WEIGHTS, tmp_path), range(3)))
     assert len(exports) == 1
-    assert all(len(detector.detect([grey(0)])) == 1 for detector in made)
+    assert all(len(detector.detect([grey(0)])) == 1 for detector in detectors)
 
 
 def test_loading_and_exporting_a_model_opens_no_connection(tmp_path: Path) -> None:
@@ -282,20 +284,20 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.c
 @pytest.mark.filterwarnings("ignore")  # ultralytics' exporter
 def test_an_onnx_file_of_another_task_is_refused_in_one_line(cache: Path, tmp_path: Path) -> None:
     import_ultralytics(cache).YOLO("yolo26n-cls.yaml").save(str(tmp_path / "other.pt"))
-    made = import_ultralytics(cache).YOLO(str(tmp_path / "other.pt")).export(format="onnx", imgsz=32, simplify=False)
+    export = import_ultralytics(cache).YOLO(str(tmp_path / "other.pt")).export(format="onnx", imgsz=32, simplify=False)
     with pytest.raises(ConfigError) as caught:
-        real("onnx", Path(made), cache)
-    assert str(caught.value) == f"pools.default.model.weights: {made}: a classify (Classify) model; {SERVED}"
+        real("onnx", Path(export), cache)
+    assert str(caught.value) == f"pools.default.model.weights: {export}: a classify (Classify) model; {SERVED}"
 
 
 def test_an_onnx_file_is_served_without_torch_and_ultralytics(cache: Path) -> None:
-    made = export_of_demo(cache, "onnx")
+    export = export_of_demo(cache, "onnx")
     script = (
         "import sys, pathlib, numpy\n"
         "sys.modules |= dict.fromkeys(('torch', 'torchvision', 'ultralytics', 'openvino', 'onnx', 'yaml'))\n"
         "from andon.settings import PoolSettings\n"
         "from workers.runtimes.choice import load\n"
-        f"model = {{'weights': {str(made)!r}, 'device': 'cpu'}}\n"
+        f"model = {{'weights': {str(export)!r}, 'device': 'cpu'}}\n"
         "served = load(PoolSettings.model_validate({'model': model}), 'default')\n"
         "assert len(served.detect([numpy.zeros((480, 640, 3), numpy.uint8)])) == 1\n"
     )
@@ -304,8 +306,8 @@ def test_an_onnx_file_is_served_without_torch_and_ultralytics(cache: Path) -> No
 
 def export_of_demo(cache: Path, runtime: str) -> Path:
     real(runtime, DEMO_WEIGHTS, cache)
-    made = cache.glob(f"*{ENDINGS['onnx' if runtime == 'onnx' else 'openvino']}")
-    (path,) = (path for path in made if path.name.startswith(_digest_of(DEMO_WEIGHTS)[:16]))
+    exports = cache.glob(f"*{ENDINGS['onnx' if runtime == 'onnx' else 'openvino']}")
+    (path,) = (path for path in exports if path.name.startswith(_digest_of(DEMO_WEIGHTS)[:16]))
     return path
 
 

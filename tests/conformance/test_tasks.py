@@ -53,7 +53,7 @@ class Case:
 
     def served(self, runtime: Runtime, confidence: float = CONFIDENCE) -> Detector:
         model = {
-            "weights": str(self._made(runtime)),
+            "weights": str(self._file(runtime)),
             "runtime": runtime,
             "cache": str(self.cache),
             "device": "cpu",
@@ -61,16 +61,16 @@ class Case:
         }
         return load(PoolSettings.model_validate({"model": model, "batch": {"size": 2}}), "default")
 
-    def _made(self, runtime: Runtime) -> Path:
+    def _file(self, runtime: Runtime) -> Path:
         """Exported in this process, which takes less time than in one of its own, and checked against its source."""
         if runtime == "torch":
             return self.weights
-        made = self.cache / f"{self.name}{ENDINGS[runtime]}"
-        if not made.exists():
+        path = self.cache / f"{self.name}{ENDINGS[runtime]}"
+        if not path.exists():
             digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
             with tempfile.TemporaryDirectory(dir=self.cache) as room:
-                export(Job(str(self.weights), digest, str(made), str(self.cache), room, self.name, runtime))
-        return made
+                export(Job(str(self.weights), digest, str(path), str(self.cache), room, self.name, runtime))
+        return path
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -126,17 +126,17 @@ def _pairs(ours: Detections, theirs: Any, shown: Bgr) -> list[tuple[int, int]]:
 
     More: boxes whose mask is empty, which predict leaves out, and detections within a thousandth of the limit.
     """
-    seen = theirs.obb if theirs.obb is not None else theirs.boxes
+    predictions = theirs.obb if theirs.obb is not None else theirs.boxes
     height, width = shown.shape[:2]
-    boxes = seen.xyxy.clip(0, [width, height, width, height])
-    inside = (boxes[:, 2:] - boxes[:, :2] > 0.1).all(axis=1) & (seen.conf > CONFIDENCE + 0.001)
+    boxes = predictions.xyxy.clip(0, [width, height, width, height])
+    inside = (boxes[:, 2:] - boxes[:, :2] > 0.1).all(axis=1) & (predictions.conf > CONFIDENCE + 0.001)
     pairs, free = [], set(range(len(ours.boxes)))
     for other in np.flatnonzero(inside).tolist():
-        near = {index: _distance(ours, index, boxes[other], seen, other) for index in free}
+        near = {index: _distance(ours, index, boxes[other], predictions, other) for index in free}
         index = min(near, key=lambda one: near[one], default=-1)
         assert index >= 0, "nothing of ours is left"
-        assert near[index] < _tolerance_px(seen.xyxy[other]), (
-            f"{boxes[other]} {seen.conf[other]} is {near[index]} px from any of ours"
+        assert near[index] < _tolerance_px(predictions.xyxy[other]), (
+            f"{boxes[other]} {predictions.conf[other]} is {near[index]} px from any of ours"
         )
         free.remove(index)
         pairs.append((index, other))
@@ -153,8 +153,11 @@ def _tolerance_px(box: Floats) -> float:
     return PLACE_PX + 0.005 * float(np.abs(box).max())
 
 
-def _distance(ours: Detections, index: int, box: Floats, seen: Any, other: int) -> float:
-    if ours.classes[index] != seen.cls[other] or abs(ours.confidences[index] - seen.conf[other]) > CONFIDENCE_GAP:
+def _distance(ours: Detections, index: int, box: Floats, predictions: Any, other: int) -> float:
+    if (
+        ours.classes[index] != predictions.cls[other]
+        or abs(ours.confidences[index] - predictions.conf[other]) > CONFIDENCE_GAP
+    ):
         return float("inf")
     return float(np.abs(ours.boxes[index] - box).max())
 

@@ -29,8 +29,8 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-u", "-m", "andon", "demo", "--seconds", "20", "--json", "out.json"]
-    with (folder / "out.txt").open("w+") as said:
-        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
+    with (folder / "out.txt").open("w+") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         try:
             page = _first_page(process, folder / "out.txt")
             code = process.wait(timeout=280)
@@ -42,11 +42,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(lines[0], page, json.loads((folder / "out.json").read_text()))
 
 
-def _first_page(process: "subprocess.Popen[bytes]", said: Path) -> str:
+def _first_page(process: "subprocess.Popen[bytes]", output: Path) -> str:
     """The board's first page once it shows every camera, or else what it shows at the end of the run."""
     page = ""
     while process.poll() is None and not all(name in page for name in clips.CLIPS):
-        address = said.read_text().partition("The board: ")[2].partition("\n")[0]
+        address = output.read_text().partition("The board: ")[2].partition("\n")[0]
         if address:
             try:
                 page = httpx.get(address, timeout=10).text

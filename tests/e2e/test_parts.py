@@ -37,16 +37,16 @@ async def publish(kafka: KafkaSettings, messages: list[Message]) -> None:
 
 
 async def on_kafka(kafka: KafkaSettings, count: int) -> list[PartVerdict]:
-    seen: dict[str, PartVerdict] = {}
+    verdicts: dict[str, PartVerdict] = {}
     async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(60):
         client.subscribe([kafka.defects_topic])
-        while len(seen) < count:
+        while len(verdicts) < count:
             for raw in [raw for records in (await client.getmany(timeout_ms=100)).values() for raw in records]:
                 record = Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
                 message = decode(record)
                 if isinstance(message, PartVerdict):
-                    seen.setdefault(message.event_id, message)
-    return list(seen.values())
+                    verdicts.setdefault(message.event_id, message)
+    return list(verdicts.values())
 
 
 def test_each_part_has_one_verdict_although_the_sink_is_killed_while_parts_are_in_view(
@@ -61,9 +61,9 @@ def test_each_part_has_one_verdict_although_the_sink_is_killed_while_parts_are_i
     line.kill("sink")
     asyncio.run(publish(broker, [*inspections[10:], final()]))
     line.start("sink", "sink")
-    judged = asyncio.run(on_kafka(broker, len(DUE)))
-    assert [part.verdict for part in judged] == DUE
-    assert [defect.label for defect in judged[0].defects] == ["scratch"]
+    parts = asyncio.run(on_kafka(broker, len(DUE)))
+    assert [part.verdict for part in parts] == DUE
+    assert [defect.label for defect in parts[0].defects] == ["scratch"]
     followed = line.run("alerts", "follow", "--parts", "--from-start", "--json", "--count", str(len(DUE)))
-    assert [PartVerdict.model_validate(json.loads(text)) for text in followed.splitlines()] == judged
+    assert [PartVerdict.model_validate(json.loads(text)) for text in followed.splitlines()] == parts
     assert 'andon_sinks_parts_total{camera="press-1",verdict="pass"} 2.0' in line.metrics("sink")

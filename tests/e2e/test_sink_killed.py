@@ -52,18 +52,18 @@ async def publish(kafka: KafkaSettings, messages: list[Message]) -> None:
 
 async def defects(kafka: KafkaSettings, count: int) -> list[Defect]:
     """The distinct events on the defects topic, in order, once `count` of them are there."""
-    seen: dict[str, Defect] = {}
+    events: dict[str, Defect] = {}
     async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(60):
         client.subscribe([kafka.defects_topic])
-        while len(seen) < count:
+        while len(events) < count:
             for records in (await client.getmany(timeout_ms=100)).values():
                 for raw in records:
                     message = decode(
                         Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers)
                     )
                     assert isinstance(message, Defect)
-                    seen.setdefault(message.event_id, message)
-    return list(seen.values())
+                    events.setdefault(message.event_id, message)
+    return list(events.values())
 
 
 def final() -> CameraStatus:

@@ -109,9 +109,9 @@ def test_a_frame_from_its_capture_to_its_alert_is_one_trace(
             assert ids(sent[event]["traceparent"]) == span.traceparent
             assert "traceparent" not in json.loads(sent[event]["event"])
     for name in ROLES:
-        said = line.whole_log(name)
-        assert 0 < said.count("event=traces.unsent") < dropped_at_first[name]
-        assert "code: 400" in said
+        log = line.whole_log(name)
+        assert 0 < log.count("event=traces.unsent") < dropped_at_first[name]
+        assert "code: 400" in log
 
 
 def assert_in_order(named: dict[tuple[str, str], ReceivedSpan]) -> None:

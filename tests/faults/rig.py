@@ -57,10 +57,6 @@ class Rig(Line):
         self._feeds.append(feed)
         return feed
 
-    def said(self, name: str) -> str:
-        """All that a process has logged."""
-        return (self.folder / f"{name}.log").read_text()
-
     def gauge(self, name: str, metric: str) -> float:
         """The sum of a metric of a process over its labels."""
         lines = [line for line in self.metrics(name).splitlines() if line.startswith(metric + "{")]

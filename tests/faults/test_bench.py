@@ -38,8 +38,8 @@ def test_a_machine_is_measured_with_a_whole_line(folder: Path) -> None:
 
 
 def test_ctrl_c_during_the_line_gives_what_was_measured_and_leaves_no_process(folder: Path) -> None:
-    said = folder / "said.log"
-    with said.open("wb") as log:
+    log_file = folder / "said.log"
+    with log_file.open("wb") as log:
         process = subprocess.Popen([*COMMAND, "--seconds", "200"], cwd=folder, stdout=subprocess.PIPE, stderr=log)
     try:
         children = line_of(process)
@@ -47,7 +47,7 @@ def test_ctrl_c_during_the_line_gives_what_was_measured_and_leaves_no_process(fo
         out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, said.read_text()
+    assert process.returncode == 130, log_file.read_text()
     found = BenchFigures.model_validate_json(out)
     assert found.model is not None
     assert found.line is None

@@ -51,7 +51,7 @@ def test_the_only_broker_killed_and_restarted(
     rig.wait_inspected(before + 20)
     report_recovery(time.monotonic() - since, "inspections, the broker's own start included")
     assert rig.finish("ingest") == 0
-    assert "event=retry" in rig.said("ingest")
+    assert "event=retry" in rig.whole_log("ingest")
     rig.wait_for_all(recording)
 
 
@@ -87,7 +87,7 @@ def test_two_of_three_brokers_killed_and_one_restarted(
     other = next(number for number in cluster.servers if number != victim)
     cluster.servers[victim].kill()
     cluster.servers[other].kill()
-    rig.wait_for(lambda: "no acknowledgement" in rig.said("ingest"), 30, "ingest to say that nothing is taken")
+    rig.wait_for(lambda: "no acknowledgement" in rig.whole_log("ingest"), 30, "ingest to say that nothing is taken")
     before, since = rig.inspected(), time.monotonic()
     cluster.servers[other].start()
     rig.wait_inspected(before + 20)
@@ -106,7 +106,7 @@ def test_a_broker_away_for_a_minute_costs_a_lossless_camera_nothing(
     rig.wait_inspected(10)
     node.kill()
     time.sleep(MINUTE_S)
-    assert "event=spool.filling" in rig.said("ingest")
+    assert "event=spool.filling" in rig.whole_log("ingest")
     assert rig.gauge("ingest", "andon_ingest_spool_depth_records") > MAILBOX
     before, since = rig.inspected(), time.monotonic()
     node.start()
@@ -138,7 +138,7 @@ def test_a_spool_that_is_full_costs_frames_which_are_told_and_in_the_account(
     rig.start("ingest", "ingest")
     rig.wait_inspected(20)
     node.kill()
-    rig.wait_for(lambda: "event=spool.full" in rig.said("ingest"), 60, "the spool to be full")
+    rig.wait_for(lambda: "event=spool.full" in rig.whole_log("ingest"), 60, "the spool to be full")
     time.sleep(AWAY_S)
     assert rig.gauge("ingest", "andon_ingest_spool_full") == 2
     before, since = rig.inspected(), time.monotonic()

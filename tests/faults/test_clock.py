@@ -69,17 +69,17 @@ def test_hosts_whose_clocks_are_wrong_shed_nothing_lose_nothing_and_say_so(
     clocks.start(rig, "ingest", ahead_s[0], "ingest", "--once")
     rig.wait_inspected(50)
     for name in ("worker", "sink"):
-        rig.wait_for(lambda name=name: "clock.skew" in rig.said(name), SETTLE_S, f"{name} to report it")  # type: ignore[misc]
+        rig.wait_for(lambda name=name: "clock.skew" in rig.whole_log(name), SETTLE_S, f"{name} to report it")  # type: ignore[misc]
         assert 'andon_clock_offset_seconds{peer="broker ' in rig.metrics(name)
     assert rig.finish("ingest") == 0
-    assert rig.said("ingest").count("clock.skew") == 1
+    assert rig.whole_log("ingest").count("clock.skew") == 1
     rig.wait_inspected(2 * FRAMES)
     rig.settle()
     rig.wait_for(lambda: len(rig.alert_ids()) == len(recording.steps), SETTLE_S, "every event")
     rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES)
     _expect_no_gap(rig)
     assert all(begun - SECOND < event.at < datetime.now(UTC) + SECOND for event in rig.alerts())
-    assert "outbox.given_up" not in rig.said("sink")
+    assert "outbox.given_up" not in rig.whole_log("sink")
 
 
 def test_clocks_that_are_set_under_a_running_line_make_no_gap(
@@ -100,7 +100,7 @@ def test_clocks_that_are_set_under_a_running_line_make_no_gap(
     rig.expect(recording, captured=2 * FRAMES, inspected=2 * FRAMES)
     _expect_no_gap(rig)
     for name in ("ingest", "worker", "sink"):
-        assert "clock.stepped" in rig.said(name)
+        assert "clock.stepped" in rig.whole_log(name)
 
 
 def test_a_clock_set_back_by_an_hour_changes_neither_account_nor_events(

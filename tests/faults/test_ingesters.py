@@ -121,7 +121,7 @@ def test_an_ingester_that_is_killed_and_started_again_has_its_cameras_back_at_on
     report_recovery(time.monotonic() - since, "its cameras inspected again, its start and 2 s of joining included")
     assert captured_by(rig, "one") == dead
     end(rig, "one", "two")
-    assert rig.said("two").count("event=partitions.revoked") == 0
+    assert rig.whole_log("two").count("event=partitions.revoked") == 0
 
 
 def test_an_ingester_that_was_frozen_ends_its_sessions_and_the_account_says_what_was_captured_twice(
@@ -153,7 +153,7 @@ def test_an_ingester_that_was_frozen_ends_its_sessions_and_the_account_says_what
 
 def said_since_thaw(rig: Rig) -> str:
     """What the first one has logged since it got its first share: it gave up a part for the other one, once."""
-    return rig.said("one").split("event=partitions.revoked", 1)[-1]
+    return rig.whole_log("one").split("event=partitions.revoked", 1)[-1]
 
 
 def test_the_spool_of_a_dead_host_is_inspected_when_the_host_comes_back(
@@ -169,7 +169,9 @@ def test_the_spool_of_a_dead_host_is_inspected_when_the_host_comes_back(
     rig.wait_for(lambda: inspected_in(rig, before) >= dead, SETTLE_S, "its cameras on the other one")
     rig.start("one-again", "ingest", ANDON_SPOOL__FOLDER=str(rig.folder / "spool-one"))
     since = time.monotonic()
-    rig.wait_for(lambda: rig.said("one-again").count("event=spool.drained") == 2, SETTLE_S, "both spools to be sent")
+    rig.wait_for(
+        lambda: rig.whole_log("one-again").count("event=spool.drained") == 2, SETTLE_S, "both spools to be sent"
+    )
     report_recovery(time.monotonic() - since, "what lay in both spools is sent")
     report = end(rig, "one-again", "two")
     for name in CAMERAS:
@@ -216,10 +218,10 @@ def test_a_camera_that_can_not_be_opened_stays_where_it_is(rig: Rig) -> None:
     start(rig, "two")
 
     def attempts(name: str) -> int:
-        return rig.said(name).count("state=offline")
+        return rig.whole_log(name).count("state=offline")
 
     rig.wait_for(lambda: attempts("one") + attempts("two") >= 6, SETTLE_S, "each to be tried, two of them twice")
-    revoked = rig.said("one").count("event=partitions.revoked")
+    revoked = rig.whole_log("one").count("event=partitions.revoked")
     time.sleep(2 * SESSION_S)
-    assert rig.said("one").count("event=partitions.revoked") == revoked <= 1
-    assert "event=partitions.revoked" not in rig.said("two")
+    assert rig.whole_log("one").count("event=partitions.revoked") == revoked <= 1
+    assert "event=partitions.revoked" not in rig.whole_log("two")

@@ -65,7 +65,7 @@ def test_the_only_broker_comes_back_with_the_disk_of_earlier(
     report_recovery(line.wait_inspected(line.inspected() + 20), "inspections, after the broker's start")
     lost_to_the_frame(line)
     for name in ("worker", "sink"):
-        assert "event=log.cut" in line.said(name)
+        assert "event=log.cut" in line.whole_log(name)
         assert line.stop(name) == 0, "it has never died"
 
 
@@ -118,7 +118,7 @@ def test_a_replica_leads_that_lacks_the_end_of_the_log(
     report_recovery(line.wait_inspected(line.inspected() + 20), "inspections, after the other replica's start")
     cluster.servers[LEADER].start()
     lost_to_the_frame(line)
-    assert "event=log.cut" in line.said("ingest")
+    assert "event=log.cut" in line.whole_log("ingest")
     for name in ("worker", "sink"):
         assert line.stop(name) == 0, "it has never died"
 

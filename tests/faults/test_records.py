@@ -108,8 +108,8 @@ def test_pictures_that_an_administrators_topic_is_too_narrow_for_cost_no_other_f
     ledger = report["ledger"]
     assert (ledger["captured"], ledger["inspected"], ledger["quarantined"], ledger["lost"]) == (20, 18, 2, 0)
     assert [camera["quarantined"] for camera in report["cameras"]] == [{"too_large": 1}] * 2
-    assert "event=topic.unfit" in rig.said("ingest")
-    assert "event=producer.replaced" not in rig.said("ingest"), "the limit was read at start"
+    assert "event=topic.unfit" in rig.whole_log("ingest")
+    assert "event=producer.replaced" not in rig.whole_log("ingest"), "the limit was read at start"
 
 
 def test_a_camera_whose_pictures_are_too_large_is_in_the_account(rig: Rig) -> None:

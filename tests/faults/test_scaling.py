@@ -29,7 +29,7 @@ def crowd(frames: Sequence[Frame]) -> list[Message]:
 
 def scaled(rig: Rig) -> list[tuple[int, int]]:
     """Each change of the number of workers: before, after."""
-    found = re.findall(r"event=pool\.scaled .*?before=(\d+) workers=(\d+)", rig.said("up"))
+    found = re.findall(r"event=pool\.scaled .*?before=(\d+) workers=(\d+)", rig.whole_log("up"))
     return [(int(before), int(after)) for before, after in found]
 
 
@@ -40,7 +40,7 @@ def test_workers_between_1_and_4_follow_a_spike_up_and_down_again(
     rig.document["pools"]["default"]["scaling"] = quickly
     rig.play({"away": "rtsp://127.0.0.1:9/"})  # frames come from the feed alone
     rig.start("up", "up", "--workers", f"1..{MOST}", ready=False)
-    rig.wait_for(lambda: "event=process.ready role=ingest" in rig.said("up"), 90, "the line to be up")
+    rig.wait_for(lambda: "event=process.ready role=ingest" in rig.whole_log("up"), 90, "the line to be up")
     since = time.monotonic()
     rig.feed(crowd(recording.frames), None)
     frames = 2 * FRAMES * LINES

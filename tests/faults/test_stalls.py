@@ -53,7 +53,7 @@ def wait_red(rig: Rig, name: str, reason: str) -> None:
     code, text = rig.probe(name)
     assert code == 503, text
     assert rig.probe(name, "livez")[0] == 200
-    assert "event=work.stalled" in rig.said(name)
+    assert "event=work.stalled" in rig.whole_log(name)
 
 
 def wait_green(rig: Rig, *names: str) -> None:
@@ -71,15 +71,15 @@ def fault(rig: Rig) -> str:
 
 def wait_fault(rig: Rig, reason: str) -> str:
     """The audit's line, as soon as it names `reason`."""
-    said: list[str] = []
+    faults: list[str] = []
 
     def found() -> bool:
-        said.append(fault(rig))
-        return re.search(reason, said[-1]) is not None
+        faults.append(fault(rig))
+        return re.search(reason, faults[-1]) is not None
 
     rig.wait_for(found, STALL_S, f"the audit to say {reason!r}")
-    assert said[-1].count("\n") == 1
-    return said[-1]
+    assert faults[-1].count("\n") == 1
+    return faults[-1]
 
 
 def wait_balanced(rig: Rig) -> None:
@@ -97,13 +97,13 @@ def test_a_broker_that_is_away_stalls_every_process_and_none_of_them_died(
         wait_red(rig, "sink", "the (reading of the )?stage sinks .* the Kafka client says: ")
         assert rig.gauge("ingest", "andon_ingest_stalled_seconds") > STALLED_S
         assert rig.gauge("worker", "andon_stage_stalled_seconds") > STALLED_S
-        said = wait_fault(rig, "press-1: no frame for .*: the broker does not answer")
-        assert "ingester_died" not in said
+        message = wait_fault(rig, "press-1: no frame for .*: the broker does not answer")
+        assert "ingester_died" not in message
     finally:
         node.start()
     wait_green(rig, "ingest", "worker", "sink")
     wait_balanced(rig)
-    assert "event=work.resumed" in rig.said("ingest")
+    assert "event=work.resumed" in rig.whole_log("ingest")
 
 
 def test_a_broker_that_refuses_the_frames_shows_in_redis_and_the_ingester_has_not_died(
@@ -118,8 +118,8 @@ def test_a_broker_that_refuses_the_frames_shows_in_redis_and_the_ingester_has_no
     wait_red(rig, "ingest", "camera press-1 .* frames wait for the broker")
     rig.wait_for(lambda: rig.live("press-1")["state"] == "stalled", STALL_S, "the camera's state in Redis")
     assert "frames wait for the broker" in rig.live("press-1")["detail"]
-    said = wait_fault(rig, "press-1: [0-9]+ frames wait for the broker")
-    assert "ingester_died" not in said
+    message = wait_fault(rig, "press-1: [0-9]+ frames wait for the broker")
+    assert "ingester_died" not in message
     assert rig.audit()["ledger"]["lost"] == 0
     assert (rig.probe("worker")[0], rig.probe("sink")[0]) == (200, 200)
     cluster.servers[3].start()
@@ -201,12 +201,12 @@ def test_an_idle_line_is_never_red(rig: Rig, videos: dict[str, Path]) -> None:
     rig.play(videos, pace="fast")
     for name, *command in (("sink", "sink"), ("worker", "work"), ("ingest", "ingest")):
         rig.start(name, *command)
-    rig.wait_for(lambda: rig.said("ingest").count("state=stopped") == len(videos), STALL_S, "the files to end")
+    rig.wait_for(lambda: rig.whole_log("ingest").count("state=stopped") == len(videos), STALL_S, "the files to end")
     rig.settle()
     until_s = time.monotonic() + 2 * STALLED_S
     rig.wait_for(lambda: time.monotonic() > until_s, STALL_S, "a while without work")
     assert [rig.probe(name)[0] for name in ("ingest", "worker", "sink")] == [200, 200, 200]
-    assert not any("work.stalled" in rig.said(name) for name in ("ingest", "worker", "sink"))
+    assert not any("work.stalled" in rig.whole_log(name) for name in ("ingest", "worker", "sink"))
     assert not fault(rig)
 
 

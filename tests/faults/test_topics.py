@@ -76,7 +76,7 @@ def test_frames_that_retention_takes_before_a_worker_reads_them_are_lost_as_expi
     rig.start("worker-2", "work")
     rig.feed(after).wait()
     assert lost_as_expired(rig) == len(held)
-    assert "event=records.expired" in rig.said("worker-2")
+    assert "event=records.expired" in rig.whole_log("worker-2")
     begun = 0 if rig.encoding == "jpeg" else 2 * GROUP  # the groups that the first worker had under way
     assert rig.gauge("worker-2", "andon_stage_records_expired_total") == len(held) + begun
 
@@ -111,11 +111,11 @@ def test_inspections_that_expire_before_a_sink_reads_them_are_lost_as_expired(ri
     rig.start("sink-2", "sink")
     rig.feed(after).wait()
     assert lost_as_expired(rig) == len(held)
-    assert "event=log.epoch" in rig.said("sink-2")
+    assert "event=log.epoch" in rig.whole_log("sink-2")
 
 
 def _says(rig: Rig, name: str) -> bool:
-    return "andon topics create" in rig.said(name)
+    return "andon topics create" in rig.whole_log(name)
 
 
 def unwritten(rig: Rig, **kafka: Any) -> None:
@@ -145,15 +145,15 @@ def test_a_role_whose_topics_never_come_ends_and_says_what_makes_them(rig: Rig) 
         rig.start(name, command, ready=False)
     for name in ("sink", "worker"):
         assert rig.finish(name) == 1
-        assert "andon topics create" in rig.said(name).splitlines()[-1]
+        assert "andon topics create" in rig.whole_log(name).splitlines()[-1]
 
 
 def test_topics_with_too_few_partitions_are_told_and_serve_all_the_same(rig: Rig, recording: Recording) -> None:
     unwritten(rig, partitions=1)
     rig.run("topics", "create")
     unwritten(rig, partitions=4)
-    said = rig.run("topics", "create")
-    assert f"{rig.kafka.frames_topic} has 1 partition, kafka.partitions says 4" in said
+    output = rig.run("topics", "create")
+    assert f"{rig.kafka.frames_topic} has 1 partition, kafka.partitions says 4" in output
     rig.start("sink", "sink")
     rig.start("worker-1", "work")
     rig.start("worker-2", "work")

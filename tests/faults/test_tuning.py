@@ -39,8 +39,8 @@ async def test_a_first_start_measures_on_the_topics_frames_and_serves_the_choice
     async with line.worker() as worker:
         inspections = await line.inspections(at_least=4 * EACH, within_s=LIMIT_S + 120.0)
         assert await worker.stop() == 0
-        assert "event=model.candidate" in worker.said
-        assert "event=model.tuned" in worker.said
+        assert "event=model.candidate" in worker.log
+        assert "event=model.tuned" in worker.log
     assert {item.outcome for item in inspections} == {"inspected"}
     assert {item.runtime for item in inspections} == {"openvino"}
     shown = await asyncio.to_thread(show, line.folder / "line.yaml")
@@ -65,7 +65,7 @@ async def test_a_start_whose_measurement_is_killed_serves_all_the_same(line: Lin
         await kill_measurement(worker)
         inspections = await line.inspections(at_least=4 * EACH, within_s=120.0)
         assert await worker.stop() == 0
-        assert "SIGKILL ended it" in worker.said
+        assert "SIGKILL ended it" in worker.log
     assert {item.outcome for item in inspections} == {"inspected"}
 
 

@@ -37,18 +37,18 @@ def mutated(seed: int) -> Bomb:
 
 @lru_cache(1)
 def originals() -> tuple[Bomb, ...]:
-    made: list[Bomb] = []
+    pictures: list[Bomb] = []
     for height, width in SIDES:
         noise = np.random.default_rng(height).integers(0, 255, (max(1, height // 8), max(1, width // 8), 3), np.uint8)
         colour = cv2.resize(noise, (width, height))
         for image in (colour, colour[:, :, 0]):
-            made.append((_encoded(".jpg", image), JPEG))
-            made.append((_encoded(".jpg", image, cv2.IMWRITE_JPEG_PROGRESSIVE, 1), JPEG))
-            made.append((_encoded(".jpg", image, cv2.IMWRITE_JPEG_RST_INTERVAL, 2), JPEG))
-            made.append((_encoded(".png", image), PNG))
-        made.append((_encoded(".png", np.dstack([colour, colour[:, :, 0]])), PNG))
-        made.append((_encoded(".png", colour.astype(np.uint16) * 200), PNG))
-    return tuple(made)
+            pictures.append((_encoded(".jpg", image), JPEG))
+            pictures.append((_encoded(".jpg", image, cv2.IMWRITE_JPEG_PROGRESSIVE, 1), JPEG))
+            pictures.append((_encoded(".jpg", image, cv2.IMWRITE_JPEG_RST_INTERVAL, 2), JPEG))
+            pictures.append((_encoded(".png", image), PNG))
+        pictures.append((_encoded(".png", np.dstack([colour, colour[:, :, 0]])), PNG))
+        pictures.append((_encoded(".png", colour.astype(np.uint16) * 200), PNG))
+    return tuple(pictures)
 
 
 @lru_cache(1)
@@ -107,8 +107,8 @@ def _png_sized(png: bytes, width: int, height: int) -> bytes:
 
 def _with_chunk(png: bytes, *chunks: bytes) -> bytes:
     """`png` with `chunks` (kind, body, kind, body ...) after IHDR."""
-    made = b"".join(_chunk(kind, body) for kind, body in zip(chunks[::2], chunks[1::2], strict=True))
-    return png[:33] + made + png[33:]
+    middle = b"".join(_chunk(kind, body) for kind, body in zip(chunks[::2], chunks[1::2], strict=True))
+    return png[:33] + middle + png[33:]
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -57,20 +57,20 @@ def camera(tmp_path: Path) -> Iterator[TlsCamera]:
 
 
 def test_a_camera_whose_certificate_nobody_trusts_is_refused_in_one_line(camera: TlsCamera) -> None:
-    said = camera.refusal()
-    assert "the camera's certificate is not trusted (unable to get local issuer certificate)" in said
-    assert "set ca_file" in said
-    assert not camera.asked, "no request, and so no password, has left"
+    message = camera.refusal()
+    assert "the camera's certificate is not trusted (unable to get local issuer certificate)" in message
+    assert "set ca_file" in message
+    assert not camera.has_request, "no request, and so no password, has left"
 
 
 def test_a_camera_that_shows_a_certificate_of_the_named_issuer_is_opened(camera: TlsCamera) -> None:
     assert "404" in camera.refusal(ca_file=str(camera.authority.ca))
-    assert camera.asked
+    assert camera.has_request
 
 
 def test_a_camera_that_shows_a_certificate_for_another_host_is_refused(camera: TlsCamera) -> None:
-    said = camera.refusal("localhost", ca_file=str(camera.authority.ca))
-    assert "the camera's certificate is not trusted (Hostname mismatch" in said
+    message = camera.refusal("localhost", ca_file=str(camera.authority.ca))
+    assert "the camera's certificate is not trusted (Hostname mismatch" in message
 
 
 def test_a_camera_is_opened_unverified_only_if_that_is_asked_for(camera: TlsCamera) -> None:
@@ -143,10 +143,10 @@ class SilentCamera(FakeCamera):
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [(PlainCamera, "speaks no TLS: write rtsp://"), (SilentCamera, "no TLS connection")]
+    ("kind", "message"), [(PlainCamera, "speaks no TLS: write rtsp://"), (SilentCamera, "no TLS connection")]
 )
-def test_a_camera_without_tls_is_not_said_to_have_a_bad_certificate(kind: type[FakeCamera], said: str) -> None:
+def test_a_camera_without_tls_is_not_said_to_have_a_bad_certificate(kind: type[FakeCamera], message: str) -> None:
     with kind(None) as plain:
         settings = CameraSettings.model_validate({"id": "c", "url": f"rtsps://127.0.0.1:{plain.port}/x"})
-        with pytest.raises(SourceError, match=said):
+        with pytest.raises(SourceError, match=message):
             open_source(settings, SystemClock())

@@ -54,7 +54,7 @@ async def test_a_line_runs_by_the_rights_that_the_chart_gives_each_role(
             name = f"press-{role}"
             line.start(role, command, ANDON_KAFKA__SASL_USERNAME=name, ANDON_KAFKA__SASL_PASSWORD=OTHERS[name])
         line.wait_for(lambda: line.inspected() > 5, 180, "inspections")
-        said = "".join((tmp_path / f"{role}.log").read_text() for role in COMMANDS)
-        assert "uthorization" not in said
-        assert "can't be read" not in said, "the settings of a topic"
+        logs = "".join((tmp_path / f"{role}.log").read_text() for role in COMMANDS)
+        assert "uthorization" not in logs
+        assert "can't be read" not in logs, "the settings of a topic"
         assert {role: line.stop(role) for role in ("ingest", "workers", "sinks")} == dict.fromkeys(COMMANDS, 0)

@@ -154,14 +154,14 @@ def test_every_process_ends_with_one_line_and_exit_code_2(
         timeout=60,
         env=os.environ | {"ANDON_HTTP__PORT": str(free_port())},
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 2, said
+    output = done.stdout + done.stderr
+    assert done.returncode == 2, output
     assert "refused the login of user 'andon'" in done.stderr.splitlines()[-1]
     if command[0] in ("topics", "lag", "audit"):
-        assert len(said.splitlines()) == 1
-    assert "Traceback" not in said
+        assert len(output.splitlines()) == 1
+    assert "Traceback" not in output
     for secret in (WRONG, PASSWORD):
-        assert secret not in said
+        assert secret not in output
 
 
 async def test_a_password_that_is_refused_while_running_does_not_end_the_line(guarded_kafka: KafkaSettings) -> None:

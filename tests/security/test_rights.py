@@ -110,12 +110,14 @@ def test_a_line_whose_right_is_taken_away_stands_still_and_says_which(
         line.wait_for(lambda: line.inspected() > 20, 60, "inspections")
         guarded_server.revoke("line", "topic", kafka.frames_topic, "Write")
         line.wait_for(lambda: "give the user" in line.probe("ingest")[1], 60, "ingest to name the right")
-        code, said = line.probe("ingest")
+        code, text = line.probe("ingest")
         assert (code, line.probe("ingest", "livez")[0]) == (503, 200)
-        assert "camera press-1 has made no progress for " in said
-        assert "the ACLs Write and Describe on this topic" in said
+        assert "camera press-1 has made no progress for " in text
+        assert "the ACLs Write and Describe on this topic" in text
         named = "the ACLs Write and Describe on this topic"
-        line.wait_for(lambda: [named in said for said in line.audit()["stalled"]] == [True], 60, "the audit to say so")
+        line.wait_for(
+            lambda: [named in reason for reason in line.audit()["stalled"]] == [True], 60, "the audit to say so"
+        )
         report = line.audit()
         assert (report["balanced"], report["ledger"]["lost"]) == (False, 0)
         guarded_server.allow("line", "topic", kafka.frames_topic, "Write")

@@ -130,14 +130,14 @@ async def publish_poison(kafka: KafkaSettings) -> None:
 async def everything_on_kafka(kafka: KafkaSettings) -> str:
     """Keys, headers and values of every record on the line's topics."""
     topics = (kafka.frames_topic, kafka.inspections_topic, kafka.defects_topic, kafka.quarantine_topic)
-    seen: list[str] = []
+    texts: list[str] = []
     async with started(lambda: consumer(kafka, None), kafka, silent) as client:
         client.subscribe(topics)
         async with asyncio.timeout(60):
-            while sum("andon_quarantine_reason" in text for text in seen) < 1 or len(seen) < 200:
+            while sum("andon_quarantine_reason" in text for text in texts) < 1 or len(texts) < 200:
                 records = await client.getmany(timeout_ms=1000)
-                seen += [f"{raw.key!r} {raw.headers!r} {raw.value!r}" for batch in records.values() for raw in batch]
-    return "\n".join(seen)
+                texts += [f"{raw.key!r} {raw.headers!r} {raw.value!r}" for batch in records.values() for raw in batch]
+    return "\n".join(texts)
 
 
 def everything_in_redis(url: str) -> str:

@@ -67,20 +67,22 @@ def test_everything_listens_on_loopback_and_the_folder_holds_no_secret(tmp_path:
     config.write_text(yaml.safe_dump(document))
     with up(config) as process:
         wait_for_evidence(tmp_path)
-        heard = listening(process)
-        metrics = [read(f"http://{host}:{port}/metrics") for host, port in roles(heard)]
+        listeners = listening(process)
+        metrics = [read(f"http://{host}:{port}/metrics") for host, port in roles(listeners)]
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (tmp_path / "up.log").read_text()[-5000:]
-    everywhere = {command: open_ for command, sockets in heard.items() if (open_ := open_to_all(sockets))}
+    everywhere = {command: open_ for command, sockets in listeners.items() if (open_ := open_to_all(sockets))}
     assert everywhere == {}
-    assert len([sockets for sockets in heard.values() if sockets]) >= 5, "broker, Redis and three roles listen"
-    assert secrets.in_bytes("\n".join([*heard, *metrics]).encode()) == set(), "command lines and metrics hold none"
+    assert len([sockets for sockets in listeners.values() if sockets]) >= 5, "broker, Redis and three roles listen"
+    assert secrets.in_bytes("\n".join([*listeners, *metrics]).encode()) == set(), "command lines and metrics hold none"
     assert secrets.in_files(tmp_path, [config]) == {}
 
 
-def roles(heard: dict[str, set[tuple[str, int]]]) -> list[tuple[str, int]]:
+def roles(listeners: dict[str, set[tuple[str, int]]]) -> list[tuple[str, int]]:
     names = (" ingest ", " work ", " sink ")
-    return [item for command, sockets in heard.items() if any(name in command for name in names) for item in sockets]
+    return [
+        item for command, sockets in listeners.items() if any(name in command for name in names) for item in sockets
+    ]
 
 
 def open_to_all(sockets: set[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -8,11 +8,11 @@ from tests.simulation.schedule import FailedError, simulate
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    asked.add_argument("--seed", type=int, help="replay this schedule and print its steps")
-    asked.add_argument("--schedules", type=int, default=10_000)
-    asked.add_argument("--first", type=int, default=0, help="the first seed")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="replay this schedule and print its steps")
+    parser.add_argument("--schedules", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    given = parser.parse_args()
     if given.seed is not None:
         return _replay(given.seed)
     begun_s = time.process_time()

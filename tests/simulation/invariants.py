@@ -142,8 +142,8 @@ def _accounted(
     number = partition_of(camera.camera_id)
     log = [result for result in store.durable.journal[number] if not isinstance(result, str)]
     name = f"{camera.camera_id}/{session}"
-    said = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
-    known = max([*said, *(seq + 1 for seq in outcomes)], default=0)
+    totals = [item.captured for item in log if isinstance(item, CameraStatus) and _is(item, camera, session)]
+    known = max([*totals, *(seq + 1 for seq in outcomes)], default=0)
     if (camera.camera_id, session) not in ledgers:
         require(known == 0, f"{name} has no account, and {known} frames are known of it")
         return

@@ -162,7 +162,7 @@ def due(camera_id: str, session: str, seq: int, *, video: bool) -> Ending:
     return QUARANTINED if any(_corrupt(camera_id, session, each) for each in before) else INSPECTED
 
 
-def seen(picture: Frame) -> tuple[Detection, ...]:
+def detections(picture: Frame) -> tuple[Detection, ...]:
     """What the model sees: two parts that cross the line between the frames 3 and 4, a scratch on the one in the frames
     1 to 3, and a dent that stands still and grows surer."""
     scratch = Detection(label="scratch", confidence=0.8, box=_box(30 + 16.0 * picture.seq, 200))
@@ -192,7 +192,7 @@ def inspection(picture: Frame, offset: int, ending: Ending) -> Inspection:
         media_time_s=picture.media_time_s,
         outcome=outcome,
         reason=reason,
-        detections=seen(picture) if outcome == "inspected" else (),
+        detections=detections(picture) if outcome == "inspected" else (),
         width=640,
         height=480,
         frame=RecordRef(topic="andon.frames", partition=partition_of(picture.camera_id), offset=offset),

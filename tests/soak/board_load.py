@@ -101,7 +101,7 @@ async def write_cameras(client: Redis, prefix: str) -> None:
         await asyncio.sleep(max(0.0, WRITE_S - (time.monotonic() - begun_s)))
 
 
-async def write_events(database: Database, seen: ViewerFigures) -> None:
+async def write_events(database: Database, figures: ViewerFigures) -> None:
     number = 0
     while True:
         await asyncio.sleep(3600 / EVENTS_AN_HOUR)
@@ -109,31 +109,31 @@ async def write_events(database: Database, seen: ViewerFigures) -> None:
         event = a_defect(number, f"press-{number % CAMERAS}")
         rows = queries._latest([event])
         await database.run(lambda connection, rows=rows: inserts.upsert(connection, tables.defects, rows))  # type: ignore[misc]
-        seen.inserted[event.defect_id] = time.monotonic()
+        figures.inserted[event.defect_id] = time.monotonic()
 
 
-async def watch(client: httpx.AsyncClient, url: str, seen: ViewerFigures) -> None:
+async def watch(client: httpx.AsyncClient, url: str, figures: ViewerFigures) -> None:
     """One viewer's stream."""
     async with client.stream("GET", f"{url}/events", timeout=None) as answer:
         async for text in answer.aiter_lines():
-            seen.messages += text.startswith("event:")
+            figures.messages += text.startswith("event:")
             for found in re.findall(r'"id":"([^"]+)"', text) if '"defects"' in text else ():
-                if found in seen.inserted:
-                    seen.late_s.append(time.monotonic() - seen.inserted[found])
+                if found in figures.inserted:
+                    figures.late_s.append(time.monotonic() - figures.inserted[found])
 
 
-async def ask(client: httpx.AsyncClient, url: str, seen: ViewerFigures, number: int) -> None:
+async def ask(client: httpx.AsyncClient, url: str, figures: ViewerFigures, number: int) -> None:
     """What a page asks for besides: the newest defect when there is one, and now and then the whole page."""
     known = 0
     while True:
         await asyncio.sleep(0.2)
-        if len(seen.inserted) == known:
+        if len(figures.inserted) == known:
             continue
-        known = len(seen.inserted)
+        known = len(figures.inserted)
         for path in ("/andon/defect", *(("/",) if known % 20 == number % 20 else ())):
             begun_s = time.monotonic()
             (await client.get(url + path)).raise_for_status()
-            seen.page_s.append(time.monotonic() - begun_s)
+            figures.page_s.append(time.monotonic() - begun_s)
 
 
 def say(line: str) -> None:
@@ -151,7 +151,7 @@ def cpu_s(pid: int) -> float:
 
 
 async def under_load(url: str, pid: int, client: Redis, prefix: str, database: Database) -> None:
-    seen = ViewerFigures()
+    figures = ViewerFigures()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(limits=limits, timeout=30) as web, asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(write_cameras(client, prefix))
@@ -159,9 +159,9 @@ async def under_load(url: str, pid: int, client: Redis, prefix: str, database: D
         idle_s = cpu_s(pid)
         await asyncio.sleep(10)
         say(f"nobody looks, {CAMERAS} cameras: {100 * (cpu_s(pid) - idle_s) / 10:.1f} % of a core")
-        others = [tasks.create_task(watch(web, url, seen)) for _ in range(VIEWERS)]
-        others += [tasks.create_task(ask(web, url, seen, number)) for number in range(VIEWERS)]
-        others += [tasks.create_task(write_events(database, seen)), writing]
+        others = [tasks.create_task(watch(web, url, figures)) for _ in range(VIEWERS)]
+        others += [tasks.create_task(ask(web, url, figures, number)) for number in range(VIEWERS)]
+        others += [tasks.create_task(write_events(database, figures)), writing]
         await asyncio.sleep(3)
         begun_s, before_s = time.monotonic(), cpu_s(pid)
         await asyncio.sleep(LOAD_S)
@@ -170,10 +170,14 @@ async def under_load(url: str, pid: int, client: Redis, prefix: str, database: D
             task.cancel()
     rss = psutil.Process(pid).memory_info().rss / MB
     say(
-        f"{CAMERAS} cameras, {VIEWERS} viewers, {len(seen.inserted)} events: {100 * core:.0f} % of a core, {rss:.0f} MB"
+        f"{CAMERAS} cameras, {VIEWERS} viewers, {len(figures.inserted)} events: "
+        f"{100 * core:.0f} % of a core, {rss:.0f} MB"
     )
-    say(f"event -> stream p95 {p95_ms(seen.late_s):.0f} ms ({len(seen.late_s)}), page p95 {p95_ms(seen.page_s):.0f} ms")
-    say(f"{seen.messages} messages")
+    say(
+        f"event -> stream p95 {p95_ms(figures.late_s):.0f} ms ({len(figures.late_s)}), "
+        f"page p95 {p95_ms(figures.page_s):.0f} ms"
+    )
+    say(f"{figures.messages} messages")
 
 
 async def live_view(url: str, pid: int, client: Redis, prefix: str, kafka: KafkaSettings) -> None:

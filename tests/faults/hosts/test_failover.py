@@ -18,7 +18,7 @@ def test_the_cameras_of_an_ingest_host_that_is_cut_off_run_on_the_other_one(
     farm.wait_for(lambda: all(farm.inspected_of(camera) > 5 for camera in CAMERAS), 60, "both cameras' frames")
     camera = CAMERAS[0]
     victim = farm.ingester_of(camera)
-    before, said = farm.newest_session(camera), len(farm.said(victim))
+    before, length = farm.newest_session(camera), len(farm.whole_log(victim))
     farm.network.cut(victim)
     since = time.monotonic()
     farm.wait_for(lambda: farm.newest_session(camera) > before, 60, "a session of the other host")
@@ -28,7 +28,7 @@ def test_the_cameras_of_an_ingest_host_that_is_cut_off_run_on_the_other_one(
     farm.wait_for(lambda: farm.waiting(victim) > MAILBOX, 60, "the first host to spool what it still captures")
     since = time.monotonic()
     farm.network.join(victim)
-    farm.wait_for(lambda: "event=partitions.revoked" in farm.said(victim)[said:], 60, "it to give the camera up")
+    farm.wait_for(lambda: "event=partitions.revoked" in farm.whole_log(victim)[length:], 60, "it to give the camera up")
     report_recovery(time.monotonic() - since, "the first host knows that it has lost its camera, and ends its session")
     farm.wait_for(lambda: farm.waiting(victim) == 0, 60, "what it had spooled to be in Kafka")
     for name in INGESTERS:

@@ -65,7 +65,7 @@ def test_an_ingest_host_that_is_cut_off_spools_and_sends_all_of_it_when_it_is_ba
     farm.wait_for(lambda: farm.waiting(victim) > 2 * MAILBOX, 60, "frames in the spool")
     since = time.monotonic()
     farm.network.join(victim)
-    farm.wait_for(lambda: "event=spool.drained" in farm.said(victim), 60, "the spool to be drained")
+    farm.wait_for(lambda: "event=spool.drained" in farm.whole_log(victim), 60, "the spool to be drained")
     report_recovery(time.monotonic() - since, "everything that was spooled is in Kafka")
     farm.finish_all()
     farm.wait_for_all(recording)

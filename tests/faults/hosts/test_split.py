@@ -20,7 +20,7 @@ def test_a_minority_with_an_ingester_and_a_worker_is_split_off_and_comes_back(
     farm.wait_for(lambda: farm.waiting("ingest-1") > MAILBOX, 60, "the minority's ingester to spool")
     since = time.monotonic()
     farm.network.join(*minority)
-    farm.wait_for(lambda: "event=spool.drained" in farm.said("ingest-1"), 60, "the spool to be drained")
+    farm.wait_for(lambda: "event=spool.drained" in farm.whole_log("ingest-1"), 60, "the spool to be drained")
     report_recovery(time.monotonic() - since, "the minority's frames are in Kafka")
     farm.finish_all()
     farm.wait_for_all(recording)

@@ -140,18 +140,18 @@ async def _send(kafka: KafkaSettings, topic: str, messages: Sequence[Message]) -
 
 async def events_on_kafka(kafka: KafkaSettings, ids: Sequence[str]) -> Counter[str]:
     """How often each event lies on the defects topic, once all of `ids` do."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     async with started(lambda: consumer(kafka, None), kafka, silent) as client, asyncio.timeout(60):
         client.subscribe([kafka.defects_topic])
-        while not set(ids) <= seen.keys() or await _news(client, seen, 500):
-            await _news(client, seen, 200)
-    return seen
+        while not set(ids) <= counts.keys() or await _news(client, counts, 500):
+            await _news(client, counts, 200)
+    return counts
 
 
-async def _news(client: object, seen: Counter[str], timeout_ms: int) -> int:
+async def _news(client: object, counts: Counter[str], timeout_ms: int) -> int:
     batches = await client.getmany(timeout_ms=timeout_ms)  # type: ignore[attr-defined]  # aiokafka is untyped
     for raw in (raw for records in batches.values() for raw in records):
         message = decode(Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, raw.headers))
         assert isinstance(message, Defect)
-        seen[message.event_id] += 1
+        counts[message.event_id] += 1
     return len(batches)

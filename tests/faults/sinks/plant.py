@@ -20,7 +20,7 @@ class Listener:
     """A consumer of the alerts in Redis, as a PLC's gateway is one: takes, counts, acknowledges."""
 
     def __init__(self) -> None:
-        self.heard: Counter[str] = Counter()
+        self.alerts: Counter[str] = Counter()
 
     async def listen(self, redis: RedisSettings) -> None:
         url = redis.url.get_secret_value()
@@ -29,7 +29,7 @@ class Listener:
             aclosing(alerts.only(DefectFilter())) as handed_out,
         ):
             async for alert in handed_out:
-                self.heard[alert.defect.event_id] += 1
+                self.alerts[alert.defect.event_id] += 1
                 await alert.ack()
 
 
@@ -53,9 +53,9 @@ class Plant:
         await asyncio.to_thread(self.line.wait_for, reached, timeout_s, what)
         return loop.time() - began
 
-    async def heard(self, ids: list[str], timeout_s: float = 60.0) -> float:
+    async def wait_for_alerts(self, ids: list[str], timeout_s: float = 60.0) -> float:
         """Wait until the listener has heard of all these events; returns the seconds that it took."""
-        return await self.until(lambda: set(ids) <= self.listener.heard.keys(), timeout_s, f"{len(ids)} alerts")
+        return await self.until(lambda: set(ids) <= self.listener.alerts.keys(), timeout_s, f"{len(ids)} alerts")
 
     async def audit(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(await asyncio.to_thread(self.line.run, "audit", "--json", code=None))
@@ -66,9 +66,9 @@ class Plant:
 
     async def nothing_lost_nothing_twice(self, ids: list[str]) -> None:
         """Each of these events once, in Redis and on Kafka; every frame in the account."""
-        await self.heard(ids)
+        await self.wait_for_alerts(ids)
         await self.accounted(self.feed.frames)
-        assert sorted(self.listener.heard.elements()) == ids
+        assert sorted(self.listener.alerts.elements()) == ids
         on_kafka = await events_on_kafka(self.feed.kafka, ids)
         assert sorted(on_kafka.elements()) == ids
         report = await self.audit()

@@ -82,7 +82,7 @@ async def test_evidence_folder_full(
 
 async def alerts_leave(here: Plant, why: str) -> None:
     await here.feed.publish([0])
-    await here.heard(here.feed.expected([0]))
+    await here.wait_for_alerts(here.feed.expected([0]))
     await here.until(lambda: why in here.log, 30, "the sink to say so")
     assert not list((here.folder / "evidence").rglob("*[0-9].jpg"))
 

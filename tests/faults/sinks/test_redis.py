@@ -28,14 +28,14 @@ async def test_redis_away_and_back_empty(
     async with plant(tmp_path, kafka, mortal.settings, rounds=3, encoding=encoding) as here:
         feed = here.feed
         await feed.publish([0])
-        await here.heard(feed.expected([0]))
+        await here.wait_for_alerts(feed.expected([0]))
         mortal.kill()
         await feed.publish([1], cameras=["press-1"])  # press-2 has no news, and is to be shown again all the same
         await here.accounted(180)
         await asyncio.sleep(AWAY_S)
         assert here.log.count("event=sink.failed") > 1
         await asyncio.to_thread(mortal.start)
-        seconds = await here.heard(sorted({*feed.expected([0, 1], ["press-1"]), *feed.expected([0])}))
+        seconds = await here.wait_for_alerts(sorted({*feed.expected([0, 1], ["press-1"]), *feed.expected([0])}))
         report_recovery(seconds, "the alerts of the time without Redis")
         seconds = await here.until(lambda: shown(mortal) == {"press-1": 120, "press-2": 60}, 30, "the live state")
         report_recovery(seconds, "the live state of each camera, after the alerts")

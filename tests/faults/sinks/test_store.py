@@ -25,15 +25,15 @@ async def test_sqlite_locked_for_longer_than_its_timeout(
     async with plant(tmp_path, kafka, valkey, rounds=3, encoding=encoding) as here:
         feed = here.feed
         await feed.publish([0])
-        await here.heard(feed.expected([0]))
+        await here.wait_for_alerts(feed.expected([0]))
         with closing(sqlite3.connect(tmp_path / "andon.db", isolation_level=None)) as other:
             other.execute("begin immediate")
             await feed.publish([1])
             await here.until(lambda: "database is locked" in here.log, LOCK_S + 30, "the sink to say so")
             await asyncio.sleep(2)
-            assert sorted(here.listener.heard.elements()) == feed.expected([0])
+            assert sorted(here.listener.alerts.elements()) == feed.expected([0])
             other.execute("rollback")
-        report_recovery(await here.heard(feed.expected([0, 1])), "the alerts of the time of the lock")
+        report_recovery(await here.wait_for_alerts(feed.expected([0, 1])), "the alerts of the time of the lock")
         await feed.publish([2])
         await here.nothing_lost_nothing_twice(feed.expected(range(3)))
 
@@ -58,13 +58,13 @@ async def test_postgresql_restarted_under_load(
     async with plant(tmp_path, kafka, valkey, rounds, encoding, store=postgres.url) as here:
         feed = here.feed
         load = asyncio.create_task(spread_out(feed.publish, rounds))
-        await here.heard(feed.expected([0, 1]))
+        await here.wait_for_alerts(feed.expected([0, 1]))
         await asyncio.to_thread(postgres.stop)
-        before = len(here.listener.heard)
+        before = len(here.listener.alerts)
         await here.until(lambda: "the store can't be used now" in here.log, 30, "the sink to say so")
         await asyncio.sleep(DOWN_S)
         await asyncio.to_thread(postgres.start)
-        seconds = await here.until(lambda: len(here.listener.heard) > before + 2, 60, "alerts")
+        seconds = await here.until(lambda: len(here.listener.alerts) > before + 2, 60, "alerts")
         report_recovery(seconds, "alerts, after PostgreSQL took connections again")
         await load
         await here.nothing_lost_nothing_twice(feed.expected(range(rounds)))

@@ -153,8 +153,8 @@ def test_an_endpoint_without_the_package_is_an_error_of_one_line(
         raise AssertionError("it must not start")
 
     assert run("work", role, Settings(tracing=tracing("http://127.0.0.1:4318"))) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "andon work: tracing.endpoint: opentelemetry is missing here: pip install 'andon[traces]'"
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message == "andon work: tracing.endpoint: opentelemetry is missing here: pip install 'andon[traces]'"
 
 
 def test_no_role_loads_the_exporter_where_nothing_is_traced() -> None:

@@ -131,8 +131,8 @@ async def test_a_process_that_is_stopped_before_it_has_begun_is_no_failure(tmp_p
 
 
 async def test_a_mistake_in_the_settings_ends_the_start_with_the_line_that_says_why(tmp_path: Path) -> None:
-    said = "process.started role=work\\nprocess.stopped role=work\\nandon work: line.yaml: no such key"
-    wrong = script(tmp_path, "worker-1", f"import sys; print('{said}'); sys.exit(2)")
+    output = "process.started role=work\\nprocess.stopped role=work\\nandon work: line.yaml: no such key"
+    wrong = script(tmp_path, "worker-1", f"import sys; print('{output}'); sys.exit(2)")
     with pytest.raises(
         FatalError, match=r"^worker-1 can't start: line\.yaml: no such key \(its log: .*worker-1\.log\)$"
     ):

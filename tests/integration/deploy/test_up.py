@@ -62,8 +62,8 @@ def wait_for_inspections(config: Path, count: int) -> None:
 
 def wait_for_line(config: Path, text: str) -> None:
     deadline = time.monotonic() + 90
-    while text not in (said := (config.parent / "up.log").read_text()):
-        assert time.monotonic() < deadline, said[-5000:]
+    while text not in (log := (config.parent / "up.log").read_text()):
+        assert time.monotonic() < deadline, log[-5000:]
         time.sleep(0.2)
 
 

@@ -115,7 +115,7 @@ class FakeCamera:
     def __init__(self, answer: str | None) -> None:
         self._answer = answer
         self._clients: list[socket.socket] = []
-        self.asked = False
+        self.has_request = False
         """A request has arrived."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
@@ -133,7 +133,7 @@ class FakeCamera:
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             while request := client.recv(4096).decode():
-                self.asked = True
+                self.has_request = True
                 if self._answer is not None:
                     number = next(line for line in request.split("\r\n") if line.startswith("CSeq"))
                     login = 'WWW-Authenticate: Digest realm="x", nonce="abc"'
@@ -170,12 +170,12 @@ class Ingester:
             self.process = subprocess.Popen(command, stderr=log_file, stdout=log_file, env=dict(os.environ))
 
     @property
-    def said(self) -> str:
+    def log(self) -> str:
         return self._log.read_text()
 
     def metric(self, name: str) -> float:
         """Its value now, of the only camera."""
-        address = re.search(r"http=(\S+)", self.said)
+        address = re.search(r"http=(\S+)", self.log)
         assert address is not None
         with urllib.request.urlopen(f"http://{address[1]}/metrics", timeout=WAIT_S) as answer:
             values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", answer.read().decode(), re.MULTILINE)

@@ -189,11 +189,11 @@ async def test_of_two_changes_that_are_written_at_once_one_is_made_and_one_is_re
         for number in range(1, 4):
             edits = [Edit("press-7", before, with_fps(before, fps)) for fps in (number, number + 100)]
             await asyncio.gather(one.change("press-7", edits[0]), other.change("press-7", edits[1]))
-            made = [edit for edit in edits if done(edit)]
-            assert len(made) == 1
+            winners = [edit for edit in edits if done(edit)]
+            assert len(winners) == 1
             await registry.read_whole()
             before = registry.cameras["press-7"].config
-            assert before.settings == {"url": URL, "fps": (number, number + 100)[edits.index(made[0])]}
+            assert before.settings == {"url": URL, "fps": (number, number + 100)[edits.index(winners[0])]}
 
 
 def done(edit: Edit) -> bool:

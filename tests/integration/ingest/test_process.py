@@ -24,7 +24,7 @@ async def test_sigterm_drains_the_queue_and_sends_the_final_status(broker: Kafka
     clip = make_video(tmp_path / "clip.mp4", 20)
     await ensure_topics(Settings(kafka=broker), silent)
     with Ingester(tmp_path, broker, {"id": "a", "url": str(clip), "loop": True}) as ingester:
-        await until(lambda: "state=online" in ingester.said)
+        await until(lambda: "state=online" in ingester.log)
         await until(lambda: ingester.metric(CAPTURED) > 10)
         ingester.process.send_signal(signal.SIGTERM)
         assert await ingester.ended() == 0
@@ -54,11 +54,11 @@ async def test_a_refused_login_never_shows_the_password(embedded_broker: str, tm
         urls += [f"rtsp://admin:{SECRET}@127.0.0.1:1/x", f"rtsp://admin:{SECRET}@127.0.0.1:99999/x"]
         cameras = [{"id": f"c{number}", "url": url} for number, url in enumerate(urls)]
         with Ingester(tmp_path, kafka, *cameras) as ingester:
-            await until(lambda: ingester.said.count("state=offline") == len(cameras))
+            await until(lambda: ingester.log.count("state=offline") == len(cameras))
             ingester.process.send_signal(signal.SIGTERM)
             assert await ingester.ended() == 0
-    assert "refused the login (401)" in ingester.said
-    assert SECRET not in ingester.said
+    assert "refused the login (401)" in ingester.log
+    assert SECRET not in ingester.log
     records = await raw_log(kafka)
     assert len(records) >= 3 * len(cameras)
     assert not any(SECRET.encode() in (record.value or b"") + repr(record.headers).encode() for record in records)
@@ -68,9 +68,9 @@ async def test_missing_topics_are_one_line(embedded_broker: str, tmp_path: Path)
     kafka = kafka_settings(embedded_broker, embedded=True)
     with Ingester(tmp_path, kafka, {"id": "a", "url": "clip.mp4"}) as ingester:
         assert await ingester.ended() == 1
-    assert f"the topics {kafka.frames_topic}, {kafka.cameras_topic} are missing" in ingester.said
-    assert "andon topics create" in ingester.said
-    assert "Traceback" not in ingester.said
+    assert f"the topics {kafka.frames_topic}, {kafka.cameras_topic} are missing" in ingester.log
+    assert "andon topics create" in ingester.log
+    assert "Traceback" not in ingester.log
 
 
 async def test_a_broker_that_dies_and_comes_back_costs_no_frame_and_no_order(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_broker_that_dies_and_comes_back_costs_no_frame_and_no_order(tmp
         await ensure_topics(Settings(kafka=kafka), silent)
         camera = {"id": "a", "url": str(clip), "loop": True, "mailbox_frames": 5000}
         with Ingester(tmp_path, kafka, camera) as ingester:
-            await until(lambda: "state=online" in ingester.said)
+            await until(lambda: "state=online" in ingester.log)
             await until(lambda: ingester.metric(PUBLISHED) > 25)
             server.stop(signal.SIGKILL)
             at_the_end = ingester.metric(CAPTURED)
@@ -107,11 +107,11 @@ async def test_a_stop_while_the_broker_is_away_ends_at_the_drain_deadline(tmp_pa
         await ensure_topics(Settings(kafka=kafka), silent)
         camera = {"id": "a", "url": str(clip), "loop": True}
         with Ingester(tmp_path, kafka, camera, drain_s=2.0) as ingester:
-            await until(lambda: "state=online" in ingester.said)
+            await until(lambda: "state=online" in ingester.log)
             server.stop(signal.SIGKILL)
             ingester.process.send_signal(signal.SIGTERM)
             assert await ingester.ended() == 1
-    assert "drained=false" in ingester.said.lower()
+    assert "drained=false" in ingester.log.lower()
 
 
 async def test_a_source_that_blocks_for_ever_takes_down_its_camera_only_and_holds_up_no_end(
@@ -125,11 +125,11 @@ async def test_a_source_that_blocks_for_ever_takes_down_its_camera_only_and_hold
         {"id": "b", "url": str(tmp_path / "blocks.mp4"), "open_timeout_s": 0.3, "hang_grace_s": 0.3},
     ]
     with Ingester(tmp_path, broker, *cameras, drain_s=2.0) as ingester:
-        await until(lambda: "2 of them hang now" in ingester.said)
+        await until(lambda: "2 of them hang now" in ingester.log)
         ingester.process.send_signal(signal.SIGTERM)
         assert await ingester.ended() == 0
-    assert "opening the camera has not returned for 0.6 s (open_timeout_s + hang_grace_s)" in ingester.said
-    assert "Traceback" not in ingester.said
+    assert "opening the camera has not returned for 0.6 s (open_timeout_s + hang_grace_s)" in ingester.log
+    assert "Traceback" not in ingester.log
     messages = await log(broker, "a")
     last = messages[-1]
     assert isinstance(last, CameraStatus)
@@ -153,11 +153,11 @@ async def test_the_interpreter_does_not_end_under_a_thread_that_is_left_behind(
     camera = {"id": "b", "url": str(tmp_path / "camera.mp4"), "open_timeout_s": 0.3, "hang_grace_s": 0.3}
     with Ingester(tmp_path, kafka, camera, once=not hangs) as ingester:
         if hangs:
-            await until(lambda: "its thread is left behind" in ingester.said)
+            await until(lambda: "its thread is left behind" in ingester.log)
             ingester.process.send_signal(signal.SIGTERM)
         assert await ingester.ended() == 0
-    assert "event=process.stopped" in ingester.said
-    assert ("the interpreter ends" in ingester.said) is not hangs
+    assert "event=process.stopped" in ingester.log
+    assert ("the interpreter ends" in ingester.log) is not hangs
 
 
 async def test_a_broker_that_hangs_and_a_source_that_blocks_hold_up_no_end(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ async def test_a_broker_that_hangs_and_a_source_that_blocks_hold_up_no_end(tmp_p
         works: dict[str, object] = {"id": "a", "url": str(clip), "loop": True}
         blocks: dict[str, object] = {"id": "b", "url": str(tmp_path / "blocks.mp4")}
         with Ingester(tmp_path, kafka, works, blocks, drain_s=1.0) as ingester:
-            await until(lambda: "state=online" in ingester.said)
+            await until(lambda: "state=online" in ingester.log)
             server.freeze()
             ingester.process.send_signal(signal.SIGTERM)
             assert await ingester.ended() == 1

@@ -114,8 +114,8 @@ async def test_a_camera_is_added_changed_disabled_and_removed_by_itself(
     assert [final.session for final in log.finals("b")] == log.sessions("b")
     assert all(final.state == "stopped" and final.captured > 0 for final in log.finals("b"))
     assert len(log.sessions("a")) == 1, "the other camera has noticed nothing"
-    assert "event=cameras.seeded" in ingester.said
-    assert "added=a changed=- removed=-" in ingester.said
+    assert "event=cameras.seeded" in ingester.log
+    assert "added=a changed=- removed=-" in ingester.log
 
 
 async def test_each_start_publishes_what_line_yaml_has_changed(
@@ -123,16 +123,16 @@ async def test_each_start_publishes_what_line_yaml_has_changed(
 ) -> None:
     video = {"url": str(clip), "loop": True}
     with Ingester(tmp_path, kafka, {"id": "a", **video}, {"id": "b", **video}, alone=True) as ingester:
-        await until(lambda: "added=a,b changed=- removed=-" in ingester.said)
-        await until(lambda: "event=process.ready" in ingester.said)
+        await until(lambda: "added=a,b changed=- removed=-" in ingester.log)
+        await until(lambda: "event=process.ready" in ingester.log)
     async with writing(kafka) as writer:
         await writer.change("d", camera("d", clip))
     with Ingester(tmp_path, kafka, {"id": "a", **video, "fps": 5}, {"id": "c", **video}, alone=True) as ingester:
-        await until(lambda: "added=c changed=a removed=b" in ingester.said)
-        await until(lambda: ingester.said.count("state=online") == 3)  # a, c and d
+        await until(lambda: "added=c changed=a removed=b" in ingester.log)
+        await until(lambda: ingester.log.count("state=online") == 3)  # a, c and d
     with Ingester(tmp_path, kafka, {"id": "a", **video, "fps": 5}, {"id": "c", **video}, alone=True) as ingester:
-        await until(lambda: ingester.said.count("state=online") == 3)
-    assert "cameras.seeded" not in ingester.said, "nothing has changed"
+        await until(lambda: ingester.log.count("state=online") == 3)
+    assert "cameras.seeded" not in ingester.log, "nothing has changed"
     async with open_registry(kafka, silent) as registry:
         assert sorted(registry.cameras) == ["a", "c", "d"]
 
@@ -144,7 +144,7 @@ async def test_a_line_that_leaves_the_registry_alone_captures_what_it_names(
         await writer.change("a", camera("a", clip))
         with Ingester(tmp_path, kafka, alone=True, registry=True) as ingester:
             await until(lambda: bool(log.of("a")))
-    assert "cameras.seeded" not in ingester.said
+    assert "cameras.seeded" not in ingester.log
 
 
 async def test_a_camera_whose_secret_is_not_here_is_offline_and_says_why(
@@ -161,7 +161,7 @@ async def test_a_camera_whose_secret_is_not_here_is_offline_and_says_why(
         await writer.change("b", camera("b", clip, pool="nowhere"))
         with Ingester(tmp_path, kafka, {"id": "c", "url": str(clip), "loop": True}, alone=True) as ingester:
             await until(lambda: offline(log) and bool(log.of("c")))
-            await until(lambda: "frames.nowhere of its pool is missing" in ingester.said)
+            await until(lambda: "frames.nowhere of its pool is missing" in ingester.log)
             await writer.change("a", camera("a", clip))
             await until(lambda: bool(log.of("a")))
 
@@ -171,9 +171,9 @@ async def test_a_password_in_line_yaml_is_used_and_not_published(
 ) -> None:
     url = "rtsp://user:hunter2@127.0.0.1:1/x"
     with Ingester(tmp_path, kafka, {"id": "a", "url": url}, alone=True) as ingester:
-        await until(lambda: "state=offline" in ingester.said)
-    assert "event=camera.password_kept_out" in ingester.said
-    assert "hunter2" not in ingester.said
+        await until(lambda: "state=offline" in ingester.log)
+    assert "event=camera.password_kept_out" in ingester.log
+    assert "hunter2" not in ingester.log
     async with open_registry(kafka, silent) as registry:
         assert registry.cameras["a"].config.settings == {"url": "rtsp://user:${line.yaml}@127.0.0.1:1/x"}
 

@@ -69,11 +69,11 @@ async def test_a_broker_that_hangs_costs_nothing_and_its_frames_come_in_order(
     kafka = await topics(server)
     # a busy disk may stand for a moment, in which frames wait in memory
     with Ingester(tmp_path, kafka, camera(tmp_path, mailbox_frames=100)) as ingester:
-        await until(lambda: "state=online" in ingester.said)
+        await until(lambda: "state=online" in ingester.log)
         server.freeze()
         await spooled(ingester)
         server.thaw()
-        await until(lambda: "spool.drained" in ingester.said)
+        await until(lambda: "spool.drained" in ingester.log)
         ingester.process.send_signal(signal.SIGTERM)
         assert await ingester.ended() == 0
     messages = await log(kafka, "a")
@@ -82,7 +82,7 @@ async def test_a_broker_that_hangs_costs_nothing_and_its_frames_come_in_order(
     assert captured >= SPOOLED
     assert numbers(messages, session) == list(range(captured))
     assert not any(isinstance(item, ShedRange) for item in messages)
-    assert "spool.filling" in ingester.said
+    assert "spool.filling" in ingester.log
     spool = Spool(SpoolPlace(tmp_path / "spool" / "a", 10_000_000))
     assert spool.empty
     spool.close()
@@ -93,14 +93,14 @@ async def test_what_a_killed_ingester_spooled_is_sent_by_the_next_one_before_any
 ) -> None:
     kafka = await topics(server)
     with Ingester(tmp_path, kafka, camera(tmp_path)) as first:
-        await until(lambda: "state=online" in first.said)
+        await until(lambda: "state=online" in first.log)
         server.freeze()
         await spooled(first)
         first.process.kill()
         first.process.wait()
     server.thaw()
     with Ingester(tmp_path, kafka, camera(tmp_path)) as second:
-        await until(lambda: "spool.drained" in second.said)
+        await until(lambda: "spool.drained" in second.log)
         second.process.send_signal(signal.SIGTERM)
         assert await second.ended() == 0
     messages = await log(kafka, "a")
@@ -121,7 +121,7 @@ async def test_a_full_spool_sheds_as_spool_full_says_so_loudly_and_goes_on(serve
     with Ingester(tmp_path, kafka, camera(tmp_path), spool=small) as ingester:
         await shedding_and_back(ingester, server)
     messages = await log(kafka, "a")
-    assert "are this camera's share of spool.max_bytes" in ingester.said
+    assert "are this camera's share of spool.max_bytes" in ingester.log
     assert_shed_in_the_account(messages)
 
 
@@ -134,8 +134,8 @@ async def test_a_disk_that_is_full_costs_what_memory_cannot_hold_and_no_more(
         with Ingester(tmp_path, kafka, camera(tmp_path), spool={"folder": str(disk)}) as ingester:
             await shedding_and_back(ingester, server)
         messages = await log(kafka, "a")
-    assert "No space left on device" in ingester.said
-    assert "Traceback" not in ingester.said
+    assert "No space left on device" in ingester.log
+    assert "Traceback" not in ingester.log
     assert_shed_in_the_account(messages)
 
 
@@ -144,7 +144,7 @@ async def test_a_folder_that_cannot_be_written_to_is_one_line(server: KafkaServe
     with Ingester(tmp_path, kafka, camera(tmp_path), spool={"folder": "/proc/andon-spool"}) as ingester:
         await shedding_and_back(ingester, server, mended=False)
     messages = await log(kafka, "a")
-    errors = [line for line in ingester.said.splitlines() if "spool.full" in line]
+    errors = [line for line in ingester.log.splitlines() if "spool.full" in line]
     assert len(errors) == 1
     assert "/proc/andon-spool/a: No such file or directory" in errors[0]
     assert_shed_in_the_account(messages)
@@ -152,12 +152,12 @@ async def test_a_folder_that_cannot_be_written_to_is_one_line(server: KafkaServe
 
 async def shedding_and_back(ingester: Ingester, server: KafkaServer, *, mended: bool = True) -> None:
     """`mended`: the spool takes frames again once the broker is back."""
-    await until(lambda: "state=online" in ingester.said)
+    await until(lambda: "state=online" in ingester.log)
     server.freeze()
-    await until(lambda: "reason=spool_full" in ingester.said and "spooled:" in ingester.said)
+    await until(lambda: "reason=spool_full" in ingester.log and "spooled:" in ingester.log)
     server.thaw()
     if mended:
-        await until(lambda: "state=online" in ingester.said.rpartition("spooled:")[2])
+        await until(lambda: "state=online" in ingester.log.rpartition("spooled:")[2])
     ingester.process.send_signal(signal.SIGTERM)
     assert await ingester.ended() == 0
 

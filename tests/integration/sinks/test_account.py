@@ -183,7 +183,7 @@ async def test_a_crash_after_any_batch_gives_the_same_events_with_the_same_ids(
 
 BELT = Belt((Piece(-120, (Flaw(),)), Piece(-400), Piece(-680)), 40.0, 27)
 PARTS: list[AccountMessage] = [*BELT.inspections(), status(27, final=True)]
-JUDGED = [("press-1/s1/2/part-1", "reject"), ("press-1/s1/9/part-1", "pass"), ("press-1/s1/16/part-1", "unknown")]
+VERDICTS = [("press-1/s1/2/part-1", "reject"), ("press-1/s1/9/part-1", "pass"), ("press-1/s1/16/part-1", "unknown")]
 
 
 async def kept(store: Store) -> list[tuple[str, str]]:
@@ -204,12 +204,12 @@ async def test_each_part_has_one_verdict_stored_and_sent_whatever_dies_in_betwee
             await log.settled()
             done = min(resume + stride, len(PARTS))
         emitted += [(event.part, event.verdict) for event in sink.events.of(PartJudged)]
-    assert await kept(store) == emitted == JUDGED
+    assert await kept(store) == emitted == VERDICTS
     sent = await outbox(store)
     assert sent == await outbox(store, "redis")
-    assert [name for name in sent if name.endswith("/verdict")] == [f"{part}/verdict" for part, _ in JUDGED]
+    assert [name for name in sent if name.endswith("/verdict")] == [f"{part}/verdict" for part, _ in VERDICTS]
     defect = "press-1/s1/3/scratch-1"
-    assert sent.index(f"{defect}/opened") < sent.index(f"{JUDGED[0][0]}/verdict")
+    assert sent.index(f"{defect}/opened") < sent.index(f"{VERDICTS[0][0]}/verdict")
     assert sink.outlets.snapshots["press-1"].parts == {"pass": 1, "reject": 1, "unknown": 1}
 
 
@@ -273,12 +273,12 @@ async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwrit
     store, other = await Store.open(store_url), await Store.open(store_url)
     log = MemoryLog().append(LOG[:40])
     zombie, owner = Sink(store, log), Sink(other, log)
-    asked: object = log if read == "read" else other
-    genuine = getattr(asked, read)
+    target: object = log if read == "read" else other
+    genuine = getattr(target, read)
 
     async def then_the_zombie_wakes(*given: object) -> object:
         answer = await genuine(*given)
-        monkeypatch.setattr(asked, read, genuine)
+        monkeypatch.setattr(target, read, genuine)
         log.append(LOG[40:])
         log.deliver(zombie, 30, 50)
         await log.settled()
@@ -287,7 +287,7 @@ async def test_a_zombie_that_writes_while_another_takes_over_is_neither_overwrit
     async with zombie.running():
         log.deliver(zombie, 0, 30)
         await log.settled()
-        monkeypatch.setattr(asked, read, then_the_zombie_wakes)
+        monkeypatch.setattr(target, read, then_the_zombie_wakes)
         async with owner.running() as resume:
             log.deliver(owner, resume, len(LOG))
             await log.settled()
@@ -460,14 +460,14 @@ class Lock:
     """The store's `write` while another process locks the database."""
 
     store: Store
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    attempt: asyncio.Event = field(default_factory=asyncio.Event)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._genuine = self.store.write
 
     async def write(self, batches: Sequence[Batch]) -> frozenset[Partition]:
-        self.asked.set()
+        self.attempt.set()
         await self.free.wait()
         return await self._genuine(batches)
 
@@ -481,7 +481,7 @@ async def test_what_a_cut_off_drain_leaves_is_stored_by_the_next_owner_with_ever
     async with sink.running():
         monkeypatch.setattr(store, "write", lock.write)
         log.deliver(sink, 0, len(LOG))
-        await asyncio.wait_for(lock.asked.wait(), 60)
+        await asyncio.wait_for(lock.attempt.wait(), 60)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(sink.opened.drain(), 0)
         sink.opened.discard()
@@ -504,7 +504,7 @@ async def test_a_flush_that_is_cut_off_takes_its_accounts_with_it(
     sink = Sink(store, log)
     async with sink.running():
         log.deliver(sink, 0, 10)
-        await asyncio.wait_for(lock.asked.wait(), 60)
+        await asyncio.wait_for(lock.attempt.wait(), 60)
     assert sink.opened.discarded
     assert (sink.outlets.owned, log.done) == (frozenset(), [])
 

@@ -149,8 +149,8 @@ async def test_consumers_of_a_group_share_the_events(line: Line) -> None:
     raised = [await line.raise_alert(number) for number in range(1, 21)]
     async with line.consumer("a") as a, line.consumer("b") as b:
         halves = await asyncio.gather(take(a, 10), take(b, 10))
-    seen = [defect.event_id for half in halves for defect in defects(half)]
-    assert sorted(seen) == sorted(defect.event_id for defect in raised)
+    ids = [defect.event_id for half in halves for defect in defects(half)]
+    assert sorted(ids) == sorted(defect.event_id for defect in raised)
 
 
 async def test_another_consumer_takes_over_the_events_of_a_dead_one(line: Line) -> None:
@@ -383,13 +383,13 @@ async def test_tailing_goes_on_when_redis_is_back(mortal: MortalRedis, mortal_li
 
 
 async def test_verdicts_on_parts_are_handed_out_until_they_are_acknowledged(line: Line) -> None:
-    judged = [await line.judge(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
+    verdicts = [await line.judge(number, verdict) for number, verdict in enumerate(("pass", "reject", "unknown"))]
     async with asyncio.timeout(WAIT_S), line.parts() as parts, aclosing(parts.only(PartFilter())) as handed_out:
-        assert [(await anext(handed_out)).part for _ in judged] == judged
+        assert [(await anext(handed_out)).part for _ in verdicts] == verdicts
     async with asyncio.timeout(WAIT_S), line.parts() as parts:
         wanted = PartFilter(verdicts={"reject", "unknown"}, cameras={"press-3"})
         async with aclosing(parts.only(wanted)) as handed_out:
-            for due in judged[1:]:
+            for due in verdicts[1:]:
                 again = await anext(handed_out)
                 assert again.part == due
                 await again.ack()
@@ -413,7 +413,7 @@ async def test_a_consumer_of_defects_never_gets_a_part(line: Line) -> None:
 
 
 async def test_verdicts_can_be_tailed_without_a_group(line: Line) -> None:
-    judged = await line.judge(1, "unknown")
+    verdict = await line.judge(1, "unknown")
     from_the_first = tail(PARTS, line.url, start="beginning", prefix=line.prefix)
     async with asyncio.timeout(WAIT_S), aclosing(from_the_first) as events:
-        assert await anext(events) == judged
+        assert await anext(events) == verdict

@@ -124,9 +124,9 @@ async def test_the_redis_cli_commands_answer(server: MortalRedis) -> None:
     answers = {_called(line): await ask(client, *shlex.split(line)[1:]) for line in lines}
     await client.aclose()
     assert len(lines) == 12
-    (_, ((_, judged),)) = answers["XREAD parts"][0]
-    assert PartVerdict.model_validate_json(judged[b"event"]) == a_part(1, "reject")
-    assert (judged[b"verdict"], judged[b"defects"]) == (b"reject", b"scratch")
+    (_, ((_, part),)) = answers["XREAD parts"][0]
+    assert PartVerdict.model_validate_json(part[b"event"]) == a_part(1, "reject")
+    assert (part[b"verdict"], part[b"defects"]) == (b"reject", b"scratch")
     for command in ("XREAD", "XREADGROUP"):
         (_, ((_, fields),)) = answers[command][0]
         assert Defect.model_validate_json(fields[b"event"]) == a_defect(1)

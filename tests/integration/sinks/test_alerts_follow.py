@@ -83,15 +83,15 @@ async def test_each_verdict_on_a_part_is_one_line(server: MortalRedis) -> None:
 async def test_verdicts_as_json_for_a_group_are_the_events_themselves(server: MortalRedis) -> None:
     await judge_parts(server, a_part(1, "reject"), a_part(2))
     words = ("--redis", server.url, "--group", "shift", "--from-start", "--count", "1", "--json", "--parts")
-    seen = [PartVerdict.model_validate(json.loads(follow(*words).stdout)) for _ in range(2)]
-    assert seen == [a_part(1, "reject"), a_part(2)]
+    verdicts = [PartVerdict.model_validate(json.loads(follow(*words).stdout)) for _ in range(2)]
+    assert verdicts == [a_part(1, "reject"), a_part(2)]
 
 
 async def test_a_group_goes_on_where_it_was(server: MortalRedis) -> None:
     await raise_alerts(server, 1, 2)
     words = ("--redis", server.url, "--group", "shift", "--from-start", "--count", "1", "--json")
-    seen = [json.loads(follow(*words).stdout)["event_id"] for _ in range(2)]
-    assert seen == [a_defect(1).event_id, a_defect(2).event_id]
+    ids = [json.loads(follow(*words).stdout)["event_id"] for _ in range(2)]
+    assert ids == [a_defect(1).event_id, a_defect(2).event_id]
 
 
 async def test_the_configuration_of_the_line_names_its_redis(server: MortalRedis, tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_it_says_that_it_waits_for_redis_and_ends_cleanly_at_ctrl_c(server: Mort
         [*FOLLOW, "--redis", server.url], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    said = process.stderr.readline()
+    line = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert f"andon: redis at 127.0.0.1:{server.port} is away" in said
+    assert f"andon: redis at 127.0.0.1:{server.port} is away" in line
     assert (process.returncode, out, err) == (130, "", "")
 
 

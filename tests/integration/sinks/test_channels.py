@@ -97,12 +97,12 @@ async def test_alerts_leave_by_each_channel_and_an_unreadable_record_is_quaranti
     with a_sink(line, tmp_path / "site") as process:
         record = await quarantined(kafka)
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     assert process.returncode == 0
     assert (record.key, record.value) == (garbage.key, garbage.value)
     assert dict(record.headers)["andon_quarantine_topic"] == kafka.inspections_topic.encode()
     for name in ("hall-1", "hall-2"):
         assert (tmp_path / name).read_text() == an_item(1).event_id + "\n"
-    (given_up,) = [text for text in said.splitlines() if "outbox.given_up" in text]
+    (given_up,) = [text for text in output.splitlines() if "outbox.given_up" in text]
     assert "channel=hall-3" in given_up
     assert "no channel of this name is configured" in given_up

@@ -67,8 +67,8 @@ def a_sink(part: str, line: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        for said in process.stderr:
-            if said == "it blocks\n":
+        for text in process.stderr:
+            if text == "it blocks\n":
                 break
         yield process
     finally:
@@ -81,9 +81,9 @@ async def test_a_part_that_never_returns_ends_the_sink_with_one_line(
     part: str, kafka: KafkaSettings, tmp_path: Path
 ) -> None:
     with a_sink(part, await a_line(tmp_path, kafka, LIMIT_S)) as process:
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
         assert process.returncode == 1
-    complaints = [line for line in said.splitlines() if line.startswith("andon sink: ")]
+    complaints = [line for line in output.splitlines() if line.startswith("andon sink: ")]
     assert len(complaints) == 1
     assert LINES[part].format(folder=tmp_path) in complaints[0]
 

@@ -29,7 +29,7 @@ HERE = Partition("andon.inspections", 3)
 RAW = b"\xff\xd8 untouched"
 
 
-def said(number: int, kind: LabelKind, author: str = "kim", **more: Any) -> NewLabel:
+def a_label(number: int, kind: LabelKind, author: str = "kim", **more: Any) -> NewLabel:
     return NewLabel(a_defect(number).defect_id, "press-3", kind, author, START, **more)
 
 
@@ -37,13 +37,13 @@ async def test_a_new_opinion_withdraws_the_former_one_and_both_stay_known(store_
     database = await opened(store_url)
     box = Box(x1=1, y1=2, x2=3.5, y2=4)
     for new in (
-        said(1, "real"),
-        said(2, "real"),
-        said(1, "missed", label="dent", box=box),
-        said(1, "false_alarm", "lee"),
+        a_label(1, "real"),
+        a_label(2, "real"),
+        a_label(1, "missed", label="dent", box=box),
+        a_label(1, "false_alarm", "lee"),
     ):
         await database.run(lambda connection, new=new: add_label(connection, new))  # type: ignore[misc]
-    history = await database.run(lambda connection: labels_of(connection, [said(1, "real").defect_id]))
+    history = await database.run(lambda connection: labels_of(connection, [a_label(1, "real").defect_id]))
     assert [(item.content.kind, item.withdrawn_by) for item in history] == [
         ("real", "lee"),
         ("missed", None),
@@ -75,10 +75,10 @@ EVENTS = [
     a_picture(9, "press-3/s/9", 300),  # its picture is gone
 ]
 MISSED = Box(x1=320, y1=240, x2=700, y2=480)
-SAID = [
-    *(said(number, "real") for number in (1, 3, 5, 7, 9)),
-    *(said(number, "false_alarm") for number in (2, 4, 6)),
-    said(4, "missed", label="crack", box=MISSED),
+LABELS = [
+    *(a_label(number, "real") for number in (1, 3, 5, 7, 9)),
+    *(a_label(number, "false_alarm") for number in (2, 4, 6)),
+    a_label(4, "missed", label="crack", box=MISSED),
 ]
 
 
@@ -118,7 +118,7 @@ def config(tmp_path: Path) -> Path:
     path.write_text(
         yaml.safe_dump({"sinks": sinks, "defects": {"classes": {"scratch": {}, "hole": {}}}}, sort_keys=False)
     )
-    asyncio.run(fill(tmp_path, EVENTS, SAID))
+    asyncio.run(fill(tmp_path, EVENTS, LABELS))
     return path
 
 

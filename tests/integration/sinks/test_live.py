@@ -156,8 +156,8 @@ async def test_a_camera_of_which_nothing_is_heard_is_shown_as_stalled_until_some
 
 async def test_verdicts_on_parts_are_shown_where_parts_are_followed(valkey: RedisSettings) -> None:
     async with running(valkey) as line:
-        judged = replace(a_snapshot("press-1"), parts={"pass": 5, "reject": 2, "unknown": 1})
-        await line.live.show(0, [judged, a_snapshot("press-2")], [])
+        snapshot = replace(a_snapshot("press-1"), parts={"pass": 5, "reject": 2, "unknown": 1})
+        await line.live.show(0, [snapshot, a_snapshot("press-2")], [])
         await until_written(line, 1)
         shown = await line.camera("press-1")
         assert {key: value for key, value in shown.items() if key.startswith("parts")} == {

@@ -49,7 +49,7 @@ async def _token(client: httpx.AsyncClient) -> str:
     return page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
 
 
-async def said(client: httpx.AsyncClient, path: str, status: int = 200) -> str:
+async def page_text(client: httpx.AsyncClient, path: str, status: int = 200) -> str:
     answer = await client.get(path)
     assert answer.status_code == status, (path, answer.status_code)
     return answer.text
@@ -72,12 +72,12 @@ async def test_a_page_without_content_says_that_there_is_none(tmp_path: Path, va
         board.board.live.registry.cameras = {}
         await board.board.live.production.look()
         for path, words in EMPTY.items():
-            page = await said(client, path)
+            page = await page_text(client, path)
             assert [word for word in words if word not in page] == [], path
         board.board.live.registry.cameras = {"press-1": CONFIG}
         await board.board.live.andon.look()
         await board.put_defects(DEFECT)
-        camera, defect = await said(client, "/cameras/press-1"), await said(client, ON_DEFECT)
+        camera, defect = await page_text(client, "/cameras/press-1"), await page_text(client, ON_DEFECT)
         for word in ("No frame of this camera", "No ingester has reported", "No time without frames is known."):
             assert word in camera
         assert "No picture is stored" in defect
@@ -87,29 +87,29 @@ async def test_a_page_without_content_says_that_there_is_none(tmp_path: Path, va
 async def test_what_has_not_been_read_yet_is_loading_and_not_empty(tmp_path: Path) -> None:
     async with a_board(tmp_path) as board, board.client() as client:
         for path in ("/", "/cameras", "/system"):
-            assert "Loading …" in await said(client, path), path
-        assert "This line has no camera yet." not in await said(client, "/cameras")
+            assert "Loading …" in await page_text(client, path), path
+        assert "This line has no camera yet." not in await page_text(client, "/cameras")
 
 
 async def test_without_redis_nothing_is_claimed_of_what_only_redis_knows(tmp_path: Path) -> None:
     async with a_line(tmp_path) as (board, client), reading_news(board.board):
         await becomes(lambda: {"redis", "inspections"} <= board.board.news.faults().keys())
-        assert f"states {CANT}" in await said(client, "/")
-        system = await said(client, "/system")
+        assert f"states {CANT}" in await page_text(client, "/")
+        system = await page_text(client, "/system")
         assert "Redis does not answer, so the latency is not known." in system
         assert "Nothing was inspected" not in system
-        assert "neither Redis nor the registry" in await said(client, "/cameras/press-1", 503)
+        assert "neither Redis nor the registry" in await page_text(client, "/cameras/press-1", 503)
         board.board.live.registry.fault = "kafka: nobody answers"
-        assert f"The registry of cameras {CANT}" in await said(client, "/cameras")
+        assert f"The registry of cameras {CANT}" in await page_text(client, "/cameras")
         board.board.live.registry.cameras = {"press-1": CONFIG}
         await becomes(lambda: board.board.live.andon.tiles)
-        assert "◌" in await said(client, "/")
-        camera = await said(client, "/cameras/press-1")
+        assert "◌" in await page_text(client, "/")
+        camera = await page_text(client, "/cameras/press-1")
         assert "◌" in camera
         assert f"newest frame {CANT}" in camera
         assert "No frame of this camera" not in camera
         for path in ("/alarms", "/evidence", "/shift", "/actions", "/alarms/history"):
-            await said(client, path)  # they don't need it
+            await page_text(client, path)  # they don't need it
 
 
 async def test_a_store_that_refuses_is_named_and_the_line_stays_to_be_seen(tmp_path: Path) -> None:
@@ -119,12 +119,12 @@ async def test_a_store_that_refuses_is_named_and_the_line_stays_to_be_seen(tmp_p
         await board.board.store.write(lose)
         await becomes(lambda: board.board.news.store_fault)
         for path in OF_ROWS:
-            page = await said(client, path, 503)
+            page = await page_text(client, path, 503)
             assert "not available now" in page, path
             assert "the store can" in page, path
-        line = await said(client, "/")
+        line = await page_text(client, "/")
         assert f"The defects {CANT}" in line
         assert 'id="tile-press-1"' in line
-        assert "press-1" in await said(client, "/cameras")
-        assert f"account of this camera {CANT}" in await said(client, "/cameras/press-1")
-        assert "The store does not answer" in await said(client, "/system")
+        assert "press-1" in await page_text(client, "/cameras")
+        assert f"account of this camera {CANT}" in await page_text(client, "/cameras/press-1")
+        assert "The store does not answer" in await page_text(client, "/system")

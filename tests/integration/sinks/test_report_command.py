@@ -110,10 +110,10 @@ def run(config: Path, *options: str) -> str:
 def test_a_shift_is_the_same_in_every_format(config: Path, tmp_path: Path) -> None:
     assert date(2026, 3, 1) == START.date()
     which = ("--shift", "early", "--date", "2026-03-01")
-    made: dict[str, Any] = json.loads(run(config, *which, "--format", "json"))
-    assert made["counts"] == {"parts": 12, "passed": 10, "rejected": 1, "unknown": 1, "yield_share": 10 / 12}
-    assert [item["label"] for item in made["classes"]] == ["scratch"]
-    assert made["account"]["inspected"] == 90
+    shift: dict[str, Any] = json.loads(run(config, *which, "--format", "json"))
+    assert shift["counts"] == {"parts": 12, "passed": 10, "rejected": 1, "unknown": 1, "yield_share": 10 / 12}
+    assert [item["label"] for item in shift["classes"]] == ["scratch"]
+    assert shift["account"]["inspected"] == 90
     rows = list(csv.reader(io.StringIO(run(config, *which, "--format", "csv"))))
     assert ["parts", "all", "passed", "10"] in rows
     page = tmp_path / "shift.html"

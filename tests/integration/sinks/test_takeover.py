@@ -72,32 +72,32 @@ def account(store: Store, ends: LogEnds, events: RecordedEvents) -> Account:
 @asynccontextmanager
 async def statements(store: Store) -> AsyncIterator[list[str]]:
     """Those that the store runs meanwhile."""
-    seen: list[str] = []
+    log: list[str] = []
     engine = store._database._engine
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
+        log.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
-    yield seen
+    yield log
     event.remove(engine, "before_cursor_execute", note)
 
 
 async def test_many_partitions_and_cameras_are_taken_over_with_a_few_statements(store: Store) -> None:
     await fill(store, "t")
-    async with statements(store) as seen:
+    async with statements(store) as log:
         opened = await account(store, EmptyLogs(), RecordedEvents()).open(frozenset(of("t")))
     assert len(opened) == PARTITIONS
     assert {len(item.cameras) for item in opened.values()} == {CAMERAS_EACH}
     assert [sorted(known.sessions) for known in opened[Partition("t", 7)].cameras.values()] == [["s2", "s3"]] * 10
-    assert len([statement for statement in seen if "BEGIN" not in statement]) <= 4, seen
+    assert len([statement for statement in log if "BEGIN" not in statement]) <= 4, log
 
 
 async def test_many_partitions_are_opened_for_the_first_time_with_a_few_statements(store: Store) -> None:
-    async with statements(store) as seen:
+    async with statements(store) as log:
         opened = await account(store, EmptyLogs(), RecordedEvents()).open(frozenset(of("t")))
     assert {item.resume_at for item in opened.values()} == {0}
-    assert len([statement for statement in seen if "BEGIN" not in statement]) <= 12, seen
+    assert len([statement for statement in log if "BEGIN" not in statement]) <= 12, log
 
 
 async def test_an_epoch_of_many_partitions_is_opened_with_a_few_statements(store: Store) -> None:
@@ -105,10 +105,10 @@ async def test_an_epoch_of_many_partitions_is_opened_with_a_few_statements(store
     rules = AccountRules(DEFECT_RULES, (), log="another")
     outlets = MemoryOutlets()
     reopened = Account(store, EmptyLogs(), Outlets(outlets, outlets), rules, FakeClock(), RecordedEvents())
-    async with statements(store) as seen:
+    async with statements(store) as log:
         opened = await reopened.open(frozenset(of("t")))
     assert {item.position for item in opened.values()} == {Position(2, "another", 0)}
-    assert len([statement for statement in seen if "BEGIN" not in statement]) <= 16, seen
+    assert len([statement for statement in log if "BEGIN" not in statement]) <= 16, log
 
 
 @dataclass

@@ -141,7 +141,7 @@ class Worker:
         return self._process.pid
 
     @property
-    def said(self) -> str:
+    def log(self) -> str:
         return self._log.read_text()
 
     async def interrupt(self) -> int:
@@ -158,7 +158,7 @@ class Worker:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of this worker's own endpoint."""
-        found = re.search(r"http=(\S+)", self.said)
+        found = re.search(r"http=(\S+)", self.log)
         assert found is not None
         try:
             with urllib.request.urlopen(f"http://{found[1]}{path}", timeout=10) as answer:

@@ -42,7 +42,7 @@ async def line_with(part: str, limit_s: float, kafka: KafkaSettings, folder: Pat
 async def hangs(worker: Worker, part: str, line: Line) -> None:
     """Returns when the worker is inside the part that never returns."""
     async with asyncio.timeout(60):
-        while not (line.exports() if part == "export" else "it blocks" in worker.said):
+        while not (line.exports() if part == "export" else "it blocks" in worker.log):
             await asyncio.sleep(0.05)
 
 
@@ -53,7 +53,7 @@ async def test_a_part_that_never_returns_ends_the_worker_with_one_line(
     line = await line_with(part, LIMIT_S, kafka, tmp_path)
     async with line.worker(HANGING, part) as worker:
         assert await worker.exit_code() == 1
-    complaints = [said for said in worker.said.splitlines() if said.startswith("andon work: ")]
+    complaints = [text for text in worker.log.splitlines() if text.startswith("andon work: ")]
     assert len(complaints) == 1
     assert PARTS[part][1] in complaints[0]
     if part in ("detector", "decoder"):

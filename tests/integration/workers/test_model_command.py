@@ -30,26 +30,26 @@ def complaint(cache: Path, *arguments: object) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
-    (line,) = (said for said in done.stderr.splitlines() if said.startswith("andon: "))
+    (line,) = (text for text in done.stderr.splitlines() if text.startswith("andon: "))
     return line
 
 
 def test_a_file_that_is_no_model(tmp_path: Path, data: Path, pickle: Path) -> None:
-    said = complaint(tmp_path, "val", pickle, "--data", data, "--runtime", "torch")
-    assert said.startswith(f"andon: model.weights: {pickle}: not a YOLO model that ultralytics opens")
+    message = complaint(tmp_path, "val", pickle, "--data", data, "--runtime", "torch")
+    assert message.startswith(f"andon: model.weights: {pickle}: not a YOLO model that ultralytics opens")
 
 
 def test_a_digest_that_is_not_the_manifests(tmp_path: Path, data: Path, pickle: Path) -> None:
     fields = {"file": "model.pt", "digest": "a" * 64, "runtime": "torch", "precision": "fp32", "task": "detect"}
     rest = {"classes": ["ring"], "imgsz": 64, "versions": {}, "made_at": "2026-11-22T00:00:00Z"}
     pickle.with_name("model.pt.manifest.json").write_text(json.dumps(fields | rest))
-    said = complaint(tmp_path, "val", pickle, "--data", data)
-    assert f"model.pt.manifest.json says {'a' * 64}" in said
+    message = complaint(tmp_path, "val", pickle, "--data", data)
+    assert f"model.pt.manifest.json says {'a' * 64}" in message
 
 
 def test_a_dataset_of_classes_that_the_model_lacks(tmp_path: Path, data: Path) -> None:
-    said = complaint(tmp_path, "val", DEMO_WEIGHTS, "--data", data, "--runtime", "torch")
-    assert f"{data}: the model has no class 'ring'; it knows part, scratch, dent" in said
+    message = complaint(tmp_path, "val", DEMO_WEIGHTS, "--data", data, "--runtime", "torch")
+    assert f"{data}: the model has no class 'ring'; it knows part, scratch, dent" in message
 
 
 def test_a_model_without_pictures_to_measure_it_on(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ def test_a_model_without_pictures_to_measure_it_on(tmp_path: Path) -> None:
 
 
 def test_int8_without_pictures_to_calibrate_on(tmp_path: Path) -> None:
-    said = complaint(tmp_path, "export", DEMO_WEIGHTS, "--precision", "int8", "--out", tmp_path)
-    assert "--precision int8: name a dataset by --data" in said
+    message = complaint(tmp_path, "export", DEMO_WEIGHTS, "--precision", "int8", "--out", tmp_path)
+    assert "--precision int8: name a dataset by --data" in message
 
 
 def test_an_export_of_a_file_that_is_no_pt_is_refused(tmp_path: Path) -> None:

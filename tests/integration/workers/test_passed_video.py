@@ -15,7 +15,7 @@ import pytest
 
 from andon.messages import Frame, Inspection
 from tests.conftest import kafka_settings
-from tests.fingerprints import fingerprint, seen
+from tests.fingerprints import fingerprint, fingerprint_in
 from tests.integration.ingest.line import line_on, log, settings, until
 from tests.integration.workers.here import worker_here
 from tests.integration.workers.line import Line
@@ -106,6 +106,6 @@ async def test_a_files_pictures_are_inspected_as_a_plain_decode_gives_them_and_n
     for name, path in files.items():
         pictures = plain_decode(path)
         assert len(set(pictures.values())) == FRAMES, "no two pictures are alike"
-        assert {item.seq: seen(item) for item in found[name]} == pictures
+        assert {item.seq: fingerprint_in(item) for item in found[name]} == pictures
         assert [item.outcome for item in found[name]] == ["inspected"] * FRAMES
         assert assert_none_smeared(left[name], found[f"{name}-lossy"], by_number(pictures))["unproven"]

@@ -25,14 +25,14 @@ async def line(embedded_broker: str, tmp_path: Path) -> Line:
     return line
 
 
-async def ready(worker: Worker, code: int, said: str) -> None:
+async def ready(worker: Worker, code: int, reason: str) -> None:
     """Returns when /readyz gives this code and says this."""
     async with asyncio.timeout(60):
-        while "process.started" not in worker.said:
+        while "process.started" not in worker.log:
             await asyncio.sleep(0.05)
         while True:
             got, text = worker.get("/readyz")
-            if got == code and said in text:
+            if got == code and reason in text:
                 return
             await asyncio.sleep(0.05)
 
@@ -42,11 +42,11 @@ async def test_a_detector_that_takes_long_for_a_batch_is_named_until_it_has_done
         await ready(worker, 503, "the stage workers has made no progress for ")
         await ready(worker, 503, "(run.stalled_s): the model has been under way for ")
         assert worker.get("/livez")[0] == 200
-        assert "event=work.stalled" in worker.said
+        assert "event=work.stalled" in worker.log
         (line.folder / "go on").touch()
         await line.inspections(at_least=3)
         await ready(worker, 200, "")
-        assert "event=work.resumed" in worker.said
+        assert "event=work.resumed" in worker.log
         assert await worker.stop() == 0
 
 
@@ -56,5 +56,5 @@ async def test_a_worker_that_loads_its_model_is_not_ready_and_not_stalled(line: 
         assert worker.get("/livez")[0] == 200
         (line.folder / "go on").touch()
         await ready(worker, 200, "")
-        assert "event=work.stalled" not in worker.said
+        assert "event=work.stalled" not in worker.log
         assert await worker.stop() == 0

@@ -70,6 +70,6 @@ async def test_the_model_gets_pictures_where_the_worker_says_at_its_start(
     assert [item.outcome for item in found] == ["inspected"] * FRAMES
     assert detector.on_card[-FRAMES:] == [there] * FRAMES
     assert steps == ["context of auto", "model", "given away"]
-    (said,) = events.of(VideoPlace)
-    assert said.place == ("gpu" if there else "software")
-    assert said.reason.startswith("GPU 0 decodes video, and " if there else "GPU 0 does not decode video: ")
+    (event,) = events.of(VideoPlace)
+    assert event.place == ("gpu" if there else "software")
+    assert event.reason.startswith("GPU 0 decodes video, and " if there else "GPU 0 does not decode video: ")

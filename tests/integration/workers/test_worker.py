@@ -37,7 +37,7 @@ async def test_every_frame_is_inspected_once_in_its_cameras_order_across_a_stop_
     async with line.worker() as worker:
         await line.inspections(at_least=20)
         assert await worker.stop(signal.SIGTERM) == 0
-        assert "event=process.stopped" in worker.said
+        assert "event=process.stopped" in worker.log
     before = await line.inspections(at_least=20)
     committed, _ = await line.committed()
     assert committed == len(before), "what was inspected is committed, and nothing else"
@@ -66,7 +66,7 @@ async def test_poison_is_quarantined_and_the_line_goes_on(line: Line) -> None:
         inspections = await line.inspections(at_least=6)
         kept = await line.published(line.kafka.quarantine_topic, at_least=6)
         assert await worker.stop() == 0
-        assert "event=record.quarantined" in worker.said
+        assert "event=record.quarantined" in worker.log
     assert [(item.seq, item.outcome) for item in inspections] == [
         (0, "inspected"),
         *((seq, "quarantined") for seq in range(1, 5)),
@@ -113,8 +113,8 @@ async def test_a_worker_is_ready_once_it_has_joined_and_shows_its_gauges(line: L
         _, metrics = worker.get("/metrics")
         _, metrics = worker.get("/metrics")  # the ratio needs a second look
         assert await worker.stop() == 0
-    said = worker.said
-    assert said.index("model.loaded") < said.index("partitions.assigned") < said.index("process.ready")
+    log = worker.log
+    assert log.index("model.loaded") < log.index("partitions.assigned") < log.index("process.ready")
     for sample in (
         f'andon_stage_in_flight_capacity_records{{stage="workers"}} {float(WorkerSettings().max_in_flight)}',
         'andon_stage_records_done_total{stage="workers"} 3.0',
@@ -143,17 +143,17 @@ async def test_past_its_quarantine_limit_a_camera_is_reported_and_the_others_are
         (bad, "quarantined"): 20,
         (good, "inspected"): 20,
     }
-    (refused,) = [said for said in worker.said.splitlines() if "camera.refused" in said]
+    (refused,) = [text for text in worker.log.splitlines() if "camera.refused" in text]
     assert f"camera={bad} " in refused
     assert f'andon_workers_camera_refused{{camera="{bad}"}} 1.0' in metrics
-    assert "callback.failed" not in worker.said
+    assert "callback.failed" not in worker.log
 
 
 async def test_a_topic_that_is_not_there_is_said(broker: KafkaSettings, tmp_path: Path, cache: Path) -> None:
     line = Line(tmp_path, cache, broker.model_copy(update={"start_timeout_s": 3.0}))
     async with line.worker() as worker:
         assert await worker.exit_code() == 1
-        assert worker.said.strip().splitlines()[-1].endswith("`andon topics create` makes it")
+        assert worker.log.strip().splitlines()[-1].endswith("`andon topics create` makes it")
 
 
 async def test_a_stop_while_the_model_is_being_exported_ends_the_worker_cleanly(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_a_stop_while_the_model_is_being_exported_ends_the_worker_cleanly(
         while not list(models.glob("export-*")):
             await asyncio.sleep(0.05)
         assert await worker.interrupt() == 0
-        assert "andon work: " not in worker.said
+        assert "andon work: " not in worker.log
     assert not list(models.glob("*-openvino")), "an unfinished export is not served"
 
 
@@ -172,7 +172,7 @@ async def test_weights_with_another_digest_are_refused(tmp_path: Path, cache: Pa
     line.model["digest"] = "0" * 64
     async with line.worker() as worker:
         assert await worker.exit_code() == 2
-        (complaint,) = (said for said in worker.said.splitlines() if said.startswith("andon work: "))
+        (complaint,) = (text for text in worker.log.splitlines() if text.startswith("andon work: "))
     assert "pools.default.model.digest says 000000" in complaint
 
 
@@ -181,7 +181,7 @@ async def test_a_pool_that_line_yaml_does_not_name_is_refused(tmp_path: Path, ca
     line.document["pools"] = {"heavy": line.document["pools"]["default"]}
     async with line.worker() as worker:
         assert await worker.exit_code() == 2
-        assert "--pool default: no such pool; the pools are: heavy" in worker.said
+        assert "--pool default: no such pool; the pools are: heavy" in worker.log
 
 
 async def test_a_damaged_frame_too_large_for_an_administrators_quarantine_does_not_block_its_partition(
