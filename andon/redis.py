@@ -71,11 +71,11 @@ def client(url: str, timeout_s: float, block_s: float = 0.0) -> Redis:
     except ValueError:
         raise ConfigError("not a Redis URL; expected redis://HOST:PORT/0, rediss://... or unix:///path") from None
     _look_at_authorities(redis)
-    redis.connection_pool.connection_class = _mended(redis.connection_pool.connection_class)
+    redis.connection_pool.connection_class = _mend(redis.connection_pool.connection_class)
     return redis
 
 
-def _mended(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+def _mend(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """A connection without two faults of redis-py (8.1) where it sends a command.
 
     - Where the server has just reset the connection, uvloop raises RuntimeError for a write. redis-py closes the
@@ -87,7 +87,7 @@ def _mended(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     class Connection(kind):  # type: ignore[valid-type, misc]  # the kind depends on the URL
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # as redis-py's
             try:
-                with _cancellations_kept():
+                with _keep_cancellations():
                     await super().send_packed_command(command, check_health)
             except RuntimeError as error:
                 raise RedisConnectionError("the connection was reset") from error
@@ -99,7 +99,7 @@ def _mended(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 
 
 @contextmanager
-def _cancellations_kept() -> Iterator[None]:
+def _keep_cancellations() -> Iterator[None]:
     """Raise CancelledError at the end where the task was cancelled inside, whatever became of the cancellation."""
     task = asyncio.current_task()
     assert task is not None, "a command is sent by a task"

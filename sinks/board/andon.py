@@ -87,10 +87,10 @@ class Andon:
         await self._judge()
         self._publish()
 
-    def _names(self, reported: Collection[str]) -> list[str]:
+    def _names(self, states: Collection[str]) -> list[str]:
         """The cameras that the registry has; what Redis knows besides was removed. Without a registry: all of Redis."""
         registered = self._known.registry.cameras
-        return sorted(reported if registered is None else registered)
+        return sorted(states if registered is None else registered)
 
     async def _judge(self) -> None:
         try:

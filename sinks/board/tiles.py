@@ -65,20 +65,20 @@ class Tile:
         return SYMBOLS[self.kind]
 
 
-def tile(camera_id: str, aged: AgedState | None, fresh_s: float, *, enabled: bool = True) -> Tile:
+def tile(camera_id: str, latest: AgedState | None, fresh_s: float, *, enabled: bool = True) -> Tile:
     """The tile of a camera. `fresh_s`: how long its news counts."""
-    if aged is None:
+    if latest is None:
         kind: Kind = "blind" if enabled else "off"
         return Tile(camera_id, kind, BLIND if enabled else "disabled", "", None, None, None, "unknown", None, 0)
-    live, age_s = aged.live, aged.frame_age_s
-    kind, state = _kind(live, aged, fresh_s, enabled=enabled)
+    live, age_s = latest.live, latest.frame_age_s
+    kind, state = _kind(live, latest, fresh_s, enabled=enabled)
     return Tile(
         camera_id,
         kind,
         state,
         live.detail,
         live.state_since,
-        aged.age_s,
+        latest.age_s,
         age_s,
         live.last_verdict if kind in ("normal", "abnormal") else "unknown",
         live.fps,
@@ -86,10 +86,10 @@ def tile(camera_id: str, aged: AgedState | None, fresh_s: float, *, enabled: boo
     )
 
 
-def _kind(live: LiveState, aged: AgedState, fresh_s: float, *, enabled: bool) -> tuple[Kind, str]:
+def _kind(live: LiveState, latest: AgedState, fresh_s: float, *, enabled: bool) -> tuple[Kind, str]:
     if not enabled:
         return "off", "disabled"
-    if aged.age_s > fresh_s and live.state != "stopped":  # nobody says more of it
+    if latest.age_s > fresh_s and live.state != "stopped":  # nobody says more of it
         return "blind", BLIND
     if live.state in FAULTS:
         return "fault", live.state
@@ -97,5 +97,5 @@ def _kind(live: LiveState, aged: AgedState, fresh_s: float, *, enabled: bool) ->
         return "abnormal", live.state
     if live.state != "online":
         return "blind", BLIND
-    late = aged.frame_age_s is not None and aged.frame_age_s > BEHIND_S
+    late = latest.frame_age_s is not None and latest.frame_age_s > BEHIND_S
     return ("abnormal", "behind") if late else ("normal", live.state)

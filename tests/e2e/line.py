@@ -183,6 +183,7 @@ class Line:
         return (self._folder / f"{name}.log").read_text()[-3000:]
 
     def whole_log(self, name: str) -> str:
+        """All that a process has logged."""
         return (self._folder / f"{name}.log").read_text()
 
     def __enter__(self) -> Self:

@@ -136,7 +136,7 @@ def test_an_ingester_that_was_frozen_ends_its_sessions_and_the_account_says_what
     current = {name: found[-1] for name, found in sessions(rig).items()}
     rig.signal("one", signal.SIGCONT)
     since = time.monotonic()
-    rig.wait_for(lambda: "event=partitions.revoked" in said_since_thaw(rig), SETTLE_S, "it to learn what it lost")
+    rig.wait_for(lambda: "event=partitions.revoked" in log_since_thaw(rig), SETTLE_S, "it to learn what it lost")
     report_recovery(time.monotonic() - since, "it knows what it has lost")
     rig.wait_for(lambda: len(captured_by(rig, "one") | captured_by(rig, "two")) == 4, SETTLE_S, "all to deliver")
     report = end(rig, "one", "two")
@@ -151,7 +151,7 @@ def test_an_ingester_that_was_frozen_ends_its_sessions_and_the_account_says_what
     assert set().union(*of_cameras(report, "lost").values()) <= {"ingester_died"}
 
 
-def said_since_thaw(rig: Rig) -> str:
+def log_since_thaw(rig: Rig) -> str:
     """What the first one has logged since it got its first share: it gave up a part for the other one, once."""
     return rig.whole_log("one").split("event=partitions.revoked", 1)[-1]
 

@@ -327,9 +327,9 @@ async def test_a_key_that_is_no_stream_is_one_line(line: Line) -> None:
             pass
 
 
-@pytest.mark.parametrize("answer", ["", "lost"])
+@pytest.mark.parametrize("reset", [False, True])
 async def test_a_consumer_ends_that_is_cancelled_as_its_command_goes_out(
-    line: Line, answer: str, monkeypatch: pytest.MonkeyPatch
+    line: Line, monkeypatch: pytest.MonkeyPatch, *, reset: bool
 ) -> None:
     send = AbstractConnection._send_packed_command
 
@@ -337,12 +337,12 @@ async def test_a_consumer_ends_that_is_cancelled_as_its_command_goes_out(
         await send(connection, command)
         if any(b"XREADGROUP" in part for part in command):
             consuming.cancel()
-            if answer == "lost":
+            if reset:
                 raise ConnectionResetError
 
     monkeypatch.setattr(AbstractConnection, "_send_packed_command", send_and_cancel)
     async with line.consumer() as alerts:
-        consuming = asyncio.create_task(take(alerts, 1))
+        consuming = asyncio.create_task(take(alerts, 1), name="consumer")
         done, _ = await asyncio.wait({consuming}, timeout=3.0)
         consuming.cancel()
         assert done, "it goes on"
